@@ -1,0 +1,21 @@
+/* Compiles only where the functions that the library replaces are declared as it takes them to be. */
+
+#include <netdb.h>
+
+#define IS(name, type) _Static_assert(__builtin_types_compatible_p(__typeof__(name), type), #name)
+
+typedef struct hostent *host;
+
+IS(getaddrinfo, int(const char *, const char *, const struct addrinfo *, struct addrinfo **));
+IS(getnameinfo, int(const struct sockaddr *, socklen_t, char *, socklen_t, char *, socklen_t, int));
+IS(gethostbyname, host(const char *));
+IS(gethostbyname2, host(const char *, int));
+IS(gethostbyaddr, host(const void *, socklen_t, int));
+IS(gethostbyname_r, int(const char *, host, char *, size_t, host *, int *));
+IS(gethostbyname2_r, int(const char *, int, host, char *, size_t, host *, int *));
+IS(gethostbyaddr_r, int(const void *, socklen_t, int, host, char *, size_t, host *, int *));
+
+int main(void)
+{
+	return 0;
+}

@@ -1,0 +1,105 @@
+//! From answers to addresses: glibc's `getanswer_r` and `gaih_getanswer` (resolv/nss_dns/dns-host.c), which differ in
+//! what they forgive.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use hickory_resolver::proto::rr::{DNSClass, Name, RecordType};
+
+use super::exchange::Replies;
+use super::message::{Record, Reply, host_text, rcode};
+use crate::lookup::{Address, Answer, Failure, Family, Miss, Status};
+
+const fn miss(status: Status, failure: Failure) -> Miss {
+    Miss { status, failure }
+}
+
+const NOT_FOUND: Miss = miss(Status::NotFound, Failure::NotFound);
+const UNUSABLE: Miss = miss(Status::Unavail, Failure::NoRecovery);
+
+/// The address in a record of its family; none where the length is wrong.
+fn address(record: &Record<'_>) -> Option<Address> {
+    let ip = match record.kind {
+        RecordType::A => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(record.data).ok()?)),
+        RecordType::AAAA => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(record.data).ok()?)),
+        _ => return None,
+    };
+    Some(Address { ip, scope: 0 })
+}
+
+fn record_type(family: Family) -> RecordType {
+    match family {
+        Family::Inet => RecordType::A,
+        Family::Inet6 => RecordType::AAAA,
+    }
+}
+
+/// The answer to one question, with its aliases (`getanswer_r`).
+pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
+    let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
+    let echo = reply.question().ok_or(UNUSABLE)?;
+    let wanted = record_type(family);
+    let mut expected: Name = echo.name;
+    // The question's name counts as the first alias, in the answer's spelling.
+    let queried = host_text(&expected).filter(|_| reply.rcode() != rcode::NXDOMAIN).ok_or(NOT_FOUND)?;
+    let mut answer = Answer { canonical: queried, ..Answer::default() };
+    for record in reply.records() {
+        let mut record = record.map_err(|_| UNUSABLE)?;
+        if record.class != DNSClass::IN {
+            continue;
+        }
+        if record.kind == RecordType::CNAME {
+            // The owner is not compared, as in glibc: servers have always been sloppy here.
+            expected = record.target().ok_or(UNUSABLE)?;
+            if let Some(text) = host_text(&expected) {
+                answer.aliases.push(std::mem::replace(&mut answer.canonical, text));
+            }
+        } else if record.kind == wanted && record.owner == expected {
+            answer.addresses.extend(address(&record));
+        }
+    }
+    if answer.addresses.is_empty() { Err(miss(Status::TryAgain, Failure::NoRecovery)) } else { Ok(answer) }
+}
+
+/// The answers to both questions, in the order in which they came (`gaih_getanswer`).
+pub(super) fn both(replies: &Replies) -> Result<Answer, Miss> {
+    let mut answer = Answer::default();
+    let first = if replies.first.is_empty() { Err(NOT_FOUND) } else { slice(&replies.first, &mut answer) };
+    if replies.second.is_empty() || first.is_err_and(|miss| miss.status != Status::NotFound) {
+        return first.map(|()| answer);
+    }
+    match (first, slice(&replies.second, &mut answer)) {
+        (Ok(()), _) | (_, Ok(())) => Ok(answer),
+        (Err(first), Err(second)) if second.status == Status::NotFound => Err(miss(first.status, second.failure)),
+        (Err(_), Err(second)) => Err(second),
+    }
+}
+
+/// Adds one answer's addresses; the canonical name only where none is known yet (`gaih_getanswer_slice`).
+fn slice(bytes: &[u8], answer: &mut Answer) -> Result<(), Miss> {
+    let reply = Reply::new(bytes).ok_or(UNUSABLE)?;
+    let echo = reply.question().ok_or(UNUSABLE)?;
+    let store_canonical = answer.addresses.is_empty();
+    let known = answer.addresses.len();
+    let mut expected = echo.name;
+    let mut canonical = host_text(&expected).filter(|_| reply.answers() > 0).ok_or(NOT_FOUND)?;
+    for record in reply.records() {
+        let mut record = record.map_err(|_| UNUSABLE)?;
+        // glibc does not look at the class here.
+        if record.kind == RecordType::CNAME {
+            expected = record.target().ok_or(UNUSABLE)?;
+            if let Some(text) = host_text(&expected) {
+                canonical = text;
+            }
+        } else if record.kind == echo.kind
+            && record.owner == expected
+            && let Some(address) = address(&record)
+        {
+            if store_canonical && answer.addresses.len() == known {
+                // All CNAMEs come before the first address, or their names are not heard.
+                answer.canonical.clone_from(&canonical);
+            }
+            answer.addresses.push(address);
+        }
+    }
+    if answer.addresses.len() > known { Ok(()) } else { Err(NOT_FOUND) }
+}

@@ -1,0 +1,332 @@
+//! DNS messages (RFC 1035, section 4): questions written and answers read, with hickory's codec for names.
+//!
+//! Answers are walked record by record rather than decoded whole: glibc uses the good records of an answer that
+//! holds a bad one, so a codec that refuses the whole message would find less.
+
+use hickory_resolver::proto::op::{Edns, Message, MessageType, OpCode, Query};
+use hickory_resolver::proto::rr::{DNSClass, Name, RecordType};
+use hickory_resolver::proto::serialize::binary::{BinDecodable, BinDecoder};
+
+use crate::name::is_host_byte;
+
+/// Bytes of a header; nothing shorter is an answer.
+pub(super) const HEADER: usize = 12;
+
+/// Response codes that a lookup tells apart (RFC 1035, section 4.1.1).
+pub(super) mod rcode {
+    pub(in crate::dns) const NOERROR: u8 = 0;
+    pub(in crate::dns) const SERVFAIL: u8 = 2;
+    pub(in crate::dns) const NXDOMAIN: u8 = 3;
+    pub(in crate::dns) const NOTIMP: u8 = 4;
+    pub(in crate::dns) const REFUSED: u8 = 5;
+}
+
+/// The UDP payload that glibc advertises with `options edns0` (resolv/resolv-internal.h).
+const EDNS_PAYLOAD: u16 = 1200;
+
+/// A question as it goes over the wire, with what an answer must match.
+pub(super) struct Question {
+    pub(super) id: u16,
+    name: Name,
+    kind: RecordType,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What resolv.conf's options change about a question.
+#[derive(Clone, Copy)]
+pub(super) struct Marks {
+    /// `edns0`: an OPT record.
+    pub(super) edns: bool,
+    /// `trust-ad`: the AD bit.
+    pub(super) authentic_data: bool,
+}
+
+impl Question {
+    /// A recursive question of class IN. None where it cannot be put into a message.
+    pub(super) fn new(id: u16, name: &Name, kind: RecordType, marks: Marks) -> Option<Self> {
+        let mut message = Message::new(id, MessageType::Query, OpCode::Query);
+        message.metadata.recursion_desired = true;
+        message.metadata.authentic_data = marks.authentic_data;
+        message.add_query(Query::query(name.clone(), kind));
+        if marks.edns {
+            let mut edns = Edns::new();
+            edns.set_max_payload(EDNS_PAYLOAD);
+            message.set_edns(edns);
+        }
+        let bytes = message.to_vec().ok()?;
+        Some(Self { id, name: name.clone(), kind, bytes })
+    }
+
+    /// Whether this message answers it: the id, and exactly this question, in any case (glibc's
+    /// `__libc_res_queriesmatch`).
+    ///
+    /// Some servers refuse with a bare header; glibc takes that for an answer.
+    pub(super) fn is_answered_by(&self, reply: &Reply<'_>) -> bool {
+        if reply.id() != self.id {
+            return false;
+        }
+        if reply.0.len() == HEADER && reply.questions() == 0 && reply.is_server_failure() {
+            return true;
+        }
+        reply.questions() == 1
+            && reply.question().is_some_and(|question| {
+                question.kind == self.kind && question.class == DNSClass::IN && question.name == self.name
+            })
+    }
+}
+
+/// A name in presentation form, as labels (glibc's `ns_name_pton`). None where it is not a name.
+pub(super) fn parse_name(text: &[u8]) -> Option<Name> {
+    let text = match text {
+        b"" | b"." => return Some(Name::root()),
+        text => text,
+    };
+    let mut labels: Vec<Vec<u8>> = vec![Vec::new()];
+    let mut bytes = text.iter().copied();
+    while let Some(byte) = bytes.next() {
+        let label = labels.last_mut()?;
+        match byte {
+            b'.' if label.is_empty() => return None,
+            b'.' => labels.push(Vec::new()),
+            b'\\' => label.push(escaped(&mut bytes)?),
+            byte => label.push(byte),
+        }
+    }
+    if labels.last().is_some_and(Vec::is_empty) {
+        labels.pop();
+    }
+    Name::from_labels(labels.iter().map(Vec::as_slice)).ok()
+}
+
+/// The byte after a backslash: three decimal digits, or the byte itself (RFC 1035, section 5.1).
+fn escaped(bytes: &mut impl Iterator<Item = u8>) -> Option<u8> {
+    let first = bytes.next()?;
+    if !first.is_ascii_digit() {
+        return Some(first);
+    }
+    let mut value = u32::from(first - b'0');
+    for _ in 0..2 {
+        value = value * 10 + char::from(bytes.next()?).to_digit(10)?;
+    }
+    u8::try_from(value).ok()
+}
+
+/// A name as text, without the final dot; `None` unless every label is a host name's (glibc's `__res_binary_hnok`).
+pub(super) fn host_text(name: &Name) -> Option<Vec<u8>> {
+    let mut text = Vec::with_capacity(name.len());
+    for label in name.iter() {
+        if !label.iter().all(|&byte| is_host_byte(byte)) {
+            return None;
+        }
+        text.extend_from_slice(label);
+        text.push(b'.');
+    }
+    if text.starts_with(b"-") {
+        return None;
+    }
+    if text.len() > 1 {
+        text.pop();
+    }
+    Some(if text.is_empty() { b".".to_vec() } else { text })
+}
+
+/// A message that came from a server: at least a header.
+#[derive(Clone, Copy)]
+pub(super) struct Reply<'a>(&'a [u8]);
+
+/// The question that a reply repeats.
+pub(super) struct Echo {
+    pub(super) name: Name,
+    pub(super) kind: RecordType,
+    class: DNSClass,
+}
+
+impl<'a> Reply<'a> {
+    /// None where it is too short for a header.
+    pub(super) fn new(bytes: &'a [u8]) -> Option<Self> {
+        (bytes.len() >= HEADER).then_some(Self(bytes))
+    }
+
+    fn word(&self, at: usize) -> u16 {
+        self.0.get(at..at + 2).and_then(|bytes| bytes.try_into().ok()).map_or(0, u16::from_be_bytes)
+    }
+
+    pub(super) fn id(&self) -> u16 {
+        self.word(0)
+    }
+
+    pub(super) fn rcode(&self) -> u8 {
+        (self.word(2) & 0xf) as u8
+    }
+
+    pub(super) fn is_truncated(&self) -> bool {
+        self.word(2) & 0x0200 != 0
+    }
+
+    fn questions(&self) -> u16 {
+        self.word(4)
+    }
+
+    pub(super) fn answers(&self) -> u16 {
+        self.word(6)
+    }
+
+    /// A code that says more of the server than of the name, so that another server is worth asking.
+    pub(super) fn is_server_failure(&self) -> bool {
+        matches!(self.rcode(), rcode::SERVFAIL | rcode::NOTIMP | rcode::REFUSED)
+    }
+
+    /// A server that neither knows nor asks: nothing in the answer, no authority, no recursion (glibc: "lame").
+    pub(super) fn is_lame(&self) -> bool {
+        const AUTHORITATIVE: u16 = 0x0400;
+        const RECURSION: u16 = 0x0080;
+        self.rcode() == rcode::NOERROR
+            && self.answers() == 0
+            && self.word(2) & (AUTHORITATIVE | RECURSION) == 0
+            && self.word(10) == 0
+    }
+
+    fn decoder(&self) -> BinDecoder<'a> {
+        let mut decoder = BinDecoder::new(self.0);
+        let _ = decoder.read_slice(HEADER);
+        decoder
+    }
+
+    /// The first question.
+    pub(super) fn question(&self) -> Option<Echo> {
+        read_question(&mut self.decoder())
+    }
+
+    /// The records of the answer section, in order. `Err` once, where one cannot be read; then nothing more.
+    pub(super) fn records(&self) -> Records<'a> {
+        let mut decoder = self.decoder();
+        let left = if read_question(&mut decoder).is_some() { self.answers() } else { 0 };
+        Records { decoder, left }
+    }
+}
+
+fn read_question(decoder: &mut BinDecoder<'_>) -> Option<Echo> {
+    let name = Name::read(decoder).ok()?;
+    let kind = RecordType::from(decoder.read_u16().ok()?.unverified());
+    let class = DNSClass::from(decoder.read_u16().ok()?.unverified());
+    Some(Echo { name, kind, class })
+}
+
+/// A resource record (RFC 1035, section 4.1.3), its data not yet read.
+pub(super) struct Record<'a> {
+    pub(super) owner: Name,
+    pub(super) kind: RecordType,
+    pub(super) class: DNSClass,
+    pub(super) data: &'a [u8],
+    at_data: BinDecoder<'a>,
+}
+
+impl Record<'_> {
+    /// The name in the data of a CNAME or PTR record, which may point back into the message.
+    pub(super) fn target(&mut self) -> Option<Name> {
+        Name::read(&mut self.at_data).ok()
+    }
+}
+
+/// A record could not be read: the message ends in it, or a name in it is none.
+#[derive(Debug)]
+pub(super) struct Malformed;
+
+/// See [`Reply::records`].
+pub(super) struct Records<'a> {
+    decoder: BinDecoder<'a>,
+    left: u16,
+}
+
+impl<'a> Records<'a> {
+    fn read(&mut self) -> Option<Record<'a>> {
+        let owner = Name::read(&mut self.decoder).ok()?;
+        let kind = RecordType::from(self.decoder.read_u16().ok()?.unverified());
+        let class = DNSClass::from(self.decoder.read_u16().ok()?.unverified());
+        self.decoder.read_u32().ok()?; // The time to live.
+        let length = usize::from(self.decoder.read_u16().ok()?.unverified());
+        let at_data = self.decoder.clone(u16::try_from(self.decoder.index()).ok()?);
+        let data = self.decoder.read_slice(length).ok()?.unverified();
+        Some(Record { owner, kind, class, data, at_data })
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<Record<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let record = self.read();
+        if record.is_none() {
+            self.left = 0;
+        }
+        Some(record.ok_or(Malformed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Marks = Marks { edns: false, authentic_data: false };
+
+    #[test]
+    fn a_question_is_what_glibc_sends() {
+        let name = parse_name(b"Rancher-Metadata").unwrap();
+        let question = Question::new(0x1234, &name, RecordType::A, PLAIN).unwrap();
+        assert_eq!(
+            question.bytes,
+            b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x10Rancher-Metadata\x00\x00\x01\x00\x01"
+        );
+    }
+
+    #[test]
+    fn edns_and_trust_ad_mark_the_question() {
+        let name = parse_name(b"a").unwrap();
+        let marks = Marks { edns: true, authentic_data: true };
+        let question = Question::new(1, &name, RecordType::AAAA, marks).unwrap();
+        assert_eq!(&question.bytes[2..4], b"\x01\x20");
+        assert!(question.bytes.ends_with(b"\x00\x00\x29\x04\xb0\x00\x00\x00\x00\x00\x00"));
+    }
+
+    #[test]
+    fn names_are_read_as_ns_name_pton_reads_them() {
+        for bad in [&b".a"[..], b"a..b", b"a..", b"..", b"\\", b"\\25", b"\\999"] {
+            assert!(parse_name(bad).is_none(), "{bad:?}");
+        }
+        assert_eq!(parse_name(b"a\\046b.c").unwrap().iter().collect::<Vec<_>>(), [&b"a.b"[..], b"c"]);
+        assert!(parse_name(&[b'x'; 64]).is_none());
+        assert!(parse_name(b"a.b.").unwrap() == parse_name(b"a.b").unwrap());
+    }
+
+    #[test]
+    fn an_answer_must_repeat_id_and_question_in_any_case() {
+        let name = parse_name(b"a.example").unwrap();
+        let question = Question::new(7, &name, RecordType::A, PLAIN).unwrap();
+        let mut reply = question.bytes.clone();
+        reply[2] |= 0x80;
+        assert!(question.is_answered_by(&Reply::new(&reply.to_ascii_uppercase()).unwrap()));
+        reply[1] = 8;
+        assert!(!question.is_answered_by(&Reply::new(&reply).unwrap()));
+        reply[1] = 7;
+        let last_label = reply.len() - 6;
+        reply[last_label] = b'X';
+        assert!(!question.is_answered_by(&Reply::new(&reply).unwrap()));
+        assert!(question.is_answered_by(&Reply::new(b"\0\x07\x81\x82\0\0\0\0\0\0\0\0").unwrap()));
+    }
+
+    #[test]
+    fn messages_cut_anywhere_end_in_an_error_at_most() {
+        let name = parse_name(b"a.example").unwrap();
+        let mut reply = Question::new(7, &name, RecordType::A, PLAIN).unwrap().bytes;
+        reply[7] = 2;
+        reply.extend_from_slice(b"\xc0\x0c\0\x01\0\x01\0\0\0\x05\0\x04\x01\x02\x03\x04");
+        reply.extend_from_slice(b"\xc0\x0c\0\x05\0\x01\0\0\0\x05\0\x02\xc0\x0c");
+        for end in HEADER..=reply.len() {
+            let cut = &reply[..end];
+            let good = Reply::new(cut).unwrap().records().filter(Result::is_ok).count();
+            assert!(good <= 2);
+            assert_eq!(good == 2, end == reply.len());
+        }
+    }
+}

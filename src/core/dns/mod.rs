@@ -1,0 +1,134 @@
+//! DNS, as glibc's `dns` module of nsswitch.conf does it (resolv/nss_dns/dns-host.c).
+//!
+//! [`message`] writes questions and reads answers, [`exchange`] carries them to servers and back, [`search`] decides
+//! which names are asked for, [`answer`] makes addresses of it.
+
+mod answer;
+mod exchange;
+mod message;
+mod search;
+
+use std::ffi::CString;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use self::search::{NoAnswer, Search, Want};
+use crate::files::resolv_conf::{Options, SortEntry};
+use crate::lookup::{Answer, Failure, Family, Miss, Status};
+use crate::name::Name;
+use crate::sys::{Errno, environment, file};
+
+/// How to resolve: resolv.conf, with what a rule changes about it.
+#[derive(Clone, Copy)]
+pub struct Resolver<'a> {
+    /// The servers, in order.
+    pub servers: &'a [SocketAddr],
+    /// The search list.
+    pub search: &'a [Box<[u8]>],
+    /// A name with this many dots is asked for as it is first.
+    pub ndots: u32,
+    /// Seconds to wait for a server; glibc takes 0 for 1.
+    pub timeout: u32,
+    /// How often all servers are asked; 0 is never.
+    pub attempts: u32,
+    /// The switches.
+    pub options: Options,
+    /// Which IPv4 networks come first.
+    pub sortlist: &'a [SortEntry],
+}
+
+/// A `dns` lookup: what came of it, and which server said so.
+pub struct Outcome {
+    /// The answer, or why there is none.
+    pub result: Result<Answer, Miss>,
+    /// The server that spoke last.
+    pub server: Option<SocketAddr>,
+}
+
+impl Resolver<'_> {
+    /// How long the server of this index is waited for: longer for a later one, shared among all (res_send.c).
+    fn wait(&self, index: usize) -> Duration {
+        // glibc has three servers; a rule may name more, whose turn must not double for ever.
+        let doubled = u64::from(self.timeout) << index.min(2);
+        let seconds = if index > 0 { doubled / self.servers.len().max(1) as u64 } else { doubled };
+        Duration::from_secs(seconds.max(1))
+    }
+
+    /// Addresses of one family, and aliases: `gethostbyname3_r`. With `checked`, a name that is no host name is not
+    /// asked for: `gethostbyname2_r`.
+    pub fn one(&self, name: Name<'_>, family: Family, checked: bool) -> Outcome {
+        if checked && !name.is_host_name() {
+            return Outcome { result: Err(NO_SUCH_NAME), server: None };
+        }
+        let want = match family {
+            Family::Inet => Want::A,
+            Family::Inet6 => Want::Aaaa,
+        };
+        let mut search = Search::new(self);
+        let replies = search.run(&search::with_alias(name.as_bytes()), want);
+        let result = match replies {
+            Ok(replies) => answer::one(&replies, family),
+            Err(no_answer) => Err(no_answer.into()),
+        };
+        let result = result.map(|answer| if family == Family::Inet { self.sorted(answer) } else { answer });
+        Outcome { result, server: search.exchange.server }
+    }
+
+    /// Addresses of both families: `gethostbyname4_r`.
+    pub fn both(&self, name: Name<'_>) -> Outcome {
+        if !name.is_host_name() {
+            return Outcome { result: Err(NO_SUCH_NAME), server: None };
+        }
+        let want = if self.options.no_aaaa { Want::A } else { Want::Both };
+        let mut search = Search::new(self);
+        let replies = search.run(&search::with_alias(name.as_bytes()), want);
+        let result = match replies {
+            Ok(replies) => answer::both(&replies),
+            Err(no_answer) => Err(no_answer.into()),
+        };
+        Outcome { result, server: search.exchange.server }
+    }
+
+    /// `sortlist`: addresses of the networks named first come first, others keep their order.
+    fn sorted(&self, mut answer: Answer) -> Answer {
+        if !self.sortlist.is_empty() {
+            answer.addresses.sort_by_key(|address| {
+                let std::net::IpAddr::V4(ip) = address.ip else { return self.sortlist.len() };
+                let matches = |entry: &SortEntry| ip.to_bits() & entry.mask.to_bits() == entry.address.to_bits();
+                self.sortlist.iter().position(matches).unwrap_or(self.sortlist.len())
+            });
+        }
+        answer
+    }
+}
+
+const NO_SUCH_NAME: Miss = Miss { status: Status::NotFound, failure: Failure::NotFound };
+
+impl From<NoAnswer> for Miss {
+    /// glibc goes by errno here, and by h_errno there.
+    fn from(no_answer: NoAnswer) -> Self {
+        let NoAnswer { failure, errno: Errno(errno) } = no_answer;
+        match errno {
+            libc::EMFILE | libc::ENFILE => Miss { status: Status::Unavail, failure: Failure::System(errno) },
+            libc::ECONNREFUSED | libc::ETIMEDOUT => Miss { status: Status::Unavail, failure },
+            _ => Miss { status: Status::NotFound, failure },
+        }
+    }
+}
+
+/// The alias of a name in the file that HOSTALIASES names: lines of a name and what it stands for, until the first
+/// line that is no such pair (glibc, resolv/res_context_hostalias.c).
+fn host_alias(name: &[u8]) -> Option<Vec<u8>> {
+    let path = CString::new(environment::variable(c"HOSTALIASES")?).ok()?;
+    let content = file::read(&path).ok()?;
+    for line in content.bytes.split_inclusive(|&byte| byte == b'\n') {
+        let blank = line.iter().position(u8::is_ascii_whitespace)?;
+        let (alias, rest) = line.split_at_checked(blank)?;
+        if alias.eq_ignore_ascii_case(name) {
+            let target = rest.trim_ascii_start();
+            let end = target.iter().position(u8::is_ascii_whitespace).unwrap_or(target.len());
+            return target.get(..end).filter(|target| !target.is_empty()).map(<[u8]>::to_vec);
+        }
+    }
+    None
+}

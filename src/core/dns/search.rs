@@ -1,0 +1,198 @@
+//! Which names are asked for, and what the answers' codes mean: glibc's `__res_context_search` and
+//! `__res_context_query` (resolv/res_query.c).
+
+use std::borrow::Cow;
+
+use hickory_resolver::proto::rr::RecordType;
+
+use super::exchange::{Exchange, Replies};
+use super::message::{Marks, Question, Reply, parse_name, rcode};
+use super::{Resolver, host_alias};
+use crate::lookup::Failure;
+use crate::sys::{Errno, random};
+
+/// The longest name in text that glibc asks for, domain included (`MAXDNAME`).
+const MAX_NAME: usize = 1025;
+
+/// What is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Want {
+    A,
+    Aaaa,
+    /// A and AAAA, as two questions at once.
+    Both,
+}
+
+/// A search without an answer: what `h_errno` and errno are left with. The caller needs both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoAnswer {
+    pub(super) failure: Failure,
+    pub(super) errno: Errno,
+}
+
+/// One walk through the search list.
+pub(super) struct Search<'a> {
+    resolver: &'a Resolver<'a>,
+    pub(super) exchange: Exchange<'a>,
+    /// errno as the last exchange left it.
+    errno: Errno,
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn new(resolver: &'a Resolver<'a>) -> Self {
+        Self { resolver, exchange: Exchange::new(resolver), errno: Errno(0) }
+    }
+
+    fn no_answer(&self, failure: Failure) -> NoAnswer {
+        NoAnswer { failure, errno: self.errno }
+    }
+
+    /// The first name of the search list that has an answer.
+    pub(super) fn run(&mut self, name: &[u8], want: Want) -> Result<Replies, NoAnswer> {
+        let dots = name.iter().filter(|&&byte| byte == b'.').count();
+        let absolute = name.ends_with(b".");
+        if dots == 0
+            && let Some(alias) = host_alias(name)
+        {
+            return self.query(&alias, want);
+        }
+        let as_is_first = dots >= self.resolver.ndots as usize || absolute;
+        let mut first_failure = None;
+        if as_is_first {
+            match self.query(name, want) {
+                Err(failure) if !absolute => first_failure = Some(failure.failure),
+                result => return result,
+            }
+        }
+        let mut walk = Walk::default();
+        if !absolute {
+            for domain in self.resolver.search {
+                if let Some(result) = self.step(name, domain, want, &mut walk) {
+                    return result;
+                }
+                if walk.stopped {
+                    break;
+                }
+            }
+        }
+        let try_as_is = dots > 0 || !walk.searched || !self.resolver.options.no_tld_query;
+        if try_as_is && !as_is_first && !walk.had_root {
+            match self.query(name, want) {
+                Ok(replies) => return Ok(replies),
+                Err(failure) => walk.last = Some(failure.failure),
+            }
+        }
+        // The name as it stands counts for more than what a domain made of it.
+        Err(self.no_answer(match (first_failure, walk.no_data, walk.server_failed) {
+            (Some(failure), _, _) => failure,
+            (None, true, _) => Failure::NoData,
+            (None, false, true) => Failure::TryAgain,
+            (None, false, false) => walk.last.unwrap_or(Failure::NotFound),
+        }))
+    }
+
+    /// One domain of the list. Some: the search ends with this.
+    fn step(&mut self, name: &[u8], domain: &[u8], want: Want, walk: &mut Walk) -> Option<Result<Replies, NoAnswer>> {
+        walk.searched = true;
+        let domain = domain.strip_prefix(b".").unwrap_or(domain);
+        walk.had_root |= domain.is_empty();
+        let failure = match self.query(&[name, b".", domain].concat(), want) {
+            Ok(replies) => return Some(Ok(replies)),
+            Err(NoAnswer { failure, .. }) => failure,
+        };
+        if self.errno == Errno(libc::ECONNREFUSED) {
+            return Some(Err(self.no_answer(Failure::TryAgain))); // No server at all: no use to go on.
+        }
+        walk.last = Some(failure);
+        match failure {
+            Failure::NoData => walk.no_data = true,
+            Failure::NotFound => {}
+            Failure::TryAgain if self.exchange.last_rcode == rcode::SERVFAIL => walk.server_failed = true,
+            _ => walk.stopped = true,
+        }
+        None
+    }
+
+    /// One name, as it is.
+    fn query(&mut self, name: &[u8], want: Want) -> Result<Replies, NoAnswer> {
+        self.exchange.last_rcode = rcode::NOERROR;
+        let Some(questions) = self.questions(name, want) else {
+            return Err(self.no_answer(Failure::NoRecovery));
+        };
+        let replies = match self.exchange.send(&questions) {
+            Ok(replies) => replies,
+            Err(errno) => {
+                self.errno = errno;
+                return Err(self.no_answer(Failure::TryAgain));
+            }
+        };
+        self.errno = Errno(0);
+        let hide_data = want == Want::Aaaa && self.resolver.options.no_aaaa;
+        match verdict(&replies, hide_data) {
+            None => Ok(replies),
+            Some(failure) => Err(self.no_answer(failure)),
+        }
+    }
+
+    fn questions(&self, name: &[u8], want: Want) -> Option<Vec<Question>> {
+        if name.is_empty() || name.len() >= MAX_NAME {
+            return None;
+        }
+        let options = &self.resolver.options;
+        let marks = Marks { edns: options.edns0, authentic_data: options.trust_ad };
+        let parsed = parse_name(name)?;
+        let (first, second) = random::ids();
+        Some(match want {
+            Want::Both => vec![
+                Question::new(first, &parsed, RecordType::A, marks)?,
+                Question::new(second, &parsed, RecordType::AAAA, marks)?,
+            ],
+            Want::A => vec![Question::new(first, &parsed, RecordType::A, marks)?],
+            // `no-aaaa` still has to know whether the name exists, and asks for A (resolv/res-noaaaa.c).
+            Want::Aaaa if options.no_aaaa => {
+                vec![Question::new(first, &parsed, RecordType::A, Marks { edns: false, ..marks })?]
+            }
+            Want::Aaaa => vec![Question::new(first, &parsed, RecordType::AAAA, marks)?],
+        })
+    }
+}
+
+/// What a walk has seen so far.
+#[derive(Default)]
+struct Walk {
+    searched: bool,
+    had_root: bool,
+    no_data: bool,
+    server_failed: bool,
+    stopped: bool,
+    last: Option<Failure>,
+}
+
+/// What the codes of one or two answers say together; None where there is something to read.
+fn verdict(replies: &Replies, hide_data: bool) -> Option<Failure> {
+    let outcome =
+        |bytes: &Vec<u8>| Reply::new(bytes).map(|reply| (reply.rcode(), if hide_data { 0 } else { reply.answers() }));
+    let (first, second) = match (outcome(&replies.first), outcome(&replies.second)) {
+        (Some(first), Some(second)) => (first, second),
+        (Some(only), None) | (None, Some(only)) => (only, only),
+        (None, None) => return Some(Failure::TryAgain),
+    };
+    let has_data = |(code, answers): (u8, u16)| code == rcode::NOERROR && answers > 0;
+    if has_data(first) || has_data(second) {
+        return None;
+    }
+    Some(match if first.0 == rcode::NOERROR { second.0 } else { first.0 } {
+        rcode::NXDOMAIN => Failure::NotFound,
+        rcode::SERVFAIL => Failure::TryAgain,
+        rcode::NOERROR => Failure::NoData,
+        _ => Failure::NoRecovery,
+    })
+}
+
+/// The name that HOSTALIASES gives to a name without dots, or the name itself (hostname(7)).
+pub(super) fn with_alias(name: &[u8]) -> Cow<'_, [u8]> {
+    if name.contains(&b'.') {
+        return Cow::Borrowed(name);
+    }
+    host_alias(name).map_or(Cow::Borrowed(name), Cow::Owned)
+}

@@ -1,0 +1,253 @@
+//! A question answered: `files` and `dns` in nsswitch.conf's order, other modules left out.
+//!
+//! glibc has two ways through the modules, with different codes at the end. [`Engine::host`] is `gethostbyname2_r`
+//! (nss/getXXbyYY_r.c); [`Engine::addresses`] is the middle of `getaddrinfo` (sysdeps/posix/getaddrinfo.c,
+//! `get_nss_addresses`).
+
+use std::cell::Cell;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::config::Answering;
+use crate::dns::{Outcome, Resolver};
+use crate::files::hosts;
+use crate::files::nsswitch::{Action, Module};
+use crate::lookup::{Answer, Failure, Family, Miss, Status};
+use crate::name::Name;
+use crate::tables::{self, Tables};
+
+/// Where an answer came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// /etc/hosts.
+    Files,
+    /// A name server, where one spoke.
+    Dns(Option<SocketAddr>),
+}
+
+/// What getaddrinfo's hints choose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// None: both (`AF_UNSPEC`).
+    pub family: Option<Family>,
+    /// `AI_CANONNAME`: glibc then takes another way to the same servers.
+    pub canonical: bool,
+    /// `AI_V4MAPPED`
+    pub v4_mapped: bool,
+    /// `AI_ALL`
+    pub all: bool,
+}
+
+/// One lookup under one rule.
+pub struct Engine<'a> {
+    tables: &'a Tables,
+    answering: &'a Answering,
+    source: Cell<Option<Source>>,
+}
+
+/// No module of nsswitch.conf could be asked (glibc's EBUSY).
+const NO_MODULE: Miss = Miss { status: Status::Unavail, failure: Failure::System(libc::EBUSY) };
+const NOT_FOUND: Miss = Miss { status: Status::NotFound, failure: Failure::NotFound };
+
+impl<'a> Engine<'a> {
+    /// The engine for a name that a rule with this `answering` matched.
+    pub fn new(tables: &'a Tables, answering: &'a Answering) -> Self {
+        Self { tables, answering, source: Cell::new(None) }
+    }
+
+    /// Who said last what became of the lookup.
+    pub fn source(&self) -> Option<Source> {
+        self.source.get()
+    }
+
+    /// Addresses of one family, with aliases.
+    pub fn host(&self, name: Name<'_>, family: Family) -> Result<Answer, Miss> {
+        self.walk(|module| self.one(module, name, family, true))
+    }
+
+    /// Addresses for getaddrinfo. A failure is one of those that it tells apart: `NotFound`, `NoData`, `TryAgain`,
+    /// `System`.
+    pub fn addresses(&self, name: Name<'_>, selection: Selection) -> Result<Answer, Failure> {
+        match selection.family {
+            None => self.walk(|module| self.both(module, name)).map_err(|miss| match miss {
+                Miss { status: Status::TryAgain | Status::Unavail, failure: Failure::System(errno) } => {
+                    Failure::System(errno)
+                }
+                Miss { failure: failure @ (Failure::TryAgain | Failure::NoData), .. } => failure,
+                _ => Failure::NotFound,
+            }),
+            Some(Family::Inet) if !selection.canonical => self.host(name, Family::Inet).map_err(|miss| match miss {
+                Miss { status: Status::NotFound, failure: Failure::NoData } => Failure::NoData,
+                Miss { status: Status::NotFound, .. } => Failure::NotFound,
+                Miss { failure: failure @ (Failure::System(_) | Failure::TryAgain), .. } => failure,
+                // Asked and answered, but to no use: the name is known.
+                _ => Failure::NoData,
+            }),
+            Some(family) => self.one_of_two(name, family, selection),
+        }
+    }
+
+    /// IPv6, or mapped IPv4, or IPv4 with its canonical name: family by family within each module.
+    fn one_of_two(&self, name: Name<'_>, family: Family, selection: Selection) -> Result<Answer, Failure> {
+        let checked = !selection.canonical;
+        // The failures of the module asked last: getaddrinfo's code comes from both.
+        let (first, last) = (Cell::new(Failure::NotFound), Cell::new(Failure::NotFound));
+        let system = Cell::new(None);
+        let ask = |module: &Module, family| {
+            let result = self.one(module, name, family, checked);
+            if let Some(Err(Miss { failure: Failure::System(errno), .. })) = result {
+                system.set(Some(errno)); // Ends the lookup at once.
+            }
+            result
+        };
+        let result = self.walk(|module| {
+            if system.get().is_some() {
+                return Some(Err(NO_MODULE));
+            }
+            let inet6 = match family {
+                Family::Inet6 => ask(module, Family::Inet6),
+                Family::Inet => None,
+            };
+            let found_inet6 = matches!(inet6, Some(Ok(_)));
+            let mapped = selection.v4_mapped && (selection.all || !found_inet6);
+            let inet = match family {
+                Family::Inet => ask(module, Family::Inet),
+                Family::Inet6 if mapped && system.get().is_none() => ask(module, Family::Inet),
+                Family::Inet6 => None,
+            };
+            let failure = |result: &Option<Result<Answer, Miss>>| match result {
+                Some(Err(miss)) => Some(miss.failure),
+                _ => None,
+            };
+            let failures = (failure(&inet6), failure(&inet));
+            first.set(failures.0.or(failures.1).unwrap_or(Failure::NotFound));
+            last.set(failures.1.or(failures.0).unwrap_or(Failure::NotFound));
+            combine(inet6, inet, family, selection)
+        });
+        match (result, system.get()) {
+            (_, Some(errno)) => Err(Failure::System(errno)),
+            (Ok(answer), None) => Ok(answer),
+            (Err(Miss { failure: Failure::System(errno), status }), None) if status != Status::NotFound => {
+                Err(Failure::System(errno))
+            }
+            (Err(_), None) => Err(match (first.get(), last.get()) {
+                (Failure::TryAgain, Failure::TryAgain) => Failure::TryAgain,
+                (Failure::TryAgain | Failure::NoData, Failure::TryAgain | Failure::NoData) => Failure::NoData,
+                _ => Failure::NotFound,
+            }),
+        }
+    }
+
+    /// Asks module after module, as nsswitch.conf's actions say. `ask` gives None for a module that cannot be asked.
+    fn walk(&self, mut ask: impl FnMut(&Module) -> Option<Result<Answer, Miss>>) -> Result<Answer, Miss> {
+        let services = self.tables.hosts_services();
+        let mut last = Err(NO_MODULE);
+        for service in services.iter() {
+            let action = match ask(&service.module) {
+                Some(Ok(answer)) => {
+                    last = Ok(answer);
+                    service.actions.success
+                }
+                Some(Err(miss)) => {
+                    last = Err(miss);
+                    service.actions.on(miss.status)
+                }
+                None => service.actions.on(Status::Unavail),
+            };
+            if action == Action::Return {
+                break;
+            }
+        }
+        last
+    }
+
+    fn one(&self, module: &Module, name: Name<'_>, family: Family, checked: bool) -> Option<Result<Answer, Miss>> {
+        match module {
+            Module::Files => self.files(|text, multi| hosts::lookup(text, name.as_bytes(), family, multi)),
+            Module::Dns => Some(self.dns(|resolver| resolver.one(name, family, checked))),
+            Module::Other(_) => None,
+        }
+    }
+
+    fn both(&self, module: &Module, name: Name<'_>) -> Option<Result<Answer, Miss>> {
+        match module {
+            Module::Files => self.files(|text, multi| hosts::lookup_both(text, name.as_bytes(), multi)),
+            Module::Dns => Some(self.dns(|resolver| resolver.both(name))),
+            Module::Other(_) => None,
+        }
+    }
+
+    fn files(&self, look: impl FnOnce(&[u8], bool) -> Option<Answer>) -> Option<Result<Answer, Miss>> {
+        if !self.answering.hosts {
+            return Some(Err(NOT_FOUND)); // The rule says `hosts off`.
+        }
+        self.source.set(Some(Source::Files));
+        Some(match tables::hosts() {
+            Some(text) => look(&text, self.tables.host_conf().multi).ok_or(NOT_FOUND),
+            None => Err(Miss { status: Status::Unavail, failure: Failure::NotFound }),
+        })
+    }
+
+    fn dns(&self, ask: impl FnOnce(&Resolver<'_>) -> Outcome) -> Result<Answer, Miss> {
+        let conf = self.tables.resolv_conf();
+        let answering = self.answering;
+        let resolver = Resolver {
+            servers: if answering.via.is_empty() { &conf.servers } else { &answering.via },
+            search: if answering.search { &conf.search } else { &[] },
+            ndots: conf.ndots,
+            timeout: answering.timeout.unwrap_or(conf.timeout),
+            attempts: answering.attempts.unwrap_or(conf.attempts),
+            options: conf.options,
+            sortlist: &conf.sortlist,
+        };
+        let outcome = ask(&resolver);
+        self.source.set(Some(Source::Dns(outcome.server)));
+        outcome.result
+    }
+}
+
+/// The results of one module for both families, as getaddrinfo joins them.
+fn combine(
+    inet6: Option<Result<Answer, Miss>>,
+    inet: Option<Result<Answer, Miss>>,
+    family: Family,
+    selection: Selection,
+) -> Option<Result<Answer, Miss>> {
+    let map = |answer: Answer| if family == Family::Inet6 { with_mapped_addresses(answer) } else { answer };
+    match (inet6, inet) {
+        (None, inet) => inet.map(|result| result.map(map)),
+        (Some(Ok(mut answer)), None | Some(Err(_))) => {
+            if selection.v4_mapped && !selection.all {
+                // An address that the servers themselves give as a mapped one does not count beside real ones.
+                answer.addresses.retain(|address| !is_mapped(address.ip));
+            }
+            Some(Ok(answer))
+        }
+        (Some(Ok(mut answer)), Some(Ok(more))) => {
+            answer.addresses.extend(map(more).addresses);
+            Some(Ok(answer))
+        }
+        (Some(Err(_)), Some(Ok(answer))) => Some(Ok(map(answer))),
+        (Some(Err(miss)), None) => Some(Err(miss)),
+        (Some(Err(inet6)), Some(Err(inet))) => {
+            let status = match (inet6.status, inet.status) {
+                (Status::TryAgain, _) => Status::TryAgain,
+                (inet6, Status::Unavail) => inet6,
+                (_, inet) => inet,
+            };
+            Some(Err(Miss { status, failure: inet.failure }))
+        }
+    }
+}
+
+fn is_mapped(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some())
+}
+
+fn with_mapped_addresses(mut answer: Answer) -> Answer {
+    for address in &mut answer.addresses {
+        if let IpAddr::V4(v4) = address.ip {
+            address.ip = IpAddr::V6(v4.to_ipv6_mapped());
+        }
+    }
+    answer
+}

@@ -1,0 +1,65 @@
+//! host.conf(5), as far as it still means something (glibc, resolv/res_hconf.c).
+
+use super::{is_space, lines};
+
+/// What the file and its variables say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HostConf {
+    /// All lines of /etc/hosts with a name count, not only the first.
+    pub multi: bool,
+    /// Addresses of the host's own networks come first in gethostbyname's answers.
+    pub reorder: bool,
+}
+
+/// The variables that count after the file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HostEnvironment<'a> {
+    /// RESOLV_MULTI
+    pub multi: Option<&'a [u8]>,
+    /// RESOLV_REORDER
+    pub reorder: Option<&'a [u8]>,
+}
+
+/// Reads the file; `None` where there is none.
+pub fn parse(text: Option<&[u8]>, environment: &HostEnvironment<'_>) -> HostConf {
+    let mut conf = HostConf::default();
+    for line in text.into_iter().flat_map(lines) {
+        let line = line.trim_ascii_start();
+        let end = line.iter().position(|&byte| is_space(byte) || byte == b'#' || byte == b',').unwrap_or(line.len());
+        let Some((keyword, value)) = line.split_at_checked(end) else { continue };
+        if keyword.eq_ignore_ascii_case(b"multi") {
+            set(&mut conf.multi, value);
+        } else if keyword.eq_ignore_ascii_case(b"reorder") {
+            set(&mut conf.reorder, value);
+        }
+    }
+    environment.multi.inspect(|value| set(&mut conf.multi, value));
+    environment.reorder.inspect(|value| set(&mut conf.reorder, value));
+    conf
+}
+
+/// `on` or `off`, or what begins so.
+fn set(flag: &mut bool, value: &[u8]) {
+    let value = value.trim_ascii_start();
+    let begins = |word: &[u8]| value.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    if begins(b"on") {
+        *flag = true;
+    } else if begins(b"off") {
+        *flag = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn multi_is_off_unless_somebody_says_on() {
+        let read = |text: &str, multi| parse(Some(text.as_bytes()), &HostEnvironment { multi, reorder: None }).multi;
+        assert!(!read("", None));
+        assert!(read("# x\n  MULTI on # yes\norder hosts,bind\n", None));
+        assert!(!read("multi on\nmulti off\n", None));
+        assert!(read("multi off\n", Some(b"on")));
+        assert!(read("multi on\nmulti maybe\n", None));
+    }
+}

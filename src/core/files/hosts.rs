@@ -1,0 +1,173 @@
+//! hosts(5), as glibc's `files` module reads it (nss/nss_files/files-hosts.c).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::{inet_pton4, inet_pton6, is_space, without_comment};
+use crate::lookup::{Address, Answer, Family};
+
+/// One line: an address and the names for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Line<'a> {
+    /// The address.
+    pub address: IpAddr,
+    /// The canonical name; empty where the line has only an address.
+    pub name: &'a [u8],
+    /// The text with the other names.
+    aliases: &'a [u8],
+}
+
+impl<'a> Line<'a> {
+    /// The other names.
+    pub fn aliases(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        super::words(self.aliases)
+    }
+
+    fn has_name(&self, name: &[u8]) -> bool {
+        self.name.eq_ignore_ascii_case(name) || self.aliases().any(|alias| alias.eq_ignore_ascii_case(name))
+    }
+}
+
+/// The first word and what follows it.
+fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
+    let start = text.iter().position(|&byte| !is_space(byte)).unwrap_or(text.len());
+    let text = text.get(start..).unwrap_or_default();
+    let end = text.iter().position(|&byte| is_space(byte)).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or_default()
+}
+
+/// Reads one line; none where it holds no address.
+pub fn parse_line(line: &[u8]) -> Option<Line<'_>> {
+    let (address, rest) = split_word(without_comment(line));
+    let address = inet_pton4(address).map(IpAddr::V4).or_else(|| inet_pton6(address).map(IpAddr::V6))?;
+    let (name, aliases) = split_word(rest);
+    Some(Line { address, name, aliases })
+}
+
+/// The address as a lookup of this family sees it: IPv6 loopback and mapped addresses count as IPv4 ones, and nothing
+/// the other way round.
+fn as_family(address: IpAddr, family: Family) -> Option<IpAddr> {
+    match (family, address) {
+        (Family::Inet, IpAddr::V4(_)) | (Family::Inet6, IpAddr::V6(_)) => Some(address),
+        (Family::Inet, IpAddr::V6(v6)) if v6.is_loopback() => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        (Family::Inet, IpAddr::V6(v6)) => v6.to_ipv4_mapped().map(IpAddr::V4),
+        (Family::Inet6, IpAddr::V4(_)) => None,
+    }
+}
+
+/// The lines that hold a name. Most do not, so a line is only taken apart if the name's bytes occur in it.
+fn lines_with<'a>(text: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
+    super::lines(text)
+        .filter(move |line| may_hold(line, name))
+        .filter_map(parse_line)
+        .filter(|line| line.has_name(name))
+}
+
+/// Whether a name's first byte occurs before enough others, in either case: cheap, and wrong only on the safe side.
+fn may_hold(line: &[u8], name: &[u8]) -> bool {
+    let Some(first) = name.first() else { return false };
+    let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
+    let Some(room) = line.len().checked_sub(name.len()) else { return false };
+    line.get(..=room).unwrap_or_default().iter().enumerate().any(|(at, &byte)| {
+        (byte == lower || byte == upper)
+            && line.get(at..at + name.len()).is_some_and(|part| part.eq_ignore_ascii_case(name))
+    })
+}
+
+/// Addresses of one family: those of the first line with the name or, with host.conf's `multi`, of all
+/// (`_nss_files_gethostbyname3_r`).
+pub fn lookup(text: &[u8], name: &[u8], family: Family, multi: bool) -> Option<Answer> {
+    let mut lines = lines_with(text, name)
+        .filter_map(|line| as_family(line.address, family).map(|ip| (line, Address { ip, scope: 0 })));
+    let (first, address) = lines.next()?;
+    let mut answer = Answer {
+        canonical: first.name.to_vec(),
+        aliases: first.aliases().map(<[u8]>::to_vec).collect(),
+        addresses: vec![address],
+    };
+    for (line, address) in lines.take(if multi { usize::MAX } else { 0 }) {
+        answer.addresses.push(address);
+        answer.aliases.extend(line.aliases().map(<[u8]>::to_vec));
+        if line.name != first.name {
+            answer.aliases.push(line.name.to_vec());
+        }
+    }
+    Some(answer)
+}
+
+/// Addresses of both families, in the file's order (`_nss_files_gethostbyname4_r`). No aliases.
+pub fn lookup_both(text: &[u8], name: &[u8], multi: bool) -> Option<Answer> {
+    let mut lines = lines_with(text, name);
+    let first = lines.next()?;
+    let address = |line: &Line<'_>| Address { ip: line.address, scope: 0 };
+    let mut answer = Answer { canonical: first.name.to_vec(), aliases: Vec::new(), addresses: vec![address(&first)] };
+    if multi {
+        answer.addresses.extend(lines.map(|line| address(&line)));
+    }
+    Some(answer)
+}
+
+/// The first line with an address (`_nss_files_gethostbyaddr_r`).
+pub fn lookup_address(text: &[u8], address: IpAddr) -> Option<Answer> {
+    let family = if address.is_ipv4() { Family::Inet } else { Family::Inet6 };
+    let line =
+        super::lines(text).filter_map(parse_line).find(|line| as_family(line.address, family) == Some(address))?;
+    Some(Answer {
+        canonical: line.name.to_vec(),
+        aliases: line.aliases().map(<[u8]>::to_vec).collect(),
+        addresses: vec![Address { ip: address, scope: 0 }],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &[u8] = b"# comment\n127.0.0.1 localhost\n::1\tlocalhost ip6-localhost # loopback\n\
+        192.0.2.77 v4only.example v4only v4alias\n192.0.2.78 dual.example dual\n\
+        2001:db8::78 Dual.example dual dual6\n192.0.2.80 two.example two-b\nnonsense dual\n192.0.2.9\n\
+        ::ffff:192.0.2.81 mapped\r\n";
+
+    fn found(name: &str, family: Family, multi: bool) -> String {
+        let Some(answer) = lookup(TEXT, name.as_bytes(), family, multi) else { return "none".to_owned() };
+        let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+        let addresses: Vec<String> = answer.addresses.iter().map(|address| address.ip.to_string()).collect();
+        let aliases: Vec<String> = answer.aliases.iter().map(text).collect();
+        format!("{} [{}] {}", text(&answer.canonical), aliases.join(","), addresses.join(","))
+    }
+
+    #[test]
+    fn the_first_line_of_the_family_counts() {
+        assert_eq!(found("V4ALIAS", Family::Inet, false), "v4only.example [v4only,v4alias] 192.0.2.77");
+        assert_eq!(found("v4only", Family::Inet6, false), "none");
+        assert_eq!(found("dual", Family::Inet6, false), "Dual.example [dual,dual6] 2001:db8::78");
+        assert_eq!(found("v4onl", Family::Inet, false), "none");
+        assert_eq!(found("loopback", Family::Inet6, false), "none");
+    }
+
+    #[test]
+    fn ipv6_loopback_and_mapped_addresses_are_ipv4_too() {
+        assert_eq!(found("localhost", Family::Inet, false), "localhost [] 127.0.0.1");
+        assert_eq!(found("localhost", Family::Inet, true), "localhost [ip6-localhost] 127.0.0.1,127.0.0.1");
+        assert_eq!(found("mapped", Family::Inet, false), "mapped [] 192.0.2.81");
+    }
+
+    #[test]
+    fn all_lines_count_with_multi() {
+        let answer = lookup_both(TEXT, b"dual", true).unwrap();
+        assert_eq!(answer.canonical, b"dual.example");
+        assert_eq!(answer.addresses.len(), 2);
+        assert_eq!(lookup_both(TEXT, b"dual", false).unwrap().addresses.len(), 1);
+    }
+
+    #[test]
+    fn addresses_have_names() {
+        assert_eq!(lookup_address(TEXT, "192.0.2.80".parse().unwrap()).unwrap().canonical, b"two.example");
+        assert!(lookup_address(TEXT, "192.0.2.99".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn garbage_is_no_address() {
+        let garbage: Vec<u8> = (0..100_000_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        assert_eq!(lookup_both(&garbage, b"dual", true), None);
+    }
+}

@@ -1,0 +1,312 @@
+//! resolv.conf(5), as glibc reads it (resolv/res_init.c).
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+use super::{inet_aton, inet_pton6, lines};
+
+/// Servers that count (`MAXNS`).
+const MAX_SERVERS: usize = 3;
+/// The port of a name server (RFC 1035, section 4.2).
+const PORT: u16 = 53;
+/// `RES_MAXNDOTS`, `RES_MAXRETRANS`, `RES_MAXRETRY`
+const MAX_NDOTS: i64 = 15;
+const MAX_TIMEOUT: i64 = 30;
+const MAX_ATTEMPTS: i64 = 5;
+
+/// What the file says, with glibc's defaults for the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolvConf {
+    /// The servers, at least one and at most three.
+    pub servers: Vec<SocketAddr>,
+    /// The domains that are tried with a name, in order.
+    pub search: Vec<Box<[u8]>>,
+    /// Networks whose addresses come first.
+    pub sortlist: Vec<SortEntry>,
+    /// A name with this many dots is asked for as it is first.
+    pub ndots: u32,
+    /// Seconds to wait for a server; 0 acts as 1.
+    pub timeout: u32,
+    /// How often all servers are asked; 0 is never.
+    pub attempts: u32,
+    /// The switches.
+    pub options: Options,
+}
+
+/// A network of `sortlist`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SortEntry {
+    /// Its address.
+    pub address: Ipv4Addr,
+    /// Its mask; that of the address's class where none is given.
+    pub mask: Ipv4Addr,
+}
+
+/// The `options` without a value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `rotate`
+    pub rotate: bool,
+    /// `edns0`
+    pub edns0: bool,
+    /// `single-request`
+    pub single_request: bool,
+    /// `single-request-reopen`
+    pub single_request_reopen: bool,
+    /// `no-tld-query`
+    pub no_tld_query: bool,
+    /// `no-reload`
+    pub no_reload: bool,
+    /// `use-vc`
+    pub use_vc: bool,
+    /// `trust-ad`
+    pub trust_ad: bool,
+    /// `no-aaaa`
+    pub no_aaaa: bool,
+}
+
+/// What counts beside the file.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// LOCALDOMAIN: the search list instead of the file's, even when empty.
+    pub localdomain: Option<&'a [u8]>,
+    /// RES_OPTIONS: options after the file's.
+    pub res_options: Option<&'a [u8]>,
+    /// The host's name, whose domain is searched where nothing else says.
+    pub hostname: &'a [u8],
+    /// The scope of a link-local server.
+    pub scope_id: &'a dyn Fn(&Ipv6Addr, &[u8]) -> Option<u32>,
+}
+
+/// The bytes that separate words here: fewer than isspace(3) knows.
+fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
+}
+
+fn blank_words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|&byte| is_blank(byte)).filter(|word| !word.is_empty())
+}
+
+/// What follows a keyword that begins the line and ends in a blank.
+fn after<'a>(line: &'a [u8], keyword: &[u8]) -> Option<&'a [u8]> {
+    line.strip_prefix(keyword).filter(|rest| rest.first().is_some_and(|&byte| is_blank(byte)))
+}
+
+/// Reads the file; `None` where there is none that can be read.
+pub fn parse(text: Option<&[u8]>, around: &Surroundings<'_>) -> ResolvConf {
+    let mut conf = ResolvConf {
+        servers: Vec::new(),
+        search: Vec::new(),
+        sortlist: Vec::new(),
+        ndots: 1,
+        timeout: 5,
+        attempts: 2,
+        options: Options::default(),
+    };
+    let mut search = None;
+    for line in text.into_iter().flat_map(lines) {
+        if let Some(rest) = after(line, b"domain") {
+            search = blank_words(rest).next().map(|domain| vec![domain.into()]).or(search);
+        } else if let Some(rest) = after(line, b"search") {
+            let domains: Vec<Box<[u8]>> = blank_words(rest).map(Into::into).collect();
+            search = if domains.is_empty() { search } else { Some(domains) };
+        } else if let Some(rest) = after(line, b"nameserver") {
+            conf.servers.extend(blank_words(rest).next().and_then(|word| server(word, around)));
+        } else if let Some(rest) = after(line, b"sortlist") {
+            sortlist(rest, &mut conf.sortlist);
+        } else if let Some(rest) = after(line, b"options") {
+            options(rest, &mut conf);
+        }
+    }
+    if conf.servers.is_empty() {
+        conf.servers.push(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, PORT)));
+    }
+    conf.servers.truncate(MAX_SERVERS);
+    conf.search = match around.localdomain {
+        Some(list) => localdomain(list),
+        None => search.unwrap_or_else(|| domain_of(around.hostname).into_iter().collect()),
+    };
+    if let Some(text) = around.res_options {
+        options(text, &mut conf);
+    }
+    conf
+}
+
+/// LOCALDOMAIN's list. Empty, it is one empty domain to glibc, which asks for the name with a dot and nothing behind.
+fn localdomain(list: &[u8]) -> Vec<Box<[u8]>> {
+    let list = list.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let first = list.split(|&byte| is_blank(byte)).next().unwrap_or_default();
+    if first.is_empty() {
+        let others = blank_words(list).map(Into::into);
+        return std::iter::once(Box::from(&b""[..])).chain(others).collect();
+    }
+    blank_words(list).map(Into::into).collect()
+}
+
+fn domain_of(hostname: &[u8]) -> Option<Box<[u8]>> {
+    let dot = hostname.iter().position(|&byte| byte == b'.')?;
+    hostname.get(dot + 1..).map(Into::into)
+}
+
+fn server(word: &[u8], around: &Surroundings<'_>) -> Option<SocketAddr> {
+    if let Some(inet) = inet_aton(word) {
+        return Some(SocketAddr::V4(SocketAddrV4::new(inet, PORT)));
+    }
+    let mut parts = word.splitn(2, |&byte| byte == b'%');
+    let inet6 = inet_pton6(parts.next()?)?;
+    let scope = parts.next().and_then(|scope| (around.scope_id)(&inet6, scope)).unwrap_or(0);
+    Some(SocketAddr::V6(SocketAddrV6::new(inet6, PORT, 0, scope)))
+}
+
+fn sortlist(text: &[u8], list: &mut Vec<SortEntry>) {
+    let text = text.split(|&byte| byte == b';').next().unwrap_or_default();
+    for word in blank_words(text) {
+        let mut parts = word.splitn(2, |&byte| byte == b'/' || byte == b'&');
+        let Some(address) = parts.next().and_then(inet_aton) else { continue };
+        let mask = parts.next().and_then(inet_aton).unwrap_or_else(|| class_mask(address));
+        list.push(SortEntry { address, mask });
+    }
+}
+
+/// The mask of an address's class (RFC 791, section 3.2).
+fn class_mask(address: Ipv4Addr) -> Ipv4Addr {
+    let [first, ..] = address.octets();
+    Ipv4Addr::from_bits(match first {
+        0..=127 => 0xff00_0000,
+        128..=191 => 0xffff_0000,
+        192.. => 0xffff_ff00,
+    })
+}
+
+/// A number as atoi(3) reads it: after blanks and a sign, up to the first byte that is no digit.
+fn atoi(text: &[u8]) -> i64 {
+    let text = text.trim_ascii_start();
+    let (negative, text) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
+    let value = digits.fold(0_i64, |value, &digit| (value * 10 + i64::from(digit - b'0')).min(i64::from(i32::MAX)));
+    if negative { -value } else { value }
+}
+
+fn options(text: &[u8], conf: &mut ResolvConf) {
+    let mut rest = text;
+    loop {
+        let start = rest.iter().position(|&byte| !is_blank(byte)).unwrap_or(rest.len());
+        rest = rest.get(start..).unwrap_or_default();
+        if rest.is_empty() {
+            return;
+        }
+        option(rest, conf);
+        let end = rest.iter().position(|&byte| is_blank(byte)).unwrap_or(rest.len());
+        rest = rest.get(end..).unwrap_or_default();
+    }
+}
+
+/// The option that the text begins with. A longer word that begins like one counts as that one.
+fn option(text: &[u8], conf: &mut ResolvConf) {
+    let number = |prefix: &[u8], most: i64| text.strip_prefix(prefix).map(|rest| atoi(rest).min(most));
+    // A negative number ends up in four bits, in a shift, or in a loop that never runs.
+    if let Some(ndots) = number(b"ndots:", MAX_NDOTS) {
+        conf.ndots = (ndots & 15) as u32;
+    } else if let Some(timeout) = number(b"timeout:", MAX_TIMEOUT) {
+        conf.timeout = timeout.max(0) as u32;
+    } else if let Some(attempts) = number(b"attempts:", MAX_ATTEMPTS) {
+        conf.attempts = attempts.max(0) as u32;
+    } else {
+        let options = &mut conf.options;
+        // In glibc's order, in which a longer word comes before its beginning.
+        let switches: [(&[u8], &mut bool); 9] = [
+            (b"rotate", &mut options.rotate),
+            (b"edns0", &mut options.edns0),
+            (b"single-request-reopen", &mut options.single_request_reopen),
+            (b"single-request", &mut options.single_request),
+            (b"no-tld-query", &mut options.no_tld_query),
+            (b"no-reload", &mut options.no_reload),
+            (b"use-vc", &mut options.use_vc),
+            (b"trust-ad", &mut options.trust_ad),
+            (b"no-aaaa", &mut options.no_aaaa),
+        ];
+        let found = switches.into_iter().find(|(word, _)| text.starts_with(word));
+        match found {
+            Some((_, switch)) => *switch = true,
+            None if text.starts_with(b"no_tld_query") => options.no_tld_query = true,
+            None => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> ResolvConf {
+        with(text, None, None)
+    }
+
+    fn with(text: &str, localdomain: Option<&[u8]>, res_options: Option<&[u8]>) -> ResolvConf {
+        let scope_id = |_: &Ipv6Addr, scope: &[u8]| (scope == b"eth0").then_some(7);
+        let around = Surroundings { localdomain, res_options, hostname: b"host.corp.example", scope_id: &scope_id };
+        parse(Some(text.as_bytes()), &around)
+    }
+
+    fn search(conf: &ResolvConf) -> Vec<&str> {
+        conf.search.iter().map(|domain| std::str::from_utf8(domain).unwrap()).collect()
+    }
+
+    #[test]
+    fn no_file_means_the_local_server() {
+        let around = Surroundings { localdomain: None, res_options: None, hostname: b"host", scope_id: &|_, _| None };
+        let conf = parse(None, &around);
+        assert_eq!(conf.servers, ["127.0.0.1:53".parse().unwrap()]);
+        assert_eq!((conf.ndots, conf.timeout, conf.attempts, conf.search.len()), (1, 5, 2, 0));
+    }
+
+    #[test]
+    fn the_first_three_good_servers_count() {
+        let conf = read(
+            "nameserver bad\nnameserver 10.1 x\n nameserver 9.9.9.9\nnameserver fe80::1%eth0\n\
+            nameserver fe80::1%bad\nnameserver 192.0.2.4\n",
+        );
+        let servers: Vec<String> = conf.servers.iter().map(ToString::to_string).collect();
+        assert_eq!(servers, ["10.0.0.1:53", "[fe80::1%7]:53", "[fe80::1]:53"]);
+    }
+
+    #[test]
+    fn the_last_of_domain_and_search_counts() {
+        assert_eq!(search(&read("domain a\nsearch b c # x\n")), ["b", "c", "#", "x"]);
+        assert_eq!(search(&read("search b c\ndomain a z\nsearch \n")), ["a"]);
+        assert_eq!(search(&read("")), ["corp.example"]);
+        assert_eq!(search(&with("search b\n", Some(b"x y\nz"), None)), ["x", "y"]);
+    }
+
+    #[test]
+    fn an_empty_localdomain_is_no_search_list() {
+        assert_eq!(search(&with("search b\n", Some(b""), None)), [""]);
+    }
+
+    #[test]
+    fn numbers_have_limits() {
+        let conf = read("options ndots:99 timeout:99 attempts:99\n");
+        assert_eq!((conf.ndots, conf.timeout, conf.attempts), (15, 30, 5));
+        let conf = read("options ndots:-1 timeout:-1 attempts:-1\n");
+        assert_eq!((conf.ndots, conf.timeout, conf.attempts), (15, 0, 0));
+        assert_eq!(read("options ndots: 3\n").ndots, 3);
+    }
+
+    #[test]
+    fn options_are_known_by_their_beginning() {
+        let options = with("options rotates\tunknown edns0", None, Some(b"single-request-reopen no_tld_query")).options;
+        assert!(options.rotate && options.edns0 && options.single_request_reopen && options.no_tld_query);
+        assert!(!options.single_request && !options.use_vc);
+    }
+
+    #[test]
+    fn sortlist_has_masks() {
+        let conf = read("sortlist 10.1.0.0/255.255.0.0 192.0.2.0 bad 172.16.0.0&255.240.0.0 ; 1.1.1.1\n");
+        let masks: Vec<String> =
+            conf.sortlist.iter().map(|entry| format!("{}/{}", entry.address, entry.mask)).collect();
+        assert_eq!(masks, ["10.1.0.0/255.255.0.0", "192.0.2.0/255.255.255.0", "172.16.0.0/255.240.0.0"]);
+    }
+}

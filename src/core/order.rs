@@ -1,0 +1,299 @@
+//! The order of addresses: RFC 3484, section 6, as glibc has it (sysdeps/posix/getaddrinfo.c, `rfc3484_sort`), not
+//! RFC 6724.
+
+use std::cell::OnceCell;
+use std::cmp::Ordering;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::files::gai_conf::GaiConf;
+use crate::lookup::Address;
+use crate::sys::interfaces::{self, InterfaceAddress};
+use crate::sys::socket::{Socket, endpoint};
+
+/// A destination with what the kernel says of the way there.
+#[derive(Clone, Debug)]
+struct Destination {
+    ip: IpAddr,
+    /// The source address that the kernel would take; none: no route.
+    source: Option<IpAddr>,
+    /// The interface address that the source belongs to, where it is known.
+    interface: Option<InterfaceAddress>,
+}
+
+/// What this network namespace has, as `AI_ADDRCONFIG` and the order need it.
+#[derive(Clone, Debug, Default)]
+pub struct Interfaces {
+    addresses: Vec<InterfaceAddress>,
+    /// An IPv4 address other than 127.0.0.1.
+    pub has_inet: bool,
+    /// An IPv6 address other than ::1.
+    pub has_inet6: bool,
+}
+
+impl Interfaces {
+    /// Asks the kernel. Where it does not answer, both families are taken to be there, as in glibc.
+    pub fn now() -> Self {
+        let Ok(addresses) = interfaces::list() else {
+            return Self { addresses: Vec::new(), has_inet: true, has_inet6: true };
+        };
+        let has_inet = addresses.iter().any(|address| address.ip.is_ipv4() && address.ip != Ipv4Addr::LOCALHOST);
+        let has_inet6 = addresses.iter().any(|address| address.ip.is_ipv6() && address.ip != Ipv6Addr::LOCALHOST);
+        // glibc throws the list away where it holds no IPv6; then the rules that need it do not apply.
+        Self { addresses: if has_inet6 { addresses } else { Vec::new() }, has_inet, has_inet6 }
+    }
+
+    fn of_source(&self, source: IpAddr) -> Option<InterfaceAddress> {
+        let wanted = match source {
+            IpAddr::V4(v4) if v4.is_loopback() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            ip => ip,
+        };
+        self.addresses.iter().find(|address| address.ip == wanted).copied()
+    }
+}
+
+/// The order of `addresses`, each standing `copies` times in a row: which place of the unsorted list comes first,
+/// second and so on. `port` is what the kernel is asked with.
+///
+/// Copies are sorted along, not only addresses: the rules are not transitive, so glibc's result depends on the
+/// number of nodes, and its merge sort is part of the contract.
+pub fn sort(addresses: &[Address], copies: usize, port: u16, interfaces: &Interfaces, conf: &GaiConf) -> Vec<usize> {
+    let destinations = destinations(addresses, port, interfaces);
+    let order = Order { conf, kinds: OnceCell::new() };
+    let mut places: Vec<usize> = (0..addresses.len() * copies).collect();
+    let destination = |place: usize| destinations.get(place.checked_div(copies).unwrap_or(0));
+    merge_sort(&mut places, &mut |&one, &other| match (destination(one), destination(other)) {
+        (Some(a), Some(b)) => order.compare(a, b).then(one.cmp(&other)),
+        _ => one.cmp(&other),
+    });
+    places
+}
+
+/// Asks the kernel for the way to each address, with one socket a family.
+fn destinations(addresses: &[Address], port: u16, interfaces: &Interfaces) -> Vec<Destination> {
+    let mut sockets: [Option<Socket>; 2] = [None, None];
+    let mut found: Vec<Destination> = Vec::with_capacity(addresses.len());
+    let mut previous: Option<Address> = None;
+    for address in addresses {
+        if let (Some(last), true) = (found.last().cloned(), previous == Some(*address)) {
+            found.push(last);
+            continue;
+        }
+        previous = Some(*address);
+        let peer = endpoint(address.ip, port, address.scope);
+        let [inet, inet6] = &mut sockets;
+        let slot = if address.ip.is_ipv4() { inet } else { inet6 };
+        let source = match slot {
+            Some(socket) => {
+                // A connected socket keeps its source address until it is disconnected.
+                socket.disconnect();
+                Some(&*socket)
+            }
+            None => {
+                *slot = Socket::datagram(&peer).ok();
+                slot.as_ref()
+            }
+        };
+        let source = source.filter(|socket| socket.connect(&peer).is_ok()).and_then(Socket::local_address);
+        let interface = source.and_then(|source| interfaces.of_source(source));
+        found.push(Destination { ip: address.ip, source, interface });
+    }
+    found
+}
+
+/// glibc's merge sort (stdlib/msort.c): the same comparisons in the same order, whatever the comparison says.
+fn merge_sort(items: &mut [usize], compare: &mut dyn FnMut(&usize, &usize) -> Ordering) {
+    if items.len() < 2 {
+        return;
+    }
+    let (left, right) = items.split_at_mut(items.len() / 2);
+    merge_sort(left, compare);
+    merge_sort(right, compare);
+    let (mut ones, mut others) = (left.iter().peekable(), right.iter().peekable());
+    let mut merged = Vec::with_capacity(ones.len() + others.len());
+    while let (Some(one), Some(other)) = (ones.peek(), others.peek()) {
+        let next = if compare(one, other).is_le() { ones.next() } else { others.next() };
+        merged.extend(next.copied());
+    }
+    merged.extend(ones.copied());
+    merged.extend(others.copied());
+    items.copy_from_slice(&merged);
+}
+
+/// The rules, with the tables that they consult.
+struct Order<'a> {
+    conf: &'a GaiConf,
+    /// Kinds of interfaces, asked for when rule 7 needs them.
+    kinds: OnceCell<Vec<(u32, u16)>>,
+}
+
+fn mapped(ip: IpAddr) -> Ipv6Addr {
+    match ip {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    }
+}
+
+impl Order<'_> {
+    /// `get_scope`: RFC 3484, section 3.1 and 3.2.
+    fn scope(&self, ip: IpAddr) -> i32 {
+        match ip {
+            IpAddr::V4(v4) => self.conf.scope_v4(v4),
+            IpAddr::V6(v6) => match v6.segments() {
+                [first, ..] if first & 0xff00 == 0xff00 => i32::from(first & 0xf),
+                [first, ..] if first & 0xffc0 == 0xfe80 || v6.is_loopback() => 2,
+                [first, ..] if first & 0xffc0 == 0xfec0 => 5,
+                _ => 14,
+            },
+        }
+    }
+
+    fn scopes_match(&self, destination: &Destination) -> bool {
+        // A missing source has a family of no meaning in glibc, and scope 15.
+        self.scope(destination.ip) == destination.source.map_or(15, |source| self.scope(source))
+    }
+
+    fn labels_match(&self, destination: &Destination) -> bool {
+        let label = self.conf.label(mapped(destination.ip));
+        destination.source.is_some_and(|source| self.conf.label(mapped(source)) == label)
+    }
+
+    /// Rule 7: not through a tunnel. Unknown counts as a tunnel.
+    fn is_native(&self, destination: &Destination) -> bool {
+        const TUNNELS: [u16; 3] = [libc::ARPHRD_TUNNEL, libc::ARPHRD_TUNNEL6, libc::ARPHRD_SIT];
+        let kinds = self.kinds.get_or_init(|| interfaces::kinds().unwrap_or_default());
+        destination
+            .interface
+            .and_then(|interface| kinds.iter().find(|(index, _)| *index == interface.index))
+            .is_some_and(|(_, kind)| !TUNNELS.contains(kind))
+    }
+
+    /// Rules 1 to 9; the first that tells the two apart decides.
+    fn compare(&self, a: &Destination, b: &Destination) -> Ordering {
+        // Prefer what is true of one and not of the other.
+        let prefer = |a: bool, b: bool| b.cmp(&a);
+        let reachable = a.source.is_some();
+        let rule_1 = prefer(reachable, b.source.is_some());
+        if rule_1.is_ne() {
+            return rule_1;
+        }
+        let is = |destination: &Destination, what: fn(&InterfaceAddress) -> bool| {
+            destination.interface.as_ref().is_some_and(what)
+        };
+        let rules_2_to_5 = || {
+            prefer(self.scopes_match(a), self.scopes_match(b))
+                .then_with(|| prefer(!is(a, |i| i.deprecated), !is(b, |i| i.deprecated)))
+                .then_with(|| prefer(is(a, |i| i.home), is(b, |i| i.home)))
+                .then_with(|| prefer(self.labels_match(a), self.labels_match(b)))
+        };
+        let index = |destination: &Destination| destination.interface.map(|interface| interface.index);
+        let rule_7 = || {
+            if index(a) == index(b) { Ordering::Equal } else { prefer(self.is_native(a), self.is_native(b)) }
+        };
+        let precedence = |ip| self.conf.precedence_of(mapped(ip));
+        let ordered = if reachable { rules_2_to_5() } else { Ordering::Equal };
+        ordered
+            .then_with(|| precedence(b.ip).cmp(&precedence(a.ip)))
+            .then_with(|| if reachable { rule_7() } else { Ordering::Equal })
+            .then_with(|| self.scope(a.ip).cmp(&self.scope(b.ip)))
+            .then_with(|| common_prefix(b, a).cmp(&common_prefix(a, b)))
+    }
+}
+
+/// Rule 9: how many bits the destination shares with its source, where that means something beside the other.
+fn common_prefix(destination: &Destination, other: &Destination) -> u32 {
+    match (destination.ip, destination.source, other.ip, other.source) {
+        (IpAddr::V4(to), Some(IpAddr::V4(from)), IpAddr::V4(_), Some(_)) => {
+            // IPv4 prefixes mean nothing beyond the subnet. Without a known one, glibc's shift by 32 leaves all bits.
+            let bits = destination.interface.map_or(0, |interface| u32::from(interface.prefix));
+            let mask = u32::MAX.wrapping_shl(32_u32.wrapping_sub(bits));
+            let difference = to.to_bits() ^ from.to_bits();
+            if difference & mask == 0 { difference.leading_zeros() } else { 0 }
+        }
+        (IpAddr::V6(to), Some(IpAddr::V6(from)), IpAddr::V6(other_to), Some(IpAddr::V6(other_from))) => {
+            // glibc compares the first 32-bit word in which either pair differs, and only that.
+            let mine = to.to_bits() ^ from.to_bits();
+            let others = other_to.to_bits() ^ other_from.to_bits();
+            let word = (mine | others).leading_zeros() / 32;
+            if word < 4 { ((mine >> (96 - 32 * word)) as u32).leading_zeros() } else { 0 }
+        }
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn destination(ip: &str, source: Option<&str>) -> Destination {
+        Destination { ip: ip.parse().unwrap(), source: source.map(|s| s.parse().unwrap()), interface: None }
+    }
+
+    fn first<'a>(one: &'a Destination, other: &'a Destination) -> IpAddr {
+        let conf = GaiConf::default();
+        let order = Order { conf: &conf, kinds: OnceCell::new() };
+        if order.compare(one, other).is_le() { one.ip } else { other.ip }
+    }
+
+    /// Both ways round: the rule decides, not the place.
+    fn wins(winner: (&str, Option<&str>), loser: (&str, Option<&str>)) {
+        let (winner, loser) = (destination(winner.0, winner.1), destination(loser.0, loser.1));
+        assert_eq!(first(&winner, &loser), winner.ip);
+        assert_eq!(first(&loser, &winner), winner.ip);
+    }
+
+    #[test]
+    fn rule_1_prefers_what_can_be_reached() {
+        wins(("192.0.2.1", Some("192.0.2.9")), ("2001:db8::1", None));
+    }
+
+    #[test]
+    fn rule_2_prefers_a_source_of_the_same_scope() {
+        wins(("2001:db8::1", Some("2001:db8::9")), ("2001:db8::2", Some("fe80::9")));
+    }
+
+    #[test]
+    fn rule_5_prefers_a_source_of_the_same_label() {
+        wins(("2002:102::1", Some("2002:102::9")), ("2001:db8::1", Some("2002:102::9")));
+    }
+
+    #[test]
+    fn rule_6_prefers_ipv6_over_ipv4() {
+        wins(("2001:db8::1", Some("2001:db8::9")), ("192.0.2.1", Some("192.0.2.9")));
+        wins(("2001:db8::1", None), ("192.0.2.1", None));
+    }
+
+    #[test]
+    fn rule_8_prefers_the_smaller_scope() {
+        wins(("fe80::1", Some("fe80::9")), ("2001:db8::1", Some("2001:db8::9")));
+    }
+
+    #[test]
+    fn rule_9_prefers_the_longer_common_prefix_in_ipv6() {
+        wins(("2001:db8:1::1", Some("2001:db8:1::9")), ("2001:db8:2::1", Some("2001:db8:1::9")));
+    }
+
+    #[test]
+    fn rule_9_counts_in_ipv4_only_within_the_subnet() {
+        let near = |prefix| Destination {
+            interface: Some(InterfaceAddress {
+                ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9)),
+                prefix,
+                index: 1,
+                deprecated: false,
+                home: false,
+            }),
+            ..destination("192.0.2.8", Some("192.0.2.9"))
+        };
+        let far = Destination { ip: IpAddr::V4(Ipv4Addr::new(192, 0, 3, 1)), ..near(24) };
+        assert_eq!(first(&far, &near(24)), near(24).ip);
+        assert_eq!(first(&far, &near(32)), far.ip);
+    }
+
+    #[test]
+    fn equals_keep_their_order_and_copies_stay_together() {
+        let address = |last| Address { ip: IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), scope: 0 };
+        let places = sort(&[address(3), address(1), address(2)], 2, 0, &Interfaces::default(), &GaiConf::default());
+        assert_eq!(places.len(), 6);
+        assert!(places.chunks(2).all(|pair| pair[0] / 2 == pair[1] / 2));
+    }
+}

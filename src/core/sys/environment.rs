@@ -1,0 +1,60 @@
+//! The process: its environment, its privileges, its name, its host's name.
+
+use std::ffi::CStr;
+
+/// A variable's value, copied at once: the program may change its environment at any time, and libc's own resolver
+/// takes the same risk at the same moments.
+pub fn variable(name: &CStr) -> Option<Vec<u8>> {
+    // SAFETY: `name` is a C string.
+    let value = unsafe { libc::getenv(name.as_ptr()) };
+    copied(value)
+}
+
+/// The same, but nothing in a program that runs with more privileges than its caller (secure_getenv(3)).
+///
+/// ld.so takes glibc's own variables out of such a program's environment, but not ours.
+pub fn trusted_variable(name: &CStr) -> Option<Vec<u8>> {
+    if is_privileged() { None } else { variable(name) }
+}
+
+fn copied(value: *const libc::c_char) -> Option<Vec<u8>> {
+    if value.is_null() {
+        return None;
+    }
+    // SAFETY: getenv's result is null or a C string that lives at least until the environment is changed.
+    Some(unsafe { CStr::from_ptr(value) }.to_bytes().to_vec())
+}
+
+/// Whether the program runs with more privileges than its caller: set-user-ID, file capabilities (getauxval(3)).
+pub fn is_privileged() -> bool {
+    // SAFETY: getauxval only reads the vector that the kernel left on the stack.
+    (unsafe { libc::getauxval(libc::AT_SECURE) }) != 0
+}
+
+/// The host's name (gethostname(2)); empty where it cannot be read.
+pub fn hostname() -> Vec<u8> {
+    let mut buffer = [0_u8; 256];
+    // SAFETY: the buffer is writable for the length given; the last byte is kept as a terminator.
+    let result = unsafe { libc::gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) };
+    if result != 0 {
+        return Vec::new();
+    }
+    CStr::from_bytes_until_nul(&buffer).map(|name| name.to_bytes().to_vec()).unwrap_or_default()
+}
+
+/// The program's short name, for the log.
+pub fn program() -> Vec<u8> {
+    unsafe extern "C" {
+        // glibc's own copy of argv[0] after the last slash (program_invocation_short_name(3)).
+        static program_invocation_short_name: *const libc::c_char;
+    }
+    // SAFETY: libc defines the variable; it is set before any library runs code.
+    let name = unsafe { program_invocation_short_name };
+    copied(name).unwrap_or_default()
+}
+
+/// This process's id.
+pub fn process_id() -> i32 {
+    // SAFETY: getpid has no preconditions.
+    unsafe { libc::getpid() }
+}

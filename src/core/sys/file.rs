@@ -1,0 +1,180 @@
+//! Small files, read whole; and how to tell that one has changed.
+
+use std::ffi::CStr;
+
+use super::{Errno, checked, checked_int};
+
+/// A descriptor that is closed when dropped.
+pub(super) struct Descriptor(pub(super) i32);
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        // SAFETY: this value owns the descriptor, so nobody else closes it or uses it afterwards.
+        unsafe { libc::close(self.0) };
+    }
+}
+
+/// What glibc compares to see whether a file was changed (file_change_detection.c): size, inode, both times. A file
+/// that is not there has an identity of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+    size: i64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Identity {
+    fn of(status: &libc::stat) -> Self {
+        Self {
+            device: status.st_dev,
+            inode: status.st_ino,
+            size: status.st_size,
+            modified: (status.st_mtime, status.st_mtime_nsec),
+            changed: (status.st_ctime, status.st_ctime_nsec),
+        }
+    }
+}
+
+/// Who owns a file and who may write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ownership {
+    /// User id of the owner.
+    pub user: u32,
+    /// Permission bits and file type (inode(7)).
+    pub mode: u32,
+}
+
+fn status(path: &CStr) -> Result<libc::stat, Errno> {
+    let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: `path` is a C string and `status` has room for the result.
+    checked_int(unsafe { libc::stat(path.as_ptr(), status.as_mut_ptr()) })?;
+    // SAFETY: stat succeeded and filled it in.
+    Ok(unsafe { status.assume_init() })
+}
+
+/// The file's identity now; [`Identity::default`] where it cannot be seen.
+pub fn identity(path: &CStr) -> Identity {
+    status(path).map(|status| Identity::of(&status)).unwrap_or_default()
+}
+
+/// Owner and permissions of a path, symbolic links followed.
+pub fn ownership(path: &CStr) -> Result<Ownership, Errno> {
+    status(path).map(|status| Ownership { user: status.st_uid, mode: status.st_mode })
+}
+
+/// The content, and the identity that goes with it.
+pub struct Content {
+    /// All bytes.
+    pub bytes: Vec<u8>,
+    /// Of the file that was read, also when another has taken its path meanwhile.
+    pub identity: Identity,
+    /// Of the file that was read.
+    pub ownership: Ownership,
+}
+
+/// The most that is read of any file. Nobody has a hosts file of a gigabyte; a device named by mistake has no end.
+const LIMIT: usize = 1 << 30;
+
+/// Reads a regular file to its end. A directory, a FIFO or a device is refused with `EINVAL`, since reading it could
+/// block the host process.
+pub fn read(path: &CStr) -> Result<Content, Errno> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+    // SAFETY: `path` is a C string.
+    let file = Descriptor(checked_int(unsafe { libc::open(path.as_ptr(), flags) })?);
+    let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the descriptor is ours and `status` has room for the result.
+    checked_int(unsafe { libc::fstat(file.0, status.as_mut_ptr()) })?;
+    // SAFETY: fstat succeeded and filled it in.
+    let status = unsafe { status.assume_init() };
+    if status.st_mode & libc::S_IFMT != libc::S_IFREG {
+        return Err(Errno(libc::EINVAL));
+    }
+    let expected = usize::try_from(status.st_size).unwrap_or(0).min(LIMIT);
+    let mut bytes = Vec::with_capacity(expected + 1);
+    read_to_end(&file, &mut bytes)?;
+    let ownership = Ownership { user: status.st_uid, mode: status.st_mode };
+    Ok(Content { bytes, identity: Identity::of(&status), ownership })
+}
+
+fn read_to_end(file: &Descriptor, bytes: &mut Vec<u8>) -> Result<(), Errno> {
+    while bytes.len() < LIMIT {
+        if bytes.spare_capacity_mut().is_empty() {
+            bytes.reserve(bytes.len().max(4096));
+        }
+        let spare = bytes.spare_capacity_mut();
+        // SAFETY: the spare capacity is writable for its length.
+        let result = checked(unsafe { libc::read(file.0, spare.as_mut_ptr().cast(), spare.len()) });
+        match result {
+            Ok(0) => break,
+            Ok(count) => {
+                let length = bytes.len() + count;
+                // SAFETY: read filled `count` bytes of the spare capacity.
+                unsafe { bytes.set_len(length) };
+            }
+            Err(Errno(libc::EINTR)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Appends to a file that is made if need be, in one write so that lines of several processes do not mix.
+///
+/// Symbolic links are not followed in the last component and nothing but a regular file is written, so that a path
+/// in a shared directory cannot be turned against another file.
+pub fn append(path: &CStr, text: &[u8]) -> Result<(), Errno> {
+    let flags = libc::O_WRONLY
+        | libc::O_APPEND
+        | libc::O_CREAT
+        | libc::O_CLOEXEC
+        | libc::O_NOFOLLOW
+        | libc::O_NONBLOCK
+        | libc::O_NOCTTY;
+    // SAFETY: `path` is a C string; the mode is passed as O_CREAT asks.
+    let file = Descriptor(checked_int(unsafe { libc::open(path.as_ptr(), flags, 0o600) })?);
+    let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the descriptor is ours and `status` has room for the result.
+    checked_int(unsafe { libc::fstat(file.0, status.as_mut_ptr()) })?;
+    // SAFETY: fstat succeeded and filled it in.
+    let status = unsafe { status.assume_init() };
+    if status.st_mode & libc::S_IFMT != libc::S_IFREG || status.st_nlink != 1 {
+        return Err(Errno(libc::EINVAL));
+    }
+    write(file.0, text)
+}
+
+/// Writes to the process's standard error.
+pub fn write_stderr(text: &[u8]) -> Result<(), Errno> {
+    write(libc::STDERR_FILENO, text)
+}
+
+fn write(descriptor: i32, text: &[u8]) -> Result<(), Errno> {
+    // SAFETY: `text` is readable for its length.
+    checked(unsafe { libc::write(descriptor, text.as_ptr().cast(), text.len()) }).map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_is_an_error_and_has_the_default_identity() {
+        assert_eq!(read(c"/nonexistent/file").err(), Some(Errno(libc::ENOENT)));
+        assert_eq!(identity(c"/nonexistent/file"), Identity::default());
+    }
+
+    #[test]
+    fn directories_and_devices_are_refused() {
+        assert_eq!(read(c"/").err(), Some(Errno(libc::EINVAL)));
+        assert_eq!(read(c"/dev/zero").err(), Some(Errno(libc::EINVAL)));
+    }
+
+    #[test]
+    fn proc_files_without_a_size_are_read_whole() {
+        let content = read(c"/proc/self/status").unwrap();
+        assert!(content.bytes.starts_with(b"Name:"));
+        assert!(content.bytes.ends_with(b"\n"));
+    }
+}

@@ -1,0 +1,208 @@
+//! The addresses of this network namespace, asked of the kernel by rtnetlink(7).
+//!
+//! libc's own list (`__check_pf`) asks nscd for a time stamp first, and takes a lock that a fork can leave held.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::clock::Deadline;
+use super::file::Descriptor;
+use super::{Errno, checked, checked_int};
+
+/// One address of one interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterfaceAddress {
+    /// The address.
+    pub ip: IpAddr,
+    /// Bits of the network.
+    pub prefix: u8,
+    /// Index of the interface.
+    pub index: u32,
+    /// RFC 3484, rule 3: deprecated, or not yet known to be unique.
+    pub deprecated: bool,
+    /// RFC 3484, rule 4: a home address of Mobile IPv6.
+    pub home: bool,
+}
+
+const HEADER: usize = size_of::<libc::nlmsghdr>();
+const IFADDRMSG: usize = 8;
+const IFINFOMSG: usize = 16;
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_F_HOMEADDRESS: u8 = 0x10;
+const IFA_F_DEPRECATED: u8 = 0x20;
+const IFA_F_OPTIMISTIC: u8 = 0x04;
+/// Large enough for what the kernel sends at once (its dump buffers are at most 32 KiB).
+const BUFFER: usize = 32 * 1024;
+
+/// All addresses of all interfaces, in the kernel's order.
+pub fn list() -> Result<Vec<InterfaceAddress>, Errno> {
+    let mut found = Vec::new();
+    dump(libc::RTM_GETADDR, IFADDRMSG, &mut |kind, body| {
+        if kind == libc::RTM_NEWADDR {
+            found.extend(parse_address(body));
+        }
+    })?;
+    Ok(found)
+}
+
+/// The kinds (`ARPHRD_*`) of all interfaces, by index.
+pub fn kinds() -> Result<Vec<(u32, u16)>, Errno> {
+    let mut found = Vec::new();
+    dump(libc::RTM_GETLINK, IFINFOMSG, &mut |kind, body| {
+        if kind == libc::RTM_NEWLINK {
+            // struct ifinfomsg: family, padding, type (u16), index (i32), flags, change.
+            let arp = body.get(2..4).and_then(|bytes| bytes.try_into().ok()).map(u16::from_ne_bytes);
+            let index = body.get(4..8).and_then(|bytes| bytes.try_into().ok()).map(u32::from_ne_bytes);
+            found.extend(index.zip(arp));
+        }
+    })?;
+    Ok(found)
+}
+
+fn dump(request: u16, body: usize, each: &mut dyn FnMut(u16, &[u8])) -> Result<(), Errno> {
+    let flags = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: socket has no memory preconditions.
+    let socket = Descriptor(checked_int(unsafe { libc::socket(libc::AF_NETLINK, flags, libc::NETLINK_ROUTE) })?);
+    send_request(&socket, request, body)?;
+    // The kernel answers within the system calls themselves; the deadline is for a kernel that does not.
+    let deadline = Deadline::after(std::time::Duration::from_secs(5));
+    let mut buffer = vec![0_u8; BUFFER];
+    loop {
+        let Some(length) = receive(&socket, &mut buffer, deadline)? else { continue };
+        let message = buffer.get(..length).unwrap_or_default();
+        if each_message(message, each)? {
+            return Ok(());
+        }
+    }
+}
+
+fn send_request(socket: &Descriptor, request: u16, body: usize) -> Result<(), Errno> {
+    let mut message = [0_u8; HEADER + IFINFOMSG];
+    let length = HEADER + body.min(IFINFOMSG);
+    let header = libc::nlmsghdr {
+        nlmsg_len: length as u32,
+        nlmsg_type: request,
+        nlmsg_flags: (libc::NLM_F_REQUEST | libc::NLM_F_DUMP) as u16,
+        nlmsg_seq: 1,
+        nlmsg_pid: 0,
+    };
+    // SAFETY: the buffer has room for the header; write_unaligned asks for no alignment.
+    unsafe { message.as_mut_ptr().cast::<libc::nlmsghdr>().write_unaligned(header) };
+    // SAFETY: all-zero bytes are a valid sockaddr_nl.
+    let mut kernel: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
+    kernel.nl_family = libc::AF_NETLINK as libc::sa_family_t;
+    let (to, size) = (std::ptr::from_ref(&kernel).cast(), size_of::<libc::sockaddr_nl>() as libc::socklen_t);
+    // SAFETY: the message is readable for `length` bytes and the address for `size`.
+    checked(unsafe { libc::sendto(socket.0, message.as_ptr().cast(), length, 0, to, size) }).map(|_| ())
+}
+
+/// The next message of the kernel, and none where somebody else wrote to the socket.
+fn receive(socket: &Descriptor, buffer: &mut [u8], deadline: Deadline) -> Result<Option<usize>, Errno> {
+    loop {
+        // SAFETY: all-zero bytes are a valid sockaddr_nl.
+        let mut sender: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
+        let mut size = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+        let from = std::ptr::from_mut(&mut sender).cast();
+        let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+        // SAFETY: the buffer is writable for its length and the address for `size`.
+        let received = checked(unsafe { libc::recvfrom(socket.0, start, length, libc::MSG_TRUNC, from, &mut size) });
+        match received {
+            Ok(received) if received > buffer.len() => return Err(Errno(libc::EMSGSIZE)),
+            Ok(received) => return Ok((sender.nl_pid == 0).then_some(received)),
+            Err(Errno(libc::EINTR)) => {}
+            Err(Errno(libc::EAGAIN)) if !deadline.is_past() => {
+                let mut poll = libc::pollfd { fd: socket.0, events: libc::POLLIN, revents: 0 };
+                // SAFETY: one valid pollfd is passed.
+                unsafe { libc::poll(&mut poll, 1, deadline.remaining_ms()) };
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Passes each message on; true when the last one has come.
+fn each_message(mut bytes: &[u8], each: &mut dyn FnMut(u16, &[u8])) -> Result<bool, Errno> {
+    while let Some((length, kind)) = header(bytes) {
+        let Some(body) = bytes.get(HEADER..length) else { break };
+        match i32::from(kind) {
+            libc::NLMSG_DONE => return Ok(true),
+            libc::NLMSG_ERROR => return Err(Errno(libc::EIO)),
+            _ => each(kind, body),
+        }
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+    }
+    Ok(false)
+}
+
+fn header(bytes: &[u8]) -> Option<(usize, u16)> {
+    let length = u32::from_ne_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
+    let kind = u16::from_ne_bytes(bytes.get(4..6)?.try_into().ok()?);
+    (length >= HEADER).then_some((length, kind))
+}
+
+/// struct ifaddrmsg: family, prefix length, flags, scope (a byte each), index (u32); then attributes.
+fn parse_address(body: &[u8]) -> Option<InterfaceAddress> {
+    let &[family, prefix, flags, _scope, ..] = body else { return None };
+    let index = u32::from_ne_bytes(body.get(4..8)?.try_into().ok()?);
+    let mut local = None;
+    let mut address = None;
+    let mut attributes = body.get(IFADDRMSG..)?;
+    while let Some((kind, value, rest)) = attribute(attributes) {
+        match kind {
+            IFA_LOCAL => local = ip(family, value),
+            // The peer's address where there is one: glibc takes it before IFA_LOCAL, so the order counts.
+            IFA_ADDRESS => {
+                address = ip(family, value);
+                break;
+            }
+            _ => {}
+        }
+        attributes = rest;
+    }
+    Some(InterfaceAddress {
+        ip: address.or(local)?,
+        prefix,
+        index,
+        deprecated: flags & (IFA_F_DEPRECATED | IFA_F_OPTIMISTIC) != 0,
+        home: flags & IFA_F_HOMEADDRESS != 0,
+    })
+}
+
+fn attribute(bytes: &[u8]) -> Option<(u16, &[u8], &[u8])> {
+    let length = usize::from(u16::from_ne_bytes(bytes.get(..2)?.try_into().ok()?));
+    let kind = u16::from_ne_bytes(bytes.get(2..4)?.try_into().ok()?);
+    let value = bytes.get(4..length)?;
+    Some((kind, value, bytes.get(length.next_multiple_of(4)..).unwrap_or_default()))
+}
+
+fn ip(family: u8, value: &[u8]) -> Option<IpAddr> {
+    match i32::from(family) {
+        libc::AF_INET => value.get(..4)?.try_into().ok().map(|octets: [u8; 4]| IpAddr::V4(Ipv4Addr::from(octets))),
+        libc::AF_INET6 => value.get(..16)?.try_into().ok().map(|octets: [u8; 16]| IpAddr::V6(Ipv6Addr::from(octets))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_lists_addresses_or_none_at_all() {
+        for address in list().unwrap() {
+            assert!(address.index > 0);
+        }
+    }
+
+    #[test]
+    fn messages_cut_anywhere_are_harmless() {
+        let mut bytes = [0_u8; 64];
+        bytes[0] = 64;
+        bytes[4] = 20;
+        for end in 0..bytes.len() {
+            let _ = each_message(&bytes[..end], &mut |_, body| {
+                let _ = parse_address(body);
+            });
+        }
+    }
+}

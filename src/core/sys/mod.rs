@@ -1,0 +1,45 @@
+//! Everything that touches the system, and the only unsafe code of this crate.
+//!
+//! Only what glibc's own resolver calls is called here (ARCHITECTURE.md, "A guest's rules"): a seccomp filter made
+//! for glibc must not notice the difference. So no `std::fs` (statx), no `std::net` sockets, no `std::time` where a
+//! plain `clock_gettime` will do.
+#![allow(unsafe_code)]
+
+pub mod clock;
+pub mod environment;
+pub mod file;
+pub mod fork;
+pub mod interfaces;
+pub mod random;
+pub mod snapshot;
+pub mod socket;
+
+/// An errno value, as the kernel or libc gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Errno(pub i32);
+
+/// The calling thread's errno.
+pub fn errno() -> Errno {
+    // SAFETY: the function has no preconditions.
+    let location = unsafe { libc::__errno_location() };
+    // SAFETY: it always returns a valid pointer to this thread's errno.
+    Errno(unsafe { location.read() })
+}
+
+/// Sets the calling thread's errno.
+pub fn set_errno(value: Errno) {
+    // SAFETY: the function has no preconditions.
+    let location = unsafe { libc::__errno_location() };
+    // SAFETY: as above; nobody else writes this thread's errno.
+    unsafe { location.write(value.0) }
+}
+
+/// A system call's result as a `Result`, with errno taken at once.
+fn checked(result: isize) -> Result<usize, Errno> {
+    usize::try_from(result).map_err(|_| errno())
+}
+
+/// The same for the calls that return an `int`.
+fn checked_int(result: i32) -> Result<i32, Errno> {
+    if result < 0 { Err(errno()) } else { Ok(result) }
+}

@@ -1,0 +1,60 @@
+//! Query ids (RFC 5452, section 9.2), without a system call.
+//!
+//! The key is the 16 random bytes that the kernel gives every program at exec (getauxval(3), `AT_RANDOM`). The input
+//! is a counter and the clock in nanoseconds, so that neither two threads nor two children of one parent, which share
+//! the key and the counter, draw the same ids. SipHash makes the next id unguessable to who has seen others. The
+//! kernel's random source port comes on top.
+
+use std::hash::Hasher;
+#[allow(deprecated)] // std's only hasher that takes keys.
+use std::hash::SipHasher;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{clock, fork};
+
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+fn key() -> (u64, u64) {
+    // SAFETY: getauxval only reads the vector that the kernel left on the stack.
+    let bytes = (unsafe { libc::getauxval(libc::AT_RANDOM) }) as *const [u64; 2];
+    if bytes.is_null() {
+        return (0x6e73_7362_7970_6173, std::ptr::from_ref(&COUNTER) as u64);
+    }
+    // SAFETY: the kernel puts 16 bytes there for the life of the process, at no particular alignment.
+    let [first, second] = unsafe { bytes.read_unaligned() };
+    (first, second)
+}
+
+/// 64 bits that nobody outside this process can foresee.
+pub fn bits() -> u64 {
+    let (first, second) = key();
+    #[allow(deprecated)]
+    let mut hasher = SipHasher::new_with_keys(first, second);
+    let here = 0_u8;
+    hasher.write_u64(COUNTER.fetch_add(1, Ordering::Relaxed));
+    hasher.write_u128(clock::monotonic().as_nanos());
+    hasher.write_u128(clock::wall().as_nanos());
+    hasher.write_u32(fork::generation());
+    hasher.write_usize(std::ptr::from_ref(&here) as usize);
+    hasher.finish()
+}
+
+/// Two ids that differ, for two questions on one socket.
+pub fn ids() -> (u16, u16) {
+    let bits = bits();
+    let first = bits as u16;
+    let second = (bits >> 16) as u16;
+    (first, if second == first { first ^ 1 } else { second })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_a_pair_differ_and_pairs_do_not_repeat() {
+        let pairs: std::collections::BTreeSet<_> = (0..1000).map(|_| ids()).collect();
+        assert!(pairs.len() > 990);
+        assert!(pairs.iter().all(|(first, second)| first != second));
+    }
+}

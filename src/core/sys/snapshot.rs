@@ -1,0 +1,236 @@
+//! A value that many threads read while one replaces it: no lock, no wait, no growth, and sound across fork.
+//!
+//! Readers are counted in one of two epochs. A writer swaps the value, turns the epoch and frees the old value when
+//! the old epoch has drained; until then it refuses another replacement, and the caller uses its new value once
+//! without storing it. So nobody ever blocks, and there are never more than two values per cell.
+//!
+//! Across fork: counts and the writer's mark carry the generation of the process (see [`super::fork`]); those of
+//! another generation are void, since their threads are gone. A value that was there before the fork is never freed
+//! in the child, where a lookup that a signal handler interrupted to fork may still be reading it.
+
+use std::ops::Deref;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
+
+use super::fork;
+
+/// The cell.
+pub struct Snapshot<T> {
+    current: AtomicPtr<Entry<T>>,
+    retired: AtomicPtr<Entry<T>>,
+    epoch: AtomicUsize,
+    readers: [Count; 2],
+    /// Generation + 1 of the writer at work; 0 for none.
+    writer: AtomicU32,
+}
+
+struct Entry<T> {
+    value: T,
+    born: u32,
+}
+
+/// Readers of one epoch: the generation in the upper half, their number in the lower.
+struct Count(AtomicU64);
+
+impl Count {
+    const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    fn enter(&self, generation: u32) {
+        let fresh = u64::from(generation) << 32;
+        let _ = self
+            .0
+            .fetch_update(SeqCst, SeqCst, |word| Some(if word >> 32 == fresh >> 32 { word + 1 } else { fresh + 1 }));
+    }
+
+    fn leave(&self, generation: u32) {
+        let _ = self.0.fetch_update(SeqCst, SeqCst, |word| {
+            (word >> 32 == u64::from(generation) && word & 0xffff_ffff != 0).then(|| word - 1)
+        });
+    }
+
+    fn is_drained(&self, generation: u32) -> bool {
+        let word = self.0.load(SeqCst);
+        word >> 32 != u64::from(generation) || word & 0xffff_ffff == 0
+    }
+}
+
+/// A value being read; it stays valid while this lives.
+pub struct Guard<'a, T> {
+    entry: &'a Entry<T>,
+    count: &'a Count,
+    generation: u32,
+}
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.entry.value
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    fn drop(&mut self) {
+        self.count.leave(self.generation);
+    }
+}
+
+impl<T> Default for Snapshot<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Snapshot<T> {
+    /// A cell without a value.
+    pub const fn new() -> Self {
+        Self {
+            current: AtomicPtr::new(ptr::null_mut()),
+            retired: AtomicPtr::new(ptr::null_mut()),
+            epoch: AtomicUsize::new(0),
+            readers: [Count::new(), Count::new()],
+            writer: AtomicU32::new(0),
+        }
+    }
+
+    fn count(&self, epoch: usize) -> &Count {
+        let [even, odd] = &self.readers;
+        if epoch.is_multiple_of(2) { even } else { odd }
+    }
+
+    /// The current value, if there is one.
+    pub fn read(&self) -> Option<Guard<'_, T>> {
+        let generation = fork::generation();
+        loop {
+            let epoch = self.epoch.load(SeqCst);
+            let count = self.count(epoch);
+            count.enter(generation);
+            // A writer that turned the epoch in between may already have found it drained: come back in the new one.
+            if self.epoch.load(SeqCst) != epoch {
+                count.leave(generation);
+                continue;
+            }
+            let entry = self.current.load(SeqCst);
+            // SAFETY: `current` is null or a leaked box. It is freed only after the cell has turned away from the
+            // epoch that counts us, with that epoch drained; and we leave it only when the guard is dropped.
+            return match unsafe { entry.as_ref() } {
+                Some(entry) => Some(Guard { entry, count, generation }),
+                None => {
+                    count.leave(generation);
+                    None
+                }
+            };
+        }
+    }
+
+    /// Makes `value` the current one and reads it, or gives it back where the value before the last is still being
+    /// read or another thread is replacing at this moment.
+    pub fn replace(&self, value: T) -> Result<Guard<'_, T>, T> {
+        let generation = fork::generation();
+        let mark = generation.wrapping_add(1).max(1);
+        let busy = |held: u32| (held != mark).then_some(mark);
+        if self.writer.fetch_update(SeqCst, SeqCst, busy).is_err() {
+            return Err(value);
+        }
+        let result = self.replace_alone(value, generation);
+        self.writer.store(0, SeqCst);
+        result
+    }
+
+    fn replace_alone(&self, value: T, generation: u32) -> Result<Guard<'_, T>, T> {
+        if !self.reclaim(generation) {
+            return Err(value);
+        }
+        // Counted as a reader in the epoch that begins below, so that the value outlives our use of it.
+        let count = self.count(self.epoch.load(SeqCst).wrapping_add(1));
+        count.enter(generation);
+        let entry = Box::into_raw(Box::new(Entry { value, born: generation }));
+        let old = self.current.swap(entry, SeqCst);
+        self.retired.store(old, SeqCst);
+        self.epoch.fetch_add(1, SeqCst);
+        self.reclaim(generation);
+        // SAFETY: the box was just leaked; it is freed only after the epoch in which we are counted has drained.
+        Ok(Guard { entry: unsafe { &*entry }, count, generation })
+    }
+
+    /// Frees the retired value if nobody can be reading it any more. Only the writer calls this.
+    fn reclaim(&self, generation: u32) -> bool {
+        let previous = self.epoch.load(SeqCst).wrapping_sub(1);
+        // Even with nothing to free: a reader counted in the old epoch may have loaded the value that was swapped in
+        // just before the epoch turned.
+        if !self.count(previous).is_drained(generation) {
+            return false;
+        }
+        let retired = self.retired.swap(ptr::null_mut(), SeqCst);
+        if retired.is_null() {
+            return true;
+        }
+        // SAFETY: `retired` came from `Box::into_raw` in `replace_alone` and was taken out of both cells, so it is
+        // freed once. The epoch in which it was current has drained and new readers go to the other one.
+        let entry = unsafe { Box::from_raw(retired) };
+        if entry.born != generation {
+            // Another generation's: see the module's text.
+            std::mem::forget(entry);
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    #[test]
+    fn a_value_is_replaced_and_the_old_one_dropped() {
+        let cell = Snapshot::new();
+        let first = Arc::new(1);
+        assert!(cell.replace(first.clone()).is_ok());
+        assert!(cell.replace(Arc::new(2)).is_ok());
+        assert_eq!(Arc::strong_count(&first), 1);
+        assert_eq!(cell.read().map(|guard| **guard), Some(2));
+    }
+
+    #[test]
+    fn a_value_that_is_being_read_stays_and_the_third_is_refused() {
+        let cell = Snapshot::new();
+        let first = Arc::new(1);
+        drop(cell.replace(first.clone()).unwrap());
+        let guard = cell.read().unwrap();
+        drop(cell.replace(Arc::new(2)).unwrap());
+        assert_eq!(**guard, 1);
+        assert_eq!(Arc::strong_count(&first), 2);
+        assert!(cell.replace(Arc::new(3)).is_err());
+        drop(guard);
+        drop(cell.replace(Arc::new(4)).unwrap());
+        assert_eq!(Arc::strong_count(&first), 1);
+        assert_eq!(**cell.read().unwrap(), 4);
+    }
+
+    #[test]
+    fn readers_see_whole_values_while_a_writer_replaces_them() {
+        let cell = Snapshot::new();
+        drop(cell.replace(vec![0_u64; 64]));
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !done.load(SeqCst) {
+                        let guard = cell.read().unwrap();
+                        let first = guard[0];
+                        assert!(guard.iter().all(|&x| x == first));
+                    }
+                });
+            }
+            let mut stored = 0;
+            for i in 1..20_000_u64 {
+                stored += u32::from(cell.replace(vec![i; 64]).is_ok());
+            }
+            done.store(true, SeqCst);
+            assert!(stored > 0);
+        });
+    }
+}

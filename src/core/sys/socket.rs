@@ -1,0 +1,249 @@
+//! Sockets for one lookup: non-blocking, closed on exec, never kept between calls.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+use super::clock::Deadline;
+use super::file::Descriptor;
+use super::{Errno, checked, checked_int};
+
+/// A socket address in the kernel's form.
+#[derive(Clone, Copy)]
+pub(super) struct Raw {
+    storage: libc::sockaddr_in6, // the larger of the two
+    length: libc::socklen_t,
+}
+
+impl Raw {
+    pub(super) fn from(address: &SocketAddr) -> Self {
+        // SAFETY: all-zero bytes are a valid sockaddr_in6.
+        let mut storage: libc::sockaddr_in6 = unsafe { std::mem::zeroed() };
+        let length = match address {
+            SocketAddr::V6(v6) => {
+                storage.sin6_family = libc::AF_INET6 as libc::sa_family_t;
+                storage.sin6_port = v6.port().to_be();
+                storage.sin6_flowinfo = v6.flowinfo();
+                storage.sin6_addr.s6_addr = v6.ip().octets();
+                storage.sin6_scope_id = v6.scope_id();
+                size_of::<libc::sockaddr_in6>()
+            }
+            SocketAddr::V4(v4) => {
+                let inet = libc::sockaddr_in {
+                    sin_family: libc::AF_INET as libc::sa_family_t,
+                    sin_port: v4.port().to_be(),
+                    sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(v4.ip().octets()) },
+                    sin_zero: [0; 8],
+                };
+                // SAFETY: sockaddr_in6 is larger than sockaddr_in and at least as aligned; both are plain data.
+                unsafe { std::ptr::from_mut(&mut storage).cast::<libc::sockaddr_in>().write(inet) };
+                size_of::<libc::sockaddr_in>()
+            }
+        };
+        Self { storage, length: length as libc::socklen_t }
+    }
+
+    fn as_ptr(&self) -> *const libc::sockaddr {
+        std::ptr::from_ref(&self.storage).cast()
+    }
+}
+
+/// What to wait for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Until there is something to read.
+    Readable,
+    /// Until something can be written.
+    Writable,
+    /// Until either.
+    Either,
+}
+
+/// How waiting ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// Something can be written (looked at first, as glibc does).
+    Write,
+    /// Something can be read.
+    Read,
+    /// The socket has an error, such as an ICMP message.
+    Error,
+    /// The deadline has passed.
+    Late,
+}
+
+/// A socket of one lookup.
+pub struct Socket(Descriptor);
+
+impl Socket {
+    fn open(family: i32, kind: i32) -> Result<Self, Errno> {
+        // SAFETY: socket has no memory preconditions.
+        let descriptor = unsafe { libc::socket(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0) };
+        checked_int(descriptor).map(|descriptor| Self(Descriptor(descriptor)))
+    }
+
+    fn family(address: &SocketAddr) -> i32 {
+        if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }
+    }
+
+    /// A UDP socket of the address's family, not yet connected.
+    pub fn datagram(address: &SocketAddr) -> Result<Self, Errno> {
+        Self::open(Self::family(address), libc::SOCK_DGRAM)
+    }
+
+    /// A TCP socket of the address's family, not yet connected.
+    pub fn stream(address: &SocketAddr) -> Result<Self, Errno> {
+        Self::open(Self::family(address), libc::SOCK_STREAM)
+    }
+
+    /// Asks for all ICMP errors, not only the hard ones, so that a missing server is noticed at once (glibc,
+    /// resolv/res_enable_icmp.c).
+    pub fn report_icmp(&self, address: &SocketAddr) -> Result<(), Errno> {
+        let (level, option) = match address {
+            SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_RECVERR),
+            SocketAddr::V6(_) => (libc::IPPROTO_IPV6, libc::IPV6_RECVERR),
+        };
+        let on: i32 = 1;
+        let length = size_of::<i32>() as libc::socklen_t;
+        // SAFETY: `on` is readable for `length` bytes.
+        let result = unsafe { libc::setsockopt(self.0.0, level, option, std::ptr::from_ref(&on).cast(), length) };
+        checked_int(result).map(|_| ())
+    }
+
+    /// Connects, or starts to.
+    pub fn connect(&self, address: &SocketAddr) -> Result<(), Errno> {
+        let raw = Raw::from(address);
+        // SAFETY: `raw` holds a socket address of the length given.
+        checked_int(unsafe { libc::connect(self.0.0, raw.as_ptr(), raw.length) }).map(|_| ())
+    }
+
+    /// Takes a UDP socket's peer away again.
+    pub fn disconnect(&self) {
+        // SAFETY: all-zero bytes are a valid sockaddr; AF_UNSPEC is 0.
+        let nobody: libc::sockaddr = unsafe { std::mem::zeroed() };
+        let length = size_of::<libc::sockaddr>() as libc::socklen_t;
+        // SAFETY: `nobody` is a socket address of the length given.
+        unsafe { libc::connect(self.0.0, &nobody, length) };
+    }
+
+    /// The pending error of a connection attempt (`SO_ERROR`).
+    pub fn take_error(&self) -> Result<(), Errno> {
+        let mut error: i32 = 0;
+        let mut length = size_of::<i32>() as libc::socklen_t;
+        let out = std::ptr::from_mut(&mut error).cast();
+        // SAFETY: `error` is writable for `length` bytes.
+        checked_int(unsafe { libc::getsockopt(self.0.0, libc::SOL_SOCKET, libc::SO_ERROR, out, &mut length) })?;
+        if error == 0 { Ok(()) } else { Err(Errno(error)) }
+    }
+
+    /// Sends one datagram, or the next bytes of a stream. Never raises SIGPIPE.
+    pub fn send(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        // SAFETY: `bytes` is readable for its length.
+        checked(unsafe { libc::send(self.0.0, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL) })
+    }
+
+    /// Sends two datagrams with one system call; how many were sent.
+    pub fn send_two(&self, first: &[u8], second: &[u8]) -> Result<usize, Errno> {
+        let part = |bytes: &[u8]| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+        let mut parts = [part(first), part(second)];
+        let message = |part: *mut libc::iovec| {
+            // SAFETY: all-zero bytes are a valid mmsghdr: no name, no control data.
+            let mut message: libc::mmsghdr = unsafe { std::mem::zeroed() };
+            message.msg_hdr.msg_iov = part;
+            message.msg_hdr.msg_iovlen = 1;
+            message
+        };
+        let [one, two] = &mut parts;
+        let mut messages = [message(one), message(two)];
+        // SAFETY: both headers point at one iovec each, and those at readable bytes (sendmmsg does not write them).
+        let sent = unsafe { libc::sendmmsg(self.0.0, messages.as_mut_ptr(), 2, libc::MSG_NOSIGNAL) };
+        checked_int(sent).map(|sent| sent as usize)
+    }
+
+    /// Receives one datagram, or what a stream has, into the buffer; the length of the datagram, which may be more
+    /// than the buffer holds.
+    pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+        let nobody = std::ptr::null_mut();
+        // SAFETY: the buffer is writable for its length; no address is asked for.
+        checked(unsafe { libc::recvfrom(self.0.0, start, length, libc::MSG_TRUNC, nobody, std::ptr::null_mut()) })
+    }
+
+    /// Receives bytes of a stream; 0 at its end.
+    pub fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        // SAFETY: the buffer is writable for its length.
+        checked(unsafe { libc::recv(self.0.0, buffer.as_mut_ptr().cast(), buffer.len(), 0) })
+    }
+
+    /// Waits on the calling thread. A signal does not move the deadline.
+    pub fn wait(&self, wait: Wait, deadline: Deadline) -> Result<Ready, Errno> {
+        let events = match wait {
+            Wait::Readable => libc::POLLIN,
+            Wait::Writable => libc::POLLOUT,
+            Wait::Either => libc::POLLIN | libc::POLLOUT,
+        };
+        loop {
+            let mut poll = libc::pollfd { fd: self.0.0, events, revents: 0 };
+            // SAFETY: one valid pollfd is passed.
+            match checked_int(unsafe { libc::poll(&mut poll, 1, deadline.remaining_ms()) }) {
+                Ok(0) if deadline.is_past() => return Ok(Ready::Late),
+                Ok(0) | Err(Errno(libc::EINTR)) => {}
+                Ok(_) if poll.revents & libc::POLLOUT != 0 => return Ok(Ready::Write),
+                Ok(_) if poll.revents & libc::POLLIN != 0 => return Ok(Ready::Read),
+                Ok(_) => return Ok(Ready::Error),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The address that this socket sends from (getsockname(2)).
+    pub fn local_address(&self) -> Option<IpAddr> {
+        // SAFETY: all-zero bytes are a valid sockaddr_in6.
+        let mut storage: libc::sockaddr_in6 = unsafe { std::mem::zeroed() };
+        let mut length = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
+        let out = std::ptr::from_mut(&mut storage).cast();
+        // SAFETY: `storage` is writable for `length` bytes.
+        checked_int(unsafe { libc::getsockname(self.0.0, out, &mut length) }).ok()?;
+        match i32::from(storage.sin6_family) {
+            libc::AF_INET6 => Some(IpAddr::V6(Ipv6Addr::from(storage.sin6_addr.s6_addr))),
+            libc::AF_INET => {
+                // SAFETY: the family says that the storage holds a sockaddr_in, which is smaller.
+                let inet = unsafe { std::ptr::from_ref(&storage).cast::<libc::sockaddr_in>().read() };
+                Some(IpAddr::V4(Ipv4Addr::from(inet.sin_addr.s_addr.to_ne_bytes())))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The address and port as one value, in the family that the address has.
+pub fn endpoint(ip: IpAddr, port: u16, scope: u32) -> SocketAddr {
+    match ip {
+        IpAddr::V4(v4) => SocketAddr::V4(SocketAddrV4::new(v4, port)),
+        IpAddr::V6(v6) => SocketAddr::V6(SocketAddrV6::new(v6, port, 0, scope)),
+    }
+}
+
+/// Sends one message to a Unix datagram socket, such as syslog's.
+pub fn send_to_path(path: &[u8], message: &[u8]) -> Result<(), Errno> {
+    // SAFETY: all-zero bytes are a valid sockaddr_un.
+    let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    if path.len() >= address.sun_path.len() {
+        return Err(Errno(libc::ENAMETOOLONG));
+    }
+    for (to, from) in address.sun_path.iter_mut().zip(path) {
+        *to = *from as libc::c_char;
+    }
+    let socket = Socket::open(libc::AF_UNIX, libc::SOCK_DGRAM)?;
+    let (to, length) = (std::ptr::from_ref(&address).cast(), size_of::<libc::sockaddr_un>() as libc::socklen_t);
+    let (bytes, size) = (message.as_ptr().cast(), message.len());
+    // SAFETY: the message is readable for its size and the address for its length.
+    checked(unsafe { libc::sendto(socket.0.0, bytes, size, libc::MSG_NOSIGNAL, to, length) }).map(|_| ())
+}
+
+/// The index of the interface of this name (if_nametoindex(3)).
+pub fn interface_index(name: &[u8]) -> Option<u32> {
+    let name = std::ffi::CString::new(name).ok()?;
+    // SAFETY: `name` is a C string.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (index != 0).then_some(index)
+}

@@ -1,0 +1,209 @@
+//! getaddrinfo: a request answered, and the answer in glibc's memory shape.
+
+use std::net::IpAddr;
+use std::ptr;
+
+use libc::{addrinfo, c_char, c_int, c_void, sockaddr, sockaddr_in, sockaddr_in6};
+use nss_bypass_core::engine::{Engine, Source};
+use nss_bypass_core::lookup::{Address, Answer};
+use nss_bypass_core::name::Name;
+use nss_bypass_core::order::{self, Interfaces};
+use nss_bypass_core::sys::{Errno, set_errno};
+
+use crate::codes;
+use crate::input::{self, Hints, Request, Service};
+use crate::lookup::{Ended, bypass};
+use crate::state::TABLES;
+
+/// getaddrinfo(3) for a name that is ours. None: the call is libc's.
+///
+/// # Safety
+/// The arguments are as getaddrinfo's contract asks: strings or NULL, an addrinfo or NULL, a place for the result.
+pub(crate) unsafe fn lookup(
+    node: *const c_char,
+    service: *const c_char,
+    hints: *const addrinfo,
+    result: *mut *mut addrinfo,
+) -> Option<c_int> {
+    // SAFETY: the caller's promise.
+    let name = input::looked_up(unsafe { input::text(node) })?;
+    // SAFETY: the caller's promise.
+    let hints = unsafe { Hints::read(hints) };
+    if hints.wants_idn() && !name.as_bytes().is_ascii() {
+        return None; // Its A-label form takes libidn2, which libc knows how to load.
+    }
+    let ours = bypass("getaddrinfo", name, |engine| {
+        // SAFETY: the caller's promise.
+        let service = unsafe { input::text(service) };
+        match input::request(hints, service) {
+            Ok(request) => answer(engine, name, &request),
+            Err(code) => (Err(code), Ended::Refused(code)),
+        }
+    })?;
+    Some(match ours {
+        Ok(List(first)) => {
+            // SAFETY: the caller's promise. It is written on success only, as in glibc.
+            unsafe { result.write(first) };
+            0
+        }
+        Err(code) => code,
+    })
+}
+
+/// A list that freeaddrinfo can free.
+struct List(*mut addrinfo);
+
+fn answer(engine: &Engine<'_>, name: Name<'_>, request: &Request) -> (Result<List, c_int>, Ended) {
+    match engine.addresses(name, request.selection) {
+        Ok(answer) if answer.addresses.is_empty() => {
+            (Err(libc::EAI_NONAME), Ended::Failed(nss_bypass_core::lookup::Failure::NotFound))
+        }
+        Ok(answer) => {
+            let list = list(&answer, request).ok_or(libc::EAI_MEMORY);
+            if matches!(engine.source(), Some(Source::Dns(_))) {
+                set_errno(Errno(0)); // glibc's resolver clears it on its way.
+            }
+            (list, Ended::Answered(answer))
+        }
+        Err(failure) => {
+            if let Some(errno) = codes::errno(failure) {
+                set_errno(errno);
+            }
+            (Err(codes::eai(failure)), Ended::Failed(failure))
+        }
+    }
+}
+
+/// One node for each address and service, in RFC 3484's order; the canonical name at the first. None: no memory.
+fn list(answer: &Answer, request: &Request) -> Option<List> {
+    let services = &request.services;
+    let nodes: Vec<(Address, Service)> =
+        answer.addresses.iter().flat_map(|address| services.iter().map(|service| (*address, *service))).collect();
+    let order = if answer.addresses.len() > 1 {
+        let now;
+        let interfaces = match &request.interfaces {
+            Some(interfaces) => interfaces,
+            None => {
+                now = Interfaces::now();
+                &now
+            }
+        };
+        let port = services.first().map_or(0, |service| service.port);
+        order::sort(&answer.addresses, services.len(), port, interfaces, &TABLES.gai_conf())
+    } else {
+        (0..nodes.len()).collect()
+    };
+    let mut list = Builder { first: ptr::null_mut(), last: ptr::null_mut() };
+    for (address, service) in order.iter().filter_map(|&place| nodes.get(place)) {
+        list.push(*address, *service, request.flags)?;
+    }
+    if request.selection.canonical {
+        list.name(&answer.canonical)?;
+    }
+    Some(list.finish())
+}
+
+/// A list in the making; freed if it is not finished.
+struct Builder {
+    first: *mut addrinfo,
+    last: *mut addrinfo,
+}
+
+/// glibc allocates each node with its address behind it (sysdeps/posix/getaddrinfo.c, `generate_addrinfo`), and
+/// freeaddrinfo frees just the node and its name. The memory is the process's malloc's.
+#[repr(C)]
+struct Node<A> {
+    info: addrinfo,
+    address: A,
+}
+
+impl Builder {
+    fn push(&mut self, address: Address, service: Service, flags: c_int) -> Option<()> {
+        match address.ip {
+            IpAddr::V4(ip) => {
+                let inet = sockaddr_in {
+                    sin_family: libc::AF_INET as libc::sa_family_t,
+                    sin_port: service.port.to_be(),
+                    sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(ip.octets()) },
+                    sin_zero: [0; 8],
+                };
+                self.link(libc::AF_INET, inet, service, flags)
+            }
+            IpAddr::V6(ip) => {
+                let inet6 = sockaddr_in6 {
+                    sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                    sin6_port: service.port.to_be(),
+                    sin6_flowinfo: 0,
+                    sin6_addr: libc::in6_addr { s6_addr: ip.octets() },
+                    sin6_scope_id: address.scope,
+                };
+                self.link(libc::AF_INET6, inet6, service, flags)
+            }
+        }
+    }
+
+    fn link<A>(&mut self, family: c_int, address: A, service: Service, flags: c_int) -> Option<()> {
+        // SAFETY: malloc may be called with any size.
+        let node = unsafe { libc::malloc(size_of::<Node<A>>()) }.cast::<Node<A>>();
+        if node.is_null() {
+            return None;
+        }
+        // SAFETY: the field lies within the allocation; no reference is made.
+        let behind = unsafe { &raw mut (*node).address };
+        let info = addrinfo {
+            ai_flags: flags,
+            ai_family: family,
+            ai_socktype: service.socket_type,
+            ai_protocol: service.protocol,
+            ai_addrlen: size_of::<A>() as libc::socklen_t,
+            ai_addr: behind.cast::<sockaddr>(),
+            ai_canonname: ptr::null_mut(),
+            ai_next: ptr::null_mut(),
+        };
+        // SAFETY: malloc gave room for a node, aligned for any type.
+        unsafe { node.write(Node { info, address }) };
+        let node = node.cast::<addrinfo>();
+        if self.last.is_null() {
+            self.first = node;
+        } else {
+            // SAFETY: `last` is a node of this list, which nobody else has seen yet.
+            unsafe { (*self.last).ai_next = node };
+        }
+        self.last = node;
+        Some(())
+    }
+
+    fn name(&mut self, name: &[u8]) -> Option<()> {
+        let copy = allocate_string(name)?;
+        // SAFETY: the list has a first node, since every answer has an address.
+        unsafe { (*self.first).ai_canonname = copy };
+        Some(())
+    }
+
+    fn finish(mut self) -> List {
+        List(std::mem::replace(&mut self.first, ptr::null_mut()))
+    }
+}
+
+impl Drop for Builder {
+    fn drop(&mut self) {
+        if !self.first.is_null() {
+            // SAFETY: the nodes are malloc's, in the shape that freeaddrinfo expects, and nobody else has them.
+            unsafe { libc::freeaddrinfo(self.first) };
+        }
+    }
+}
+
+/// A C string from malloc. None: no memory.
+fn allocate_string(text: &[u8]) -> Option<*mut c_char> {
+    // SAFETY: malloc may be called with any size.
+    let copy = unsafe { libc::malloc(text.len() + 1) }.cast::<u8>();
+    if copy.is_null() {
+        return None;
+    }
+    // SAFETY: the allocation has room for the text and a NUL, and is new.
+    unsafe { ptr::copy_nonoverlapping(text.as_ptr(), copy, text.len()) };
+    // SAFETY: as above.
+    unsafe { copy.add(text.len()).write(0) };
+    Some(copy.cast::<c_void>().cast())
+}

@@ -1,0 +1,45 @@
+//! Failures as libc's codes: one table each.
+
+use libc::c_int;
+use nss_bypass_core::lookup::Failure;
+use nss_bypass_core::sys::Errno;
+
+/// glibc's own codes, which the libc crate lacks (netdb.h).
+pub(crate) const EAI_NODATA: c_int = -5;
+
+/// `h_errno`'s values (netdb.h).
+pub(crate) const NETDB_INTERNAL: c_int = -1;
+/// No error.
+pub(crate) const NETDB_SUCCESS: c_int = 0;
+/// `HOST_NOT_FOUND`
+pub(crate) const HOST_NOT_FOUND: c_int = 1;
+
+/// What getaddrinfo returns.
+pub(crate) fn eai(failure: Failure) -> c_int {
+    match failure {
+        Failure::NotFound | Failure::NoRecovery => libc::EAI_NONAME,
+        Failure::NoData => EAI_NODATA,
+        Failure::TryAgain => libc::EAI_AGAIN,
+        Failure::System(_) => libc::EAI_SYSTEM,
+    }
+}
+
+/// What `h_errno` shows.
+pub(crate) fn h_errno(failure: Failure) -> c_int {
+    match failure {
+        Failure::NotFound => HOST_NOT_FOUND,
+        Failure::TryAgain => 2,
+        Failure::NoRecovery => 3,
+        Failure::NoData => 4,
+        Failure::System(_) => NETDB_INTERNAL,
+    }
+}
+
+/// What errno is left with; none: as it was.
+pub(crate) fn errno(failure: Failure) -> Option<Errno> {
+    match failure {
+        Failure::TryAgain => Some(Errno(libc::EAGAIN)),
+        Failure::System(errno) => Some(Errno(errno)),
+        Failure::NotFound | Failure::NoData | Failure::NoRecovery => None,
+    }
+}

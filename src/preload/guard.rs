@@ -1,0 +1,88 @@
+//! What surrounds every hook: re-entrancy, panics, cancellation, errno.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+use libc::c_int;
+use nss_bypass_core::sys::{errno, set_errno};
+
+const PTHREAD_CANCEL_DISABLE: c_int = 1;
+
+unsafe extern "C-unwind" {
+    // Turning cancellation back on may act on a request that came meanwhile, and so unwind.
+    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+}
+
+thread_local! {
+    // Without a destructor, so that it also works while the thread's other variables are being destroyed.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// This thread is in a hook until this is dropped; none where it already was.
+struct Inside;
+
+impl Inside {
+    fn enter() -> Option<Self> {
+        INSIDE.with(|inside| !inside.replace(true)).then_some(Self)
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.with(|inside| inside.set(false));
+    }
+}
+
+/// Runs our side of a hook. None: the call is libc's, and errno is as it was.
+///
+/// A call from within our own code, such as a log to a program's own transport, is libc's. So is one in which
+/// anything panics. Cancellation is off meanwhile, since it would unwind through frames with destructors; it is
+/// turned on again last, where nothing is left to drop: `T` is plain.
+pub(crate) fn run<T: Copy>(ours: impl FnOnce() -> Option<T>) -> Option<T> {
+    let mut state: c_int = 0;
+    // SAFETY: `state` is writable.
+    unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut state) };
+    let result = contained(ours);
+    // SAFETY: the state is one that libc gave; a null pointer for the old one is allowed on Linux.
+    unsafe { pthread_setcancelstate(state, ptr::null_mut()) };
+    result
+}
+
+fn contained<T: Copy>(ours: impl FnOnce() -> Option<T>) -> Option<T> {
+    let _inside = Inside::enter()?;
+    let before = errno();
+    let result = catch_unwind(AssertUnwindSafe(ours)).unwrap_or(None);
+    if result.is_none() {
+        set_errno(before);
+    }
+    result
+}
+
+#[cfg(panic = "abort")]
+compile_error!("a panic must end in libc's answer, not in the end of the host process: build with panic = \"unwind\"");
+
+/// Makes panics of this library silent. std is linked into it, so no other code's panics are touched.
+pub(crate) fn silence_panics() {
+    std::panic::set_hook(Box::new(|_| {}));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nss_bypass_core::sys::Errno;
+
+    #[test]
+    fn a_panic_means_that_the_call_is_libcs() {
+        set_errno(Errno(4242));
+        assert_eq!(run::<i32>(|| panic!("deliberate")), None);
+        assert_eq!(errno(), Errno(4242));
+        assert_eq!(run(|| Some(1)), Some(1));
+    }
+
+    #[test]
+    fn a_call_from_within_is_libcs() {
+        assert_eq!(run(|| Some(run(|| Some(2)).is_none())), Some(true));
+        assert_eq!(run(|| Some(3)), Some(3));
+    }
+}

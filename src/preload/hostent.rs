@@ -1,0 +1,312 @@
+//! The gethostbyname family: one packer, and thin shells around it.
+
+use std::cell::UnsafeCell;
+use std::net::IpAddr;
+use std::ptr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use libc::{c_char, c_int, hostent, size_t};
+use nss_bypass_core::engine::{Engine, Source};
+use nss_bypass_core::lookup::{Answer, Failure, Family, Miss, Status};
+use nss_bypass_core::name::Name;
+use nss_bypass_core::sys::{Errno, fork, set_errno};
+
+use crate::codes::{self, HOST_NOT_FOUND, NETDB_INTERNAL, NETDB_SUCCESS};
+use crate::input;
+use crate::lookup::{Ended, bypass};
+
+unsafe extern "C" {
+    /// This thread's h_errno (netdb.h).
+    fn __h_errno_location() -> *mut c_int;
+}
+
+fn set_h_errno(value: c_int) {
+    // SAFETY: libc gives a valid pointer to this thread's variable.
+    let location = unsafe { __h_errno_location() };
+    // SAFETY: as above.
+    unsafe { location.write(value) };
+}
+
+/// The name and family of a call that may be ours. None: libc's, since it is numeric or there is no such family.
+///
+/// # Safety
+/// `name` is NULL or a C string.
+unsafe fn question<'a>(name: *const c_char, family: c_int) -> Option<(Name<'a>, Family)> {
+    // SAFETY: the caller's promise.
+    let name = unsafe { input::text(name) }?;
+    let family = match family {
+        libc::AF_INET => Family::Inet,
+        libc::AF_INET6 => Family::Inet6,
+        _ => return None,
+    };
+    (!input::is_digits_and_dots(name)).then(|| (Name::new(name), family))
+}
+
+/// Looks up, and leaves this thread's h_errno as glibc's resolver leaves it on its way.
+fn find(engine: &Engine<'_>, name: Name<'_>, family: Family) -> Result<Answer, Miss> {
+    let result = engine.host(name, family);
+    if name.is_host_name() && matches!(engine.source(), Some(Source::Dns(_))) {
+        set_h_errno(match &result {
+            // "True if we never query", and never cleared again.
+            Ok(_) | Err(Miss { status: Status::TryAgain, failure: Failure::NoRecovery }) => HOST_NOT_FOUND,
+            Err(miss) => codes::h_errno(miss.failure),
+        });
+    }
+    result
+}
+
+fn ended(result: &Result<Answer, Miss>) -> Ended {
+    match result {
+        Ok(answer) => Ended::Answered(answer.clone()),
+        Err(miss) => Ended::Failed(miss.failure),
+    }
+}
+
+/// What a `_r` function returns for a miss (glibc, nss/getXXbyYY_r.c), with errno set alike.
+fn code_of(miss: Miss) -> c_int {
+    let code = match miss {
+        Miss { status: Status::NotFound, .. } => 0,
+        Miss { failure: Failure::System(errno), .. } => errno,
+        Miss { .. } => libc::EAGAIN,
+    };
+    set_errno(Errno(code));
+    code
+}
+
+/// Where a `_r` function puts its result.
+#[derive(Clone, Copy)]
+pub(crate) struct Out {
+    pub(crate) host: *mut hostent,
+    pub(crate) buffer: *mut c_char,
+    pub(crate) length: size_t,
+    pub(crate) result: *mut *mut hostent,
+    pub(crate) h_errno: *mut c_int,
+}
+
+/// gethostbyname2_r(3) for a name that is ours. None: the call is libc's.
+///
+/// # Safety
+/// The arguments are as its contract asks: a C string, and `out` with a writable place for each result and
+/// `out.length` writable bytes.
+pub(crate) unsafe fn reentrant(function: &str, name: *const c_char, family: c_int, out: Out) -> Option<c_int> {
+    // SAFETY: the caller's promise.
+    let (name, family) = unsafe { question(name, family) }?;
+    bypass(function, name, |engine| {
+        if out.length < smallest_buffer(out.buffer) {
+            // glibc reads /etc/hosts into the buffer, and asks for more before it knows whether the name exists.
+            // SAFETY: the caller's promise.
+            return (unsafe { too_small(out) }, Ended::Refused(libc::ERANGE));
+        }
+        let result = find(engine, name, family);
+        let ended = ended(&result);
+        let code = match result {
+            // SAFETY: the caller's promise.
+            Ok(answer) => match unsafe { pack(&answer, family, out.host, out.buffer, out.length) } {
+                Some(()) => {
+                    // SAFETY: the caller's promise.
+                    unsafe { out.result.write(out.host) };
+                    if matches!(engine.source(), Some(Source::Dns(_))) {
+                        // SAFETY: the caller's promise.
+                        unsafe { out.h_errno.write(NETDB_SUCCESS) };
+                    }
+                    set_errno(Errno(0));
+                    0
+                }
+                // SAFETY: the caller's promise.
+                None => unsafe { too_small(out) },
+            },
+            Err(miss) => {
+                // SAFETY: the caller's promise.
+                unsafe { out.result.write(ptr::null_mut()) };
+                // SAFETY: the caller's promise.
+                unsafe { out.h_errno.write(codes::h_errno(miss.failure)) };
+                code_of(miss)
+            }
+        };
+        (code, ended)
+    })
+}
+
+/// # Safety
+/// As for [`reentrant`].
+unsafe fn too_small(out: Out) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { out.result.write(ptr::null_mut()) };
+    // SAFETY: the caller's promise.
+    unsafe { out.h_errno.write(NETDB_INTERNAL) };
+    set_errno(Errno(libc::ERANGE));
+    libc::ERANGE
+}
+
+/// Bytes below which glibc's `files` module cannot begin: an address, two pointers, and a line of two bytes.
+fn smallest_buffer(buffer: *mut c_char) -> usize {
+    const HOSTENT_DATA: usize = 32;
+    buffer.align_offset(align_of::<*mut c_char>()) + HOSTENT_DATA + 2
+}
+
+/// Writes an answer and all that it points to into a buffer of any alignment. None: it is too short.
+///
+/// # Safety
+/// `host` is writable, `buffer` for `length` bytes.
+unsafe fn pack(answer: &Answer, family: Family, host: *mut hostent, buffer: *mut c_char, length: usize) -> Option<()> {
+    let (addresses, aliases) = (&answer.addresses, &answer.aliases);
+    let (address_type, width) = match family {
+        Family::Inet => (libc::AF_INET, 4),
+        Family::Inet6 => (libc::AF_INET6, 16),
+    };
+    // Pointers first, since they need the strictest alignment; then addresses, a multiple of four; then names.
+    let padding = buffer.align_offset(align_of::<*mut c_char>());
+    let pointers = (addresses.len() + 1 + aliases.len() + 1) * size_of::<*mut c_char>();
+    let names: usize = answer.canonical.len() + 1 + aliases.iter().map(|alias| alias.len() + 1).sum::<usize>();
+    if length < padding.checked_add(pointers)?.checked_add(addresses.len() * width)?.checked_add(names)? {
+        return None;
+    }
+    // SAFETY: the sum above says that the padding lies within the buffer.
+    let list = unsafe { buffer.add(padding) }.cast::<*mut c_char>();
+    // SAFETY: as above, for the pointers.
+    let mut data = unsafe { buffer.add(padding + pointers) };
+    let mut copy = |bytes: &[u8]| {
+        let start = data;
+        // SAFETY: the sum above counts every byte that is copied; the answer is not in the caller's buffer.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().cast(), data, bytes.len()) };
+        // SAFETY: as above.
+        data = unsafe { data.add(bytes.len()) };
+        start
+    };
+    let mut pointer_count = 0;
+    let mut point = |to: *mut c_char| {
+        // SAFETY: the sum above counts every pointer, and `list` is aligned.
+        unsafe { list.add(pointer_count).write(to) };
+        pointer_count += 1;
+    };
+    for address in addresses {
+        match address.ip {
+            IpAddr::V4(ip) => point(copy(&ip.octets())),
+            IpAddr::V6(ip) => point(copy(&ip.octets())),
+        }
+    }
+    point(ptr::null_mut());
+    let mut string = |bytes: &[u8]| {
+        let start = copy(bytes);
+        copy(b"\0");
+        start
+    };
+    let name = string(&answer.canonical);
+    for alias in aliases {
+        point(string(alias));
+    }
+    point(ptr::null_mut());
+    // SAFETY: within the pointers, which end with the aliases'.
+    let alias_list = unsafe { list.add(addresses.len() + 1) };
+    let filled = hostent {
+        h_name: name,
+        h_aliases: alias_list,
+        h_addrtype: address_type,
+        h_length: width as c_int,
+        h_addr_list: list,
+    };
+    // SAFETY: the caller's promise.
+    unsafe { host.write(filled) };
+    Some(())
+}
+
+/// The static result of one function. As in glibc, a later call overwrites it; the address stays.
+pub(crate) struct Static {
+    /// Generation + 1 of the process whose thread is writing; 0 for none. A mark that a fork left behind is void.
+    writer: AtomicU32,
+    content: UnsafeCell<Content>,
+}
+
+struct Content {
+    host: hostent,
+    /// malloc's; what `host` points into.
+    buffer: *mut c_char,
+}
+
+// SAFETY: `content` is only written by whoever holds `writer`. Callers read the hostent afterwards without any
+// protection, which is the contract of these functions (gethostbyname(3): MT-Unsafe race).
+unsafe impl Sync for Static {}
+
+/// gethostbyname's result.
+pub(crate) static GETHOSTBYNAME: Static = Static::new();
+/// gethostbyname2's result.
+pub(crate) static GETHOSTBYNAME2: Static = Static::new();
+
+impl Static {
+    const fn new() -> Self {
+        let host = hostent {
+            h_name: ptr::null_mut(),
+            h_aliases: ptr::null_mut(),
+            h_addrtype: 0,
+            h_length: 0,
+            h_addr_list: ptr::null_mut(),
+        };
+        Self { writer: AtomicU32::new(0), content: UnsafeCell::new(Content { host, buffer: ptr::null_mut() }) }
+    }
+
+    /// Puts an answer there. None: no memory.
+    fn store(&self, answer: &Answer, family: Family) -> Option<*mut hostent> {
+        let names: usize = answer.aliases.iter().map(|alias| alias.len() + 1).sum();
+        let pointers = (answer.addresses.len() + answer.aliases.len() + 2) * size_of::<*mut c_char>();
+        let length = pointers + answer.addresses.len() * 16 + answer.canonical.len() + 1 + names;
+        // SAFETY: malloc may be called with any size.
+        let buffer = unsafe { libc::malloc(length) }.cast::<c_char>();
+        if buffer.is_null() {
+            return None;
+        }
+        let mark = fork::generation().wrapping_add(1).max(1);
+        // Held for a few stores only, and never across a system call: spinning is shorter than any wait.
+        while self
+            .writer
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, |held| (held != mark).then_some(mark))
+            .is_err()
+        {
+            std::hint::spin_loop();
+        }
+        let content = self.content.get();
+        // SAFETY: this thread holds `writer`; no reference to the content is made.
+        let host = unsafe { &raw mut (*content).host };
+        // SAFETY: the host is writable by us alone, the buffer is new and of this length.
+        let packed = unsafe { pack(answer, family, host, buffer, length) };
+        // SAFETY: as for the host.
+        let old = unsafe { std::mem::replace(&mut (*content).buffer, buffer) };
+        self.writer.store(0, Ordering::Release);
+        // SAFETY: null or malloc's, from the call before this one, whose result this call may overwrite.
+        unsafe { libc::free(old.cast()) };
+        packed.map(|()| host)
+    }
+}
+
+/// gethostbyname2(3) for a name that is ours, with the result in `place`. None: the call is libc's.
+///
+/// # Safety
+/// `name` is NULL or a C string.
+pub(crate) unsafe fn shared(
+    function: &str,
+    name: *const c_char,
+    family: c_int,
+    place: &Static,
+) -> Option<*mut hostent> {
+    // SAFETY: the caller's promise.
+    let (name, family) = unsafe { question(name, family) }?;
+    bypass(function, name, |engine| {
+        let result = find(engine, name, family);
+        let ended = ended(&result);
+        let host = match result {
+            Ok(answer) => {
+                set_errno(Errno(0));
+                place.store(&answer, family).unwrap_or_else(|| {
+                    set_errno(Errno(libc::ENOMEM));
+                    set_h_errno(NETDB_INTERNAL);
+                    ptr::null_mut()
+                })
+            }
+            Err(miss) => {
+                code_of(miss);
+                set_h_errno(codes::h_errno(miss.failure));
+                ptr::null_mut()
+            }
+        };
+        (host, ended)
+    })
+}

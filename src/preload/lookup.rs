@@ -1,0 +1,101 @@
+//! What both families of functions share: the verdict on a name, and the log of what came of it.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use nss_bypass_core::config::{Fallback, Rule};
+use nss_bypass_core::engine::{Engine, Source};
+use nss_bypass_core::lookup::{Answer, Failure};
+use nss_bypass_core::name::Name;
+use nss_bypass_core::policy::Verdict;
+use nss_bypass_core::sys::clock;
+
+use crate::log::{Level, printable};
+use crate::state::{self, TABLES};
+
+/// Runs `answer` for a name that the rules take away from libc. None: the name is libc's.
+///
+/// `function` is for the log. `answer` gives what the caller gets, and what became of the lookup for the log and for
+/// the rule's `fallback`.
+pub(crate) fn bypass<T>(function: &str, name: Name<'_>, answer: impl FnOnce(&Engine<'_>) -> (T, Ended)) -> Option<T> {
+    let log = &state::settings().log;
+    let rules = state::rules()?;
+    let rule = match rules.policy.decide(name) {
+        Verdict::Bypass(rule) => rule,
+        Verdict::Pass(rule) => {
+            if log.wants(Level::All) {
+                log.write(Level::All, &passed(function, name, rule));
+            }
+            return None;
+        }
+    };
+    let begun = if log.wants(Level::Bypass) { clock::monotonic() } else { Duration::ZERO };
+    let engine = Engine::new(&TABLES, rule.answering());
+    let (result, ended) = answer(&engine);
+    let fall_back = match (rule.answering().fallback, &ended) {
+        (Fallback::Never, _) | (_, Ended::Answered(_) | Ended::Refused(_)) => false,
+        (Fallback::Error, Ended::Failed(failure)) => matches!(failure, Failure::TryAgain | Failure::System(_)),
+        (Fallback::Always, Ended::Failed(_)) => true,
+    };
+    if log.wants(Level::Bypass) {
+        let took = clock::monotonic().saturating_sub(begun);
+        log.write(Level::Bypass, &bypassed(function, name, rule, &ended, engine.source(), took, fall_back));
+    }
+    (!fall_back).then_some(result)
+}
+
+/// How a lookup of ours ended.
+pub(crate) enum Ended {
+    /// With these addresses.
+    Answered(Answer),
+    /// Without.
+    Failed(Failure),
+    /// Before any lookup: the arguments were wrong, with this code.
+    Refused(libc::c_int),
+}
+
+fn passed(function: &str, name: Name<'_>, rule: Option<&Rule>) -> String {
+    let rule = rule.map_or_else(|| "no rule".to_owned(), |rule| format!("{} {}", rule.origin(), rule.pattern()));
+    format!("{function} {}: pass ({rule})", printable(name.as_bytes()))
+}
+
+fn bypassed(
+    function: &str,
+    name: Name<'_>,
+    rule: &Rule,
+    ended: &Ended,
+    source: Option<Source>,
+    took: Duration,
+    fall_back: bool,
+) -> String {
+    let mut line =
+        format!("{function} {}: bypass ({} {}): ", printable(name.as_bytes()), rule.origin(), rule.pattern());
+    let _ = match ended {
+        Ended::Answered(answer) => {
+            let addresses: Vec<String> = answer.addresses.iter().map(|address| address.ip.to_string()).collect();
+            write!(line, "{}", addresses.join(" "))
+        }
+        Ended::Failed(failure) => write!(line, "{}", in_words(*failure)),
+        Ended::Refused(code) => write!(line, "refused with code {code}"),
+    };
+    let _ = match source {
+        Some(Source::Files) => write!(line, " from /etc/hosts"),
+        Some(Source::Dns(Some(server))) => write!(line, " from {server}"),
+        Some(Source::Dns(None)) | None => Ok(()),
+    };
+    let _ = write!(line, " in {} us", took.as_micros());
+    if fall_back {
+        line.push_str("; asking libc");
+    }
+    line
+}
+
+fn in_words(failure: Failure) -> String {
+    match failure {
+        Failure::NotFound => "not found".to_owned(),
+        Failure::NoData => "no such addresses".to_owned(),
+        Failure::TryAgain => "no answer, try again".to_owned(),
+        Failure::NoRecovery => "no usable answer".to_owned(),
+        Failure::System(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
+    }
+}

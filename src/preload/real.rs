@@ -1,0 +1,90 @@
+//! The functions behind ours: libc's, or those of the next library that was preloaded.
+
+use std::marker::PhantomData;
+use std::mem;
+use std::panic::catch_unwind;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use libc::{addrinfo, c_char, c_int, c_void, hostent, size_t};
+
+/// getaddrinfo(3). All of these may be left by a cancelled thread or a longjmp, hence "C-unwind".
+pub(crate) type GetAddrInfo =
+    unsafe extern "C-unwind" fn(*const c_char, *const c_char, *const addrinfo, *mut *mut addrinfo) -> c_int;
+/// gethostbyname(3)
+pub(crate) type GetHostByName = unsafe extern "C-unwind" fn(*const c_char) -> *mut hostent;
+/// gethostbyname2(3)
+pub(crate) type GetHostByName2 = unsafe extern "C-unwind" fn(*const c_char, c_int) -> *mut hostent;
+/// gethostbyname_r(3)
+pub(crate) type GetHostByNameR = unsafe extern "C-unwind" fn(
+    *const c_char,
+    *mut hostent,
+    *mut c_char,
+    size_t,
+    *mut *mut hostent,
+    *mut c_int,
+) -> c_int;
+/// gethostbyname2_r(3)
+pub(crate) type GetHostByName2R = unsafe extern "C-unwind" fn(
+    *const c_char,
+    c_int,
+    *mut hostent,
+    *mut c_char,
+    size_t,
+    *mut *mut hostent,
+    *mut c_int,
+) -> c_int;
+
+/// A real function, looked up once.
+pub(crate) struct Real<F> {
+    /// With a final NUL, as redhook wants it.
+    symbol: &'static str,
+    address: AtomicPtr<c_void>,
+    kind: PhantomData<F>,
+}
+
+pub(crate) static GETADDRINFO: Real<GetAddrInfo> = Real::new("getaddrinfo\0");
+pub(crate) static GETHOSTBYNAME: Real<GetHostByName> = Real::new("gethostbyname\0");
+pub(crate) static GETHOSTBYNAME2: Real<GetHostByName2> = Real::new("gethostbyname2\0");
+pub(crate) static GETHOSTBYNAME_R: Real<GetHostByNameR> = Real::new("gethostbyname_r\0");
+pub(crate) static GETHOSTBYNAME2_R: Real<GetHostByName2R> = Real::new("gethostbyname2_r\0");
+
+/// Looks all of them up, while the dynamic linker has nothing else to do.
+pub(crate) fn find_all() {
+    GETADDRINFO.get();
+    GETHOSTBYNAME.get();
+    GETHOSTBYNAME2.get();
+    GETHOSTBYNAME_R.get();
+    GETHOSTBYNAME2_R.get();
+}
+
+impl<F: Copy> Real<F> {
+    const fn new(symbol: &'static str) -> Self {
+        Self { symbol, address: AtomicPtr::new(ptr::null_mut()), kind: PhantomData }
+    }
+
+    /// The function; none only in a process whose libc lacks it.
+    pub(crate) fn get(&self) -> Option<F> {
+        let mut address = self.address.load(Ordering::Acquire);
+        if address.is_null() {
+            address = self.find();
+            self.address.store(address, Ordering::Release);
+        }
+        if address.is_null() {
+            return None;
+        }
+        const { assert!(size_of::<F>() == size_of::<*mut c_void>()) };
+        // SAFETY: `F` is the function pointer type of the symbol, as the statics above pair them, and not null.
+        Some(unsafe { mem::transmute_copy::<*mut c_void, F>(&address) })
+    }
+
+    fn find(&self) -> *mut c_void {
+        let symbol = self.symbol;
+        // redhook panics over a missing symbol.
+        catch_unwind(|| {
+            // SAFETY: the symbol ends in NUL. The search starts behind this library, into which redhook is linked.
+            unsafe { redhook::ld_preload::dlsym_next(symbol) }
+        })
+        .map_or(ptr::null_mut(), |found| found.cast_mut().cast())
+    }
+}

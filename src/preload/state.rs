@@ -1,0 +1,160 @@
+//! The process's one copy of everything: settings, rules, tables.
+
+use std::ffi::{CStr, CString};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nss_bypass_core::config::{self, Environment};
+use nss_bypass_core::lookup::Diagnostic;
+use nss_bypass_core::policy::Policy;
+use nss_bypass_core::sys::environment::{is_privileged, trusted_variable};
+use nss_bypass_core::sys::file::{self, Identity};
+use nss_bypass_core::sys::snapshot::{Guard, Snapshot};
+use nss_bypass_core::sys::{clock, fork};
+use nss_bypass_core::tables::Tables;
+use once_cell::race::OnceBox;
+
+use crate::log::{Level, Log};
+use crate::{guard, real};
+
+/// The configuration, where NSS_BYPASS_CONF names no other.
+const CONFIGURATION: &CStr = c"/etc/nss-bypass.conf";
+
+/// The folders that lead there.
+const FOLDERS: [&CStr; 2] = [c"/", c"/etc"];
+
+/// How many faults of the configuration are logged at most: one of binary garbage has thousands.
+const LOGGED_FAULTS: usize = 50;
+
+/// How often the configuration is looked at, in milliseconds.
+const LOOK_EVERY: u64 = 1000;
+
+/// resolv.conf and its relatives.
+pub(crate) static TABLES: Tables = Tables::new();
+
+static SETTINGS: OnceBox<Settings> = OnceBox::new();
+static RULES: Snapshot<Rules> = Snapshot::new();
+static NEXT_LOOK: AtomicU64 = AtomicU64::new(0);
+
+/// What the environment said when the library was loaded.
+pub(crate) struct Settings {
+    disabled: bool,
+    privileged: bool,
+    configuration: CString,
+    rules: Option<Vec<u8>>,
+    via: Option<Vec<u8>>,
+    /// Where lookups are logged.
+    pub(crate) log: Log,
+}
+
+/// The rules in force.
+pub(crate) struct Rules {
+    identity: Identity,
+    /// Which names are ours.
+    pub(crate) policy: Policy,
+}
+
+impl Settings {
+    fn read() -> Self {
+        let configuration = trusted_variable(c"NSS_BYPASS_CONF").and_then(|path| CString::new(path).ok());
+        Self {
+            disabled: trusted_variable(c"NSS_BYPASS_DISABLE").is_some_and(|value| !value.is_empty() && value != b"0"),
+            privileged: is_privileged(),
+            configuration: configuration.unwrap_or_else(|| CONFIGURATION.to_owned()),
+            rules: trusted_variable(c"NSS_BYPASS"),
+            via: trusted_variable(c"NSS_BYPASS_VIA"),
+            log: trusted_variable(c"NSS_BYPASS_LOG").map_or(Log::OFF, |value| Log::parse(&value)),
+        }
+    }
+}
+
+/// The settings; read now if the library's constructor has not run yet.
+pub(crate) fn settings() -> &'static Settings {
+    SETTINGS.get_or_init(|| Box::new(Settings::read()))
+}
+
+/// What happens once, when the library is loaded.
+pub(crate) fn load() {
+    guard::silence_panics();
+    fork::watch();
+    real::find_all();
+    settings();
+}
+
+/// The rules in force; none where everything passes. The configuration is looked at again at most once a second.
+pub(crate) fn rules() -> Option<Guard<'static, Rules>> {
+    let settings = settings();
+    if settings.disabled {
+        return None;
+    }
+    let now = u64::try_from(clock::coarse().as_millis()).unwrap_or(u64::MAX);
+    let due = NEXT_LOOK.load(Ordering::Relaxed);
+    if now >= due {
+        // Whoever moves the time looks; the others go on with the rules that they have.
+        let next = now.saturating_add(LOOK_EVERY);
+        if NEXT_LOOK.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            look(settings);
+        }
+    }
+    let rules = RULES.read().or_else(|| {
+        look(settings); // Another thread is looking for the first time.
+        RULES.read()
+    })?;
+    (!rules.policy.is_empty()).then_some(rules)
+}
+
+/// Reads the configuration if it is another than the one in force.
+fn look(settings: &Settings) {
+    let path = settings.configuration.as_c_str();
+    if let Some(rules) = RULES.read()
+        && rules.identity == file::identity(path)
+    {
+        return;
+    }
+    let (rules, faults) = read(settings, path);
+    // Where they cannot be stored just now, the old rules stay for another second.
+    if RULES.replace(rules).is_ok() {
+        for fault in faults.iter().take(LOGGED_FAULTS) {
+            settings.log.write(Level::Error, &fault.to_string());
+        }
+        if let Some(more) = faults.len().checked_sub(LOGGED_FAULTS).filter(|&more| more > 0) {
+            settings.log.write(Level::Error, &format!("and {more} faults more"));
+        }
+    }
+}
+
+fn read(settings: &Settings, path: &CStr) -> (Rules, Vec<Diagnostic>) {
+    let source = path.to_string_lossy();
+    let fault = |message: String| Diagnostic { source: source.to_string(), line: 0, column: 0, message };
+    let (mut text, mut identity, mut faults) = (Vec::new(), Identity::default(), Vec::new());
+    match file::read(path) {
+        Ok(content) => {
+            identity = content.identity;
+            match distrust(settings, content.ownership) {
+                None => text = content.bytes,
+                Some(reason) => faults.push(fault(reason)),
+            }
+        }
+        Err(error) if error.0 == libc::ENOENT && path == CONFIGURATION => {}
+        Err(error) => {
+            identity = file::identity(path);
+            faults.push(fault(std::io::Error::from_raw_os_error(error.0).to_string()));
+        }
+    }
+    let (from_file, wrong_lines) = config::parse(&text, &source);
+    let variables = Environment { rules: settings.rules.as_deref(), via: settings.via.as_deref() };
+    let (from_variables, wrong_items) = config::parse_environment(&variables);
+    faults.extend(wrong_lines);
+    faults.extend(wrong_items);
+    (Rules { identity, policy: Policy::new(from_file, from_variables) }, faults)
+}
+
+/// Why a program that runs with more privileges than its caller may not follow this file.
+fn distrust(settings: &Settings, ownership: file::Ownership) -> Option<String> {
+    const WRITABLE_BY_OTHERS: u32 = 0o022;
+    let safe = |ownership: file::Ownership| ownership.user == 0 && ownership.mode & WRITABLE_BY_OTHERS == 0;
+    let folders_safe = || FOLDERS.iter().all(|folder| file::ownership(folder).is_ok_and(safe));
+    if !settings.privileged || (safe(ownership) && folders_safe()) {
+        return None;
+    }
+    Some("ignored by privileged programs, since others than root can write it".to_owned())
+}
