@@ -45,7 +45,7 @@ impl<'a> Name<'a> {
     pub fn is_host_name(self) -> bool {
         let text = self.without_root_dot();
         if text.is_empty() {
-            return self.is_absolute(); // "." is the root; "" is no name.
+            return true; // The root, with its dot or without.
         }
         text.len() <= MAX_TEXT
             && !text.starts_with(b"-")
@@ -58,4 +58,28 @@ impl<'a> Name<'a> {
 /// Whether a label of a host name may hold this byte (glibc's `binary_hnok`).
 pub fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_names_are_those_that_res_hnok_takes() {
+        let ok = |name: &str| Name::new(name.as_bytes()).is_host_name();
+        for good in ["a", "a.b", "a.", ".", "", "under_score.x", "x.-y", "trailing-", "1.2.3.4."] {
+            assert!(ok(good), "{good}");
+        }
+        for bad in ["-a", "a..b", ".a", "a..", "a b", "a*", "a@b", "b\u{fc}cher", "a\\b", "a\u{7f}"] {
+            assert!(!ok(bad), "{bad}");
+        }
+        assert!(ok(&"x".repeat(63)) && !ok(&"x".repeat(64)));
+        assert!(ok(&"x.".repeat(127)) && !ok(&"x.".repeat(128)));
+    }
+
+    #[test]
+    fn a_name_ends_at_the_first_nul() {
+        assert_eq!(Name::new(b"a\0b").as_bytes(), b"a");
+        assert_eq!(Name::new(b"a.b.").without_root_dot(), b"a.b");
+    }
 }

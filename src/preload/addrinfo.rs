@@ -203,7 +203,9 @@ fn allocate_string(text: &[u8]) -> Option<*mut c_char> {
     }
     // SAFETY: the allocation has room for the text and a NUL, and is new.
     unsafe { ptr::copy_nonoverlapping(text.as_ptr(), copy, text.len()) };
+    // SAFETY: the last byte of the allocation.
+    let end = unsafe { copy.add(text.len()) };
     // SAFETY: as above.
-    unsafe { copy.add(text.len()).write(0) };
+    unsafe { end.write(0) };
     Some(copy.cast::<c_void>().cast())
 }

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{c_char, c_int, hostent, size_t};
 use nss_bypass_core::engine::{Engine, Source};
+use nss_bypass_core::files::hosts;
 use nss_bypass_core::lookup::{Answer, Failure, Family, Miss, Status};
 use nss_bypass_core::name::Name;
 use nss_bypass_core::sys::{Errno, fork, set_errno};
+use nss_bypass_core::tables;
 
 use crate::codes::{self, HOST_NOT_FOUND, NETDB_INTERNAL, NETDB_SUCCESS};
 use crate::input;
@@ -92,7 +94,7 @@ pub(crate) unsafe fn reentrant(function: &str, name: *const c_char, family: c_in
     // SAFETY: the caller's promise.
     let (name, family) = unsafe { question(name, family) }?;
     bypass(function, name, |engine| {
-        if out.length < smallest_buffer(out.buffer) {
+        if out.length < smallest_buffer(out.buffer, out.length, name, family) {
             // glibc reads /etc/hosts into the buffer, and asks for more before it knows whether the name exists.
             // SAFETY: the caller's promise.
             return (unsafe { too_small(out) }, Ended::Refused(libc::ERANGE));
@@ -138,10 +140,15 @@ unsafe fn too_small(out: Out) -> c_int {
     libc::ERANGE
 }
 
-/// Bytes below which glibc's `files` module cannot begin: an address, two pointers, and a line of two bytes.
-fn smallest_buffer(buffer: *mut c_char) -> usize {
+/// Bytes below which glibc's `files` module cannot go on: an address, two pointers, and the longest line that it
+/// reads on its way.
+fn smallest_buffer(buffer: *mut c_char, length: usize, name: Name<'_>, family: Family) -> usize {
     const HOSTENT_DATA: usize = 32;
-    buffer.align_offset(align_of::<*mut c_char>()) + HOSTENT_DATA + 2
+    /// Nobody has longer lines, so larger buffers need no look at the file.
+    const LARGE: usize = 1024;
+    let longest = || tables::hosts().map_or(0, |text| hosts::longest_line(&text, name.as_bytes(), family));
+    let line = if length < LARGE { longest() } else { 0 };
+    buffer.align_offset(align_of::<*mut c_char>()) + HOSTENT_DATA + line + 2
 }
 
 /// Writes an answer and all that it points to into a buffer of any alignment. None: it is too short.
@@ -175,8 +182,10 @@ unsafe fn pack(answer: &Answer, family: Family, host: *mut hostent, buffer: *mut
     };
     let mut pointer_count = 0;
     let mut point = |to: *mut c_char| {
-        // SAFETY: the sum above counts every pointer, and `list` is aligned.
-        unsafe { list.add(pointer_count).write(to) };
+        // SAFETY: the sum above counts every pointer.
+        let place = unsafe { list.add(pointer_count) };
+        // SAFETY: as above, and `list` is aligned.
+        unsafe { place.write(to) };
         pointer_count += 1;
     };
     for address in addresses {

@@ -94,6 +94,18 @@ pub fn lookup(text: &[u8], name: &[u8], family: Family, multi: bool) -> Option<A
     Some(answer)
 }
 
+/// Bytes of the longest line up to the first one with the name, or of all: glibc reads each into the caller's buffer.
+pub fn longest_line(text: &[u8], name: &[u8], family: Family) -> usize {
+    let mut longest = 0;
+    for line in super::lines(text) {
+        longest = longest.max(line.len());
+        if parse_line(line).is_some_and(|line| line.has_name(name) && as_family(line.address, family).is_some()) {
+            break;
+        }
+    }
+    longest
+}
+
 /// Addresses of both families, in the file's order (`_nss_files_gethostbyname4_r`). No aliases.
 pub fn lookup_both(text: &[u8], name: &[u8], multi: bool) -> Option<Answer> {
     let mut lines = lines_with(text, name);
