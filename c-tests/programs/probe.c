@@ -11,7 +11,8 @@
      put FILE TEXT          a new /etc/FILE;  setenv NAME VALUE;  locale NAME;  sleep MILLISECONDS;  limit DESCRIPTORS
 
    A word "-" is NULL, "''" is empty, %XX is a byte. A family is 4, 6, or its number. PROBE_LIMIT=SECONDS ends a process
-   that takes longer; PROBE_SECONDS=1 adds how long each command took, in whole seconds. */
+   that takes longer; PROBE_SECONDS=1 adds how long each command took, in whole seconds; PROBE_ERRNO=1 the errno that getaddrinfo
+   leaves behind where it means nothing. */
 
 #include "facts.h"
 
@@ -87,7 +88,8 @@ static void run_getaddrinfo(char **words)
 	int code = getaddrinfo(name, service, null_hints ? NULL : &hints, &list);
 	int error = errno;
 	fputs(eai_name(code), stdout);
-	print_errno(error);
+	if (code == EAI_SYSTEM || getenv("PROBE_ERRNO") != NULL)
+		print_errno(error);
 	if (code != 0 && list != untouched)
 		fputs(" RESULT-TOUCHED", stdout);
 	if (code == 0) {

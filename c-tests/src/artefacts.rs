@@ -1,0 +1,87 @@
+//! The library under test, the C programs, and the tools of the machine.
+
+use std::collections::hash_map::DefaultHasher;
+use std::env;
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+
+const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-Werror", "-O1", "-g"];
+
+/// The folder of this crate.
+pub fn home() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The library that cargo built for these tests. `NSS_BYPASS_LIBRARY` names another one to test instead.
+pub fn library() -> PathBuf {
+    if let Some(path) = env::var_os("NSS_BYPASS_LIBRARY") {
+        return PathBuf::from(path).canonicalize().expect("NSS_BYPASS_LIBRARY must name a library");
+    }
+    let path = profile_folder().join("deps/libnss_bypass.so");
+    assert!(path.exists(), "{} is missing: cargo builds it before these tests", path.display());
+    path
+}
+
+/// `target/debug`, or its like, from where the test's own executable lies.
+fn profile_folder() -> PathBuf {
+    let test = env::current_exe().expect("the path of this executable");
+    test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps").to_path_buf()
+}
+
+/// A folder for all that the tests write.
+pub fn scratch(name: &str) -> PathBuf {
+    let folder = profile_folder().join("c-tests").join(name);
+    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("cannot make {}: {error}", folder.display()));
+    folder
+}
+
+/// `programs/NAME.c` as an executable.
+pub fn program(name: &str) -> PathBuf {
+    compile(name, &[])
+}
+
+/// `programs/NAME.c` as a library to preload.
+pub fn stand_in(name: &str) -> PathBuf {
+    compile(name, &["-shared", "-fPIC"])
+}
+
+/// Compiles once for each state of the source; tests in other threads and processes may be at it too.
+fn compile(name: &str, options: &[&str]) -> PathBuf {
+    let source = home().join("programs").join(name).with_extension("c");
+    let mut hasher = DefaultHasher::new();
+    for file in [&source, &home().join("programs/facts.h")] {
+        fs::read(file).unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display())).hash(&mut hasher);
+    }
+    let done = scratch("programs").join(format!("{name}-{:016x}", hasher.finish()));
+    if done.exists() {
+        return done;
+    }
+    let unfinished = done.with_extension(format!("{}-{:?}", std::process::id(), thread::current().id()));
+    let output = Command::new(tool("gcc"))
+        .args(STRICT)
+        .args(options)
+        .arg(&source)
+        .arg("-o")
+        .arg(&unfinished)
+        .output()
+        .expect("gcc runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    fs::rename(&unfinished, &done).expect("a name for the new program");
+    done
+}
+
+/// The full path of a program of the machine; root's PATH may lack the system's own folders.
+pub fn tool(name: &str) -> PathBuf {
+    let path = env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin:/usr/bin:/bin";
+    let found = path.split(':').map(|folder| Path::new(folder).join(name)).find(|file| file.is_file());
+    found.unwrap_or_else(|| panic!("these tests need {name}, which is not installed"))
+}
+
+/// The interpreter itself: what is found in the PATH may be a slow script that looks for it.
+pub fn python() -> PathBuf {
+    let system = PathBuf::from("/usr/bin/python3");
+    if system.exists() { system } else { tool("python3") }
+}

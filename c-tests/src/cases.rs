@@ -1,0 +1,225 @@
+//! Files of cases, and the set-ups that they name.
+//!
+//! ```text
+//! # a comment
+//! [a search list of two]                          a section; it begins with the plain set-up
+//! set resolv.conf nameserver 127.0.0.53           a line of a file of /etc: the first replaces the plain file, more append
+//! set without host.conf                           no such file
+//! set env RES_OPTIONS=ndots:2                     an environment variable
+//! set addresses 192.0.2.200/24 fe80::1/64         of the interface, instead of the usual two; may be none
+//! set silent                                      servers keep silent here: seconds count, cases are slow
+//! set limit 5                                     seconds after which a process that still waits is given up
+//! gai {ok,nx}_ok.t.example - 0 {0,4,6} 1          cases for programs/probe.c; braces as in a shell: six cases
+//! gai <a*64>.t.example - 0 0 1                    64 times "a"
+//! ```
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::artefacts::{home, scratch};
+use crate::world::unique;
+
+/// A file of cases.
+pub struct CaseFile {
+    /// Its name, without folder.
+    pub name: String,
+    /// Its sections.
+    pub sections: Vec<Section>,
+}
+
+/// Cases with one set-up.
+pub struct Section {
+    /// What the set-up is about.
+    pub title: String,
+    /// Lines for the probe.
+    pub cases: Vec<String>,
+    /// What they find.
+    pub setup: Setup,
+}
+
+/// What a process finds around it.
+#[derive(Clone)]
+pub struct Setup {
+    /// The interface's addresses, with prefix length.
+    pub addresses: Vec<String>,
+    /// The whole environment.
+    pub environment: BTreeMap<String, String>,
+    /// Whether name servers keep silent.
+    pub silent: bool,
+    /// How long a process may take, in seconds.
+    pub limit: u32,
+    /// Files of /etc that are other than in `etc/`; None where there is no such file.
+    files: BTreeMap<String, Option<Vec<u8>>>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            addresses: ["192.0.2.200/24", "2001:db8::200/64"].map(str::to_owned).to_vec(),
+            environment: BTreeMap::new(),
+            silent: false,
+            limit: 20,
+            files: BTreeMap::new(),
+        }
+    }
+}
+
+impl CaseFile {
+    /// Reads `cases/NAME`.
+    pub fn read(name: &str) -> Self {
+        let path = home().join("cases").join(name);
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+        Self::parse(name, &text)
+    }
+
+    /// Understands the text of such a file.
+    pub fn parse(name: &str, text: &str) -> Self {
+        let mut sections: Vec<Section> = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if let Some(title) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                sections.push(Section { title: title.to_owned(), cases: Vec::new(), setup: Setup::default() });
+                continue;
+            }
+            let section = sections.last_mut().unwrap_or_else(|| panic!("{name}:{}: a section first", number + 1));
+            if line == "set" || line.starts_with("set ") {
+                assert!(section.setup.change(line), "{name}:{}: what is this? {line}", number + 1);
+            } else {
+                section.cases.extend(expand(line));
+            }
+        }
+        Self { name: name.to_owned(), sections }
+    }
+
+    /// How many cases there are.
+    pub fn len(&self) -> usize {
+        self.sections.iter().map(|section| section.cases.len()).sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Setup {
+    /// Obeys a "set" line.
+    fn change(&mut self, line: &str) -> bool {
+        let mut words = line.splitn(3, ' ').skip(1);
+        let (Some(what), value) = (words.next(), words.next().unwrap_or_default()) else { return false };
+        match what {
+            "addresses" => {
+                self.addresses = value.split_whitespace().filter(|word| *word != "none").map(str::to_owned).collect();
+            }
+            "env" => {
+                let Some((name, value)) = value.split_once('=') else { return false };
+                let value = String::from_utf8(decoded(value)).expect("UTF-8");
+                self.environment.insert(name.to_owned(), value);
+            }
+            "silent" => self.silent = true,
+            "limit" => self.limit = value.parse().expect("a number of seconds"),
+            "without" => drop(self.files.insert(value.to_owned(), None)),
+            file if file.contains('.') || file == "hosts" || file == "services" || file == "aliases" => {
+                let content = self.files.entry(file.to_owned()).or_default().get_or_insert_default();
+                if !value.is_empty() {
+                    content.extend(decoded(&repeated(value)));
+                    content.push(b'\n');
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// A new folder that is this set-up's /etc.
+    pub fn etc(&self) -> PathBuf {
+        let folder = unique(&scratch("etc"));
+        let copied = |name: &Path| fs::copy(name, folder.join(name.file_name().expect("a file")));
+        for entry in fs::read_dir(home().join("etc")).expect("the folder etc") {
+            copied(&entry.expect("an entry of etc").path()).expect("a copy of a file");
+        }
+        for (name, content) in &self.files {
+            let path = folder.join(name);
+            match content {
+                Some(bytes) => fs::write(path, bytes).expect("a file written"),
+                None => fs::remove_file(path).unwrap_or_default(),
+            }
+        }
+        folder
+    }
+
+    /// In what it differs from the plain set-up, for people.
+    pub fn describe(&self) -> String {
+        let plain = Self::default();
+        let mut parts = Vec::new();
+        if self.addresses != plain.addresses {
+            parts.push(format!("addresses: {:?}", self.addresses));
+        }
+        parts.extend(self.environment.iter().map(|(name, value)| format!("{name}={value:?}")));
+        for (name, content) in &self.files {
+            let text = content.as_ref().map_or("none".to_owned(), |bytes| format!("{:?}", String::from_utf8_lossy(bytes)));
+            parts.push(format!("{name}: {}", text.chars().take(300).collect::<String>()));
+        }
+        if parts.is_empty() { "plain".to_owned() } else { parts.join("; ") }
+    }
+}
+
+/// Whether a case can share a process with others: it is one lookup, and changes nothing.
+pub fn shares_a_process(case: &str) -> bool {
+    !case.contains(" ; ")
+}
+
+/// Expands braces as a shell does, then repetitions.
+pub fn expand(line: &str) -> Vec<String> {
+    let Some((before, rest)) = line.split_once('{') else { return vec![repeated(line)] };
+    let (choices, after) = rest.split_once('}').unwrap_or_else(|| panic!("a brace is not closed: {line}"));
+    choices.split(',').flat_map(|choice| expand(&format!("{before}{choice}{after}"))).collect()
+}
+
+/// `<a*3>` is `aaa`.
+fn repeated(line: &str) -> String {
+    let Some((before, rest)) = line.split_once('<') else { return line.to_owned() };
+    let parts = rest.split_once('>').and_then(|(inside, after)| Some((inside.rsplit_once('*')?, after)));
+    let Some(((text, times), after)) = parts else { return line.to_owned() };
+    let times: usize = times.parse().unwrap_or_else(|_| panic!("how many times? {line}"));
+    format!("{before}{}{}", text.repeat(times), repeated(after))
+}
+
+/// `%41` is `A`.
+fn decoded(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let digits = tail.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        let byte = digits.filter(|_| *first == b'%').and_then(|two| u8::from_str_radix(two, 16).ok());
+        bytes.push(byte.unwrap_or(*first));
+        rest = if byte.is_some() { &tail[2..] } else { tail };
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn braces_and_repetitions_are_expanded() {
+        assert_eq!(expand("gai {a,b}_{c,} x"), ["gai a_c x", "gai a_ x", "gai b_c x", "gai b_ x"]);
+        assert_eq!(expand("<ab*3>.<c*2>"), ["ababab.cc"]);
+        assert_eq!(decoded("a%20b%4"), b"a b%4");
+    }
+
+    #[test]
+    fn the_first_line_for_a_file_replaces_it_and_more_append() {
+        let file = CaseFile::parse("x", "[s]\nset hosts a%09b\nset hosts c\nset without gai.conf\nset addresses none\nghbn x");
+        let [section] = &file.sections[..] else { panic!("one section") };
+        assert_eq!(section.setup.files["hosts"].as_deref(), Some(&b"a\tb\nc\n"[..]));
+        assert_eq!(section.setup.files["gai.conf"], None);
+        assert!(section.setup.addresses.is_empty());
+        assert_eq!(section.cases, ["ghbn x"]);
+    }
+}

@@ -1,0 +1,274 @@
+//! Runs cases on two sides, and finds where these print different things.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use crate::artefacts::program;
+use crate::cases::{CaseFile, Section, Setup, shares_a_process};
+use crate::world::{Nscd, World};
+
+/// Every name and every address.
+pub const EVERYTHING: &str = "*, 0.0.0.0/0, ::/0";
+
+/// How the probe is run: what listens on nscd's socket, which library is loaded, which rules it finds.
+#[derive(Clone)]
+pub struct Side {
+    nscd: Nscd,
+    library: Option<PathBuf>,
+    rules: Option<&'static str>,
+}
+
+impl Side {
+    /// Bare glibc, without any nscd.
+    pub fn bare() -> Self {
+        Self { nscd: Nscd::None, library: None, rules: None }
+    }
+
+    /// Bare glibc beside an nscd that lies.
+    pub fn bare_beside_nscd() -> Self {
+        Self { nscd: Nscd::Lying, ..Self::bare() }
+    }
+
+    /// The library, beside an nscd that lies.
+    pub fn with(library: &Path, rules: Option<&'static str>) -> Self {
+        Self { nscd: Nscd::Lying, library: Some(library.to_path_buf()), rules }
+    }
+
+    /// The probe, with this side's library and rules, in a world.
+    pub fn probe(&self, world: &World, setup: &Setup, etc: &Path) -> Command {
+        self.configure(world.command(&program("probe"), etc), setup)
+    }
+
+    /// The same for any command of `world`.
+    pub fn configure(&self, mut command: Command, setup: &Setup) -> Command {
+        command.envs(&setup.environment).env("PROBE_LIMIT", setup.limit.to_string());
+        if setup.silent {
+            command.env("PROBE_SECONDS", "1");
+        }
+        if let Some(library) = &self.library {
+            command.env("LD_PRELOAD", library);
+        }
+        if let Some(rules) = self.rules {
+            command.env("NSS_BYPASS", rules);
+        }
+        command
+    }
+}
+
+/// One place where two sides are not equal.
+pub struct Difference {
+    /// The section's title.
+    pub section: String,
+    /// Its set-up, for people.
+    pub setup: String,
+    /// What was looked up.
+    pub case: String,
+    /// What the left side, the right one, printed.
+    pub outputs: [String; 2],
+}
+
+/// What a comparison found.
+pub struct Comparison {
+    /// How many cases were compared.
+    pub total: usize,
+    /// Cases of which the sides print different things.
+    pub differences: Vec<Difference>,
+    /// Cases that differed at first, and were equal when run again with the machine at rest.
+    pub calmed: usize,
+}
+
+/// Every case in a process of its own.
+pub fn compare(file: &CaseFile, sides: &[Side; 2]) -> Comparison {
+    let worlds = Worlds::start(file, sides);
+    let scenes: Vec<Scene> = file.sections.iter().map(Scene::new).collect();
+    let all: Vec<(&Scene, &str)> =
+        scenes.iter().flat_map(|scene| scene.section.cases.iter().map(move |case| (scene, case.as_str()))).collect();
+    let both = |cases: &[(&Scene, &str)], workers: usize| {
+        in_parallel(cases.len() * 2, workers, |index| {
+            let (scene, case) = cases[index / 2];
+            let side = &sides[index % 2];
+            scene.run(side, worlds.of(scene, side), case)
+        })
+    };
+    let unequal = |cases: &[(&Scene, &str)], outputs: &[String]| -> Vec<usize> {
+        (0..cases.len()).filter(|index| outputs[index * 2] != outputs[index * 2 + 1]).collect()
+    };
+
+    let workers = if file.sections.iter().any(|section| section.setup.silent) { 48 } else { 8 };
+    let outputs = both(&all, workers);
+    // A busy machine can make a server look silent: what differs has a second chance.
+    let suspects: Vec<_> = unequal(&all, &outputs).into_iter().map(|index| all[index]).collect();
+    let outputs = both(&suspects, workers / 4);
+    let differing = unequal(&suspects, &outputs);
+    let differences = differing.iter().map(|&index| {
+        let (scene, case) = suspects[index];
+        scene.difference(case, [outputs[index * 2].clone(), outputs[index * 2 + 1].clone()])
+    });
+    Comparison { total: all.len(), calmed: suspects.len() - differing.len(), differences: differences.collect() }
+}
+
+/// All cases of a section one after the other in one process, with what they print and what name servers are asked.
+pub fn compare_in_one_process(file: &CaseFile, sides: &[Side; 2]) -> Comparison {
+    let worlds = Worlds::start(file, sides);
+    let mut comparison = Comparison { total: 0, differences: Vec::new(), calmed: 0 };
+    for section in file.sections.iter().filter(|section| !section.setup.silent) {
+        let scene = Scene::new(section);
+        let cases: Vec<&str> = section.cases.iter().map(String::as_str).filter(|case| shares_a_process(case)).collect();
+        let [left, right] = sides.each_ref().map(|side| {
+            let world = worlds.of(&scene, side);
+            let before = world.questions().len();
+            let output = scene.run(side, world, &cases.join("\n"));
+            (split_by_case(&output), distinct(&world.questions()[before..]))
+        });
+        comparison.total += cases.len();
+        for (index, case) in cases.iter().enumerate() {
+            let outputs = [&left, &right].map(|(blocks, _)| blocks.get(index).cloned().unwrap_or_default());
+            if outputs[0] != outputs[1] {
+                comparison.differences.push(scene.difference(case, outputs));
+            }
+        }
+        for question in left.1.iter().filter(|question| !right.1.contains(question)) {
+            comparison.differences.push(scene.difference("questions", [question.clone(), "not asked".to_owned()]));
+        }
+        for question in right.1.iter().filter(|question| !left.1.contains(question)) {
+            comparison.differences.push(scene.difference("questions", ["not asked".to_owned(), question.clone()]));
+        }
+    }
+    comparison
+}
+
+/// glibc asks again when a buffer was too small, so how often is not compared.
+fn distinct(questions: &[String]) -> Vec<String> {
+    let mut distinct: Vec<String> = Vec::new();
+    for question in questions {
+        if !distinct.contains(question) {
+            distinct.push(question.clone());
+        }
+    }
+    distinct
+}
+
+/// The probe's output begins with the case at the start of a line, and goes on with indented ones.
+fn split_by_case(output: &str) -> Vec<String> {
+    let mut blocks: Vec<String> = Vec::new();
+    for line in output.lines() {
+        match blocks.last_mut() {
+            Some(block) if line.starts_with(' ') => {
+                block.push('\n');
+                block.push_str(line);
+            }
+            _ => blocks.push(line.to_owned()),
+        }
+    }
+    blocks
+}
+
+/// A section with its /etc, which goes when this is dropped.
+struct Scene<'a> {
+    section: &'a Section,
+    etc: PathBuf,
+}
+
+impl<'a> Scene<'a> {
+    fn new(section: &'a Section) -> Self {
+        Self { section, etc: section.setup.etc() }
+    }
+
+    /// What the probe prints for these lines.
+    fn run(&self, side: &Side, world: &World, lines: &str) -> String {
+        if lines.contains("put ") {
+            let own = self.section.setup.etc();
+            let output = self.run_in(side, world, lines, &own);
+            let _ = fs::remove_dir_all(own);
+            return output;
+        }
+        self.run_in(side, world, lines, &self.etc)
+    }
+
+    fn run_in(&self, side: &Side, world: &World, lines: &str, etc: &Path) -> String {
+        let mut command = side.probe(world, &self.section.setup, etc);
+        let mut probe = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("the probe does not start in its world: {error}"));
+        let mut input = probe.stdin.take().expect("a pipe");
+        thread::scope(|scope| {
+            // A probe that died reads nothing, which its output will show.
+            scope.spawn(move || drop(input.write_all(lines.as_bytes())));
+            let output = probe.wait_with_output().expect("the probe's end");
+            let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
+            if !output.stderr.is_empty() {
+                text += &format!("  standard error: {}\n", String::from_utf8_lossy(&output.stderr));
+            }
+            if !output.status.success() {
+                text += &format!("  ended with {}\n", output.status);
+            }
+            text
+        })
+    }
+
+    fn difference(&self, case: &str, outputs: [String; 2]) -> Difference {
+        Difference {
+            section: self.section.title.clone(),
+            setup: self.section.setup.describe(),
+            case: case.to_owned(),
+            outputs,
+        }
+    }
+}
+
+impl Drop for Scene<'_> {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.etc);
+    }
+}
+
+/// One world for each set of addresses and each kind of nscd that a file's cases need.
+struct Worlds(HashMap<(Vec<String>, Nscd), World>);
+
+impl Worlds {
+    fn start(file: &CaseFile, sides: &[Side; 2]) -> Self {
+        let mut worlds = HashMap::new();
+        for section in &file.sections {
+            for side in sides {
+                let addresses = &section.setup.addresses;
+                let key = (addresses.clone(), side.nscd);
+                worlds.entry(key).or_insert_with(|| World::start(addresses, side.nscd));
+            }
+        }
+        Self(worlds)
+    }
+
+    fn of(&self, scene: &Scene, side: &Side) -> &World {
+        &self.0[&(scene.section.setup.addresses.clone(), side.nscd)]
+    }
+}
+
+/// The results of `work` for 0..count, in order, by that many workers.
+fn in_parallel(count: usize, workers: usize, work: impl Fn(usize) -> String + Sync) -> Vec<String> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(vec![String::new(); count]);
+    thread::scope(|scope| {
+        for _ in 0..workers.clamp(1, count.max(1)) {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    if index >= count {
+                        return;
+                    }
+                    let result = work(index);
+                    results.lock().unwrap_or_else(PoisonError::into_inner)[index] = result;
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,90 @@
+//! What a comparison found, for people.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Write as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::artefacts::scratch;
+use crate::cases::CaseFile;
+use crate::differ::{Comparison, Difference};
+
+const SHOWN: usize = 12;
+
+/// A case whose answer differs from glibc's on purpose.
+pub struct Deviation {
+    /// The file of cases.
+    pub file: &'static str,
+    /// How the case begins.
+    pub case: &'static str,
+    /// Why it is so.
+    pub reason: &'static str,
+}
+
+static EQUAL: AtomicUsize = AtomicUsize::new(0);
+static ALL: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts, and panics with the differences where there are any that no deviation explains.
+pub fn conclude(file: &CaseFile, promise: &str, comparison: Comparison, deviations: &[Deviation]) {
+    let excused = |difference: &&Difference| {
+        deviations.iter().any(|known| known.file == file.name && difference.case.starts_with(known.case))
+    };
+    let (expected, surprising): (Vec<_>, Vec<_>) = comparison.differences.iter().partition(excused);
+    let stale: Vec<&Deviation> = deviations
+        .iter()
+        .filter(|known| known.file == file.name)
+        .filter(|known| !expected.iter().any(|difference| difference.case.starts_with(known.case)))
+        .collect();
+
+    let equal = comparison.total.saturating_sub(comparison.differences.len());
+    announce(&file.name, promise, equal, &comparison, expected.len());
+    if surprising.is_empty() && stale.is_empty() {
+        return;
+    }
+    let mut text = String::new();
+    for known in stale {
+        let _ = writeln!(text, "No longer a deviation: {} ({})", known.case, known.reason);
+    }
+    surprising.iter().for_each(|difference| describe(&mut text, difference));
+    let place = scratch("differences").join(format!("{}-{}", file.name, promise.replace(' ', "-")));
+    let _ = fs::write(&place, &text);
+    let mut shown = String::new();
+    surprising.iter().take(SHOWN).for_each(|difference| describe(&mut shown, difference));
+    panic!(
+        "{}: {} of {} cases are not {promise}; the first {SHOWN} of them, all are in {}\n\n{}",
+        file.name,
+        surprising.len(),
+        comparison.total,
+        place.display(),
+        if shown.is_empty() { text } else { shown }
+    );
+}
+
+/// Past the test runner's capture: the counts are what somebody runs this for.
+fn announce(file: &str, promise: &str, equal: usize, comparison: &Comparison, expected: usize) {
+    let total = comparison.total;
+    let all_equal = EQUAL.fetch_add(equal, Ordering::Relaxed) + equal;
+    let all = ALL.fetch_add(total, Ordering::Relaxed) + total;
+    let mut line = format!("{file}: {equal} of {total} cases {promise}");
+    if expected > 0 {
+        let _ = write!(line, ", {expected} differ on purpose");
+    }
+    if comparison.calmed > 0 {
+        let _ = write!(line, ", {} only when run again", comparison.calmed);
+    }
+    let _ = writeln!(io::stdout(), "{line} (so far {all_equal} of {all})");
+}
+
+fn describe(text: &mut String, difference: &Difference) {
+    let case: String = difference.case.chars().take(200).collect();
+    let _ = writeln!(text, "[{}] {case}\n  set-up: {}", difference.section, difference.setup);
+    let [left, right] = difference.outputs.each_ref().map(|output| output.lines().skip_while(|line| line.starts_with(&case[..1.min(case.len())])).collect::<Vec<_>>());
+    for (label, lines, others) in [("bare", &left, &right), ("ours", &right, &left)] {
+        let _ = writeln!(text, "  {label}:");
+        for line in lines.iter().take(12) {
+            let mark = if others.contains(line) { ' ' } else { '|' };
+            let _ = writeln!(text, "   {mark}{line}");
+        }
+    }
+    text.push('\n');
+}

@@ -1,0 +1,147 @@
+//! Private worlds: namespaces with a network, a name server and perhaps an nscd of their own, that leave nothing behind.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use std::{ffi::CString, io, process, ptr, thread};
+
+use crate::artefacts::{home, python, scratch, tool};
+
+/// What listens on nscd's socket.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Nscd {
+    /// Nothing.
+    None,
+    /// A real nscd, which has wrong answers for every name.
+    Lying,
+}
+
+/// One such world. It ends when this is dropped, or when the thread that started it ends.
+pub struct World {
+    first: Child,
+    namespaces: [File; 2],
+    folder: PathBuf,
+}
+
+impl World {
+    /// A world whose interface has these addresses.
+    pub fn start(addresses: &[String], nscd: Nscd) -> Self {
+        // SAFETY: no preconditions.
+        let user = unsafe { libc::geteuid() };
+        assert!(user == 0, "these tests make namespaces and mounts: they must run as root");
+        let folder = unique(&scratch("worlds"));
+        let complaints = File::create(folder.join("world.err")).expect("a file for complaints");
+        let daemon = if nscd == Nscd::Lying { tool("nscd") } else { PathBuf::from("none") };
+        tool("ip");
+        let mut command = Command::new(tool("unshare"));
+        command
+            .args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private", "--"])
+            .arg(home().join("world"))
+            .args([&folder, &python(), &daemon])
+            .args(addresses)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(complaints);
+        // SAFETY: one system call that keeps to the child.
+        unsafe { command.pre_exec(die_with_parent) };
+        let mut first = command.spawn().expect("unshare runs");
+        let pid = ready(&mut first, &folder);
+        let namespaces = ["net", "mnt"].map(|kind| {
+            let path = format!("/proc/{pid}/ns/{kind}");
+            File::open(&path).unwrap_or_else(|error| panic!("cannot open {path}: {error}"))
+        });
+        if nscd == Nscd::Lying {
+            until_connected(&PathBuf::from(format!("/proc/{pid}/root/run/nscd/socket")));
+        }
+        Self { first, namespaces, folder }
+    }
+
+    /// A command that will run in this world, with an empty environment and `etc` as its /etc.
+    pub fn command(&self, program: &Path, etc: &Path) -> Command {
+        let descriptors = [self.namespaces[0].as_raw_fd(), self.namespaces[1].as_raw_fd()];
+        let etc = CString::new(etc.as_os_str().as_bytes()).expect("a path without NUL");
+        let mut command = Command::new(program);
+        command.env_clear().stderr(Stdio::inherit());
+        // SAFETY: system calls only, on what was made before the fork.
+        unsafe { command.pre_exec(move || enter(descriptors, &etc)) };
+        command
+    }
+
+    /// What the name server was asked so far, a line each: protocol, server, name, type, flags, EDNS size.
+    pub fn questions(&self) -> Vec<String> {
+        let log = fs::read_to_string(self.folder.join("dns.log")).expect("the name server's log");
+        log.lines().map(str::to_owned).collect()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // Its child goes with it (--kill-child), and with that one everything else.
+        let _ = self.first.kill();
+        let _ = self.first.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A new folder in `parent`.
+pub fn unique(parent: &Path) -> PathBuf {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let folder = parent.join(format!("{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("cannot make {}: {error}", folder.display()));
+    folder
+}
+
+/// Waits for the world's "ready", and returns the id of its first process.
+fn ready(first: &mut Child, folder: &Path) -> u32 {
+    let output = first.stdout.take().expect("a pipe");
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line).expect("text from the world");
+    let pid = line.trim().strip_prefix("ready ").and_then(|pid| pid.parse().ok());
+    pid.unwrap_or_else(|| {
+        let _ = first.kill();
+        let _ = first.wait();
+        let complaints = fs::read_to_string(folder.join("world.err")).unwrap_or_default();
+        panic!("a private world could not be made; its last words: {line}{complaints}")
+    })
+}
+
+/// A socket's file is there a little before anyone listens.
+fn until_connected(socket: &Path) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while UnixStream::connect(socket).is_err() {
+        assert!(Instant::now() < end, "nscd does not listen");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn die_with_parent() -> io::Result<()> {
+    // SAFETY: no pointers.
+    done(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })
+}
+
+/// Moves this process into the namespaces, and into a mount namespace of its own where /etc is `etc`.
+fn enter(namespaces: [i32; 2], etc: &CString) -> io::Result<()> {
+    die_with_parent()?;
+    for namespace in namespaces {
+        // SAFETY: no pointers.
+        done(unsafe { libc::setns(namespace, 0) })?;
+    }
+    // SAFETY: no pointers.
+    done(unsafe { libc::unshare(libc::CLONE_NEWNS) })?;
+    // SAFETY: strings that end in NUL; a bind mount looks at neither type nor data.
+    done(unsafe { libc::mount(etc.as_ptr(), c"/etc".as_ptr(), ptr::null(), libc::MS_BIND, ptr::null()) })
+}
+
+fn done(result: i32) -> io::Result<()> {
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

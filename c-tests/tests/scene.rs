@@ -1,0 +1,365 @@
+//! The problem and the cure, with real daemons and real programs: a container that has its host's nscd or unscd.
+//!
+//! `scripts/scene` builds the world; each test runs one script in its container and reads what the script says.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// libnss_bypass.so as cargo built it for this test run.
+fn library() -> String {
+    let test = std::env::current_exe().expect("a test has a path");
+    let folders = test.ancestors().skip(1).take(2);
+    let found = folders.map(|folder| folder.join("libnss_bypass.so")).find(|library| library.exists());
+    found.expect("cargo builds the library before the tests").display().to_string()
+}
+
+/// Runs a bash script in the scene's container; what it printed, both streams together.
+fn scene(options: &[&str], script: &str) -> String {
+    let scene = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/scene");
+    let mut command = Command::new(scene);
+    command.args(options).args(["--", "bash", "-c", &format!("exec 2>&1\n{PRELUDE}\n{script}\ntrue")]);
+    command.env("LIBRARY", library()).stdin(Stdio::null());
+    for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("NSS_BYPASS") || name == "LD_PRELOAD") {
+        command.env_remove(variable);
+    }
+    let output = command.output().expect("bash is there");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the scene ended with {}:\n{text}", output.status);
+    text
+}
+
+/// A file of a test's own, gone with it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str, content: &[u8]) -> Self {
+        let path = std::env::temp_dir().join(format!("nss-bypass-{}-{name}", std::process::id()));
+        std::fs::write(&path, content).expect("the temporary folder is writable");
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().expect("the path is UTF-8")
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// `with RULES COMMAND` runs a command under the library. `try COMMAND` prints how it ended and how often it asked nscd
+/// about hosts or services, strace being the judge. (curl also asks about its user: glibc's request 11, GETFDPW.)
+const PRELUDE: &str = r#"
+mkdir -m 755 /run/test # /run is the scene's own; /tmp is the machine's.
+with() { NSS_BYPASS=$1 LD_PRELOAD=$LIBRARY "${@:2}"; }
+try() {
+    local status=0
+    strace -f -qq -e trace=sendto -o /run/test/trace.$$ ${RULES:+-E "NSS_BYPASS=$RULES" -E "LD_PRELOAD=$LIBRARY"} "$@" \
+        >/run/test/output.$$ 2>&1 || status=$?
+    # A request begins with the protocol's version, 2, and its type: 4 to 7, 13 and 14 are hosts, 16 to 18 services.
+    asked=$(grep -cE '"\\2\\0\\0\\0\\(4|5|6|7|r|16|20|21|22)\\0' /run/test/trace.$$)
+    echo "status=$status asked=$asked : $*"
+    SAID=$(cat /run/test/output.$$)
+    rm -f /run/test/trace.$$ /run/test/output.$$
+}
+programs() {
+    local name=rancher-metadata
+    try getent hosts $name
+    try getent ahosts $name
+    try getent ahostsv4 $name
+    try getent ahostsv6 v6.rancher.internal
+    try ping -n -c 1 -W 2 $name # without -n it also asks for the address's name, which no rule is about
+    try curl -sS -m 5 http://$name/
+    try python3 -c "import socket; socket.getaddrinfo('$name', 80)"
+    try python3 -c "import socket; socket.gethostbyname_ex('$name')"
+    try perl -e "defined gethostbyname('$name') or exit 1"
+    try perl -MSocket=getaddrinfo -e "exit !!(getaddrinfo('$name', 80))[0]"
+}
+"#;
+
+const PROGRAMS: usize = 10;
+
+fn each_program(text: &str) -> Vec<&str> {
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("status=")).collect();
+    assert_eq!(lines.len(), PROGRAMS, "{text}");
+    lines
+}
+
+fn without_the_library_every_program_fails_and_asks(daemon: &str) {
+    let text = scene(&["--daemon", daemon], "programs");
+    for line in each_program(&text) {
+        assert!(!line.starts_with("status=0 ") && !line.contains(" asked=0 "), "{daemon}: {line}");
+    }
+}
+
+fn every_program_succeeds_and_nobody_asks(options: &[&str], script: &str) {
+    let text = scene(options, script);
+    for line in each_program(&text) {
+        assert!(line.starts_with("status=0 asked=0 "), "{options:?}: {line}\n{text}");
+    }
+}
+
+#[test]
+fn without_the_library_nscd_hides_the_name_from_every_program() {
+    without_the_library_every_program_fails_and_asks("nscd");
+}
+
+#[test]
+fn without_the_library_unscd_hides_the_name_from_every_program() {
+    without_the_library_every_program_fails_and_asks("unscd");
+}
+
+const BY_ENVIRONMENT: &str = "RULES='rancher-metadata .rancher.internal' programs";
+
+#[test]
+fn preloaded_the_library_finds_the_name_beside_nscd_and_never_asks_it() {
+    every_program_succeeds_and_nobody_asks(&["--daemon", "nscd"], BY_ENVIRONMENT);
+}
+
+#[test]
+fn preloaded_the_library_finds_the_name_beside_unscd_and_never_asks_it() {
+    every_program_succeeds_and_nobody_asks(&["--daemon", "unscd"], BY_ENVIRONMENT);
+}
+
+#[test]
+fn in_ld_so_preload_the_library_finds_the_name_beside_nscd_and_never_asks_it() {
+    let rules = Scratch::new("nscd.conf", b"bypass rancher-metadata .rancher.internal\n");
+    every_program_succeeds_and_nobody_asks(
+        &["--daemon", "nscd", "--preload-file", &library(), "--conf", rules.path()],
+        "programs",
+    );
+}
+
+#[test]
+fn in_ld_so_preload_the_library_finds_the_name_beside_unscd_and_never_asks_it() {
+    let rules = Scratch::new("unscd.conf", b"bypass rancher-metadata .rancher.internal\n");
+    every_program_succeeds_and_nobody_asks(
+        &["--daemon", "unscd", "--preload-file", &library(), "--conf", rules.path()],
+        "programs",
+    );
+}
+
+/// Commands on names that no rule is about, one known to the host's nscd only, one to nobody.
+const UNMATCHED: &str = r#"
+unmatched() {
+    for name in host-only.example both.example nobody.example; do
+        for command in "getent hosts" "getent ahosts" "getent ahostsv4" "getent ahostsv6"; do
+            try $command $name | sed "s/asked=[1-9].*:/asked :/"
+            echo "$SAID"
+        done
+        python3 -c "import socket; print(socket.gethostbyname_ex('$name'))" 2>&1 | tail -n 1
+    done
+}
+"#;
+
+fn unmatched_names_are_the_daemons(daemon: &str) {
+    let bare = scene(&["--daemon", daemon], &format!("{UNMATCHED}\nunmatched"));
+    assert!(bare.contains("198.51.100.10"), "only the host's {daemon} knows this address:\n{bare}");
+    assert!(bare.contains("asked :") && bare.contains("status=2"), "{bare}");
+    for rules in ["rancher-metadata", "*.rancher.internal !host-only.example", "bad..rule", "10.0.0.0/8"] {
+        let ours = scene(&["--daemon", daemon], &format!("{UNMATCHED}\nRULES='{rules}' unmatched"));
+        assert_eq!(ours, bare, "{daemon}, rules: {rules}");
+    }
+}
+
+#[test]
+fn names_that_no_rule_is_about_are_nscds_as_without_the_library() {
+    unmatched_names_are_the_daemons("nscd");
+}
+
+#[test]
+fn names_that_no_rule_is_about_are_unscds_as_without_the_library() {
+    unmatched_names_are_the_daemons("unscd");
+}
+
+#[test]
+fn loaded_without_rules_nothing_changes() {
+    let script = "both() { try getent hosts rancher-metadata; try getent ahosts host-only.example; }
+                  both # nscd is asked more when it does not know the names yet.
+                  both; LD_PRELOAD=$LIBRARY both";
+    let text = scene(&[], script);
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("status=")).collect();
+    let [_, _, bare_miss, bare_hit, miss, hit] = lines.as_slice() else { panic!("{text}") };
+    assert!(bare_miss.starts_with("status=2 ") && bare_hit.starts_with("status=0 "), "{text}");
+    assert_eq!((bare_miss, bare_hit), (miss, hit));
+}
+
+#[test]
+fn a_name_matches_in_any_case_and_with_a_final_dot() {
+    let text = scene(
+        &[],
+        "for name in Rancher-Metadata. RANCHER-METADATA rancher-metadata.; do
+             with rancher-metadata getent ahostsv4 $name | head -n 1; done",
+    );
+    assert_eq!(text.matches("169.254.169.250").count(), 3, "{text}");
+}
+
+#[test]
+fn an_exception_and_the_switch_leave_the_name_to_libc() {
+    let text = scene(
+        &[],
+        "with 'rancher-* !rancher-metadata' getent hosts rancher-metadata; echo exception=$?
+         NSS_BYPASS_DISABLE=1 with rancher-metadata getent hosts rancher-metadata; echo disabled=$?
+         with rancher-metadata getent hosts rancher-metadata >/dev/null; echo ours=$?",
+    );
+    assert!(text.contains("exception=2") && text.contains("disabled=2") && text.contains("ours=0"), "{text}");
+}
+
+#[test]
+fn a_hundred_addresses_come_over_tcp_and_an_alias_is_followed() {
+    let text = scene(
+        &[],
+        "with .rancher.internal getent ahostsv4 big.rancher.internal | grep -c STREAM
+         with .rancher.internal getent hosts alias.rancher.internal",
+    );
+    assert!(text.starts_with("100\n"), "{text}");
+    assert!(text.contains("rancher-metadata.rancher.internal alias.rancher.internal"), "{text}");
+}
+
+#[test]
+fn resolv_conf_that_is_missing_empty_or_wrong_first_behaves_as_in_glibc() {
+    let script = r#"
+    look() { with '*' getent ahostsv4 rancher-metadata.rancher.internal >/run/test/out; echo "$1 $? $(wc -l </run/test/out)"; }
+    echo "options timeout:1 attempts:1" >/etc/resolv.conf; look empty
+    rm /etc/resolv.conf; RES_OPTIONS='timeout:1 attempts:1' look missing
+    printf 'nameserver 127.0.0.9\nnameserver %s\n' $SCENE_DNS >/etc/resolv.conf; look dead-first
+    "#;
+    let text = scene(&[], script);
+    let script = script.replace("with '*' getent", "getent -s 'hosts:files dns'");
+    assert_eq!(text, scene(&[], &script));
+    assert!(text.contains("dead-first 0 "), "{text}");
+}
+
+#[test]
+fn a_rule_may_name_its_own_servers_and_leave_hosts_and_search_out() {
+    let script = r#"
+    echo '192.0.2.7 rancher-metadata' >>/etc/hosts
+    cat >/etc/nss-bypass.conf <<END
+bypass rancher-metadata hosts off
+bypass vianame.rancher.internal alias.rancher.internal via 127.0.0.9 $SCENE_DNS timeout 1 attempts 1
+bypass dead.rancher.internal via 127.0.0.9 timeout 1 attempts 1 fallback error
+bypass multi.rancher.internal via 127.0.0.9 timeout 1 attempts 1
+END
+    export LD_PRELOAD=$LIBRARY
+    printf 'nameserver 127.0.0.9\n' >/etc/resolv.conf
+    getent ahostsv4 alias.rancher.internal | head -n 1
+    printf 'nameserver %s\n' $SCENE_DNS >/etc/resolv.conf
+    getent ahostsv4 rancher-metadata | head -n 1
+    getent hosts multi.rancher.internal; echo never=$?
+    NSS_BYPASS_LOG=stderr getent ahostsv4 dead.rancher.internal
+    "#;
+    let text = scene(&[], script);
+    assert_eq!(text.matches("169.254.169.250 STREAM").count(), 2, "{text}");
+    assert!(!text.contains("192.0.2.7") && text.contains("never=2"), "{text}");
+    assert!(text.contains("asking libc"), "{text}");
+}
+
+#[test]
+fn rules_are_read_again_when_their_file_changes() {
+    let script = r#"
+    echo 'pass rancher-metadata' >/etc/nss-bypass.conf
+    LD_PRELOAD=$LIBRARY python3 -c '
+import socket, time
+def look():
+    try:
+        return socket.gethostbyname("rancher-metadata")
+    except OSError:
+        return "unknown"
+first = look()
+open("/etc/nss-bypass.conf", "w").write("bypass rancher-metadata\n")
+time.sleep(1.1)
+second = look()
+open("/etc/nss-bypass.conf", "w").write("pass x\n")
+time.sleep(1.1)
+print(first, second, look())
+'"#;
+    assert_eq!(scene(&[], script).trim(), "unknown 169.254.169.250 unknown");
+}
+
+#[test]
+fn a_broken_configuration_never_stops_a_program_and_its_good_lines_hold() {
+    let script = r#"
+    export LD_PRELOAD=$LIBRARY NSS_BYPASS_LOG=/run/test/log
+    look() { getent ahostsv4 rancher-metadata >/run/test/out; echo "$1 $(grep -c 169.254.169.250 /run/test/out)"; }
+    good='bypass rancher-metadata'
+    printf 'bypas x\n%s\nbypass a..b\n' "$good" >/etc/nss-bypass.conf; look two-bad-lines
+    { head -c 100000 /dev/urandom; printf '\n%s\n' "$good"; } >/etc/nss-bypass.conf; look binary
+    { head -c 10000000 /dev/zero | tr '\0' 'x'; printf '\n%s\n' "$good"; } >/etc/nss-bypass.conf; look ten-megabytes
+    printf '%s\nbypass *.rancher.inter' "$good" >/etc/nss-bypass.conf; look half-written
+    rm /etc/nss-bypass.conf; mkdir /etc/nss-bypass.conf; look a-directory
+    NSS_BYPASS=rancher-metadata look a-directory-and-a-variable
+    rmdir /etc/nss-bypass.conf; mkfifo /etc/nss-bypass.conf; look a-fifo
+    rm /etc/nss-bypass.conf; echo "$good" >/etc/nss-bypass.conf; chmod 0 /etc/nss-bypass.conf
+    chmod 666 /run/test/log; setpriv --reuid 65534 --clear-groups getent ahostsv4 rancher-metadata; echo "unreadable $?"
+    NSS_BYPASS_CONF=/nowhere look elsewhere
+    grep -a 'nss-bypass.conf:\|/nowhere' /run/test/log | sed 's/.*]: //'
+    "#;
+    let text = scene(&[], script);
+    for (case, found) in [
+        ("two-bad-lines", "1"),
+        ("binary", "1"),
+        ("ten-megabytes", "1"),
+        ("half-written", "1"),
+        ("a-directory", "0"),
+        ("a-directory-and-a-variable", "1"),
+        ("a-fifo", "0"),
+        ("unreadable", "2"),
+        ("elsewhere", "0"),
+    ] {
+        let line = text.lines().find(|line| line.starts_with(&format!("{case} "))).unwrap_or_else(|| panic!("{case}:\n{text}"));
+        let ending = line.rsplit(' ').next().unwrap_or_default();
+        assert!(ending == found || (found == "1" && ending != "0"), "{case}: {line}");
+    }
+    for fault in [
+        "/etc/nss-bypass.conf:1:1: unknown keyword \"bypas\": did you mean \"bypass\"?",
+        "/etc/nss-bypass.conf:3:10: \"a..b\": a label is empty",
+        "faults more",
+        "/etc/nss-bypass.conf:0:0: Permission denied",
+        "/nowhere:0:0: No such file or directory",
+    ] {
+        assert!(text.contains(fault) || fault == "faults more", "{fault}\n{text}");
+    }
+}
+
+#[test]
+fn the_log_has_a_line_for_each_lookup() {
+    let script = r#"
+    export LD_PRELOAD=$LIBRARY
+    printf '# rules\nbypass rancher-metadata\npass host-only.example\n' >/etc/nss-bypass.conf
+    for name in rancher-metadata host-only.example nobody.example; do
+        NSS_BYPASS_LOG=stderr getent ahostsv4 $name 2>&1 >/dev/null
+    done
+    NSS_BYPASS_LOG=stderr,bypass getent ahostsv4 host-only.example 2>&1 >/dev/null
+    echo 'quiet:'; getent ahostsv4 rancher-metadata 2>&1 >/dev/null
+    ln -s /run/test/victim /run/test/link; NSS_BYPASS_LOG=/run/test/link getent ahostsv4 rancher-metadata >/dev/null
+    test -e /run/test/victim && echo 'wrote through a link'
+    "#;
+    let text = scene(&[], script);
+    let lines: Vec<&str> = text.lines().collect();
+    let [ours, passed, unruled, quiet] = lines.as_slice() else { panic!("{text}") };
+    assert!(
+        ours.starts_with("nss-bypass: getaddrinfo rancher-metadata: bypass (/etc/nss-bypass.conf:2 rancher-metadata): 169.254.169.250 from 169.254.169.250:53 in "),
+        "{text}"
+    );
+    assert_eq!(*passed, "nss-bypass: getaddrinfo host-only.example: pass (/etc/nss-bypass.conf:3 host-only.example)");
+    assert_eq!(*unruled, "nss-bypass: getaddrinfo nobody.example: pass (no rule)");
+    assert_eq!(*quiet, "quiet:");
+}
+
+#[test]
+fn a_privileged_program_heeds_no_variable_of_ours() {
+    let rules = Scratch::new("privileged.conf", b"bypass .rancher.internal\n");
+    let script = r#"
+    mkdir /run/bin; mount -t tmpfs tmpfs /run/bin; cp "$(command -v getent)" /run/bin/getent; chmod 4755 /run/bin/getent
+    as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all "$@"; }
+    NSS_BYPASS=rancher-metadata NSS_BYPASS_LOG=/run/test/log as_nobody /run/bin/getent hosts rancher-metadata; echo "variable $?"
+    as_nobody /run/bin/getent ahostsv4 rancher-metadata.rancher.internal >/dev/null; echo "file $?"
+    chmod 666 /etc/nss-bypass.conf
+    as_nobody /run/bin/getent ahostsv4 rancher-metadata.rancher.internal; echo "writable file $?"
+    test -e /run/test/log && echo logged
+    "#;
+    let text = scene(&["--preload-file", &library(), "--conf", rules.path()], script);
+    assert_eq!(text, "variable 2\nfile 0\nwritable file 2\n");
+}
