@@ -44,6 +44,11 @@ promises! {
     flags: "flags.txt"
     hostent: "hostent.txt"
     hosts: "hosts.txt"
+    options: "options.txt"
+    nsswitch: "nsswitch.txt"
+    search: "search.txt"
+    canonical: "canonical.txt"
+    silent: "silent.txt"
 }
 
 fn matched(name: &str) {
