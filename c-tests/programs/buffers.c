@@ -37,7 +37,9 @@ static void try(const char *name, int family, int offset, size_t length, char *o
 
 	FILE *terminal = stdout;
 	stdout = fmemopen(outcome, OUTCOME, "w");
-	printf("rc=%d h_errnop=%d", code, error);
+	printf("rc=%d", code);
+	if (result != &host)
+		printf(" h_errnop=%d", error);
 	if (code != 0)
 		print_errno(after);
 	if (result == NULL)

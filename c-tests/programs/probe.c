@@ -103,13 +103,15 @@ static void run_getaddrinfo(char **words)
 
 static void print_static(struct hostent *host, int error)
 {
+	/* After success h_errno means nothing: glibc leaves what the last step of the search left. */
+	if (host != NULL) {
+		fputs("found", stdout);
+		print_hostent(host, NULL, NULL);
+		return;
+	}
 	printf("h_errno=%d", h_errno);
 	if (h_errno == NETDB_INTERNAL)
 		print_errno(error);
-	if (host == NULL)
-		fputs(" hostent=NULL", stdout);
-	else
-		print_hostent(host, NULL, NULL);
 }
 
 static void run_gethostbyname(char **words)
@@ -159,7 +161,9 @@ static void run_reentrant(char **words)
 	else
 		code = gethostbyname_r(name, &host, buffer, (size_t)length, &result, &error);
 	int after = errno;
-	printf("rc=%d h_errnop=%d", code, error);
+	printf("rc=%d", code);
+	if (result == NULL || result == untouched)
+		printf(" h_errnop=%d", error);
 	if (code != 0)
 		print_errno(after);
 	for (int i = 0; i < GUARD; i++)

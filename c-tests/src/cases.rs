@@ -8,6 +8,7 @@
 //! set env RES_OPTIONS=ndots:2                     an environment variable
 //! set addresses 192.0.2.200/24 fe80::1/64         of the interface, instead of the usual two; may be none
 //! set silent                                      servers keep silent here: seconds count, cases are slow
+//! set alone                                       each case needs a process of its own
 //! set limit 5                                     seconds after which a process that still waits is given up
 //! gai {ok,nx}_ok.t.example - 0 {0,4,6} 1          cases for programs/probe.c; braces as in a shell: six cases
 //! gai <a*64>.t.example - 0 0 1                    64 times "a"
@@ -47,6 +48,8 @@ pub struct Setup {
     pub environment: BTreeMap<String, String>,
     /// Whether name servers keep silent.
     pub silent: bool,
+    /// Whether each case needs a process of its own.
+    pub alone: bool,
     /// How long a process may take, in seconds.
     pub limit: u32,
     /// Files of /etc that are other than in `etc/`; None where there is no such file.
@@ -59,6 +62,7 @@ impl Default for Setup {
             addresses: ["192.0.2.200/24", "2001:db8::200/64"].map(str::to_owned).to_vec(),
             environment: BTreeMap::new(),
             silent: false,
+            alone: false,
             limit: 20,
             files: BTreeMap::new(),
         }
@@ -121,6 +125,7 @@ impl Setup {
                 self.environment.insert(name.to_owned(), value);
             }
             "silent" => self.silent = true,
+            "alone" => self.alone = true,
             "limit" => self.limit = value.parse().expect("a number of seconds"),
             "without" => drop(self.files.insert(value.to_owned(), None)),
             file if file.contains('.') || file == "hosts" || file == "services" || file == "aliases" => {
@@ -161,7 +166,8 @@ impl Setup {
         }
         parts.extend(self.environment.iter().map(|(name, value)| format!("{name}={value:?}")));
         for (name, content) in &self.files {
-            let text = content.as_ref().map_or("none".to_owned(), |bytes| format!("{:?}", String::from_utf8_lossy(bytes)));
+            let text =
+                content.as_ref().map_or("none".to_owned(), |bytes| format!("{:?}", String::from_utf8_lossy(bytes)));
             parts.push(format!("{name}: {}", text.chars().take(300).collect::<String>()));
         }
         if parts.is_empty() { "plain".to_owned() } else { parts.join("; ") }
@@ -215,7 +221,8 @@ mod tests {
 
     #[test]
     fn the_first_line_for_a_file_replaces_it_and_more_append() {
-        let file = CaseFile::parse("x", "[s]\nset hosts a%09b\nset hosts c\nset without gai.conf\nset addresses none\nghbn x");
+        let file =
+            CaseFile::parse("x", "[s]\nset hosts a%09b\nset hosts c\nset without gai.conf\nset addresses none\nghbn x");
         let [section] = &file.sections[..] else { panic!("one section") };
         assert_eq!(section.setup.files["hosts"].as_deref(), Some(&b"a\tb\nc\n"[..]));
         assert_eq!(section.setup.files["gai.conf"], None);

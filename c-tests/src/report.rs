@@ -78,7 +78,9 @@ fn announce(file: &str, promise: &str, equal: usize, comparison: &Comparison, ex
 fn describe(text: &mut String, difference: &Difference) {
     let case: String = difference.case.chars().take(200).collect();
     let _ = writeln!(text, "[{}] {case}\n  set-up: {}", difference.section, difference.setup);
-    let [left, right] = difference.outputs.each_ref().map(|output| output.lines().skip_while(|line| line.starts_with(&case[..1.min(case.len())])).collect::<Vec<_>>());
+    let [left, right] = difference.outputs.each_ref().map(|output| {
+        output.lines().skip_while(|line| line.starts_with(&case[..1.min(case.len())])).collect::<Vec<_>>()
+    });
     for (label, lines, others) in [("bare", &left, &right), ("ours", &right, &left)] {
         let _ = writeln!(text, "  {label}:");
         for line in lines.iter().take(12) {

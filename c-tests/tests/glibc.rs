@@ -41,14 +41,19 @@ macro_rules! promises {
 
 promises! {
     answers: "answers.txt"
-    flags: "flags.txt"
-    hostent: "hostent.txt"
-    hosts: "hosts.txt"
-    options: "options.txt"
-    nsswitch: "nsswitch.txt"
-    search: "search.txt"
     canonical: "canonical.txt"
     silent: "silent.txt"
+    search: "search.txt"
+    options: "options.txt"
+    nsswitch: "nsswitch.txt"
+    hosts: "hosts.txt"
+    aliases: "aliases.txt"
+    flags: "flags.txt"
+    order: "order.txt"
+    hostent: "hostent.txt"
+    reverse: "reverse.txt"
+    programs: "programs.txt"
+    errno: "errno.txt"
 }
 
 fn matched(name: &str) {

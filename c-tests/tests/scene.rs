@@ -308,7 +308,10 @@ fn a_broken_configuration_never_stops_a_program_and_its_good_lines_hold() {
         ("unreadable", "2"),
         ("elsewhere", "0"),
     ] {
-        let line = text.lines().find(|line| line.starts_with(&format!("{case} "))).unwrap_or_else(|| panic!("{case}:\n{text}"));
+        let line = text
+            .lines()
+            .find(|line| line.starts_with(&format!("{case} ")))
+            .unwrap_or_else(|| panic!("{case}:\n{text}"));
         let ending = line.rsplit(' ').next().unwrap_or_default();
         assert!(ending == found || (found == "1" && ending != "0"), "{case}: {line}");
     }

@@ -42,6 +42,8 @@ pub struct Engine<'a> {
     tables: &'a Tables,
     answering: &'a Answering,
     source: Cell<Option<Source>>,
+    resolver_h_errno: Cell<Option<Failure>>,
+    module_h_errno: Cell<Option<Result<(), Failure>>>,
 }
 
 /// No module of nsswitch.conf could be asked (glibc's EBUSY).
@@ -51,12 +53,28 @@ const NOT_FOUND: Miss = Miss { status: Status::NotFound, failure: Failure::NotFo
 impl<'a> Engine<'a> {
     /// The engine for a name that a rule with this `answering` matched.
     pub fn new(tables: &'a Tables, answering: &'a Answering) -> Self {
-        Self { tables, answering, source: Cell::new(None) }
+        Self {
+            tables,
+            answering,
+            source: Cell::new(None),
+            resolver_h_errno: Cell::new(None),
+            module_h_errno: Cell::new(None),
+        }
     }
 
     /// Who said last what became of the lookup.
     pub fn source(&self) -> Option<Source> {
         self.source.get()
+    }
+
+    /// What glibc's resolver would have left in the thread's h_errno on its way; none where it was not asked.
+    pub fn resolver_h_errno(&self) -> Option<Failure> {
+        self.resolver_h_errno.get()
+    }
+
+    /// What glibc's modules would have written where their caller wants h_errno; none where they wrote nothing.
+    pub fn module_h_errno(&self) -> Option<Result<(), Failure>> {
+        self.module_h_errno.get()
     }
 
     /// Addresses of one family, with aliases.
@@ -139,7 +157,8 @@ impl<'a> Engine<'a> {
 
     /// Asks module after module, as nsswitch.conf's actions say. `ask` gives None for a module that cannot be asked.
     fn walk(&self, mut ask: impl FnMut(&Module) -> Option<Result<Answer, Miss>>) -> Result<Answer, Miss> {
-        let services = self.tables.hosts_services();
+        let table = self.tables.hosts_services();
+        let Some(services) = table.as_ref() else { return Err(NOT_FOUND) };
         let mut last = Err(NO_MODULE);
         for service in services.iter() {
             let action = match ask(&service.module) {
@@ -182,7 +201,15 @@ impl<'a> Engine<'a> {
         }
         self.source.set(Some(Source::Files));
         Some(match tables::hosts() {
-            Some(text) => look(&text, self.tables.host_conf().multi).ok_or(NOT_FOUND),
+            Some(text) => {
+                let multi = self.tables.host_conf().multi;
+                let found = look(&text, multi).ok_or(NOT_FOUND);
+                if multi || found.is_err() {
+                    // Whoever reads on to the end of the file is told that there is no more.
+                    self.module_h_errno.set(Some(Err(Failure::NotFound)));
+                }
+                found
+            }
             None => Err(Miss { status: Status::Unavail, failure: Failure::NotFound }),
         })
     }
@@ -201,6 +228,8 @@ impl<'a> Engine<'a> {
         };
         let outcome = ask(&resolver);
         self.source.set(Some(Source::Dns(outcome.server)));
+        self.resolver_h_errno.set(outcome.h_errno);
+        self.module_h_errno.set(Some(outcome.result.as_ref().map(|_| ()).map_err(|miss| miss.failure)));
         outcome.result
     }
 }

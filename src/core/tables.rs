@@ -80,7 +80,7 @@ impl<T> Cached<T> {
 /// All tables.
 pub struct Tables {
     resolv_conf: Cached<ResolvConf>,
-    nsswitch: Cached<Vec<Service>>,
+    nsswitch: Cached<Option<Vec<Service>>>,
     gai_conf: Cached<GaiConf>,
     host_conf: OnceBox<HostConf>,
 }
@@ -116,8 +116,8 @@ impl Tables {
         )
     }
 
-    /// The `hosts` line of nsswitch.conf(5).
-    pub fn hosts_services(&self) -> Table<'_, Vec<Service>> {
+    /// The `hosts` line of nsswitch.conf(5); none where it cannot be read.
+    pub fn hosts_services(&self) -> Table<'_, Option<Vec<Service>>> {
         self.nsswitch.get(NSSWITCH_CONF, |_| false, nsswitch::hosts)
     }
 

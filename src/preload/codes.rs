@@ -11,8 +11,6 @@ pub(crate) const EAI_NODATA: c_int = -5;
 pub(crate) const NETDB_INTERNAL: c_int = -1;
 /// No error.
 pub(crate) const NETDB_SUCCESS: c_int = 0;
-/// `HOST_NOT_FOUND`
-pub(crate) const HOST_NOT_FOUND: c_int = 1;
 
 /// What getaddrinfo returns.
 pub(crate) fn eai(failure: Failure) -> c_int {
@@ -27,7 +25,7 @@ pub(crate) fn eai(failure: Failure) -> c_int {
 /// What `h_errno` shows.
 pub(crate) fn h_errno(failure: Failure) -> c_int {
     match failure {
-        Failure::NotFound => HOST_NOT_FOUND,
+        Failure::NotFound => 1,
         Failure::TryAgain => 2,
         Failure::NoRecovery => 3,
         Failure::NoData => 4,

@@ -6,14 +6,14 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{c_char, c_int, hostent, size_t};
-use nss_bypass_core::engine::{Engine, Source};
+use nss_bypass_core::engine::Engine;
 use nss_bypass_core::files::hosts;
 use nss_bypass_core::lookup::{Answer, Failure, Family, Miss, Status};
 use nss_bypass_core::name::Name;
-use nss_bypass_core::sys::{Errno, fork, set_errno};
+use nss_bypass_core::sys::{Errno, errno, fork, set_errno};
 use nss_bypass_core::tables;
 
-use crate::codes::{self, HOST_NOT_FOUND, NETDB_INTERNAL, NETDB_SUCCESS};
+use crate::codes::{self, NETDB_INTERNAL, NETDB_SUCCESS};
 use crate::input;
 use crate::lookup::{Ended, bypass};
 
@@ -47,12 +47,8 @@ unsafe fn question<'a>(name: *const c_char, family: c_int) -> Option<(Name<'a>, 
 /// Looks up, and leaves this thread's h_errno as glibc's resolver leaves it on its way.
 fn find(engine: &Engine<'_>, name: Name<'_>, family: Family) -> Result<Answer, Miss> {
     let result = engine.host(name, family);
-    if name.is_host_name() && matches!(engine.source(), Some(Source::Dns(_))) {
-        set_h_errno(match &result {
-            // "True if we never query", and never cleared again.
-            Ok(_) | Err(Miss { status: Status::TryAgain, failure: Failure::NoRecovery }) => HOST_NOT_FOUND,
-            Err(miss) => codes::h_errno(miss.failure),
-        });
+    if let Some(failure) = engine.resolver_h_errno() {
+        set_h_errno(codes::h_errno(failure));
     }
     result
 }
@@ -64,12 +60,16 @@ fn ended(result: &Result<Answer, Miss>) -> Ended {
     }
 }
 
-/// What a `_r` function returns for a miss (glibc, nss/getXXbyYY_r.c), with errno set alike.
-fn code_of(miss: Miss) -> c_int {
+/// What a `_r` function returns for a miss (glibc, nss/getXXbyYY_r.c), with errno set alike. `before` is errno at the
+/// call, which glibc returns where nothing on its way has set it.
+fn code_of(miss: Miss, before: Errno) -> c_int {
     let code = match miss {
         Miss { status: Status::NotFound, .. } => 0,
         Miss { failure: Failure::System(errno), .. } => errno,
-        Miss { .. } => libc::EAGAIN,
+        Miss { status: Status::TryAgain, .. } | Miss { failure: Failure::TryAgain, .. } => libc::EAGAIN,
+        // A record that cannot be read.
+        Miss { failure: Failure::NoRecovery, .. } => libc::EMSGSIZE,
+        Miss { failure: Failure::NotFound | Failure::NoData, .. } => before.0,
     };
     set_errno(Errno(code));
     code
@@ -99,6 +99,7 @@ pub(crate) unsafe fn reentrant(function: &str, name: *const c_char, family: c_in
             // SAFETY: the caller's promise.
             return (unsafe { too_small(out) }, Ended::Refused(libc::ERANGE));
         }
+        let before = errno();
         let result = find(engine, name, family);
         let ended = ended(&result);
         let code = match result {
@@ -107,9 +108,10 @@ pub(crate) unsafe fn reentrant(function: &str, name: *const c_char, family: c_in
                 Some(()) => {
                     // SAFETY: the caller's promise.
                     unsafe { out.result.write(out.host) };
-                    if matches!(engine.source(), Some(Source::Dns(_))) {
+                    if let Some(reported) = engine.module_h_errno() {
+                        let value = reported.map_or_else(codes::h_errno, |()| NETDB_SUCCESS);
                         // SAFETY: the caller's promise.
-                        unsafe { out.h_errno.write(NETDB_SUCCESS) };
+                        unsafe { out.h_errno.write(value) };
                     }
                     set_errno(Errno(0));
                     0
@@ -122,7 +124,7 @@ pub(crate) unsafe fn reentrant(function: &str, name: *const c_char, family: c_in
                 unsafe { out.result.write(ptr::null_mut()) };
                 // SAFETY: the caller's promise.
                 unsafe { out.h_errno.write(codes::h_errno(miss.failure)) };
-                code_of(miss)
+                code_of(miss, before)
             }
         };
         (code, ended)
@@ -299,10 +301,14 @@ pub(crate) unsafe fn shared(
     // SAFETY: the caller's promise.
     let (name, family) = unsafe { question(name, family) }?;
     bypass(function, name, |engine| {
+        let before = errno();
         let result = find(engine, name, family);
         let ended = ended(&result);
         let host = match result {
             Ok(answer) => {
+                if let Some(Err(failure)) = engine.module_h_errno() {
+                    set_h_errno(codes::h_errno(failure));
+                }
                 set_errno(Errno(0));
                 place.store(&answer, family).unwrap_or_else(|| {
                     set_errno(Errno(libc::ENOMEM));
@@ -311,7 +317,7 @@ pub(crate) unsafe fn shared(
                 })
             }
             Err(miss) => {
-                code_of(miss);
+                code_of(miss, before);
                 set_h_errno(codes::h_errno(miss.failure));
                 ptr::null_mut()
             }

@@ -43,6 +43,8 @@ pub struct Outcome {
     pub result: Result<Answer, Miss>,
     /// The server that spoke last.
     pub server: Option<SocketAddr>,
+    /// What glibc's resolver would leave in the thread's h_errno, also after an answer; none where it is not asked.
+    pub h_errno: Option<Failure>,
 }
 
 impl Resolver<'_> {
@@ -58,7 +60,7 @@ impl Resolver<'_> {
     /// asked for: `gethostbyname2_r`.
     pub fn one(&self, name: Name<'_>, family: Family, checked: bool) -> Outcome {
         if checked && !name.is_host_name() {
-            return Outcome { result: Err(NO_SUCH_NAME), server: None };
+            return Outcome { result: Err(NO_SUCH_NAME), server: None, h_errno: None };
         }
         let want = match family {
             Family::Inet => Want::A,
@@ -71,13 +73,13 @@ impl Resolver<'_> {
             Err(no_answer) => Err(no_answer.into()),
         };
         let result = result.map(|answer| if family == Family::Inet { self.sorted(answer) } else { answer });
-        Outcome { result, server: search.exchange.server }
+        Outcome { result, server: search.exchange.server, h_errno: Some(search.h_errno) }
     }
 
     /// Addresses of both families: `gethostbyname4_r`.
     pub fn both(&self, name: Name<'_>) -> Outcome {
         if !name.is_host_name() {
-            return Outcome { result: Err(NO_SUCH_NAME), server: None };
+            return Outcome { result: Err(NO_SUCH_NAME), server: None, h_errno: None };
         }
         let want = if self.options.no_aaaa { Want::A } else { Want::Both };
         let mut search = Search::new(self);
@@ -86,7 +88,7 @@ impl Resolver<'_> {
             Ok(replies) => answer::both(&replies),
             Err(no_answer) => Err(no_answer.into()),
         };
-        Outcome { result, server: search.exchange.server }
+        Outcome { result, server: search.exchange.server, h_errno: Some(search.h_errno) }
     }
 
     /// `sortlist`: addresses of the networks named first come first, others keep their order.

@@ -36,14 +36,17 @@ pub(super) struct Search<'a> {
     pub(super) exchange: Exchange<'a>,
     /// errno as the last exchange left it.
     errno: Errno,
+    /// h_errno as the last step left it, which no success clears.
+    pub(super) h_errno: Failure,
 }
 
 impl<'a> Search<'a> {
     pub(super) fn new(resolver: &'a Resolver<'a>) -> Self {
-        Self { resolver, exchange: Exchange::new(resolver), errno: Errno(0) }
+        Self { resolver, exchange: Exchange::new(resolver), errno: Errno(0), h_errno: Failure::NotFound }
     }
 
-    fn no_answer(&self, failure: Failure) -> NoAnswer {
+    fn no_answer(&mut self, failure: Failure) -> NoAnswer {
+        self.h_errno = failure;
         NoAnswer { failure, errno: self.errno }
     }
 

@@ -1,7 +1,7 @@
 //! nsswitch.conf(5): which modules are asked, and after which results the next one is (nss/nss_database.c,
 //! nss/nss_action_parse.c).
 
-use super::{is_space, lines, without_comment, words};
+use super::{is_space, lines};
 use crate::lookup::Status;
 
 /// A module that can be asked.
@@ -63,31 +63,30 @@ pub struct Service {
     pub actions: Actions,
 }
 
-/// The services of the `hosts` database; `files dns` where the file does not say (since glibc 2.35).
-pub fn hosts(text: Option<&[u8]>) -> Vec<Service> {
-    // The last line that can be read counts.
+/// The services of the `hosts` database; `files dns` where the file does not say (since glibc 2.35). None where the
+/// line cannot be read: then glibc finds nothing at all.
+///
+/// Only a line that begins with `#` is a comment. Later on, it is a module that nobody has.
+pub fn hosts(text: Option<&[u8]>) -> Option<Vec<Service>> {
     let listed = text.into_iter().flat_map(lines).filter_map(|line| {
-        let line = without_comment(line).trim_ascii_start();
+        let line = line.trim_ascii_start();
         let ends = |&byte: &u8| is_space(byte) || byte == b':';
         let (database, services) = line.split_at_checked(line.iter().position(ends)?)?;
         let start = services.iter().position(|byte| !ends(byte)).unwrap_or(services.len());
-        (database == b"hosts").then(|| parse(services.get(start..)?)).flatten()
+        (database == b"hosts").then(|| services.get(start..).unwrap_or_default())
     });
-    listed.last().unwrap_or_else(|| parse(b"files dns").unwrap_or_default())
+    parse(listed.last().unwrap_or(b"files dns")) // The last line of a database counts.
 }
 
-/// A list of modules, each perhaps followed by actions in brackets. None where it cannot be read.
+/// A list of modules, each perhaps followed by actions in brackets.
 fn parse(text: &[u8]) -> Option<Vec<Service>> {
     let mut services: Vec<Service> = Vec::new();
-    let mut rest = text;
+    let mut rest = text.trim_ascii_start();
     loop {
-        rest = rest.trim_ascii_start();
         let end = rest.iter().position(|&byte| is_space(byte) || byte == b'[').unwrap_or(rest.len());
         let (name, after) = rest.split_at_checked(end)?;
-        if name.is_empty() {
-            return after.is_empty().then_some(services);
-        }
         let module = match name {
+            b"" => return Some(services), // Also before brackets that follow no module.
             b"files" => Module::Files,
             b"dns" => Module::Dns,
             other => Module::Other(other.into()),
@@ -95,36 +94,45 @@ fn parse(text: &[u8]) -> Option<Vec<Service>> {
         let mut actions = Actions::default();
         rest = after.trim_ascii_start();
         if let Some(bracketed) = rest.strip_prefix(b"[") {
-            let close = bracketed.iter().position(|&byte| byte == b']')?;
-            let (inside, after) = bracketed.split_at_checked(close)?;
-            parse_actions(inside, &mut actions)?;
-            rest = after.strip_prefix(b"]")?;
+            rest = parse_actions(bracketed, &mut actions)?.trim_ascii_start();
         }
         services.push(Service { module, actions });
     }
 }
 
-fn parse_actions(text: &[u8], actions: &mut Actions) -> Option<()> {
-    for item in words(text) {
-        let (item, others) = item.strip_prefix(b"!").map_or((item, false), |item| (item, true));
-        let (status, action) = item.split_at_checked(item.iter().position(|&byte| byte == b'=')?)?;
-        let action = match action.get(1..)?.to_ascii_lowercase().as_slice() {
-            b"return" => Action::Return,
-            b"continue" => Action::Continue,
-            b"merge" => Action::Merge,
-            _ => return None,
+/// The actions up to the closing bracket; what follows it.
+fn parse_actions<'a>(text: &'a [u8], actions: &mut Actions) -> Option<&'a [u8]> {
+    let mut rest = text.trim_ascii_start();
+    loop {
+        let (others, item) = rest.strip_prefix(b"!").map_or((false, rest), |item| (true, item));
+        let (status, after) = action_word(item)?;
+        let (action, after) = action_word(after.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start())?;
+        let is = |name: &[u8]| action.eq_ignore_ascii_case(name);
+        let action = match () {
+            () if is(b"return") => Action::Return,
+            () if is(b"continue") => Action::Continue,
+            () if is(b"merge") => Action::Merge,
+            () => return None,
         };
         let Actions { success, not_found, try_again, unavail } = actions;
-        let all = [success, not_found, try_again, unavail];
+        let slots = [success, not_found, try_again, unavail];
         let which = [&b"success"[..], b"notfound", b"tryagain", b"unavail"];
         let which = which.iter().position(|name| name.eq_ignore_ascii_case(status))?;
-        for (index, slot) in all.into_iter().enumerate() {
+        for (index, slot) in slots.into_iter().enumerate() {
             if (index == which) != others {
                 *slot = action;
             }
         }
+        rest = after.trim_ascii_start();
+        if let Some(after) = rest.strip_prefix(b"]") {
+            return Some(after);
+        }
     }
-    Some(())
+}
+
+fn action_word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = text.iter().position(|&byte| is_space(byte) || matches!(byte, b'=' | b']')).unwrap_or(text.len());
+    text.split_at_checked(end)
 }
 
 #[cfg(test)]
@@ -137,28 +145,32 @@ mod tests {
             Module::Dns => "dns".to_owned(),
             Module::Other(name) => String::from_utf8_lossy(name).into_owned(),
         };
-        hosts(Some(text)).iter().map(name).collect()
+        hosts(Some(text)).unwrap().iter().map(name).collect()
     }
 
     #[test]
     fn the_default_is_files_and_dns() {
         assert_eq!(hosts(None), hosts(Some(b"hosts: files dns")));
         assert_eq!(names(b"passwd: files\n"), ["files", "dns"]);
-        assert_eq!(names(b"hosts: files [bad\n"), ["files", "dns"]);
+        for bad in ["files [bad", "files [NOTFOUND=nonsense] dns", "files [NONSENSE=return] dns", "files [] dns"] {
+            assert_eq!(hosts(Some(format!("hosts: {bad}\n").as_bytes())), None, "{bad}");
+        }
     }
 
     #[test]
     fn modules_come_in_the_files_order() {
         assert_eq!(
             names(b"  hosts:\tdns mdns4_minimal [NOTFOUND=return]files # x\n"),
-            ["dns", "mdns4_minimal", "files"]
+            ["dns", "mdns4_minimal", "files", "#", "x"]
         );
+        assert!(names(b"hosts: [NOTFOUND=return] files dns\n").is_empty());
         assert!(names(b"hosts:\n").is_empty());
     }
 
     #[test]
     fn actions_say_when_to_stop() {
-        let services = hosts(Some(b"hosts: files [NotFound=RETURN UNAVAIL=merge] resolve [!UNAVAIL=return] dns"));
+        let services =
+            hosts(Some(b"hosts: files [ NotFound = RETURN UNAVAIL=merge ] resolve [!UNAVAIL=return] dns")).unwrap();
         let [files, resolve, dns] = services.as_slice() else { panic!("{services:?}") };
         assert_eq!(files.actions.on(Status::NotFound), Action::Return);
         assert_eq!(files.actions.on(Status::TryAgain), Action::Continue);
