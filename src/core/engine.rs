@@ -85,6 +85,19 @@ impl<'a> Engine<'a> {
     /// Addresses for getaddrinfo. A failure is one of those that it tells apart: `NotFound`, `NoData`, `TryAgain`,
     /// `System`.
     pub fn addresses(&self, name: Name<'_>, selection: Selection) -> Result<Answer, Failure> {
+        let result = self.selected(name, selection);
+        match result {
+            // Without a descriptor to spare, glibc cannot even read resolv.conf, and on this way says so to nobody.
+            Err(Failure::System(libc::EMFILE | libc::ENFILE))
+                if selection.canonical || selection.family != Some(Family::Inet) =>
+            {
+                Err(Failure::NotFound)
+            }
+            result => result,
+        }
+    }
+
+    fn selected(&self, name: Name<'_>, selection: Selection) -> Result<Answer, Failure> {
         match selection.family {
             None => self.walk(|module| self.both(module, name)).map_err(|miss| match miss {
                 Miss { status: Status::TryAgain | Status::Unavail, failure: Failure::System(errno) } => {

@@ -45,7 +45,7 @@ impl Interfaces {
     fn of_source(&self, source: IpAddr) -> Option<InterfaceAddress> {
         let wanted = match source {
             IpAddr::V4(v4) if v4.is_loopback() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            ip => ip,
+            ip => ip.to_canonical(), // The source of a mapped destination is a mapped address.
         };
         self.addresses.iter().find(|address| address.ip == wanted).copied()
     }

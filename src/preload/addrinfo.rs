@@ -1,16 +1,18 @@
 //! getaddrinfo: a request answered, and the answer in glibc's memory shape.
 
+use std::ffi::CStr;
 use std::net::IpAddr;
 use std::ptr;
 
 use libc::{addrinfo, c_char, c_int, c_void, sockaddr, sockaddr_in, sockaddr_in6};
 use nss_bypass_core::engine::{Engine, Source};
-use nss_bypass_core::lookup::{Address, Answer};
+use nss_bypass_core::lookup::{Address, Answer, Family};
 use nss_bypass_core::name::Name;
 use nss_bypass_core::order::{self, Interfaces};
-use nss_bypass_core::sys::{Errno, set_errno};
+use nss_bypass_core::sys::{Errno, errno, set_errno};
 
 use crate::codes;
+use crate::idn;
 use crate::input::{self, Hints, Request, Service};
 use crate::lookup::{Ended, bypass};
 use crate::state::TABLES;
@@ -29,9 +31,14 @@ pub(crate) unsafe fn lookup(
     let name = input::looked_up(unsafe { input::text(node) })?;
     // SAFETY: the caller's promise.
     let hints = unsafe { Hints::read(hints) };
-    if hints.wants_idn() && !name.as_bytes().is_ascii() {
-        return None; // Its A-label form takes libidn2, which libc knows how to load.
-    }
+    let a_labels;
+    let name = if hints.wants_idn() && !name.as_bytes().is_ascii() {
+        // SAFETY: a name that is looked up is a C string.
+        a_labels = idn::to_a_labels(unsafe { CStr::from_ptr(node) })?;
+        input::looked_up(Some(&a_labels))? // Wide digits become an address.
+    } else {
+        name
+    };
     let ours = bypass("getaddrinfo", name, |engine| {
         // SAFETY: the caller's promise.
         let service = unsafe { input::text(service) };
@@ -54,6 +61,7 @@ pub(crate) unsafe fn lookup(
 struct List(*mut addrinfo);
 
 fn answer(engine: &Engine<'_>, name: Name<'_>, request: &Request) -> (Result<List, c_int>, Ended) {
+    let before = errno();
     match engine.addresses(name, request.selection) {
         Ok(answer) if answer.addresses.is_empty() => {
             (Err(libc::EAI_NONAME), Ended::Failed(nss_bypass_core::lookup::Failure::NotFound))
@@ -66,9 +74,9 @@ fn answer(engine: &Engine<'_>, name: Name<'_>, request: &Request) -> (Result<Lis
             (list, Ended::Answered(answer))
         }
         Err(failure) => {
-            if let Some(errno) = codes::errno(failure) {
-                set_errno(errno);
-            }
+            // glibc's AF_INET path goes through gethostbyname2_r, which leaves 0 where there is nothing to say.
+            let simple = request.selection.family == Some(Family::Inet) && !request.selection.canonical;
+            set_errno(codes::errno(failure).unwrap_or(if simple { Errno(0) } else { before }));
             (Err(codes::eai(failure)), Ended::Failed(failure))
         }
     }
@@ -98,7 +106,10 @@ fn list(answer: &Answer, request: &Request) -> Option<List> {
         list.push(*address, *service, request.flags)?;
     }
     if request.selection.canonical {
-        list.name(&answer.canonical)?;
+        match request.wants_u_labels() {
+            true => list.name(&idn::to_u_labels(&answer.canonical))?,
+            false => list.name(&answer.canonical)?,
+        }
     }
     Some(list.finish())
 }

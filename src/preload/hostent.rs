@@ -41,7 +41,7 @@ unsafe fn question<'a>(name: *const c_char, family: c_int) -> Option<(Name<'a>, 
         libc::AF_INET6 => Family::Inet6,
         _ => return None,
     };
-    (!input::is_digits_and_dots(name)).then(|| (Name::new(name), family))
+    (!input::is_digits_and_dots(name, family)).then(|| (Name::new(name), family))
 }
 
 /// Looks up, and leaves this thread's h_errno as glibc's resolver leaves it on its way.

@@ -61,17 +61,17 @@ fn is_numeric(node: &[u8]) -> bool {
 
 /// Whether the gethostbyname family takes this for an address, good or bad, and looks nothing up: glibc's
 /// `__nss_hostname_digits_dots` (nss/digits_dots.c).
-pub(crate) fn is_digits_and_dots(name: &[u8]) -> bool {
+pub(crate) fn is_digits_and_dots(name: &[u8], family: Family) -> bool {
     let Some(first) = name.first() else { return false };
     let made_of = |allowed: fn(&u8) -> bool| name.iter().all(allowed) && !name.ends_with(b".");
     if first.is_ascii_digit() && made_of(|byte| byte.is_ascii_digit() || *byte == b'.') {
         return true;
     }
-    if !(first.is_ascii_hexdigit() && name.contains(&b':')) && *first != b':' {
-        return false;
+    let colons = *first == b':' || (first.is_ascii_hexdigit() && name.contains(&b':'));
+    match family {
+        Family::Inet => colons, // Whatever it is, it is no IPv4 address: an error at once.
+        Family::Inet6 => colons && made_of(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')),
     }
-    // For AF_INET any such name is an error at once; for AF_INET6 only what looks like an address all through.
-    true
 }
 
 /// What `hints` and `service` ask for, checked.
@@ -82,6 +82,13 @@ pub(crate) struct Request {
     pub(crate) services: Vec<Service>,
     /// The interfaces, where the checks needed them.
     pub(crate) interfaces: Option<Interfaces>,
+}
+
+impl Request {
+    /// Whether the canonical name is wanted as people write it (`AI_CANONIDN`).
+    pub(crate) fn wants_u_labels(&self) -> bool {
+        self.flags & flag::AI_CANONIDN != 0
+    }
 }
 
 /// A socket type with its protocol and port.
@@ -285,11 +292,15 @@ mod tests {
 
     #[test]
     fn gethostbyname_has_its_own_idea_of_numeric() {
-        for numeric in ["1.2.3.4", "127.1", "1.2.3.256", "::1", "fe80::1%lo", "dead::beef."] {
-            assert!(is_digits_and_dots(numeric.as_bytes()), "{numeric}");
+        for numeric in ["1.2.3.4", "127.1", "1.2.3.256", "::1", "a:b"] {
+            assert!(is_digits_and_dots(numeric.as_bytes(), Family::Inet6), "{numeric}");
         }
         for name in ["1.2.3.4.", "0x7f.1", "1.2.3.4x", "abc", "deadbeef", "", "."] {
-            assert!(!is_digits_and_dots(name.as_bytes()), "{name}");
+            assert!(!is_digits_and_dots(name.as_bytes(), Family::Inet), "{name}");
+        }
+        for name in ["fe80::1%lo", "dead::beef.", "a:x"] {
+            assert!(is_digits_and_dots(name.as_bytes(), Family::Inet), "{name}");
+            assert!(!is_digits_and_dots(name.as_bytes(), Family::Inet6), "{name}");
         }
     }
 

@@ -8,6 +8,7 @@ mod addrinfo;
 mod codes;
 mod guard;
 mod hostent;
+mod idn;
 mod input;
 mod log;
 mod lookup;
