@@ -1,6 +1,6 @@
 //! libnss_bypass.so: the functions that it puts before libc's, and nothing else.
 //!
-//! Each export asks our side first, inside [`guard`]; what is not ours goes to the real function, called from here
+//! Each export asks our side first, inside `guard`; what is not ours goes to the real function, called from here
 //! with nothing on the frame to drop, so that a thread that is cancelled, or jumps, or throws out of it behaves as
 //! if this library were not there.
 

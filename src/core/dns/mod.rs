@@ -1,7 +1,7 @@
 //! DNS, as glibc's `dns` module of nsswitch.conf does it (resolv/nss_dns/dns-host.c).
 //!
-//! [`message`] writes questions and reads answers, [`exchange`] carries them to servers and back, [`search`] decides
-//! which names are asked for, [`answer`] makes addresses of it.
+//! `message` writes questions and reads answers, `exchange` carries them to servers and back, `search` decides
+//! which names are asked for, `answer` makes addresses of it.
 
 mod answer;
 mod exchange;
