@@ -9,7 +9,7 @@ use nss_bypass_core::engine::{Engine, Source};
 use nss_bypass_core::lookup::{Address, Answer, Family};
 use nss_bypass_core::name::Name;
 use nss_bypass_core::order::{self, Interfaces};
-use nss_bypass_core::sys::{Errno, errno, set_errno};
+use nss_bypass_core::sys::{Errno, set_errno};
 
 use crate::codes;
 use crate::idn;
@@ -17,7 +17,7 @@ use crate::input::{self, Hints, Request, Service};
 use crate::lookup::{Ended, bypass};
 use crate::state::TABLES;
 
-/// getaddrinfo(3) for a name that is ours. None: the call is libc's.
+/// getaddrinfo(3) for a name that is ours, with errno as it was at the call. None: the call is libc's.
 ///
 /// # Safety
 /// The arguments are as getaddrinfo's contract asks: strings or NULL, an addrinfo or NULL, a place for the result.
@@ -26,6 +26,7 @@ pub(crate) unsafe fn lookup(
     service: *const c_char,
     hints: *const addrinfo,
     result: *mut *mut addrinfo,
+    before: Errno,
 ) -> Option<c_int> {
     // SAFETY: the caller's promise.
     let name = input::looked_up(unsafe { input::text(node) })?;
@@ -43,8 +44,11 @@ pub(crate) unsafe fn lookup(
         // SAFETY: the caller's promise.
         let service = unsafe { input::text(service) };
         match input::request(hints, service) {
-            Ok(request) => answer(engine, name, &request),
-            Err(code) => (Err(code), Ended::Refused(code)),
+            Ok(request) => answer(engine, name, &request, before),
+            Err(code) => {
+                set_errno(before);
+                (Err(code), Ended::Refused(code))
+            }
         }
     })?;
     Some(match ours {
@@ -60,23 +64,22 @@ pub(crate) unsafe fn lookup(
 /// A list that freeaddrinfo can free.
 struct List(*mut addrinfo);
 
-fn answer(engine: &Engine<'_>, name: Name<'_>, request: &Request) -> (Result<List, c_int>, Ended) {
-    let before = errno();
+fn answer(engine: &Engine<'_>, name: Name<'_>, request: &Request, before: Errno) -> (Result<List, c_int>, Ended) {
+    // glibc's AF_INET path goes through gethostbyname2_r, which leaves 0 where there is nothing to say.
+    let simple = request.selection.family == Some(Family::Inet) && !request.selection.canonical;
+    let quiet = if simple { Errno(0) } else { before };
     match engine.addresses(name, request.selection) {
         Ok(answer) if answer.addresses.is_empty() => {
             (Err(libc::EAI_NONAME), Ended::Failed(nss_bypass_core::lookup::Failure::NotFound))
         }
         Ok(answer) => {
             let list = list(&answer, request).ok_or(libc::EAI_MEMORY);
-            if matches!(engine.source(), Some(Source::Dns(_))) {
-                set_errno(Errno(0)); // glibc's resolver clears it on its way.
-            }
+            // glibc's resolver clears it on its way.
+            set_errno(if matches!(engine.source(), Some(Source::Dns(_))) { Errno(0) } else { quiet });
             (list, Ended::Answered(answer))
         }
         Err(failure) => {
-            // glibc's AF_INET path goes through gethostbyname2_r, which leaves 0 where there is nothing to say.
-            let simple = request.selection.family == Some(Family::Inet) && !request.selection.canonical;
-            set_errno(codes::errno(failure).unwrap_or(if simple { Errno(0) } else { before }));
+            set_errno(codes::errno(failure).unwrap_or(quiet));
             (Err(codes::eai(failure)), Ended::Failed(failure))
         }
     }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use libc::c_int;
-use nss_bypass_core::sys::{errno, set_errno};
+use nss_bypass_core::sys::{Errno, errno, set_errno};
 
 const PTHREAD_CANCEL_DISABLE: c_int = 1;
 
@@ -34,12 +34,12 @@ impl Drop for Inside {
     }
 }
 
-/// Runs our side of a hook. None: the call is libc's, and errno is as it was.
+/// Runs our side of a hook, which is told errno as it was at the call. None: the call is libc's, and errno is as it was.
 ///
 /// A call from within our own code, such as a log to a program's own transport, is libc's. So is one in which
 /// anything panics. Cancellation is off meanwhile, since it would unwind through frames with destructors; it is
 /// turned on again last, where nothing is left to drop: `T` is plain.
-pub(crate) fn run<T: Copy>(ours: impl FnOnce() -> Option<T>) -> Option<T> {
+pub(crate) fn run<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
     let mut state: c_int = 0;
     // SAFETY: `state` is writable.
     unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut state) };
@@ -49,10 +49,10 @@ pub(crate) fn run<T: Copy>(ours: impl FnOnce() -> Option<T>) -> Option<T> {
     result
 }
 
-fn contained<T: Copy>(ours: impl FnOnce() -> Option<T>) -> Option<T> {
+fn contained<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
     let _inside = Inside::enter()?;
     let before = errno();
-    let result = catch_unwind(AssertUnwindSafe(ours)).unwrap_or(None);
+    let result = catch_unwind(AssertUnwindSafe(|| ours(before))).unwrap_or(None);
     if result.is_none() {
         set_errno(before);
     }
@@ -70,19 +70,18 @@ pub(crate) fn silence_panics() {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nss_bypass_core::sys::Errno;
 
     #[test]
     fn a_panic_means_that_the_call_is_libcs() {
         set_errno(Errno(4242));
-        assert_eq!(run::<i32>(|| panic!("deliberate")), None);
+        assert_eq!(run::<i32>(|_| panic!("deliberate")), None);
         assert_eq!(errno(), Errno(4242));
-        assert_eq!(run(|| Some(1)), Some(1));
+        assert_eq!(run(|_| Some(1)), Some(1));
     }
 
     #[test]
     fn a_call_from_within_is_libcs() {
-        assert_eq!(run(|| Some(run(|| Some(2)).is_none())), Some(true));
-        assert_eq!(run(|| Some(3)), Some(3));
+        assert_eq!(run(|_| Some(run(|_| Some(2)).is_none())), Some(true));
+        assert_eq!(run(|_| Some(3)), Some(3));
     }
 }

@@ -10,7 +10,7 @@ use nss_bypass_core::engine::Engine;
 use nss_bypass_core::files::hosts;
 use nss_bypass_core::lookup::{Answer, Failure, Family, Miss, Status};
 use nss_bypass_core::name::Name;
-use nss_bypass_core::sys::{Errno, errno, fork, set_errno};
+use nss_bypass_core::sys::{Errno, fork, set_errno};
 use nss_bypass_core::tables;
 
 use crate::codes::{self, NETDB_INTERNAL, NETDB_SUCCESS};
@@ -90,7 +90,13 @@ pub(crate) struct Out {
 /// # Safety
 /// The arguments are as its contract asks: a C string, and `out` with a writable place for each result and
 /// `out.length` writable bytes.
-pub(crate) unsafe fn reentrant(function: &str, name: *const c_char, family: c_int, out: Out) -> Option<c_int> {
+pub(crate) unsafe fn reentrant(
+    function: &str,
+    name: *const c_char,
+    family: c_int,
+    out: Out,
+    before: Errno,
+) -> Option<c_int> {
     // SAFETY: the caller's promise.
     let (name, family) = unsafe { question(name, family) }?;
     bypass(function, name, |engine| {
@@ -99,7 +105,6 @@ pub(crate) unsafe fn reentrant(function: &str, name: *const c_char, family: c_in
             // SAFETY: the caller's promise.
             return (unsafe { too_small(out) }, Ended::Refused(libc::ERANGE));
         }
-        let before = errno();
         let result = find(engine, name, family);
         let ended = ended(&result);
         let code = match result {
@@ -297,11 +302,11 @@ pub(crate) unsafe fn shared(
     name: *const c_char,
     family: c_int,
     place: &Static,
+    before: Errno,
 ) -> Option<*mut hostent> {
     // SAFETY: the caller's promise.
     let (name, family) = unsafe { question(name, family) }?;
     bypass(function, name, |engine| {
-        let before = errno();
         let result = find(engine, name, family);
         let ended = ended(&result);
         let host = match result {

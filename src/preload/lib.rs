@@ -27,7 +27,7 @@ use hostent::Out;
 static ON_LOAD: extern "C" fn() = {
     extern "C" fn on_load() {
         // Also stops a panic, which must not reach the dynamic linker.
-        guard::run(|| {
+        guard::run(|_| {
             state::load();
             Some(())
         });
@@ -46,8 +46,11 @@ pub unsafe extern "C-unwind" fn getaddrinfo(
     hints: *const libc::addrinfo,
     result: *mut *mut libc::addrinfo,
 ) -> c_int {
-    // SAFETY: the arguments are the caller's, under libc's contract.
-    if let Some(code) = guard::run(|| unsafe { addrinfo::lookup(node, service, hints, result) }) {
+    let ours = guard::run(|before| {
+        // SAFETY: the arguments are the caller's, under libc's contract.
+        unsafe { addrinfo::lookup(node, service, hints, result, before) }
+    });
+    if let Some(code) = ours {
         return code;
     }
     match real::GETADDRINFO.get() {
@@ -64,8 +67,11 @@ pub unsafe extern "C-unwind" fn getaddrinfo(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gethostbyname(name: *const c_char) -> *mut libc::hostent {
     let place = &hostent::GETHOSTBYNAME;
-    // SAFETY: the arguments are the caller's, under libc's contract.
-    if let Some(host) = guard::run(|| unsafe { hostent::shared("gethostbyname", name, libc::AF_INET, place) }) {
+    let ours = guard::run(|before| {
+        // SAFETY: the arguments are the caller's, under libc's contract.
+        unsafe { hostent::shared("gethostbyname", name, libc::AF_INET, place, before) }
+    });
+    if let Some(host) = ours {
         return host;
     }
     match real::GETHOSTBYNAME.get() {
@@ -82,8 +88,11 @@ pub unsafe extern "C-unwind" fn gethostbyname(name: *const c_char) -> *mut libc:
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gethostbyname2(name: *const c_char, family: c_int) -> *mut libc::hostent {
     let place = &hostent::GETHOSTBYNAME2;
-    // SAFETY: the arguments are the caller's, under libc's contract.
-    if let Some(host) = guard::run(|| unsafe { hostent::shared("gethostbyname2", name, family, place) }) {
+    let ours = guard::run(|before| {
+        // SAFETY: the arguments are the caller's, under libc's contract.
+        unsafe { hostent::shared("gethostbyname2", name, family, place, before) }
+    });
+    if let Some(host) = ours {
         return host;
     }
     match real::GETHOSTBYNAME2.get() {
@@ -107,8 +116,11 @@ pub unsafe extern "C-unwind" fn gethostbyname_r(
     h_errno: *mut c_int,
 ) -> c_int {
     let out = Out { host, buffer, length, result, h_errno };
-    // SAFETY: the arguments are the caller's, under libc's contract.
-    if let Some(code) = guard::run(|| unsafe { hostent::reentrant("gethostbyname_r", name, libc::AF_INET, out) }) {
+    let ours = guard::run(|before| {
+        // SAFETY: the arguments are the caller's, under libc's contract.
+        unsafe { hostent::reentrant("gethostbyname_r", name, libc::AF_INET, out, before) }
+    });
+    if let Some(code) = ours {
         return code;
     }
     match real::GETHOSTBYNAME_R.get() {
@@ -133,8 +145,11 @@ pub unsafe extern "C-unwind" fn gethostbyname2_r(
     h_errno: *mut c_int,
 ) -> c_int {
     let out = Out { host, buffer, length, result, h_errno };
-    // SAFETY: the arguments are the caller's, under libc's contract.
-    if let Some(code) = guard::run(|| unsafe { hostent::reentrant("gethostbyname2_r", name, family, out) }) {
+    let ours = guard::run(|before| {
+        // SAFETY: the arguments are the caller's, under libc's contract.
+        unsafe { hostent::reentrant("gethostbyname2_r", name, family, out, before) }
+    });
+    if let Some(code) = ours {
         return code;
     }
     match real::GETHOSTBYNAME2_R.get() {

@@ -43,19 +43,23 @@ fn digits(text: &[u8], base: u32) -> Option<u64> {
     })
 }
 
-/// An address of one to four numbers, decimal, octal or hexadecimal, of which the last fills what is left
-/// (inet_aton(3), but nothing may follow it: glibc's `__inet_aton_exact`).
-pub fn inet_aton(text: &[u8]) -> Option<Ipv4Addr> {
-    let number = |part: &[u8]| match part {
+/// A number as C writes it: decimal, octal after `0`, hexadecimal after `0x`.
+fn c_number(text: &[u8]) -> Option<u64> {
+    match text {
         [b'0', b'x' | b'X', rest @ ..] => digits(rest, 16),
         [b'0', rest @ ..] if !rest.is_empty() => digits(rest, 8),
         decimal => digits(decimal, 10),
-    };
+    }
+}
+
+/// An address of one to four numbers, decimal, octal or hexadecimal, of which the last fills what is left
+/// (inet_aton(3), but nothing may follow it: glibc's `__inet_aton_exact`).
+pub fn inet_aton(text: &[u8]) -> Option<Ipv4Addr> {
     let mut value: u64 = 0;
     let mut parts = text.split(|&byte| byte == b'.').peekable();
     let mut left = 4_u32;
     while let Some(part) = parts.next() {
-        let number = number(part)?;
+        let number = c_number(part)?;
         if parts.peek().is_none() {
             let bits = left * 8;
             return (left > 0 && number < 1 << bits).then(|| Ipv4Addr::from_bits((value << bits | number) as u32));

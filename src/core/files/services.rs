@@ -15,8 +15,8 @@ fn parse_line(line: &[u8]) -> Option<Line<'_>> {
     let (name, rest) = line.split_at_checked(line.iter().position(u8::is_ascii_whitespace)?)?;
     let rest = rest.trim_ascii_start();
     let (port, rest) = rest.split_at_checked(rest.iter().position(|&byte| byte == b'/')?)?;
-    // Read into 32 bits and cut to 16, as glibc does.
-    let port = super::digits(port, 10).and_then(|port| u32::try_from(port).ok())? as u16;
+    // strtoul(3) with base 0, into 32 bits and cut to 16, as glibc does.
+    let port = super::c_number(port).and_then(|port| u32::try_from(port).ok())? as u16;
     let rest = rest.get(1..)?;
     let end = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
     let (protocol, rest) = rest.split_at_checked(end)?;
@@ -33,7 +33,8 @@ pub fn by_name(text: &[u8], name: &[u8], protocol: &[u8]) -> Option<u16> {
 mod tests {
     use super::*;
 
-    const TEXT: &[u8] = b"# x\nhttp\t80/tcp www # web\ndomain 53/tcp\ndomain 53/udp\nodd 80x/tcp\nbig 65616/tcp\n";
+    const TEXT: &[u8] =
+        b"# x\nhttp\t80/tcp www # web\ndomain 53/tcp\ndomain 53/udp\nodd 80x/tcp\nbig 65616/tcp\nhex 0x10/tcp\n";
 
     #[test]
     fn a_service_is_found_by_name_and_protocol() {
@@ -41,6 +42,7 @@ mod tests {
         assert_eq!(by_name(TEXT, b"www", b"tcp"), Some(80));
         assert_eq!(by_name(TEXT, b"domain", b"udp"), Some(53));
         assert_eq!(by_name(TEXT, b"big", b"tcp"), Some(80));
+        assert_eq!(by_name(TEXT, b"hex", b"tcp"), Some(16));
         for (name, protocol) in [("http", "udp"), ("HTTP", "tcp"), ("web", "tcp"), ("odd", "tcp"), ("", "tcp")] {
             assert_eq!(by_name(TEXT, name.as_bytes(), protocol.as_bytes()), None, "{name}/{protocol}");
         }
