@@ -152,16 +152,17 @@ fn table(mut entries: Vec<Prefix>, rest: i32, default: Vec<Prefix>) -> Vec<Prefi
     entries
 }
 
-/// A network with its number of bits; all of them where it does not say.
+/// A network with its number of bits. Where that is missing, glibc goes by a variable that it has not set; here and
+/// on Debian 12 the line does not count.
 fn network(text: &[u8], all: u64) -> Option<(&[u8], u32)> {
-    let mut parts = text.splitn(2, |&byte| byte == b'/');
-    let address = parts.next()?;
-    let bits = parts.next().map_or(Some(all), |bits| digits(bits, 10))?;
-    Some((address, u32::try_from(bits).ok().filter(|_| bits <= all)?))
+    let slash = text.iter().position(|&byte| byte == b'/')?;
+    let bits = digits(text.get(slash + 1..)?, 10)?;
+    Some((text.get(..slash)?, u32::try_from(bits).ok().filter(|_| bits <= all)?))
 }
 
+/// A value; 0 where there is none.
 fn small(value: &[u8]) -> Option<i32> {
-    digits(value, 10).and_then(|value| i32::try_from(value).ok())
+    if value.is_empty() { Some(0) } else { digits(value, 10).and_then(|value| i32::try_from(value).ok()) }
 }
 
 fn prefix_entry(text: &[u8], value: &[u8]) -> Option<Prefix> {
