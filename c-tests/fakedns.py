@@ -15,7 +15,7 @@ The behaviours are the functions below, by name; a number after the name is thei
 Reverse lookups are chosen by the lowest octet or nibble, see REVERSE.
 
 With the word LIE among the arguments, every name has an address that no honest server gives, or does not
-exist, as the length of the name is even or odd.
+exist: half of the names each.
 
 Every question is a line in LOG: protocol, server, name, type, header flags, EDNS size. "ready" is printed
 when all sockets are bound.
@@ -26,6 +26,7 @@ import os
 import socket
 import struct
 import sys
+import zlib
 
 A, NS, CNAME, SOA, PTR, TXT, AAAA, DNAME, OPT, RRSIG = 1, 2, 5, 6, 12, 16, 28, 39, 41, 46
 INTERNET, CHAOS = 1, 3
@@ -840,7 +841,7 @@ def find(word):
 
 
 def lie(q):
-    if len('.'.join(q.labels)) % 2:
+    if zlib.crc32('.'.join(q.labels).lower().encode('latin1')) % 2:
         return reply(q, code=NXDOMAIN, authority=[START_OF_AUTHORITY])
     data = {A: LIE4.packed, AAAA: LIE6.packed, PTR: name('liar.example')}.get(q.kind)
     return reply(q, [record(SAME_NAME, q.kind, data)]) if data else nodata(q)

@@ -10,8 +10,8 @@
      res WHAT VALUE...      writes into _res: see set_resolver
      put FILE TEXT          a new /etc/FILE;  setenv NAME VALUE;  locale NAME;  sleep MILLISECONDS;  limit DESCRIPTORS
 
-   A word "-" is NULL, "''" is empty, %XX is a byte. A family is 4, 6, or its number. PROBE_LIMIT=SECONDS ends a process
-   that takes longer; PROBE_SECONDS=1 adds how long each command took, in whole seconds; PROBE_ERRNO=1 the errno that getaddrinfo
+   A word "-" is NULL, "''" is empty, %XX is a byte. A family is 4, 6, or its number. PROBE_LIMIT=SECONDS ends the
+   process when a case takes longer; PROBE_SECONDS=1 adds how long each command took, in whole seconds; PROBE_ERRNO=1 the errno that getaddrinfo
    leaves behind where it means nothing. */
 
 #include "facts.h"
@@ -375,15 +375,14 @@ int main(void)
 	const char *limit = getenv("PROBE_LIMIT");
 	char *line = NULL;
 	size_t size = 0;
-	if (limit != NULL) {
-		signal(SIGALRM, too_long);
-		alarm((unsigned)atoi(limit));
-	}
+	signal(SIGALRM, too_long);
 	setlocale(LC_ALL, "");
 	/* Memory that malloc hands out is not zero here: what a lookup leaves unwritten shows. */
 	mallopt(M_PERTURB, FILLER);
-	while (getline(&line, &size, stdin) > 0)
+	while (getline(&line, &size, stdin) > 0) {
+		alarm(limit == NULL ? 0 : (unsigned)atoi(limit));
 		run_case(line);
+	}
 	free(line);
 	return 0;
 }

@@ -99,6 +99,14 @@ impl CaseFile {
         Self { name: name.to_owned(), sections }
     }
 
+    /// One case in `step` of each section.
+    pub fn sample(mut self, step: usize) -> Self {
+        for section in &mut self.sections {
+            section.cases = section.cases.iter().step_by(step).cloned().collect();
+        }
+        self
+    }
+
     /// How many cases there are.
     pub fn len(&self) -> usize {
         self.sections.iter().map(|section| section.cases.len()).sum()

@@ -138,10 +138,14 @@ pub fn compare_in_one_process(file: &CaseFile, sides: &[Side; 2]) -> Comparison 
             }
         }
         for question in left.1.iter().filter(|question| !right.1.contains(question)) {
-            comparison.differences.push(scene.difference("questions", [question.clone(), "not asked".to_owned()]));
+            comparison
+                .differences
+                .push(scene.difference("questions", [format!(" {question}"), " not asked".to_owned()]));
         }
         for question in right.1.iter().filter(|question| !left.1.contains(question)) {
-            comparison.differences.push(scene.difference("questions", ["not asked".to_owned(), question.clone()]));
+            comparison
+                .differences
+                .push(scene.difference("questions", [" not asked".to_owned(), format!(" {question}")]));
         }
     }
     comparison

@@ -15,10 +15,20 @@ const SHOWN: usize = 12;
 pub struct Deviation {
     /// The file of cases.
     pub file: &'static str,
+    /// The section; empty for all of them.
+    pub section: &'static str,
     /// How the case begins.
     pub case: &'static str,
     /// Why it is so.
     pub reason: &'static str,
+}
+
+impl Deviation {
+    fn explains(&self, file: &CaseFile, difference: &Difference) -> bool {
+        self.file == file.name
+            && (self.section.is_empty() || self.section == difference.section)
+            && difference.case.starts_with(self.case)
+    }
 }
 
 static EQUAL: AtomicUsize = AtomicUsize::new(0);
@@ -26,14 +36,12 @@ static ALL: AtomicUsize = AtomicUsize::new(0);
 
 /// Counts, and panics with the differences where there are any that no deviation explains.
 pub fn conclude(file: &CaseFile, promise: &str, comparison: Comparison, deviations: &[Deviation]) {
-    let excused = |difference: &&Difference| {
-        deviations.iter().any(|known| known.file == file.name && difference.case.starts_with(known.case))
-    };
+    let excused = |difference: &&Difference| deviations.iter().any(|known| known.explains(file, difference));
     let (expected, surprising): (Vec<_>, Vec<_>) = comparison.differences.iter().partition(excused);
     let stale: Vec<&Deviation> = deviations
         .iter()
         .filter(|known| known.file == file.name)
-        .filter(|known| !expected.iter().any(|difference| difference.case.starts_with(known.case)))
+        .filter(|known| !expected.iter().any(|difference| known.explains(file, difference)))
         .collect();
 
     let equal = comparison.total.saturating_sub(comparison.differences.len());
@@ -43,7 +51,7 @@ pub fn conclude(file: &CaseFile, promise: &str, comparison: Comparison, deviatio
     }
     let mut text = String::new();
     for known in stale {
-        let _ = writeln!(text, "No longer a deviation: {} ({})", known.case, known.reason);
+        let _ = writeln!(text, "No longer a deviation: [{}] {} ({})", known.section, known.case, known.reason);
     }
     surprising.iter().for_each(|difference| describe(&mut text, difference));
     let place = scratch("differences").join(format!("{}-{}", file.name, promise.replace(' ', "-")));
@@ -83,7 +91,7 @@ fn describe(text: &mut String, difference: &Difference) {
     });
     for (label, lines, others) in [("bare", &left, &right), ("ours", &right, &left)] {
         let _ = writeln!(text, "  {label}:");
-        for line in lines.iter().take(12) {
+        for line in lines.iter().filter(|line| line.starts_with(' ')).take(16) {
             let mark = if others.contains(line) { ' ' } else { '|' };
             let _ = writeln!(text, "   {mark}{line}");
         }

@@ -76,6 +76,11 @@ impl World {
         command
     }
 
+    /// Where its logs are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// What the name server was asked so far, a line each: protocol, server, name, type, flags, EDNS size.
     pub fn questions(&self) -> Vec<String> {
         let log = fs::read_to_string(self.folder.join("dns.log")).expect("the name server's log");

@@ -1,0 +1,78 @@
+//! The tests themselves are tested: they notice a lie, they are not shimmed, and a world leaves nothing behind.
+
+use std::ffi::CStr;
+use std::fs;
+use std::mem::MaybeUninit;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use c_tests::artefacts::stand_in;
+use c_tests::cases::{CaseFile, Setup};
+use c_tests::differ::{EVERYTHING, Side, compare, compare_in_one_process};
+use c_tests::world::{Nscd, World};
+
+const CASES: &str = "[plain]\n\
+    gai {ok_ok,nx_nx,cname_cname,ok3_ok3,tc_tc,nodata_servfail}.t.example - CANON {0,4,6} 1\n\
+    gai dual - 0 0 0\n\
+    ghbn {ok_ok,nx_nx,servfail_ok}.t.example\n\
+    ghbnr {ok_ok.t.example,v4only} 2048";
+
+#[test]
+fn lookups_of_the_tests_themselves_are_those_of_libc() {
+    // SAFETY: a name that ends in NUL.
+    let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"getaddrinfo".as_ptr()) };
+    let mut info = MaybeUninit::<libc::Dl_info>::uninit();
+    // SAFETY: `info` is writable, and any address may be asked about.
+    assert_ne!(unsafe { libc::dladdr(symbol, info.as_mut_ptr()) }, 0);
+    // SAFETY: dladdr said that it filled it.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: the name of a loaded object, which ends in NUL and stays.
+    let object = unsafe { CStr::from_ptr(info.dli_fname) }.to_string_lossy();
+    assert!(object.contains("libc.so"), "getaddrinfo comes from {object}");
+}
+
+#[test]
+fn two_sides_that_are_the_same_are_found_equal() {
+    let file = CaseFile::parse("harness", CASES);
+    let sides = [Side::bare(), Side::with(&stand_in("honest"), Some(EVERYTHING))];
+    for comparison in [compare(&file, &sides), compare_in_one_process(&file, &sides)] {
+        assert!(comparison.differences.is_empty());
+        assert_eq!(comparison.total, file.len());
+    }
+}
+
+#[test]
+fn a_small_lie_in_a_result_is_found() {
+    let file = CaseFile::parse("harness", CASES);
+    let lying = Side::with(&stand_in("lying"), None);
+    let found = compare(&file, &[Side::bare_beside_nscd(), lying]).differences;
+    // nscd says of about half of the names that they exist. The lie is in the lists for these, and in nothing else.
+    assert!(found.len() >= 3, "{} found", found.len());
+    assert!(found.iter().all(|difference| difference.case.starts_with("gai")));
+}
+
+#[test]
+fn nscd_lies_to_whoever_asks_it() {
+    let file = CaseFile::parse("harness", CASES);
+    let comparison = compare(&file, &[Side::bare(), Side::bare_beside_nscd()]);
+    assert!(comparison.differences.len() * 2 > comparison.total, "nscd says too much that is true");
+}
+
+#[test]
+fn a_world_takes_its_processes_with_it() {
+    let setup = Setup::default();
+    let world = World::start(&setup.addresses, Nscd::Lying);
+    let mark = world.folder().to_string_lossy().into_owned();
+    let running = || {
+        let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
+        let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+        lines.filter(|line| String::from_utf8_lossy(line).contains(&mark)).count()
+    };
+    assert!(running() > 0);
+    drop(world);
+    let end = Instant::now() + Duration::from_secs(10);
+    while running() > 0 && Instant::now() < end {
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(running(), 0);
+}

@@ -1,0 +1,80 @@
+//! The library as a file: what it exports, what it needs, how it is to be mapped.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use c_tests::artefacts::{home, library, tool};
+
+fn readelf(option: &str) -> String {
+    let output = Command::new(tool("readelf")).args(["--wide", option]).arg(library()).output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn project(path: &str) -> PathBuf {
+    home().join("..").join(path)
+}
+
+#[test]
+fn it_exports_what_scripts_exports_txt_lists_and_nothing_else() {
+    let path = project("scripts/exports.txt");
+    let list = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let listed: Vec<&str> = list.lines().collect();
+    assert!(listed.is_sorted(), "{} is not sorted", path.display());
+    let output =
+        Command::new(tool("nm")).args(["-D", "--defined-only", "--format=just-symbols"]).arg(library()).output();
+    let symbols = String::from_utf8(output.unwrap().stdout).unwrap();
+    let mut exported: Vec<&str> = symbols.lines().collect();
+    exported.sort_unstable();
+    assert_eq!(exported, listed);
+}
+
+#[test]
+fn it_needs_nothing_but_libc() {
+    let dynamic = readelf("--dynamic");
+    let needed = dynamic.lines().filter(|line| line.contains("(NEEDED)"));
+    let names: Vec<&str> = needed.filter_map(|line| line.split(['[', ']']).nth(1)).collect();
+    assert!(names.contains(&"libc.so.6"), "{names:?}");
+    let extra: Vec<_> = names.iter().filter(|name| **name != "libc.so.6" && !name.starts_with("ld-linux")).collect();
+    assert!(extra.is_empty(), "needed as well: {extra:?}");
+}
+
+#[test]
+fn its_stack_is_not_executable() {
+    let segments = readelf("--program-headers");
+    let stack = segments.lines().find(|line| line.contains("GNU_STACK")).expect("a GNU_STACK segment");
+    assert!(!stack.contains("RWE"), "{stack}");
+}
+
+#[test]
+fn what_the_loader_relocates_is_read_only_afterwards() {
+    assert!(readelf("--program-headers").contains("GNU_RELRO"));
+    if !cfg!(debug_assertions) {
+        let dynamic = readelf("--dynamic");
+        assert!(dynamic.contains("BIND_NOW") || dynamic.contains("NOW"), "not bound when loaded: partial RELRO");
+    }
+}
+
+#[test]
+fn no_other_file_than_the_table_of_exports_exports_anything() {
+    let table = project("src/preload/lib.rs").canonicalize().unwrap();
+    let mut offenders = Vec::new();
+    each_source(&project("src"), &mut |path, text| {
+        if path.canonicalize().unwrap() != table && (text.contains("no_mangle") || text.contains("export_name")) {
+            offenders.push(path.to_path_buf());
+        }
+    });
+    assert!(offenders.is_empty(), "{offenders:?}");
+}
+
+fn each_source(folder: &Path, visit: &mut impl FnMut(&Path, &str)) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            each_source(&path, visit);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            visit(&path, &fs::read_to_string(&path).unwrap());
+        }
+    }
+}
