@@ -3,7 +3,7 @@
 use std::ffi::CString;
 use std::fmt::Write;
 
-use nss_bypass_core::sys::{clock, environment, file, socket};
+use nss_bypass_core::sys::{clock, environment, errno, file, set_errno, socket};
 
 /// How much is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +74,7 @@ impl Log {
         if !self.wants(level) {
             return;
         }
+        let before = errno();
         let program = environment::program();
         let program = String::from_utf8_lossy(&program);
         let process = environment::process_id();
@@ -88,6 +89,7 @@ impl Log {
                 socket::send_to_path(SYSLOG, format!("<{priority}>nss-bypass[{process}]: {program}: {text}").as_bytes())
             }
         };
+        set_errno(before); // The caller's errno is part of the answer.
     }
 }
 
