@@ -46,6 +46,15 @@ pub struct Engine<'a> {
     module_h_errno: Cell<Option<Result<(), Failure>>>,
 }
 
+/// What `[SUCCESS=merge]` does, which the hosts database cannot: glibc's two ways through the modules differ.
+#[derive(Clone, Copy)]
+enum Merging {
+    /// The answer stands.
+    Keeps,
+    /// The answer is thrown away where another module follows, which is not asked.
+    Loses,
+}
+
 /// No module of nsswitch.conf could be asked (glibc's EBUSY).
 const NO_MODULE: Miss = Miss { status: Status::Unavail, failure: Failure::System(libc::EBUSY) };
 const NOT_FOUND: Miss = Miss { status: Status::NotFound, failure: Failure::NotFound };
@@ -79,7 +88,7 @@ impl<'a> Engine<'a> {
 
     /// Addresses of one family, with aliases.
     pub fn host(&self, name: Name<'_>, family: Family) -> Result<Answer, Miss> {
-        self.walk(|module| self.one(module, name, family, true))
+        self.walk(Merging::Keeps, |module| self.one(module, name, family, true))
     }
 
     /// Addresses for getaddrinfo. A failure is one of those that it tells apart: `NotFound`, `NoData`, `TryAgain`,
@@ -99,7 +108,7 @@ impl<'a> Engine<'a> {
 
     fn selected(&self, name: Name<'_>, selection: Selection) -> Result<Answer, Failure> {
         match selection.family {
-            None => self.walk(|module| self.both(module, name)).map_err(|miss| match miss {
+            None => self.walk(Merging::Loses, |module| self.both(module, name)).map_err(|miss| match miss {
                 Miss { status: Status::TryAgain | Status::Unavail, failure: Failure::System(errno) } => {
                     Failure::System(errno)
                 }
@@ -130,7 +139,7 @@ impl<'a> Engine<'a> {
             }
             result
         };
-        let result = self.walk(|module| {
+        let result = self.walk(Merging::Loses, |module| {
             if system.get().is_some() {
                 return Some(Err(NO_MODULE));
             }
@@ -169,15 +178,28 @@ impl<'a> Engine<'a> {
     }
 
     /// Asks module after module, as nsswitch.conf's actions say. `ask` gives None for a module that cannot be asked.
-    fn walk(&self, mut ask: impl FnMut(&Module) -> Option<Result<Answer, Miss>>) -> Result<Answer, Miss> {
+    fn walk(
+        &self,
+        merging: Merging,
+        mut ask: impl FnMut(&Module) -> Option<Result<Answer, Miss>>,
+    ) -> Result<Answer, Miss> {
         let table = self.tables.hosts_services();
         let Some(services) = table.as_ref() else { return Err(NOT_FOUND) };
         let mut last = Err(NO_MODULE);
+        let mut left = services.len();
         for service in services.iter() {
+            left -= 1;
             let action = match ask(&service.module) {
                 Some(Ok(answer)) => {
                     last = Ok(answer);
-                    service.actions.success
+                    match (service.actions.success, merging) {
+                        (Action::Merge, Merging::Keeps) => Action::Return,
+                        (Action::Merge, Merging::Loses) if left > 0 => {
+                            last = Err(NOT_FOUND);
+                            Action::Return
+                        }
+                        (action, _) => action,
+                    }
                 }
                 Some(Err(miss)) => {
                     last = Err(miss);

@@ -98,6 +98,15 @@ pub(super) fn parse_name(text: &[u8]) -> Option<Name> {
     Name::from_labels(labels.iter().map(Vec::as_slice)).ok()
 }
 
+/// Whether glibc would ask for this name: `res_hnok`, which reads escapes before it looks at the bytes.
+pub(super) fn is_host_name(name: crate::name::Name<'_>) -> bool {
+    let text = name.as_bytes();
+    if !text.contains(&b'\\') {
+        return name.is_host_name();
+    }
+    text.iter().all(u8::is_ascii_graphic) && parse_name(text).is_some_and(|name| host_text(&name).is_some())
+}
+
 /// The byte after a backslash: three decimal digits, or the byte itself (RFC 1035, section 5.1).
 fn escaped(bytes: &mut impl Iterator<Item = u8>) -> Option<u8> {
     let first = bytes.next()?;
@@ -297,6 +306,13 @@ mod tests {
         assert_eq!(parse_name(b"a\\046b.c").unwrap().iter().collect::<Vec<_>>(), [&b"a.b"[..], b"c"]);
         assert!(parse_name(&[b'x'; 64]).is_none());
         assert!(parse_name(b"a.b.").unwrap() == parse_name(b"a.b").unwrap());
+    }
+
+    #[test]
+    fn escapes_are_read_before_a_name_is_judged() {
+        let ok = |text: &[u8]| is_host_name(crate::name::Name::new(text));
+        assert!(ok(b"a\\b.example") && ok(b"\\097.example") && ok(b"plain"));
+        assert!(!ok(b"a\\.b") && !ok(b"a\\ b") && !ok(b"a\\") && !ok(b"\\-a") && !ok(b"a b"));
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Resolver<'_> {
     /// Addresses of one family, and aliases: `gethostbyname3_r`. With `checked`, a name that is no host name is not
     /// asked for: `gethostbyname2_r`.
     pub fn one(&self, name: Name<'_>, family: Family, checked: bool) -> Outcome {
-        if checked && !name.is_host_name() {
+        if checked && !message::is_host_name(name) {
             return Outcome { result: Err(NO_SUCH_NAME), server: None, h_errno: None };
         }
         let want = match family {
@@ -78,7 +78,7 @@ impl Resolver<'_> {
 
     /// Addresses of both families: `gethostbyname4_r`.
     pub fn both(&self, name: Name<'_>) -> Outcome {
-        if !name.is_host_name() {
+        if !message::is_host_name(name) {
             return Outcome { result: Err(NO_SUCH_NAME), server: None, h_errno: None };
         }
         let want = if self.options.no_aaaa { Want::A } else { Want::Both };
