@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{digits, inet_pton4, inet_pton6, lines, without_comment, words};
+use super::{digits, inet_pton4, inet_pton6, lines, strtoul, without_comment, words};
 
 /// A prefix and what it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,12 +118,12 @@ pub fn parse(text: Option<&[u8]>) -> GaiConf {
     let (mut labels, mut precedence, mut scopes, mut reload) = (Vec::new(), Vec::new(), Vec::new(), false);
     for line in text.into_iter().flat_map(lines) {
         let mut words = words(without_comment(line));
-        let (keyword, network, value) = (words.next(), words.next(), words.next());
-        match (keyword, network, value.unwrap_or_default()) {
-            (Some(b"label"), Some(network), value) => labels.extend(prefix_entry(network, value)),
-            (Some(b"precedence"), Some(network), value) => precedence.extend(prefix_entry(network, value)),
-            (Some(b"scopev4"), Some(network), value) => scopes.extend(scope_entry(network, value)),
-            (Some(b"reload"), Some(answer), _) => reload = answer == b"yes",
+        let mut word = || words.next().unwrap_or_default();
+        match (word(), word(), word()) {
+            (b"label", network, value) => labels.extend(prefix_entry(network, value)),
+            (b"precedence", network, value) => precedence.extend(prefix_entry(network, value)),
+            (b"scopev4", network, value) => scopes.extend(scope_entry(network, value)),
+            (b"reload", answer, _) => reload = answer == b"yes",
             _ => {}
         }
     }
@@ -156,13 +156,17 @@ fn table(mut entries: Vec<Prefix>, rest: i32, default: Vec<Prefix>) -> Vec<Prefi
 /// on Debian 12 the line does not count.
 fn network(text: &[u8], all: u64) -> Option<(&[u8], u32)> {
     let slash = text.iter().position(|&byte| byte == b'/')?;
-    let bits = digits(text.get(slash + 1..)?, 10)?;
+    let bits = unsigned(text.get(slash + 1..)?)?;
     Some((text.get(..slash)?, u32::try_from(bits).ok().filter(|_| bits <= all)?))
 }
 
-/// A value; 0 where there is none.
+/// A number; 0 where there is none.
+fn unsigned(word: &[u8]) -> Option<u64> {
+    if word.is_empty() { Some(0) } else { strtoul(word, |text| digits(text, 10)) }
+}
+
 fn small(value: &[u8]) -> Option<i32> {
-    if value.is_empty() { Some(0) } else { digits(value, 10).and_then(|value| i32::try_from(value).ok()) }
+    unsigned(value).and_then(|value| i32::try_from(value).ok())
 }
 
 fn prefix_entry(text: &[u8], value: &[u8]) -> Option<Prefix> {
@@ -210,6 +214,7 @@ mod tests {
         assert_eq!(conf.labels, GaiConf::default().labels);
         assert_eq!(conf.scope_v4("10.1.2.3".parse().unwrap()), 5);
         assert_eq!(conf.scope_v4("127.0.0.1".parse().unwrap()), 14);
+        assert_eq!(parse(Some(b"label ::1/128 7\nlabel ::1/128\nlabel ::/ 3\n")).labels.len(), 3);
         assert!(!conf.reload && parse(Some(b"reload yes\n")).reload);
     }
 }

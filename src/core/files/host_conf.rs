@@ -1,6 +1,9 @@
 //! host.conf(5), as far as it still means something (glibc, resolv/res_hconf.c).
 
-use super::{is_space, lines};
+use super::{is_space, lines, trim_start};
+
+/// What glibc reads at once: the rest of a longer line is another line to it.
+const BUFFER: usize = 255;
 
 /// What the file and its variables say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,14 +26,14 @@ pub struct HostEnvironment<'a> {
 /// Reads the file; `None` where there is none.
 pub fn parse(text: Option<&[u8]>, environment: &HostEnvironment<'_>) -> HostConf {
     let mut conf = HostConf::default();
-    for line in text.into_iter().flat_map(lines) {
-        let line = line.trim_ascii_start();
+    for line in text.into_iter().flat_map(lines).flat_map(|line| line.chunks(BUFFER)) {
+        let line = trim_start(line);
         let end = line.iter().position(|&byte| is_space(byte) || byte == b'#' || byte == b',').unwrap_or(line.len());
         let Some((keyword, value)) = line.split_at_checked(end) else { continue };
         if keyword.eq_ignore_ascii_case(b"multi") {
-            set(&mut conf.multi, value);
+            set(&mut conf.multi, trim_start(value));
         } else if keyword.eq_ignore_ascii_case(b"reorder") {
-            set(&mut conf.reorder, value);
+            set(&mut conf.reorder, trim_start(value));
         }
     }
     environment.multi.inspect(|value| set(&mut conf.multi, value));
@@ -40,7 +43,6 @@ pub fn parse(text: Option<&[u8]>, environment: &HostEnvironment<'_>) -> HostConf
 
 /// `on` or `off`, or what begins so.
 fn set(flag: &mut bool, value: &[u8]) {
-    let value = value.trim_ascii_start();
     let begins = |word: &[u8]| value.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     if begins(b"on") {
         *flag = true;
@@ -61,5 +63,7 @@ mod tests {
         assert!(!read("multi on\nmulti off\n", None));
         assert!(read("multi off\n", Some(b"on")));
         assert!(read("multi on\nmulti maybe\n", None));
+        assert!(read(&format!("{:255}multi\x0bon", "#"), None));
+        assert!(!read("", Some(b" on")));
     }
 }

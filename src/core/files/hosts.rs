@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{inet_pton4, inet_pton6, is_space, without_comment};
+use super::{inet_pton4, inet_pton6, split_word, without_comment};
 use crate::lookup::{Address, Answer, Family};
 
 /// One line: an address and the names for it.
@@ -27,14 +27,6 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The first word and what follows it.
-fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
-    let start = text.iter().position(|&byte| !is_space(byte)).unwrap_or(text.len());
-    let text = text.get(start..).unwrap_or_default();
-    let end = text.iter().position(|&byte| is_space(byte)).unwrap_or(text.len());
-    text.split_at_checked(end).unwrap_or_default()
-}
-
 /// Reads one line; none where it holds no address.
 pub fn parse_line(line: &[u8]) -> Option<Line<'_>> {
     let (address, rest) = split_word(without_comment(line));
@@ -54,23 +46,49 @@ fn as_family(address: IpAddr, family: Family) -> Option<IpAddr> {
     }
 }
 
-/// The lines that hold a name. Most do not, so a line is only taken apart if the name's bytes occur in it.
+/// The lines that hold a name. Most do not, so the name's bytes are looked for in the whole text, and only the lines
+/// around them are taken apart.
 fn lines_with<'a>(text: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
-    super::lines(text)
-        .filter(move |line| may_hold(line, name))
-        .filter_map(parse_line)
-        .filter(|line| line.has_name(name))
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        loop {
+            let (before, from) = rest.split_at_checked(find(rest, name)?)?;
+            let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+            let length = from.iter().position(|&byte| byte == b'\n').unwrap_or(from.len());
+            let line = super::until_nul(rest.get(start..before.len() + length)?);
+            rest = from.get(length + 1..).unwrap_or_default();
+            if let Some(line) = parse_line(line).filter(|line| line.has_name(name)) {
+                return Some(line);
+            }
+        }
+    })
 }
 
-/// Whether a name's first byte occurs before enough others, in either case: cheap, and wrong only on the safe side.
-fn may_hold(line: &[u8], name: &[u8]) -> bool {
-    let Some(first) = name.first() else { return false };
-    let (lower, upper) = (first.to_ascii_lowercase(), first.to_ascii_uppercase());
-    let Some(room) = line.len().checked_sub(name.len()) else { return false };
-    line.get(..=room).unwrap_or_default().iter().enumerate().any(|(at, &byte)| {
-        (byte == lower || byte == upper)
-            && line.get(at..at + name.len()).is_some_and(|part| part.eq_ignore_ascii_case(name))
-    })
+/// Bytes that are looked at together: enough for the widest registers.
+const BLOCK: usize = 64;
+
+/// Where these bytes occur first, in either case. Blocks are passed over where the first and the last byte do not
+/// stand at their distance: a loop without branches, which the compiler turns into one over whole registers.
+fn find(text: &[u8], name: &[u8]) -> Option<usize> {
+    let fold = |byte: u8| byte | 0x20; // Makes letters small, and some others equal: wrong on the safe side only.
+    let (Some(&first), Some(&last)) = (name.first(), name.last()) else {
+        return (!text.is_empty()).then_some(0);
+    };
+    let (first, last) = (fold(first), fold(last));
+    let fits = |(&head, &tail): (&u8, &u8)| (fold(head) == first) & (fold(tail) == last);
+    let heads = text.get(..=text.len().checked_sub(name.len())?)?;
+    let tails = text.get(name.len() - 1..)?;
+    for (block, (heads, tails)) in heads.chunks(BLOCK).zip(tails.chunks(BLOCK)).enumerate() {
+        let pairs = || heads.iter().zip(tails);
+        if pairs().fold(0, |hit, pair| hit | u8::from(fits(pair))) != 0 {
+            let mut fitting = pairs().enumerate().filter(|&(_, pair)| fits(pair)).map(|(at, _)| block * BLOCK + at);
+            let is_name = |at: &usize| text.get(*at..*at + name.len()).is_some_and(|t| t.eq_ignore_ascii_case(name));
+            if let Some(at) = fitting.find(is_name) {
+                return Some(at);
+            }
+        }
+    }
+    None
 }
 
 /// Addresses of one family: those of the first line with the name or, with host.conf's `multi`, of all
@@ -99,7 +117,8 @@ pub fn longest_line(text: &[u8], name: &[u8], family: Family) -> usize {
     let mut longest = 0;
     for line in super::lines(text) {
         longest = longest.max(line.len());
-        if parse_line(line).is_some_and(|line| line.has_name(name) && as_family(line.address, family).is_some()) {
+        let holds = |line: &Line<'_>| line.has_name(name) && as_family(line.address, family).is_some();
+        if find(line, name).is_some() && parse_line(line).as_ref().is_some_and(holds) {
             break;
         }
     }
@@ -175,6 +194,19 @@ mod tests {
     fn addresses_have_names() {
         assert_eq!(lookup_address(TEXT, "192.0.2.80".parse().unwrap()).unwrap().canonical, b"two.example");
         assert!(lookup_address(TEXT, "192.0.2.99".parse().unwrap()).is_none());
+    }
+
+    #[test]
+    fn a_name_is_found_wherever_it_stands() {
+        for before in 0..200 {
+            let text =
+                format!("{}\n192.0.2.1 nAMe-1\n192.0.2.2 x#name-1\n192.0.2.3 name-12 name-1", "#".repeat(before));
+            let answer = lookup_both(text.as_bytes(), b"Name-1", true).unwrap();
+            assert_eq!((answer.canonical.as_slice(), answer.addresses.len()), (&b"nAMe-1"[..], 2), "{before}");
+        }
+        assert_eq!(lookup_both(b"192.0.2.1 nam", b"name", true), None);
+        assert_eq!(lookup_both(b"192.0.2.1 x\0 name\n", b"name", true), None);
+        assert_eq!(lookup_both(b"", b"", true), None);
     }
 
     #[test]

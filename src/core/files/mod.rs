@@ -10,16 +10,41 @@ pub mod nsswitch;
 pub mod resolv_conf;
 pub mod services;
 
+use std::io::BufRead;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The lines of a text, without their ends. A NUL ends a line, as it does for the string functions in glibc.
-fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|&byte| byte == b'\n').map(|line| line.split(|&byte| byte == 0).next().unwrap_or_default())
+fn lines(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let whole = text;
+        // Of all that safe code has, this finds a byte fastest: hosts files can be long.
+        let length = text.skip_until(b'\n').ok().filter(|&length| length > 0)?;
+        let line = whole.get(..length)?;
+        Some(until_nul(line.strip_suffix(b"\n").unwrap_or(line)))
+    })
+}
+
+/// What a string function of C sees.
+fn until_nul(line: &[u8]) -> &[u8] {
+    if line.contains(&0) { line.split(|&byte| byte == 0).next().unwrap_or_default() } else { line }
 }
 
 /// isspace(3) in the C locale.
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+/// A text without the blanks that it begins with.
+fn trim_start(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|&byte| !is_space(byte)).unwrap_or(text.len());
+    text.get(start..).unwrap_or_default()
+}
+
+/// The first word and what follows it.
+fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
+    let text = trim_start(text);
+    let end = text.iter().position(|&byte| is_space(byte)).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or_default()
 }
 
 /// The words of a line.
@@ -49,6 +74,15 @@ fn c_number(text: &[u8]) -> Option<u64> {
         [b'0', b'x' | b'X', rest @ ..] => digits(rest, 16),
         [b'0', rest @ ..] if !rest.is_empty() => digits(rest, 8),
         decimal => digits(decimal, 10),
+    }
+}
+
+/// A whole word as strtoul(3) takes it: there may be a sign, and what is negative wraps.
+fn strtoul(word: &[u8], number: impl Fn(&[u8]) -> Option<u64>) -> Option<u64> {
+    match word {
+        [b'-', rest @ ..] => number(rest).map(u64::wrapping_neg),
+        [b'+', rest @ ..] => number(rest),
+        _ => number(word),
     }
 }
 
@@ -83,6 +117,92 @@ pub fn inet_pton6(text: &[u8]) -> Option<Ipv6Addr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Bytes that these files are made of, at random (xorshift).
+    fn noise(seed: u64, length: usize) -> Vec<u8> {
+        const WORDS: &[&[u8]] = &[
+            b"\n",
+            b"\n",
+            b" ",
+            b" ",
+            b"\t",
+            b"\r",
+            b"\0",
+            b"#",
+            b";",
+            b":",
+            b"/",
+            b"!",
+            b"[",
+            b"]",
+            b"=",
+            b"%",
+            b",",
+            b"-",
+            b"::1",
+            b"::ffff:1.2.3.4",
+            b"1.2.3.4",
+            b"fe80::1%1",
+            b"99999999999999999999",
+            b"65536",
+            b"hosts",
+            b"files",
+            b"dns",
+            b"NOTFOUND",
+            b"return",
+            b"nameserver",
+            b"search",
+            b"domain",
+            b"sortlist",
+            b"options",
+            b"ndots:",
+            b"timeout:",
+            b"attempts:",
+            b"multi",
+            b"on",
+            b"label",
+            b"precedence",
+            b"scopev4",
+            b"tcp",
+            b"name",
+            b"\xff",
+        ];
+        let mut state = seed * 2 + 1;
+        let mut text = Vec::new();
+        while text.len() < length {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let word = WORDS.get((state >> 32) as usize % (WORDS.len() + 8)).copied();
+            text.extend_from_slice(word.unwrap_or(&state.to_le_bytes()));
+        }
+        text
+    }
+
+    #[test]
+    fn no_text_stops_a_parser() {
+        for seed in 0..2_000 {
+            let text = noise(seed, 400);
+            let around = resolv_conf::Surroundings {
+                localdomain: (seed % 2 == 0).then_some(&text),
+                res_options: Some(&text),
+                hostname: &text,
+                scope_id: &|_, _| Some(1),
+            };
+            let conf = resolv_conf::parse(Some(&text), &around);
+            assert!((1..=3).contains(&conf.servers.len()) && conf.ndots <= 15);
+            assert!(conf.timeout <= 30 && conf.attempts <= 5);
+            nsswitch::hosts(Some(&text));
+            host_conf::parse(Some(&text), &host_conf::HostEnvironment { multi: Some(&text), reorder: None });
+            let tables = gai_conf::parse(Some(&text));
+            assert!(tables.labels.iter().chain(&tables.precedence).all(|entry| entry.bits <= 128));
+            services::by_name(&text, b"name", b"tcp");
+            hosts::lookup_both(&text, b"name", true);
+            hosts::lookup(&text, b"name", crate::lookup::Family::Inet, true);
+            hosts::lookup_address(&text, std::net::Ipv4Addr::LOCALHOST.into());
+            hosts::longest_line(&text, b"name", crate::lookup::Family::Inet6);
+        }
+    }
 
     #[test]
     fn inet_aton_takes_what_glibc_takes() {

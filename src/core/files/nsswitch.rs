@@ -1,7 +1,7 @@
 //! nsswitch.conf(5): which modules are asked, and after which results the next one is (nss/nss_database.c,
 //! nss/nss_action_parse.c).
 
-use super::{is_space, lines};
+use super::{is_space, lines, trim_start};
 use crate::lookup::Status;
 
 /// A module that can be asked.
@@ -63,25 +63,55 @@ pub struct Service {
     pub actions: Actions,
 }
 
-/// The services of the `hosts` database; `files dns` where the file does not say (since glibc 2.35). None where the
-/// line cannot be read: then glibc finds nothing at all.
+/// The databases that glibc knows (nss/databases.def). Lines of others are nothing to it.
+const DATABASES: [&[u8]; 17] = [
+    b"aliases",
+    b"ethers",
+    b"group",
+    b"group_compat",
+    b"gshadow",
+    b"hosts",
+    b"initgroups",
+    b"netgroup",
+    b"networks",
+    b"passwd",
+    b"passwd_compat",
+    b"protocols",
+    b"publickey",
+    b"rpc",
+    b"services",
+    b"shadow",
+    b"shadow_compat",
+];
+
+/// The services of the `hosts` database; `files dns` where the file does not say (since glibc 2.35). None where a line
+/// of any database cannot be read: then glibc finds nothing at all.
 ///
-/// Only a line that begins with `#` is a comment. Later on, it is a module that nobody has.
+/// There are no comments: `#` begins a database that nobody knows or, later in a line, a module that nobody has. What
+/// follows the last newline is not read, and of several lines the last one counts.
 pub fn hosts(text: Option<&[u8]>) -> Option<Vec<Service>> {
-    let listed = text.into_iter().flat_map(lines).filter_map(|line| {
-        let line = line.trim_ascii_start();
-        let ends = |&byte: &u8| is_space(byte) || byte == b':';
-        let (database, services) = line.split_at_checked(line.iter().position(ends)?)?;
-        let start = services.iter().position(|byte| !ends(byte)).unwrap_or(services.len());
-        (database == b"hosts").then(|| services.get(start..).unwrap_or_default())
-    });
-    parse(listed.last().unwrap_or(b"files dns")) // The last line of a database counts.
+    let text = text.unwrap_or_default();
+    let whole = text.iter().rposition(|&byte| byte == b'\n').and_then(|end| text.get(..end)).unwrap_or_default();
+    let mut listed = None;
+    for line in lines(whole).map(trim_start) {
+        let ends = |byte: &u8| is_space(*byte) || *byte == b':';
+        let end = line.iter().position(ends).unwrap_or(line.len());
+        let (database, rest) = line.split_at_checked(end).unwrap_or_default();
+        if DATABASES.contains(&database) {
+            let start = rest.iter().position(|byte| !ends(byte)).unwrap_or(rest.len());
+            let services = parse(rest.get(start..).unwrap_or_default())?;
+            if database == b"hosts" {
+                listed = Some(services);
+            }
+        }
+    }
+    listed.or_else(|| parse(b"files dns"))
 }
 
 /// A list of modules, each perhaps followed by actions in brackets.
 fn parse(text: &[u8]) -> Option<Vec<Service>> {
     let mut services: Vec<Service> = Vec::new();
-    let mut rest = text.trim_ascii_start();
+    let mut rest = trim_start(text);
     loop {
         let end = rest.iter().position(|&byte| is_space(byte) || byte == b'[').unwrap_or(rest.len());
         let (name, after) = rest.split_at_checked(end)?;
@@ -92,9 +122,9 @@ fn parse(text: &[u8]) -> Option<Vec<Service>> {
             other => Module::Other(other.into()),
         };
         let mut actions = Actions::default();
-        rest = after.trim_ascii_start();
+        rest = trim_start(after);
         if let Some(bracketed) = rest.strip_prefix(b"[") {
-            rest = parse_actions(bracketed, &mut actions)?.trim_ascii_start();
+            rest = trim_start(parse_actions(bracketed, &mut actions)?);
         }
         services.push(Service { module, actions });
     }
@@ -102,11 +132,11 @@ fn parse(text: &[u8]) -> Option<Vec<Service>> {
 
 /// The actions up to the closing bracket; what follows it.
 fn parse_actions<'a>(text: &'a [u8], actions: &mut Actions) -> Option<&'a [u8]> {
-    let mut rest = text.trim_ascii_start();
+    let mut rest = trim_start(text);
     loop {
         let (others, item) = rest.strip_prefix(b"!").map_or((false, rest), |item| (true, item));
         let (status, after) = action_word(item)?;
-        let (action, after) = action_word(after.trim_ascii_start().strip_prefix(b"=")?.trim_ascii_start())?;
+        let (action, after) = action_word(trim_start(trim_start(after).strip_prefix(b"=")?))?;
         let is = |name: &[u8]| action.eq_ignore_ascii_case(name);
         let action = match () {
             () if is(b"return") => Action::Return,
@@ -123,7 +153,7 @@ fn parse_actions<'a>(text: &'a [u8], actions: &mut Actions) -> Option<&'a [u8]> 
                 *slot = action;
             }
         }
-        rest = after.trim_ascii_start();
+        rest = trim_start(after);
         if let Some(after) = rest.strip_prefix(b"]") {
             return Some(after);
         }
@@ -150,10 +180,12 @@ mod tests {
 
     #[test]
     fn the_default_is_files_and_dns() {
-        assert_eq!(hosts(None), hosts(Some(b"hosts: files dns")));
+        assert_eq!(hosts(None), hosts(Some(b"hosts: files dns\n")));
         assert_eq!(names(b"passwd: files\n"), ["files", "dns"]);
         for bad in ["files [bad", "files [NOTFOUND=nonsense] dns", "files [NONSENSE=return] dns", "files [] dns"] {
             assert_eq!(hosts(Some(format!("hosts: {bad}\n").as_bytes())), None, "{bad}");
+            assert_eq!(hosts(Some(format!("passwd: {bad}\nhosts: files\n").as_bytes())), None, "{bad}");
+            assert!(hosts(Some(format!("sudoers: {bad}\nhosts: files\n").as_bytes())).is_some(), "{bad}");
         }
     }
 
@@ -165,12 +197,15 @@ mod tests {
         );
         assert!(names(b"hosts: [NOTFOUND=return] files dns\n").is_empty());
         assert!(names(b"hosts:\n").is_empty());
+        assert_eq!(names(b"hosts: dns\nhosts: files\n"), ["files"]);
+        // A last line that does not end is not there.
+        assert_eq!(names(b"hosts: dns\nhosts: files"), ["dns"]);
     }
 
     #[test]
     fn actions_say_when_to_stop() {
         let services =
-            hosts(Some(b"hosts: files [ NotFound = RETURN UNAVAIL=merge ] resolve [!UNAVAIL=return] dns")).unwrap();
+            hosts(Some(b"hosts: files [ NotFound = RETURN UNAVAIL=merge ] resolve [!UNAVAIL=return] dns\n")).unwrap();
         let [files, resolve, dns] = services.as_slice() else { panic!("{services:?}") };
         assert_eq!(files.actions.on(Status::NotFound), Action::Return);
         assert_eq!(files.actions.on(Status::TryAgain), Action::Continue);

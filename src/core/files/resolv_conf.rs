@@ -2,16 +2,16 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use super::{inet_aton, inet_pton6, lines};
+use super::{inet_aton, inet_pton6, lines, trim_start};
 
 /// Servers that count (`MAXNS`).
 const MAX_SERVERS: usize = 3;
 /// The port of a name server (RFC 1035, section 4.2).
 const PORT: u16 = 53;
 /// `RES_MAXNDOTS`, `RES_MAXRETRANS`, `RES_MAXRETRY`
-const MAX_NDOTS: i64 = 15;
-const MAX_TIMEOUT: i64 = 30;
-const MAX_ATTEMPTS: i64 = 5;
+const MAX_NDOTS: i32 = 15;
+const MAX_TIMEOUT: i32 = 30;
+const MAX_ATTEMPTS: i32 = 5;
 
 /// What the file says, with glibc's defaults for the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,6 +157,8 @@ fn server(word: &[u8], around: &Surroundings<'_>) -> Option<SocketAddr> {
     Some(SocketAddr::V6(SocketAddrV6::new(inet6, PORT, 0, scope)))
 }
 
+/// glibc reads an entry that it cannot take for ever, if a mask follows (`bad/8`) or the line ends in a carriage return;
+/// here it is left out.
 fn sortlist(text: &[u8], list: &mut Vec<SortEntry>) {
     let text = text.split(|&byte| byte == b';').next().unwrap_or_default();
     for word in blank_words(text) {
@@ -177,17 +179,16 @@ fn class_mask(address: Ipv4Addr) -> Ipv4Addr {
     })
 }
 
-/// A number as atoi(3) reads it: after blanks and a sign, up to the first byte that is no digit.
-fn atoi(text: &[u8]) -> i64 {
-    let text = text.trim_ascii_start();
-    let (negative, text) = match text {
-        [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        _ => (false, text),
+/// A number as atoi(3) reads it: after blanks and a sign, up to the first byte that is no digit. What is too large is
+/// cut to 32 bits, as glibc does, so that 4294967297 is 1.
+fn atoi(text: &[u8]) -> i32 {
+    let (sign, text) = match trim_start(text) {
+        [b'-', rest @ ..] => (-1, rest),
+        [b'+', rest @ ..] => (1, rest),
+        text => (1, text),
     };
-    let digits = text.iter().take_while(|byte| byte.is_ascii_digit());
-    let value = digits.fold(0_i64, |value, &digit| (value * 10 + i64::from(digit - b'0')).min(i64::from(i32::MAX)));
-    if negative { -value } else { value }
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).map(|byte| i64::from(byte - b'0'));
+    digits.fold(0_i64, |value, digit| value.saturating_mul(10).saturating_add(sign * digit)) as i32
 }
 
 fn options(text: &[u8], conf: &mut ResolvConf) {
@@ -206,7 +207,7 @@ fn options(text: &[u8], conf: &mut ResolvConf) {
 
 /// The option that the text begins with. A longer word that begins like one counts as that one.
 fn option(text: &[u8], conf: &mut ResolvConf) {
-    let number = |prefix: &[u8], most: i64| text.strip_prefix(prefix).map(|rest| atoi(rest).min(most));
+    let number = |prefix: &[u8], most: i32| text.strip_prefix(prefix).map(|rest| atoi(rest).min(most));
     // A negative number ends up in four bits, in a shift, or in a loop that never runs.
     if let Some(ndots) = number(b"ndots:", MAX_NDOTS) {
         conf.ndots = (ndots & 15) as u32;
@@ -293,6 +294,9 @@ mod tests {
         let conf = read("options ndots:-1 timeout:-1 attempts:-1\n");
         assert_eq!((conf.ndots, conf.timeout, conf.attempts), (15, 0, 0));
         assert_eq!(read("options ndots: 3\n").ndots, 3);
+        // As glibc cuts them: 2^32 + 1, and LONG_MAX and LONG_MIN for what is even larger.
+        let conf = read("options timeout:4294967297 attempts:99999999999999999999 ndots:-99999999999999999999\n");
+        assert_eq!((conf.ndots, conf.timeout, conf.attempts), (0, 1, 0));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! services(5), as glibc's `files` module reads it (nss/nss_files/files-service.c). libc's own reader asks nscd first.
 
-use super::{lines, without_comment, words};
+use super::{c_number, is_space, lines, split_word, strtoul, trim_start, without_comment, words};
 
 /// One line: a name, a port, a protocol, and other names.
 struct Line<'a> {
@@ -11,15 +11,14 @@ struct Line<'a> {
 }
 
 fn parse_line(line: &[u8]) -> Option<Line<'_>> {
-    let line = without_comment(line).trim_ascii_start();
-    let (name, rest) = line.split_at_checked(line.iter().position(u8::is_ascii_whitespace)?)?;
-    let rest = rest.trim_ascii_start();
+    let (name, rest) = split_word(without_comment(line));
+    let rest = trim_start(rest);
     let (port, rest) = rest.split_at_checked(rest.iter().position(|&byte| byte == b'/')?)?;
     // strtoul(3) with base 0, into 32 bits and cut to 16, as glibc does.
-    let port = super::c_number(port).and_then(|port| u32::try_from(port).ok())? as u16;
-    let rest = rest.get(1..)?;
-    let end = rest.iter().position(u8::is_ascii_whitespace).unwrap_or(rest.len());
-    let (protocol, rest) = rest.split_at_checked(end)?;
+    let port = strtoul(port, c_number).and_then(|port| u32::try_from(port).ok())? as u16;
+    // Any number of slashes is one.
+    let rest = rest.get(rest.iter().position(|&byte| byte != b'/')?..)?;
+    let (protocol, rest) = rest.split_at_checked(rest.iter().position(|&byte| is_space(byte)).unwrap_or(rest.len()))?;
     Some(Line { name, port, protocol, rest })
 }
 
@@ -34,7 +33,8 @@ mod tests {
     use super::*;
 
     const TEXT: &[u8] =
-        b"# x\nhttp\t80/tcp www # web\ndomain 53/tcp\ndomain 53/udp\nodd 80x/tcp\nbig 65616/tcp\nhex 0x10/tcp\n";
+        b"# x\nhttp\t80/tcp www # web\ndomain 53/tcp\ndomain 53/udp\nodd 80x/tcp\nbig 65616/tcp\nhex 0x10/tcp\n\
+          \x0bblank\x0b+25//tcp\x0bmail\nminus -1/tcp\n";
 
     #[test]
     fn a_service_is_found_by_name_and_protocol() {
@@ -43,7 +43,10 @@ mod tests {
         assert_eq!(by_name(TEXT, b"domain", b"udp"), Some(53));
         assert_eq!(by_name(TEXT, b"big", b"tcp"), Some(80));
         assert_eq!(by_name(TEXT, b"hex", b"tcp"), Some(16));
-        for (name, protocol) in [("http", "udp"), ("HTTP", "tcp"), ("web", "tcp"), ("odd", "tcp"), ("", "tcp")] {
+        assert_eq!(by_name(TEXT, b"mail", b"tcp"), Some(25));
+        for (name, protocol) in
+            [("http", "udp"), ("HTTP", "tcp"), ("web", "tcp"), ("odd", "tcp"), ("minus", "tcp"), ("", "tcp")]
+        {
             assert_eq!(by_name(TEXT, name.as_bytes(), protocol.as_bytes()), None, "{name}/{protocol}");
         }
     }
