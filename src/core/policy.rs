@@ -172,6 +172,15 @@ impl Policy {
         verdict(self.find(name))
     }
 
+    /// What the rules say of a lookup. One without a name is about the host itself; only `*` means it too.
+    pub fn decide_subject(&self, subject: Subject<'_>) -> Verdict<'_> {
+        match subject {
+            Subject::Name(name) => self.decide(name),
+            Subject::Address(address) => self.decide_address(address),
+            Subject::Nobody => verdict(self.rules.iter().rev().find(|rule| rule.pattern().kind() == Kind::Any)),
+        }
+    }
+
     fn find(&self, name: &[u8]) -> Option<&Rule> {
         let mut hasher = Fnv::default();
         let mut best = Best { policy: self, name, rule: None };
@@ -213,6 +222,17 @@ impl Policy {
         });
         verdict(found)
     }
+}
+
+/// What a lookup is about, as far as rules go.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A name.
+    Name(Name<'a>),
+    /// An address, or a name that is one.
+    Address(IpAddr),
+    /// No name at all: getaddrinfo's NULL.
+    Nobody,
 }
 
 fn verdict(rule: Option<&Rule>) -> Verdict<'_> {

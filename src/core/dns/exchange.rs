@@ -78,6 +78,9 @@ impl<'a> Exchange<'a> {
     /// Asks one question, or two at once. An error is the errno that glibc would leave.
     pub(super) fn send(&mut self, questions: &[Question]) -> Result<Replies, Errno> {
         let servers = self.resolver.servers;
+        if servers.is_empty() {
+            return Err(Errno(libc::ESRCH)); // A program wrote so into _res.
+        }
         let start = if self.resolver.options.rotate && servers.len() > 1 { rotation(servers.len()) } else { 0 };
         let mut sockets: Vec<Option<Socket>> = servers.iter().map(|_| None).collect();
         let mut over_tcp = self.resolver.options.use_vc;
@@ -238,7 +241,7 @@ impl<'a> Exchange<'a> {
             }
             return Take::NextServer;
         }
-        if too_long || reply.is_truncated() {
+        if too_long || (reply.is_truncated() && !self.resolver.options.ignore_truncation) {
             return Take::Truncated;
         }
         *(if first_to_come { &mut round.replies.first } else { &mut round.replies.second }) = bytes.to_vec();

@@ -114,11 +114,20 @@ pub fn lookup(text: &[u8], name: &[u8], family: Family, multi: bool) -> Option<A
 
 /// Bytes of the longest line up to the first one with the name, or of all: glibc reads each into the caller's buffer.
 pub fn longest_line(text: &[u8], name: &[u8], family: Family) -> usize {
+    let holds = |line: &Line<'_>| line.has_name(name) && as_family(line.address, family).is_some();
+    longest_until(text, |line| find(line, name).is_some() && parse_line(line).as_ref().is_some_and(holds))
+}
+
+/// The same up to the first line with an address.
+pub fn longest_line_to_address(text: &[u8], address: IpAddr) -> usize {
+    longest_until(text, |line| parse_line(line).is_some_and(|line| has_address(&line, address)))
+}
+
+fn longest_until(text: &[u8], is_last: impl Fn(&[u8]) -> bool) -> usize {
     let mut longest = 0;
     for line in super::lines(text) {
         longest = longest.max(line.len());
-        let holds = |line: &Line<'_>| line.has_name(name) && as_family(line.address, family).is_some();
-        if find(line, name).is_some() && parse_line(line).as_ref().is_some_and(holds) {
+        if is_last(line) {
             break;
         }
     }
@@ -137,16 +146,29 @@ pub fn lookup_both(text: &[u8], name: &[u8], multi: bool) -> Option<Answer> {
     Some(answer)
 }
 
+/// The first line with a name, whatever its address: a lookup of the family AF_UNSPEC.
+pub fn lookup_any(text: &[u8], name: &[u8]) -> Option<Answer> {
+    let line = lines_with(text, name).next()?;
+    Some(answer_of(&line, line.address))
+}
+
 /// The first line with an address (`_nss_files_gethostbyaddr_r`).
 pub fn lookup_address(text: &[u8], address: IpAddr) -> Option<Answer> {
+    let line = super::lines(text).filter_map(parse_line).find(|line| has_address(line, address))?;
+    Some(answer_of(&line, address))
+}
+
+fn has_address(line: &Line<'_>, address: IpAddr) -> bool {
     let family = if address.is_ipv4() { Family::Inet } else { Family::Inet6 };
-    let line =
-        super::lines(text).filter_map(parse_line).find(|line| as_family(line.address, family) == Some(address))?;
-    Some(Answer {
+    as_family(line.address, family) == Some(address)
+}
+
+fn answer_of(line: &Line<'_>, address: IpAddr) -> Answer {
+    Answer {
         canonical: line.name.to_vec(),
         aliases: line.aliases().map(<[u8]>::to_vec).collect(),
         addresses: vec![Address { ip: address, scope: 0 }],
-    })
+    }
 }
 
 #[cfg(test)]

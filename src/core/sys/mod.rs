@@ -11,6 +11,7 @@ pub mod file;
 pub mod fork;
 pub mod interfaces;
 pub mod random;
+pub mod resolver_state;
 pub mod snapshot;
 pub mod socket;
 
