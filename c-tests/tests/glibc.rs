@@ -80,7 +80,6 @@ const UNKNOWN_MODULE_IN_COMMENT: Deviation =
 const FRESH_ONLY: &[(&str, &str)] = &[
     // A server's answer is not heard, so that glibc's thread changes its ways.
     ("answers.txt", "other codes"),
-    ("hostent.txt", "the gethostby functions"),
     // glibc asks DNS once more and throws the answer away; here nobody is asked.
     ("nsswitch.txt", "hosts: files (SUCCESS=merge"),
     // glibc crashes, or leaves errno as it was.

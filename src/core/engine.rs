@@ -58,6 +58,14 @@ enum Way {
     Addrinfo,
 }
 
+/// How far /etc/hosts is read.
+#[derive(Clone, Copy)]
+enum Reads {
+    /// host.conf's `multi`: to the end, or up to the first line that will do.
+    AsHostConfSays,
+    UpToTheFirst,
+}
+
 /// No module of nsswitch.conf could be asked (glibc's EBUSY, which only getaddrinfo says).
 const NO_MODULE: Miss = Miss::new(Status::Unavail, Failure::System(libc::EBUSY));
 const NO_MODULE_FOR_HOSTENT: Miss = Miss::new(Status::Unavail, Failure::System(0));
@@ -104,7 +112,9 @@ impl<'a> Engine<'a> {
     /// Addresses of a family that DNS has none of. With `any`, AF_UNSPEC, one of /etc/hosts will do.
     pub fn host_of_other_family(&self, name: Name<'_>, any: bool) -> Result<Answer, Miss> {
         self.walk(Way::Hostent, |module| match module {
-            Module::Files => self.files(|text, _| hosts::lookup_any(text, name.as_bytes()).filter(|_| any)),
+            Module::Files => {
+                self.files(Reads::UpToTheFirst, |text, _| hosts::lookup_any(text, name.as_bytes()).filter(|_| any))
+            }
             Module::Dns => Some(Err(NO_SUCH_FAMILY)),
             Module::Other(_) => None,
         })
@@ -114,7 +124,7 @@ impl<'a> Engine<'a> {
     /// The name of an address: `gethostbyaddr_r`.
     pub fn name_of(&self, address: IpAddr) -> Result<Answer, Miss> {
         self.walk(Way::Hostent, |module| match module {
-            Module::Files => self.files(|text, _| hosts::lookup_address(text, address)),
+            Module::Files => self.files(Reads::UpToTheFirst, |text, _| hosts::lookup_address(text, address)),
             Module::Dns => Some(self.dns(|resolver| resolver.name_of(address))),
             Module::Other(_) => None,
         })
@@ -286,7 +296,9 @@ impl<'a> Engine<'a> {
 
     fn one(&self, module: &Module, name: Name<'_>, family: Family, checked: bool) -> Option<Result<Answer, Miss>> {
         match module {
-            Module::Files => self.files(|text, multi| hosts::lookup(text, name.as_bytes(), family, multi)),
+            Module::Files => {
+                self.files(Reads::AsHostConfSays, |text, multi| hosts::lookup(text, name.as_bytes(), family, multi))
+            }
             Module::Dns => Some(self.dns(|resolver| resolver.one(name, family, checked))),
             Module::Other(_) => None,
         }
@@ -295,34 +307,36 @@ impl<'a> Engine<'a> {
     fn both(&self, module: &Module, name: Name<'_>) -> Option<Result<Answer, Miss>> {
         match module {
             // For both families, a missing file is no silent one.
-            Module::Files => self.files(|text, multi| hosts::lookup_both(text, name.as_bytes(), multi)).map(|result| {
-                result.map_err(|miss| match miss.failure {
-                    Failure::Silent => Miss { failure: Failure::NotFound, ..miss },
-                    _ => miss,
-                })
-            }),
+            Module::Files => self
+                .files(Reads::AsHostConfSays, |text, multi| hosts::lookup_both(text, name.as_bytes(), multi))
+                .map(|result| {
+                    result.map_err(|miss| match miss.failure {
+                        Failure::Silent => Miss { failure: Failure::NotFound, ..miss },
+                        _ => miss,
+                    })
+                }),
             Module::Dns => Some(self.dns(|resolver| resolver.both(name))),
             Module::Other(_) => None,
         }
     }
 
-    fn files(&self, look: impl FnOnce(&[u8], bool) -> Option<Answer>) -> Option<Result<Answer, Miss>> {
+    /// Looks into /etc/hosts: all of it where all lines with a name count, else up to the first.
+    fn files(&self, reads: Reads, look: impl Fn(&[u8], bool) -> Option<Answer>) -> Option<Result<Answer, Miss>> {
         if !self.answering.hosts {
             return Some(Err(NOT_FOUND)); // The rule says `hosts off`.
         }
         self.source.set(Some(Source::Files));
-        Some(match tables::hosts() {
-            Some(text) => {
-                let multi = self.tables.host_conf().multi;
-                let found = look(&text, multi).ok_or(NOT_FOUND);
-                if multi || found.is_err() {
-                    // Whoever reads on to the end of the file is told that there is no more.
-                    self.module_h_errno.set(Some(Err(Failure::NotFound)));
-                }
-                found
-            }
-            None => Err(NO_HOSTS_FILE),
-        })
+        let multi = self.tables.host_conf().multi;
+        let found = match reads {
+            Reads::AsHostConfSays if multi => tables::hosts().map(|text| look(&text, multi)),
+            _ => tables::first_in_hosts(|lines| look(lines, multi)),
+        };
+        let Some(found) = found else { return Some(Err(NO_HOSTS_FILE)) };
+        if multi || found.is_none() {
+            // Whoever reads on to the end of the file is told that there is no more.
+            self.module_h_errno.set(Some(Err(Failure::NotFound)));
+        }
+        Some(found.ok_or(NOT_FOUND))
     }
 
     fn dns(&self, ask: impl FnOnce(&Resolver<'_>) -> Outcome) -> Result<Answer, Miss> {

@@ -215,7 +215,19 @@ impl Tables {
     }
 }
 
-/// hosts(5), read anew at every lookup, as glibc does; None where it cannot be read.
+/// What `look` finds in hosts(5) first: lines of it, read anew at every lookup, as glibc does, up to those. None where
+/// the file cannot be read.
+pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Option<Option<R>> {
+    let mut chunks = file::chunks(HOSTS).ok()?;
+    while let Some(lines) = chunks.next_lines() {
+        if let Some(found) = look(lines) {
+            return Some(Some(found));
+        }
+    }
+    Some(None)
+}
+
+/// hosts(5) whole; None where it cannot be read.
 pub fn hosts() -> Option<Vec<u8>> {
     file::read(HOSTS).ok().map(|content| content.bytes)
 }
