@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::net::Ipv6Addr;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use once_cell::race::OnceBox;
 
@@ -14,7 +15,7 @@ use crate::lookup::Status;
 use crate::resolution::Resolution;
 use crate::sys::environment::{hostname, variable};
 use crate::sys::file::{self, Identity};
-use crate::sys::snapshot::{Guard, Snapshot};
+use crate::sys::snapshot::Snapshot;
 use crate::sys::socket::interface_index;
 use crate::sys::{fork, resolver_state};
 
@@ -34,25 +35,20 @@ struct Read<T> {
 /// A table shared by all threads.
 struct Cached<T>(Snapshot<Read<T>>);
 
-/// A table for the time of one lookup: the shared one or, while that cannot be replaced, one of our own.
-pub enum Table<'a, T> {
-    /// Of all threads.
-    Shared(SharedTable<'a, T>),
-    /// Of this lookup.
-    Own(Box<T>),
+/// A table for the time of one lookup: a share of everybody's or, while that cannot be replaced, one of its own.
+pub struct Table<T>(Arc<Read<T>>);
+
+impl<T> Table<T> {
+    fn own(table: T) -> Self {
+        Self(Arc::new(Read { identity: Identity::default(), table }))
+    }
 }
 
-/// A shared table that stays as it is while this lives.
-pub struct SharedTable<'a, T>(Guard<'a, Read<T>>);
-
-impl<T> Deref for Table<'_, T> {
+impl<T> Deref for Table<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        match self {
-            Table::Shared(shared) => &shared.0.table,
-            Table::Own(own) => own,
-        }
+        &self.0.table
     }
 }
 
@@ -63,28 +59,17 @@ impl<T> Cached<T> {
 
     /// The table, read anew if the file is another than the one it was read from. `keep` says of a table that it
     /// stays, whatever becomes of the file; `parse` also sees the one before.
-    fn get(
-        &self,
-        path: &CStr,
-        keep: impl Fn(&T) -> bool,
-        parse: impl Fn(Option<&[u8]>, Option<&T>) -> T,
-    ) -> Table<'_, T> {
+    fn get(&self, path: &CStr, keep: impl Fn(&T) -> bool, parse: impl Fn(Option<&[u8]>, Option<&T>) -> T) -> Table<T> {
         let before = match self.0.read() {
-            Some(guard) if keep(&guard.table) || guard.identity == file::identity(path) => {
-                return Table::Shared(SharedTable(guard));
-            }
+            Some(read) if keep(&read.table) || read.identity == file::identity(path) => return Table(read),
             before => before,
         };
         let content = file::read(path).ok();
         let identity = content.as_ref().map(|content| content.identity).unwrap_or_default();
         let bytes = content.as_ref().map(|content| content.bytes.as_slice());
-        let table = parse(bytes, before.as_ref().map(|guard| &guard.table));
-        drop(before);
+        let table = parse(bytes, before.as_ref().map(|read| &read.table));
         // Where it cannot be stored just now, it serves this lookup and the next one reads the file again.
-        match self.0.replace(Read { identity, table }) {
-            Ok(guard) => Table::Shared(SharedTable(guard)),
-            Err(read) => Table::Own(Box::new(read.table)),
-        }
+        Table(self.0.replace(Read { identity, table }).unwrap_or_else(Arc::new))
     }
 }
 
@@ -117,7 +102,7 @@ impl Tables {
     }
 
     /// resolv.conf(5). RES_OPTIONS and LOCALDOMAIN count as they are when the file is read, as in glibc.
-    fn resolv_conf(&self) -> Table<'_, Resolution> {
+    fn resolv_conf(&self) -> Table<Resolution> {
         self.resolv_conf.get(
             RESOLV_CONF,
             |resolution| resolution.conf.options.no_reload,
@@ -135,7 +120,7 @@ impl Tables {
     }
 
     /// How this thread resolves: as resolv.conf says, unless the program wrote otherwise into its `_res`.
-    pub fn resolution(&self) -> Table<'_, Resolution> {
+    pub fn resolution(&self) -> Table<Resolution> {
         let file = self.resolv_conf();
         let Some(state) = resolver_state::read() else { return file };
         if file.is_copied_in(&state) {
@@ -144,19 +129,18 @@ impl Tables {
         // Either the program's wish or glibc's copy of another state of the file, which glibc can tell.
         if !fork::is_safe_for_locks() {
             let is_wish = !file.was_copied_in(&state);
-            return if is_wish { Table::Own(Box::new(file.with_wishes(&state))) } else { file };
+            return if is_wish { Table::own(file.with_wishes(&state)) } else { file };
         }
-        drop(file); // So that it can be replaced.
         resolver_state::refresh();
         let file = self.resolv_conf();
         match resolver_state::read() {
-            Some(state) if !file.is_copied_in(&state) => Table::Own(Box::new(file.with_wishes(&state))),
+            Some(state) if !file.is_copied_in(&state) => Table::own(file.with_wishes(&state)),
             _ => file,
         }
     }
 
     /// nsswitch.conf(5); none where it cannot be read.
-    fn nsswitch(&self) -> Table<'_, Option<Nsswitch>> {
+    fn nsswitch(&self) -> Table<Option<Nsswitch>> {
         self.nsswitch.get(NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text))
     }
 
@@ -190,7 +174,7 @@ impl Tables {
     }
 
     /// gai.conf(5), read once unless it says `reload yes`.
-    pub fn gai_conf(&self) -> Table<'_, GaiConf> {
+    pub fn gai_conf(&self) -> Table<GaiConf> {
         self.gai_conf.get(GAI_CONF, |conf| !conf.reload, |text, _| gai_conf::parse(text))
     }
 

@@ -13,6 +13,7 @@ mod idn;
 mod input;
 mod log;
 mod lookup;
+mod memory;
 mod nameinfo;
 mod real;
 mod state;
@@ -29,8 +30,8 @@ use nameinfo::Place;
 #[unsafe(link_section = ".init_array")]
 static ON_LOAD: extern "C" fn() = {
     extern "C" fn on_load() {
-        // Also stops a panic, which must not reach the dynamic linker.
-        guard::run(|_| {
+        // Also stops a panic, which must not reach the dynamic linker. Nor must a thread be cancelled in there.
+        guard::run(guard::owns_something, |_| {
             state::load();
             Some(())
         });
@@ -49,10 +50,13 @@ pub unsafe extern "C-unwind" fn getaddrinfo(
     hints: *const libc::addrinfo,
     result: *mut *mut libc::addrinfo,
 ) -> c_int {
-    let ours = guard::run(|before| {
-        // SAFETY: the arguments are the caller's, under libc's contract.
-        unsafe { addrinfo::lookup(node, service, hints, result, before) }
-    });
+    let ours = guard::run(
+        |code| code == 0,
+        |before| {
+            // SAFETY: the arguments are the caller's, under libc's contract.
+            unsafe { addrinfo::lookup(node, service, hints, result, before) }
+        },
+    );
     if let Some(code) = ours {
         return code;
     }
@@ -70,7 +74,7 @@ pub unsafe extern "C-unwind" fn getaddrinfo(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gethostbyname(name: *const c_char) -> *mut libc::hostent {
     let place = &hostent::GETHOSTBYNAME;
-    let ours = guard::run(|before| {
+    let ours = guard::run(guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { hostent::shared_by_name("gethostbyname", name, libc::AF_INET, place, before) }
     });
@@ -91,7 +95,7 @@ pub unsafe extern "C-unwind" fn gethostbyname(name: *const c_char) -> *mut libc:
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gethostbyname2(name: *const c_char, family: c_int) -> *mut libc::hostent {
     let place = &hostent::GETHOSTBYNAME2;
-    let ours = guard::run(|before| {
+    let ours = guard::run(guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { hostent::shared_by_name("gethostbyname2", name, family, place, before) }
     });
@@ -119,7 +123,7 @@ pub unsafe extern "C-unwind" fn gethostbyname_r(
     h_errno: *mut c_int,
 ) -> c_int {
     let out = Out { host, buffer, length, result, h_errno };
-    let ours = guard::run(|before| {
+    let ours = guard::run(guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { hostent::by_name("gethostbyname_r", name, libc::AF_INET, out, before) }
     });
@@ -148,7 +152,7 @@ pub unsafe extern "C-unwind" fn gethostbyname2_r(
     h_errno: *mut c_int,
 ) -> c_int {
     let out = Out { host, buffer, length, result, h_errno };
-    let ours = guard::run(|before| {
+    let ours = guard::run(guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { hostent::by_name("gethostbyname2_r", name, family, out, before) }
     });
@@ -172,7 +176,7 @@ pub unsafe extern "C-unwind" fn gethostbyaddr(
     size: socklen_t,
     family: c_int,
 ) -> *mut libc::hostent {
-    let ours = guard::run(|before| {
+    let ours = guard::run(guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { hostent::shared_by_address(address, size, family, before) }
     });
@@ -202,7 +206,7 @@ pub unsafe extern "C-unwind" fn gethostbyaddr_r(
     h_errno: *mut c_int,
 ) -> c_int {
     let out = Out { host, buffer, length, result, h_errno };
-    let ours = guard::run(|before| {
+    let ours = guard::run(guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { hostent::by_address(address, size, family, out, before) }
     });
@@ -232,7 +236,7 @@ pub unsafe extern "C-unwind" fn getnameinfo(
 ) -> c_int {
     let (host_place, service_place) =
         (Place { start: host, length: host_length }, Place { start: service, length: service_length });
-    let ours = guard::run(|before| {
+    let ours = guard::run(guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { nameinfo::lookup(address, size, host_place, service_place, flags, before) }
     });
@@ -258,7 +262,7 @@ pub unsafe extern "C-unwind" fn __nss_configure_lookup(database: *const c_char, 
         None => -1,
     };
     if result == 0 {
-        guard::run(|_| -> Option<()> {
+        guard::run(guard::owns_nothing, |_| -> Option<()> {
             // SAFETY: the arguments are the caller's, under libc's contract, and libc has just accepted them.
             unsafe { chosen::note(database, modules) };
             None // errno as libc left it.

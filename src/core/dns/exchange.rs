@@ -10,7 +10,7 @@ use super::Resolver;
 use super::message::{HEADER, Question, Reply};
 use crate::sys::clock::Deadline;
 use crate::sys::socket::{Ready, Socket, Wait};
-use crate::sys::{Errno, random};
+use crate::sys::{Errno, memory, random};
 
 /// The largest datagram that is taken as it is. A larger one is fetched again over TCP, as if it had been truncated;
 /// servers send no more than a question allows (512 bytes, or 1200 with EDNS).
@@ -300,7 +300,7 @@ impl<'a> Exchange<'a> {
         while !open.is_empty() {
             let mut length = [0_u8; 2];
             read_exact(socket, &mut length, deadline)?;
-            let mut bytes = vec![0_u8; usize::from(u16::from_be_bytes(length))];
+            let mut bytes = memory::zeroed(usize::from(u16::from_be_bytes(length)))?;
             if bytes.len() < HEADER {
                 return Err(Errno(libc::EMSGSIZE));
             }

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use super::{Errno, checked, checked_int};
+use super::{Errno, checked, checked_int, memory};
 
 /// A descriptor that is closed when dropped.
 pub(super) struct Descriptor(pub(super) i32);
@@ -82,7 +82,8 @@ const LIMIT: usize = 1 << 30;
 pub fn read(path: &CStr) -> Result<Content, Errno> {
     let (file, status) = open(path)?;
     let expected = usize::try_from(status.st_size).unwrap_or(0).min(LIMIT);
-    let mut bytes = Vec::with_capacity(expected + 1);
+    let mut bytes = Vec::new();
+    memory::reserve(&mut bytes, expected + 1)?;
     read_to_end(&file, &mut bytes)?;
     let ownership = Ownership { user: status.st_uid, mode: status.st_mode };
     Ok(Content { bytes, identity: Identity::of(&status), ownership })
@@ -145,7 +146,7 @@ impl Chunks {
     }
 
     fn read(&mut self) -> Result<usize, Errno> {
-        self.buffer.reserve(self.size);
+        memory::reserve(&mut self.buffer, self.size)?;
         let spare = self.buffer.spare_capacity_mut();
         let wanted = self.size.min(spare.len());
         self.size = (self.size * 2).min(Self::LARGEST);
@@ -167,7 +168,7 @@ impl Chunks {
 fn read_to_end(file: &Descriptor, bytes: &mut Vec<u8>) -> Result<(), Errno> {
     while bytes.len() < LIMIT {
         if bytes.spare_capacity_mut().is_empty() {
-            bytes.reserve(bytes.len().max(4096));
+            memory::reserve(bytes, bytes.len().max(4096))?;
         }
         let spare = bytes.spare_capacity_mut();
         // SAFETY: the spare capacity is writable for its length.
