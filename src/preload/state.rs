@@ -132,7 +132,7 @@ fn read(settings: &Settings, path: &CStr) -> Option<(Rules, Vec<Diagnostic>)> {
     let source = path.to_string_lossy();
     let fault = |message: String| Diagnostic { source: source.to_string(), line: 0, column: 0, message };
     let (mut text, mut identity, mut faults) = (Vec::new(), Identity::default(), Vec::new());
-    match file::read(path) {
+    match if settings.privileged { file::read_no_link(path) } else { file::read(path) } {
         Ok(content) => {
             identity = content.identity;
             match distrust(settings, content.ownership) {

@@ -80,7 +80,16 @@ const LIMIT: usize = 1 << 30;
 /// Reads a regular file to its end. A directory, a FIFO or a device is refused with `EINVAL`, since reading it could
 /// block the host process.
 pub fn read(path: &CStr) -> Result<Content, Errno> {
-    let (file, status) = open(path)?;
+    read_with(path, 0)
+}
+
+/// The same, but a symbolic link is refused with `ELOOP`: it may lead through folders that others can write.
+pub fn read_no_link(path: &CStr) -> Result<Content, Errno> {
+    read_with(path, libc::O_NOFOLLOW)
+}
+
+fn read_with(path: &CStr, flag: i32) -> Result<Content, Errno> {
+    let (file, status) = open(path, flag)?;
     let expected = usize::try_from(status.st_size).unwrap_or(0).min(LIMIT);
     let mut bytes = Vec::new();
     memory::reserve(&mut bytes, expected + 1)?;
@@ -89,8 +98,8 @@ pub fn read(path: &CStr) -> Result<Content, Errno> {
     Ok(Content { bytes, identity: Identity::of(&status), ownership })
 }
 
-fn open(path: &CStr) -> Result<(Descriptor, libc::stat), Errno> {
-    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+fn open(path: &CStr, flag: i32) -> Result<(Descriptor, libc::stat), Errno> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY | flag;
     // SAFETY: `path` is a C string.
     let file = Descriptor(checked_int(unsafe { libc::open(path.as_ptr(), flags) })?);
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
@@ -117,7 +126,7 @@ pub struct Chunks {
 
 /// Opens a regular file to be read in chunks; refused as by [`read`].
 pub fn chunks(path: &CStr) -> Result<Chunks, Errno> {
-    let (file, _) = open(path)?;
+    let (file, _) = open(path, 0)?;
     Ok(Chunks { file, buffer: Vec::new(), used: 0, size: Chunks::SMALLEST, has_ended: false })
 }
 
