@@ -1,4 +1,5 @@
-/* gethostbyname_r and gethostbyname2_r with buffers of every length and alignment. Usage: buffers NAME [FAMILY]
+/* gethostbyname_r, gethostbyname2_r and gethostbyaddr_r with buffers of every length and alignment.
+   Usage: buffers NAME [FAMILY] or buffers @ADDRESS
 
    Whatever the buffer, a call says ERANGE and leaves the buffer's surroundings alone, or gives an answer that lies
    wholly inside the buffer. How long a buffer must be is not told by anyone; what is printed must not depend on it:
@@ -11,6 +12,12 @@ enum { LONGEST = 4096, ALIGNMENTS = 8, OUTCOME = 8192 };
 static int lookup(const char *name, int family, struct hostent *host, char *buffer, size_t length,
 		  struct hostent **result, int *error)
 {
+	if (name[0] == '@') {
+		unsigned char address[16];
+		int kind = strchr(name, ':') != NULL ? AF_INET6 : AF_INET;
+		inet_pton(kind, name + 1, address);
+		return gethostbyaddr_r(address, kind == AF_INET6 ? 16 : 4, kind, host, buffer, length, result, error);
+	}
 	if (family == 0)
 		return gethostbyname_r(name, host, buffer, length, result, error);
 	return gethostbyname2_r(name, family, host, buffer, length, result, error);

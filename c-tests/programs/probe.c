@@ -8,6 +8,7 @@
      ghba ADDRESS           ghbar ADDRESS LENGTH          gethostbyaddr, gethostbyaddr_r
      gni ADDRESS PORT FLAGS [HOSTLENGTH SERVLENGTH]       getnameinfo
      res WHAT VALUE...      writes into _res: see set_resolver
+     choose DATABASE MODULES...                           __nss_configure_lookup
      put FILE TEXT          a new /etc/FILE;  setenv NAME VALUE;  locale NAME;  sleep MILLISECONDS;  limit DESCRIPTORS
 
    A word "-" is NULL, "''" is empty, %XX is a byte. A family is 4, 6, or its number. PROBE_LIMIT=SECONDS ends the
@@ -17,6 +18,7 @@
 #include "facts.h"
 
 #include <locale.h>
+#include <nss.h>
 #include <resolv.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -238,7 +240,7 @@ static void set_resolver(char **words)
 		{ "usevc", RES_USEVC }, { "igntc", RES_IGNTC }, { "recurse", RES_RECURSE }, { "defnames", RES_DEFNAMES },
 		{ "stayopen", RES_STAYOPEN }, { "dnsrch", RES_DNSRCH }, { "rotate", RES_ROTATE }, { "edns0", RES_USE_EDNS0 },
 		{ "notldquery", RES_NOTLDQUERY }, { "noaliases", RES_NOALIASES }, { "trustad", RES_TRUSTAD },
-		{ "single", RES_SNGLKUP }, { "noaaaa", RES_NOAAAA }, { NULL, 0 },
+		{ "single", RES_SNGLKUP }, { "dnssec", RES_USE_DNSSEC }, { "noaaaa", RES_NOAAAA }, { NULL, 0 },
 	};
 	const char *what = words[1];
 	if ((_res.options & RES_INIT) == 0)
@@ -264,6 +266,21 @@ static void set_resolver(char **words)
 	else
 		fputs("UNKNOWN", stdout);
 	fputs("done", stdout);
+}
+
+static void choose_modules(char **words)
+{
+	char modules[256] = "";
+	for (int i = 2; words[i] != NULL; i++) {
+		char *word = decode(words[i]);
+		snprintf(modules + strlen(modules), sizeof modules - strlen(modules), " %s", word);
+		free(word);
+	}
+	errno = UNTOUCHED_ERRNO;
+	int code = __nss_configure_lookup(words[1], modules);
+	int error = errno;
+	printf("rc=%d", code);
+	print_errno(error);
 }
 
 static void put_file(char **words)
@@ -313,7 +330,7 @@ static const struct command {
 	{ "gai", 2, run_getaddrinfo }, { "ghbn", 2, run_gethostbyname }, { "ghbn2", 3, run_gethostbyname },
 	{ "ghbnr", 3, run_reentrant }, { "ghbn2r", 4, run_reentrant }, { "ghba", 2, run_gethostbyaddr },
 	{ "ghbar", 3, run_reentrant }, { "gni", 4, run_getnameinfo }, { "res", 2, set_resolver },
-	{ "put", 2, put_file }, { "setenv", 2, change_process }, { "locale", 2, change_process },
+	{ "choose", 2, choose_modules }, { "put", 2, put_file }, { "setenv", 2, change_process }, { "locale", 2, change_process },
 	{ "sleep", 2, change_process }, { "limit", 2, change_process },
 };
 

@@ -1,6 +1,8 @@
 /* Compiles only where the functions that the library replaces are declared as it takes them to be. */
 
+#define _GNU_SOURCE
 #include <netdb.h>
+#include <nss.h>
 
 #define IS(name, type) _Static_assert(__builtin_types_compatible_p(__typeof__(name), type), #name)
 
@@ -14,6 +16,7 @@ IS(gethostbyaddr, host(const void *, socklen_t, int));
 IS(gethostbyname_r, int(const char *, host, char *, size_t, host *, int *));
 IS(gethostbyname2_r, int(const char *, int, host, char *, size_t, host *, int *));
 IS(gethostbyaddr_r, int(const void *, socklen_t, int, host, char *, size_t, host *, int *));
+IS(__nss_configure_lookup, int(const char *, const char *));
 
 int main(void)
 {

@@ -10,9 +10,10 @@ use std::net::{IpAddr, SocketAddr};
 use crate::config::Answering;
 use crate::dns::{Outcome, Resolver};
 use crate::files::hosts;
-use crate::files::nsswitch::{Action, Module};
+use crate::files::nsswitch::{Action, Module, Service};
 use crate::lookup::{Answer, Failure, Family, Miss, Status};
 use crate::name::Name;
+use crate::sys::interfaces::{self, InterfaceAddress};
 use crate::tables::{self, Tables};
 
 /// Where an answer came from.
@@ -46,18 +47,35 @@ pub struct Engine<'a> {
     module_h_errno: Cell<Option<Result<(), Failure>>>,
 }
 
-/// What `[SUCCESS=merge]` does, which the hosts database cannot: glibc's two ways through the modules differ.
+/// glibc's two ways through the modules, which differ at the edges.
 #[derive(Clone, Copy)]
-enum Merging {
-    /// The answer stands.
-    Keeps,
-    /// The answer is thrown away where another module follows, which is not asked.
-    Loses,
+enum Way {
+    /// nss/getXXbyYY_r.c: after `[SUCCESS=merge]`, which hosts cannot do, the answer stands, and nsswitch.conf that
+    /// cannot be read is an error.
+    Hostent,
+    /// getaddrinfo: such an answer is thrown away where another module follows, which is not asked, and without
+    /// nsswitch.conf nothing is found.
+    Addrinfo,
 }
 
-/// No module of nsswitch.conf could be asked (glibc's EBUSY).
-const NO_MODULE: Miss = Miss { status: Status::Unavail, failure: Failure::System(libc::EBUSY) };
-const NOT_FOUND: Miss = Miss { status: Status::NotFound, failure: Failure::NotFound };
+/// How far /etc/hosts is read.
+#[derive(Clone, Copy)]
+enum Reads {
+    /// host.conf's `multi`: to the end, or up to the first line that will do.
+    AsHostConfSays,
+    UpToTheFirst,
+}
+
+/// No module of nsswitch.conf could be asked (glibc's EBUSY, which only getaddrinfo says).
+const NO_MODULE: Miss = Miss::new(Status::Unavail, Failure::System(libc::EBUSY));
+const NO_MODULE_FOR_HOSTENT: Miss = Miss::new(Status::Unavail, Failure::System(0));
+/// What `dns` says of a family that it does not know.
+const NO_SUCH_FAMILY: Miss = Miss::new(Status::Unavail, Failure::NoData).with_errno(libc::EAFNOSUPPORT);
+const NOT_FOUND: Miss = Miss::new(Status::NotFound, Failure::NotFound);
+/// There is no /etc/hosts.
+const NO_HOSTS_FILE: Miss = Miss::new(Status::Unavail, Failure::Silent).with_errno(libc::ENOENT);
+/// A line of nsswitch.conf cannot be read.
+const NO_NSSWITCH: Miss = Miss::new(Status::Unavail, Failure::System(libc::EINVAL)).with_errno(libc::EINVAL);
 
 impl<'a> Engine<'a> {
     /// The engine for a name that a rule with this `answering` matched.
@@ -88,7 +106,49 @@ impl<'a> Engine<'a> {
 
     /// Addresses of one family, with aliases.
     pub fn host(&self, name: Name<'_>, family: Family) -> Result<Answer, Miss> {
-        self.walk(Merging::Keeps, |module| self.one(module, name, family, true))
+        self.walk(Way::Hostent, |module| self.one(module, name, family, true)).map(|answer| self.reordered(answer))
+    }
+
+    /// Addresses of a family that DNS has none of. With `any`, AF_UNSPEC, one of /etc/hosts will do.
+    pub fn host_of_other_family(&self, name: Name<'_>, any: bool) -> Result<Answer, Miss> {
+        self.walk(Way::Hostent, |module| match module {
+            Module::Files => {
+                self.files(Reads::UpToTheFirst, |text, _| hosts::lookup_any(text, name.as_bytes()).filter(|_| any))
+            }
+            Module::Dns => Some(Err(NO_SUCH_FAMILY)),
+            Module::Other(_) => None,
+        })
+        .map(|answer| self.reordered(answer))
+    }
+
+    /// The name of an address: `gethostbyaddr_r`.
+    pub fn name_of(&self, address: IpAddr) -> Result<Answer, Miss> {
+        self.walk(Way::Hostent, |module| match module {
+            Module::Files => self.files(Reads::UpToTheFirst, |text, _| hosts::lookup_address(text, address)),
+            Module::Dns => Some(self.dns(|resolver| resolver.name_of(address))),
+            Module::Other(_) => None,
+        })
+        .map(|answer| self.trimmed(self.reordered(answer)))
+    }
+
+    /// host.conf's `reorder`: the first address of a network that the host is in changes places with the first of all.
+    fn reordered(&self, mut answer: Answer) -> Answer {
+        if self.tables.host_conf().reorder {
+            let own = interfaces::list().unwrap_or_default();
+            let near = answer.addresses.iter().position(|address| own.iter().any(|own| is_neighbour(address.ip, own)));
+            if let Some(near) = near {
+                answer.addresses.swap(0, near);
+            }
+        }
+        answer
+    }
+
+    /// host.conf's `trim`, which counts for the names of addresses only.
+    fn trimmed(&self, mut answer: Answer) -> Answer {
+        let conf = self.tables.host_conf();
+        conf.trim(&mut answer.canonical);
+        answer.aliases.iter_mut().for_each(|alias| conf.trim(alias));
+        answer
     }
 
     /// Addresses for getaddrinfo. A failure is one of those that it tells apart: `NotFound`, `NoData`, `TryAgain`,
@@ -108,15 +168,15 @@ impl<'a> Engine<'a> {
 
     fn selected(&self, name: Name<'_>, selection: Selection) -> Result<Answer, Failure> {
         match selection.family {
-            None => self.walk(Merging::Loses, |module| self.both(module, name)).map_err(|miss| match miss {
-                Miss { status: Status::TryAgain | Status::Unavail, failure: Failure::System(errno) } => {
+            None => self.walk(Way::Addrinfo, |module| self.both(module, name)).map_err(|miss| match miss {
+                Miss { status: Status::TryAgain | Status::Unavail, failure: Failure::System(errno), .. } => {
                     Failure::System(errno)
                 }
                 Miss { failure: failure @ (Failure::TryAgain | Failure::NoData), .. } => failure,
                 _ => Failure::NotFound,
             }),
             Some(Family::Inet) if !selection.canonical => self.host(name, Family::Inet).map_err(|miss| match miss {
-                Miss { status: Status::NotFound, failure: Failure::NoData } => Failure::NoData,
+                Miss { status: Status::NotFound, failure: Failure::NoData, .. } => Failure::NoData,
                 Miss { status: Status::NotFound, .. } => Failure::NotFound,
                 Miss { failure: failure @ (Failure::System(_) | Failure::TryAgain), .. } => failure,
                 // Asked and answered, but to no use: the name is known.
@@ -139,7 +199,7 @@ impl<'a> Engine<'a> {
             }
             result
         };
-        let result = self.walk(Merging::Loses, |module| {
+        let result = self.walk(Way::Addrinfo, |module| {
             if system.get().is_some() {
                 return Some(Err(NO_MODULE));
             }
@@ -159,14 +219,16 @@ impl<'a> Engine<'a> {
                 _ => None,
             };
             let failures = (failure(&inet6), failure(&inet));
-            first.set(failures.0.or(failures.1).unwrap_or(Failure::NotFound));
-            last.set(failures.1.or(failures.0).unwrap_or(Failure::NotFound));
+            if failures.0.or(failures.1) != Some(Failure::Silent) {
+                first.set(failures.0.or(failures.1).unwrap_or(Failure::NotFound));
+                last.set(failures.1.or(failures.0).unwrap_or(Failure::NotFound));
+            }
             combine(inet6, inet, family, selection)
         });
         match (result, system.get()) {
             (_, Some(errno)) => Err(Failure::System(errno)),
             (Ok(answer), None) => Ok(answer),
-            (Err(Miss { failure: Failure::System(errno), status }), None) if status != Status::NotFound => {
+            (Err(Miss { failure: Failure::System(errno), status, .. }), None) if status != Status::NotFound => {
                 Err(Failure::System(errno))
             }
             (Err(_), None) => Err(match (first.get(), last.get()) {
@@ -178,23 +240,34 @@ impl<'a> Engine<'a> {
     }
 
     /// Asks module after module, as nsswitch.conf's actions say. `ask` gives None for a module that cannot be asked.
-    fn walk(
-        &self,
-        merging: Merging,
+    fn walk(&self, way: Way, ask: impl FnMut(&Module) -> Option<Result<Answer, Miss>>) -> Result<Answer, Miss> {
+        self.tables.with_host_modules(|modules| match modules {
+            Some(modules) => Self::walk_through(modules, way, ask),
+            None => Err(match way {
+                Way::Hostent => NO_NSSWITCH,
+                Way::Addrinfo => NOT_FOUND,
+            }),
+        })
+    }
+
+    fn walk_through(
+        services: &[Service],
+        way: Way,
         mut ask: impl FnMut(&Module) -> Option<Result<Answer, Miss>>,
     ) -> Result<Answer, Miss> {
-        let table = self.tables.hosts_services();
-        let Some(services) = table.as_ref() else { return Err(NOT_FOUND) };
-        let mut last = Err(NO_MODULE);
+        let mut last = Err(match way {
+            Way::Hostent => NO_MODULE_FOR_HOSTENT,
+            Way::Addrinfo => NO_MODULE,
+        });
         let mut left = services.len();
         for service in services.iter() {
             left -= 1;
             let action = match ask(&service.module) {
                 Some(Ok(answer)) => {
                     last = Ok(answer);
-                    match (service.actions.success, merging) {
-                        (Action::Merge, Merging::Keeps) => Action::Return,
-                        (Action::Merge, Merging::Loses) if left > 0 => {
+                    match (service.actions.success, way) {
+                        (Action::Merge, Way::Hostent) => Action::Return,
+                        (Action::Merge, Way::Addrinfo) if left > 0 => {
                             last = Err(NOT_FOUND);
                             Action::Return
                         }
@@ -202,7 +275,14 @@ impl<'a> Engine<'a> {
                     }
                 }
                 Some(Err(miss)) => {
-                    last = Err(miss);
+                    // Who says nothing leaves what was said before.
+                    last = Err(match last {
+                        Err(Miss { failure, .. }) if miss.failure == Failure::Silent => match failure {
+                            Failure::System(_) => miss,
+                            failure => Miss { failure, ..miss },
+                        },
+                        _ => miss,
+                    });
                     service.actions.on(miss.status)
                 }
                 None => service.actions.on(Status::Unavail),
@@ -216,7 +296,9 @@ impl<'a> Engine<'a> {
 
     fn one(&self, module: &Module, name: Name<'_>, family: Family, checked: bool) -> Option<Result<Answer, Miss>> {
         match module {
-            Module::Files => self.files(|text, multi| hosts::lookup(text, name.as_bytes(), family, multi)),
+            Module::Files => {
+                self.files(Reads::AsHostConfSays, |text, multi| hosts::lookup(text, name.as_bytes(), family, multi))
+            }
             Module::Dns => Some(self.dns(|resolver| resolver.one(name, family, checked))),
             Module::Other(_) => None,
         }
@@ -224,33 +306,42 @@ impl<'a> Engine<'a> {
 
     fn both(&self, module: &Module, name: Name<'_>) -> Option<Result<Answer, Miss>> {
         match module {
-            Module::Files => self.files(|text, multi| hosts::lookup_both(text, name.as_bytes(), multi)),
+            // For both families, a missing file is no silent one.
+            Module::Files => self
+                .files(Reads::AsHostConfSays, |text, multi| hosts::lookup_both(text, name.as_bytes(), multi))
+                .map(|result| {
+                    result.map_err(|miss| match miss.failure {
+                        Failure::Silent => Miss { failure: Failure::NotFound, ..miss },
+                        _ => miss,
+                    })
+                }),
             Module::Dns => Some(self.dns(|resolver| resolver.both(name))),
             Module::Other(_) => None,
         }
     }
 
-    fn files(&self, look: impl FnOnce(&[u8], bool) -> Option<Answer>) -> Option<Result<Answer, Miss>> {
+    /// Looks into /etc/hosts: all of it where all lines with a name count, else up to the first.
+    fn files(&self, reads: Reads, look: impl Fn(&[u8], bool) -> Option<Answer>) -> Option<Result<Answer, Miss>> {
         if !self.answering.hosts {
             return Some(Err(NOT_FOUND)); // The rule says `hosts off`.
         }
         self.source.set(Some(Source::Files));
-        Some(match tables::hosts() {
-            Some(text) => {
-                let multi = self.tables.host_conf().multi;
-                let found = look(&text, multi).ok_or(NOT_FOUND);
-                if multi || found.is_err() {
-                    // Whoever reads on to the end of the file is told that there is no more.
-                    self.module_h_errno.set(Some(Err(Failure::NotFound)));
-                }
-                found
-            }
-            None => Err(Miss { status: Status::Unavail, failure: Failure::NotFound }),
-        })
+        let multi = self.tables.host_conf().multi;
+        let found = match reads {
+            Reads::AsHostConfSays if multi => tables::hosts().map(|text| look(&text, multi)),
+            _ => tables::first_in_hosts(|lines| look(lines, multi)),
+        };
+        let Some(found) = found else { return Some(Err(NO_HOSTS_FILE)) };
+        if multi || found.is_none() {
+            // Whoever reads on to the end of the file is told that there is no more.
+            self.module_h_errno.set(Some(Err(Failure::NotFound)));
+        }
+        Some(found.ok_or(NOT_FOUND))
     }
 
     fn dns(&self, ask: impl FnOnce(&Resolver<'_>) -> Outcome) -> Result<Answer, Miss> {
-        let conf = self.tables.resolv_conf();
+        let resolution = self.tables.resolution();
+        let conf = &resolution.conf;
         let answering = self.answering;
         let resolver = Resolver {
             servers: if answering.via.is_empty() { &conf.servers } else { &answering.via },
@@ -267,6 +358,13 @@ impl<'a> Engine<'a> {
         self.module_h_errno.set(Some(outcome.result.as_ref().map(|_| ()).map_err(|miss| miss.failure)));
         outcome.result
     }
+}
+
+/// Whether an IPv4 address lies in the network of an interface.
+fn is_neighbour(ip: IpAddr, own: &InterfaceAddress) -> bool {
+    let (IpAddr::V4(ip), IpAddr::V4(own_ip)) = (ip, own.ip) else { return false };
+    let bits = 32 - u32::from(own.prefix.min(32));
+    (ip.to_bits() ^ own_ip.to_bits()).checked_shr(bits).unwrap_or(0) == 0
 }
 
 /// The results of one module for both families, as getaddrinfo joins them.
@@ -298,7 +396,7 @@ fn combine(
                 (inet6, Status::Unavail) => inet6,
                 (_, inet) => inet,
             };
-            Some(Err(Miss { status, failure: inet.failure }))
+            Some(Err(Miss { status, ..inet }))
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The rules and the resolver of nss-bypass.
 //!
 //! Read it in this order: [`name`] and [`lookup`] are the words; [`pattern`], [`config`] and [`policy`] decide which
-//! names are ours; [`files`] and [`dns`] know where answers come from; [`tables`], [`order`] and [`engine`] put them
+//! names are ours; [`files`] and [`dns`] know where answers come from; [`resolution`], [`tables`], [`order`] and [`engine`] put them
 //! together; [`sys`] alone touches the system. Nobody lower calls anybody higher.
 
 #![deny(unsafe_code)]
@@ -16,6 +16,7 @@ pub mod policy;
 pub mod files;
 pub mod dns;
 
+pub mod resolution;
 pub mod tables;
 pub mod order;
 pub mod engine;

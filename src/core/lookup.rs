@@ -41,9 +41,11 @@ pub enum Failure {
     TryAgain,
     /// The answer was of no use: `NO_RECOVERY`.
     NoRecovery,
+    /// The source was not there, and said so to nobody: `h_errno` stays as it was.
+    Silent,
     /// The name exists, but not with such addresses: `NO_DATA`.
     NoData,
-    /// The system refused: `NETDB_INTERNAL`, with the errno that says why.
+    /// The system refused: `NETDB_INTERNAL`, with the errno that says why; 0 where errno stays as it was.
     System(i32),
 }
 
@@ -68,6 +70,20 @@ pub struct Miss {
     pub status: Status,
     /// What `h_errno` shows.
     pub failure: Failure,
+    /// What errno is left with where nsswitch.conf's view is `Unavail`; none: as it was.
+    pub errno: Option<i32>,
+}
+
+impl Miss {
+    /// A miss that leaves errno alone.
+    pub const fn new(status: Status, failure: Failure) -> Self {
+        Self { status, failure, errno: None }
+    }
+
+    /// With this errno.
+    pub const fn with_errno(self, errno: i32) -> Self {
+        Self { errno: Some(errno), ..self }
+    }
 }
 
 /// Where something was wrong in a text that somebody wrote, and what.

@@ -68,9 +68,9 @@ pub fn sort(addresses: &[Address], copies: usize, port: u16, interfaces: &Interf
     places
 }
 
-/// Asks the kernel for the way to each address, with one socket a family.
+/// Asks the kernel for the way to each address, with one socket at a time: there may be no descriptor for a second.
 fn destinations(addresses: &[Address], port: u16, interfaces: &Interfaces) -> Vec<Destination> {
-    let mut sockets: [Option<Socket>; 2] = [None, None];
+    let mut socket: Option<(bool, Socket)> = None;
     let mut found: Vec<Destination> = Vec::with_capacity(addresses.len());
     let mut previous: Option<Address> = None;
     for address in addresses {
@@ -80,20 +80,17 @@ fn destinations(addresses: &[Address], port: u16, interfaces: &Interfaces) -> Ve
         }
         previous = Some(*address);
         let peer = endpoint(address.ip, port, address.scope);
-        let [inet, inet6] = &mut sockets;
-        let slot = if address.ip.is_ipv4() { inet } else { inet6 };
-        let source = match slot {
-            Some(socket) => {
-                // A connected socket keeps its source address until it is disconnected.
-                socket.disconnect();
-                Some(&*socket)
+        let is_inet = address.ip.is_ipv4();
+        match &socket {
+            // A connected socket keeps its source address until it is disconnected.
+            Some((inet, socket)) if *inet == is_inet => socket.disconnect(),
+            _ => {
+                drop(socket.take());
+                socket = Socket::datagram(&peer).ok().map(|socket| (is_inet, socket));
             }
-            None => {
-                *slot = Socket::datagram(&peer).ok();
-                slot.as_ref()
-            }
-        };
-        let source = source.filter(|socket| socket.connect(&peer).is_ok()).and_then(Socket::local_address);
+        }
+        let connected = socket.as_ref().filter(|(_, socket)| socket.connect(&peer).is_ok());
+        let source = connected.and_then(|(_, socket)| socket.local_address());
         let interface = source.and_then(|source| interfaces.of_source(source));
         found.push(Destination { ip: address.ip, source, interface });
     }

@@ -33,6 +33,8 @@ pub struct Policy {
     tails: Table,
     /// Those with neither, and `*`.
     others: Vec<u32>,
+    /// The last `*`.
+    any: Option<u32>,
     networks: HashMap<(IpAddr, u8), u32, BuildHasherDefault<Fnv>>,
     /// Lengths of prefixes that occur, longest first.
     prefixes: Vec<u8>,
@@ -138,7 +140,11 @@ impl Policy {
             Kind::Glob | Kind::Below | Kind::Within if !tail.is_empty() => {
                 self.tails.insert(hash(tail.iter().rev()), tail.len(), number);
             }
-            Kind::Any | Kind::Glob | Kind::Below | Kind::Within => self.others.push(number),
+            Kind::Any => {
+                self.any = Some(number);
+                self.others.push(number);
+            }
+            Kind::Glob | Kind::Below | Kind::Within => self.others.push(number),
         }
     }
 
@@ -170,6 +176,15 @@ impl Policy {
             }
         };
         verdict(self.find(name))
+    }
+
+    /// What the rules say of a lookup. One without a name is about the host itself; only `*` means it too.
+    pub fn decide_subject(&self, subject: Subject<'_>) -> Verdict<'_> {
+        match subject {
+            Subject::Name(name) => self.decide(name),
+            Subject::Address(address) => self.decide_address(address),
+            Subject::Nobody => verdict(self.any.and_then(|number| self.rules.get(number as usize))),
+        }
     }
 
     fn find(&self, name: &[u8]) -> Option<&Rule> {
@@ -213,6 +228,17 @@ impl Policy {
         });
         verdict(found)
     }
+}
+
+/// What a lookup is about, as far as rules go.
+#[derive(Clone, Copy, Debug)]
+pub enum Subject<'a> {
+    /// A name.
+    Name(Name<'a>),
+    /// An address, or a name that is one.
+    Address(IpAddr),
+    /// No name at all: getaddrinfo's NULL.
+    Nobody,
 }
 
 fn verdict(rule: Option<&Rule>) -> Verdict<'_> {
@@ -283,6 +309,14 @@ mod tests {
             assert_eq!(line(policy.decide(Name::new(name.as_bytes()))), expected, "{name}");
         }
         assert_eq!(line(policy.decide(Name::new(&[b'x'; 10_000]))), 1);
+    }
+
+    #[test]
+    fn the_host_itself_is_meant_by_everything_only() {
+        let nobody = |text: &str| line(policy(text).decide_subject(Subject::Nobody));
+        assert_eq!(nobody("bypass a *.b\nbypass *\nbypass c*\n"), 2);
+        assert_eq!(nobody("bypass *\npass *\n"), -2);
+        assert_eq!(nobody("bypass 0.0.0.0/0 ::/0 a?\n"), 0);
     }
 
     #[test]

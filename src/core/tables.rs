@@ -3,17 +3,21 @@
 use std::ffi::CStr;
 use std::net::Ipv6Addr;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use once_cell::race::OnceBox;
 
 use crate::files::gai_conf::{self, GaiConf};
 use crate::files::host_conf::{self, HostConf, HostEnvironment};
-use crate::files::nsswitch::{self, Service};
-use crate::files::resolv_conf::{self, ResolvConf, Surroundings};
+use crate::files::nsswitch::{self, Action, Module, Nsswitch, Service};
+use crate::files::resolv_conf::{self, Surroundings};
+use crate::lookup::Status;
+use crate::resolution::Resolution;
 use crate::sys::environment::{hostname, variable};
 use crate::sys::file::{self, Identity};
-use crate::sys::snapshot::{Guard, Snapshot};
+use crate::sys::snapshot::Snapshot;
 use crate::sys::socket::interface_index;
+use crate::sys::{fork, resolver_state};
 
 const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
 const NSSWITCH_CONF: &CStr = c"/etc/nsswitch.conf";
@@ -31,25 +35,20 @@ struct Read<T> {
 /// A table shared by all threads.
 struct Cached<T>(Snapshot<Read<T>>);
 
-/// A table for the time of one lookup: the shared one or, while that cannot be replaced, one of our own.
-pub enum Table<'a, T> {
-    /// Of all threads.
-    Shared(SharedTable<'a, T>),
-    /// Of this lookup.
-    Own(Box<T>),
+/// A table for the time of one lookup: a share of everybody's or, while that cannot be replaced, one of its own.
+pub struct Table<T>(Arc<Read<T>>);
+
+impl<T> Table<T> {
+    fn own(table: T) -> Self {
+        Self(Arc::new(Read { identity: Identity::default(), table }))
+    }
 }
 
-/// A shared table that stays as it is while this lives.
-pub struct SharedTable<'a, T>(Guard<'a, Read<T>>);
-
-impl<T> Deref for Table<'_, T> {
+impl<T> Deref for Table<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        match self {
-            Table::Shared(shared) => &shared.0.table,
-            Table::Own(own) => own,
-        }
+        &self.0.table
     }
 }
 
@@ -59,28 +58,27 @@ impl<T> Cached<T> {
     }
 
     /// The table, read anew if the file is another than the one it was read from. `keep` says of a table that it
-    /// stays, whatever becomes of the file.
-    fn get(&self, path: &CStr, keep: impl Fn(&T) -> bool, parse: impl Fn(Option<&[u8]>) -> T) -> Table<'_, T> {
-        if let Some(guard) = self.0.read()
-            && (keep(&guard.table) || guard.identity == file::identity(path))
-        {
-            return Table::Shared(SharedTable(guard));
-        }
+    /// stays, whatever becomes of the file; `parse` also sees the one before.
+    fn get(&self, path: &CStr, keep: impl Fn(&T) -> bool, parse: impl Fn(Option<&[u8]>, Option<&T>) -> T) -> Table<T> {
+        let before = match self.0.read() {
+            Some(read) if keep(&read.table) || read.identity == file::identity(path) => return Table(read),
+            before => before,
+        };
         let content = file::read(path).ok();
         let identity = content.as_ref().map(|content| content.identity).unwrap_or_default();
-        let table = parse(content.as_ref().map(|content| content.bytes.as_slice()));
+        let bytes = content.as_ref().map(|content| content.bytes.as_slice());
+        let table = parse(bytes, before.as_ref().map(|read| &read.table));
         // Where it cannot be stored just now, it serves this lookup and the next one reads the file again.
-        match self.0.replace(Read { identity, table }) {
-            Ok(guard) => Table::Shared(SharedTable(guard)),
-            Err(read) => Table::Own(Box::new(read.table)),
-        }
+        Table(self.0.replace(Read { identity, table }).unwrap_or_else(Arc::new))
     }
 }
 
 /// All tables.
 pub struct Tables {
-    resolv_conf: Cached<ResolvConf>,
-    nsswitch: Cached<Option<Vec<Service>>>,
+    resolv_conf: Cached<Resolution>,
+    nsswitch: Cached<Option<Nsswitch>>,
+    /// What the program chose with `__nss_configure_lookup`, which outlives every change of the file.
+    chosen_hosts: Snapshot<Vec<Service>>,
     gai_conf: Cached<GaiConf>,
     host_conf: OnceBox<HostConf>,
 }
@@ -94,36 +92,90 @@ impl Default for Tables {
 impl Tables {
     /// Nothing read yet.
     pub const fn new() -> Self {
-        Self { resolv_conf: Cached::new(), nsswitch: Cached::new(), gai_conf: Cached::new(), host_conf: OnceBox::new() }
+        Self {
+            resolv_conf: Cached::new(),
+            nsswitch: Cached::new(),
+            chosen_hosts: Snapshot::new(),
+            gai_conf: Cached::new(),
+            host_conf: OnceBox::new(),
+        }
     }
 
     /// resolv.conf(5). RES_OPTIONS and LOCALDOMAIN count as they are when the file is read, as in glibc.
-    pub fn resolv_conf(&self) -> Table<'_, ResolvConf> {
+    fn resolv_conf(&self) -> Table<Resolution> {
         self.resolv_conf.get(
             RESOLV_CONF,
-            |conf| conf.options.no_reload,
-            |text| {
-                resolv_conf::parse(
-                    text,
-                    &Surroundings {
-                        localdomain: variable(c"LOCALDOMAIN").as_deref(),
-                        res_options: variable(c"RES_OPTIONS").as_deref(),
-                        hostname: &hostname(),
-                        scope_id: &scope_id,
-                    },
-                )
+            |resolution| resolution.conf.options.no_reload,
+            |text, before| {
+                let [localdomain, res_options] = [variable(c"LOCALDOMAIN"), variable(c"RES_OPTIONS")];
+                let around = Surroundings {
+                    localdomain: localdomain.as_deref(),
+                    res_options: res_options.as_deref(),
+                    hostname: &hostname(),
+                    scope_id: &scope_id,
+                };
+                Resolution::new(resolv_conf::parse(text, &around), before)
             },
         )
     }
 
-    /// The `hosts` line of nsswitch.conf(5); none where it cannot be read.
-    pub fn hosts_services(&self) -> Table<'_, Option<Vec<Service>>> {
-        self.nsswitch.get(NSSWITCH_CONF, |_| false, nsswitch::hosts)
+    /// How this thread resolves: as resolv.conf says, unless the program wrote otherwise into its `_res`.
+    pub fn resolution(&self) -> Table<Resolution> {
+        let file = self.resolv_conf();
+        let Some(state) = resolver_state::read() else { return file };
+        if file.is_copied_in(&state) {
+            return file;
+        }
+        // Either the program's wish or glibc's copy of another state of the file, which glibc can tell.
+        if !fork::is_safe_for_locks() {
+            let is_wish = !file.was_copied_in(&state);
+            return if is_wish { Table::own(file.with_wishes(&state)) } else { file };
+        }
+        resolver_state::refresh();
+        let file = self.resolv_conf();
+        match resolver_state::read() {
+            Some(state) if !file.is_copied_in(&state) => Table::own(file.with_wishes(&state)),
+            _ => file,
+        }
+    }
+
+    /// nsswitch.conf(5); none where it cannot be read.
+    fn nsswitch(&self) -> Table<Option<Nsswitch>> {
+        self.nsswitch.get(NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text))
+    }
+
+    /// Calls `with` with the modules that know hosts, in order; none where nsswitch.conf cannot be read.
+    pub fn with_host_modules<R>(&self, with: impl FnOnce(Option<&[Service]>) -> R) -> R {
+        if let Some(chosen) = self.chosen_hosts.read() {
+            return with(Some(&chosen));
+        }
+        with(self.nsswitch().as_ref().map(|table| table.hosts.as_slice()))
+    }
+
+    /// Takes note of what the program chose for hosts with `__nss_configure_lookup`.
+    pub fn choose_host_modules(&self, modules: Vec<Service>) {
+        drop(self.chosen_hosts.replace(modules));
+    }
+
+    /// Whether the program chose modules for hosts that only libc can ask.
+    pub fn has_foreign_choice(&self) -> bool {
+        let is_foreign = |service: &Service| matches!(service.module, Module::Other(_));
+        self.chosen_hosts.read().is_some_and(|chosen| chosen.iter().any(is_foreign))
+    }
+
+    /// services(5), read anew at every lookup; empty where it cannot be read, or nsswitch.conf does not want it.
+    pub fn services(&self) -> Vec<u8> {
+        let table = self.nsswitch();
+        let mut modules = table.as_ref().into_iter().flat_map(|table| &table.services);
+        let wanted = modules
+            .find(|service| service.module == Module::Files || service.actions.on(Status::Unavail) == Action::Return)
+            .is_some_and(|service| service.module == Module::Files);
+        if wanted { file::read(SERVICES).map(|content| content.bytes).unwrap_or_default() } else { Vec::new() }
     }
 
     /// gai.conf(5), read once unless it says `reload yes`.
-    pub fn gai_conf(&self) -> Table<'_, GaiConf> {
-        self.gai_conf.get(GAI_CONF, |conf| !conf.reload, gai_conf::parse)
+    pub fn gai_conf(&self) -> Table<GaiConf> {
+        self.gai_conf.get(GAI_CONF, |conf| !conf.reload, |text, _| gai_conf::parse(text))
     }
 
     /// host.conf(5), read once.
@@ -132,26 +184,41 @@ impl Tables {
             let other = variable(c"RESOLV_HOST_CONF").and_then(|path| std::ffi::CString::new(path).ok());
             let text = file::read(other.as_deref().unwrap_or(HOST_CONF)).ok();
             let [multi, reorder] = [variable(c"RESOLV_MULTI"), variable(c"RESOLV_REORDER")];
+            let add_trim = variable(c"RESOLV_ADD_TRIM_DOMAINS");
+            let override_trim = variable(c"RESOLV_OVERRIDE_TRIM_DOMAINS");
             Box::new(host_conf::parse(
                 text.as_ref().map(|text| text.bytes.as_slice()),
-                &HostEnvironment { multi: multi.as_deref(), reorder: reorder.as_deref() },
+                &HostEnvironment {
+                    multi: multi.as_deref(),
+                    reorder: reorder.as_deref(),
+                    add_trim: add_trim.as_deref(),
+                    override_trim: override_trim.as_deref(),
+                },
             ))
         })
     }
 }
 
-/// hosts(5), read anew at every lookup, as glibc does; None where it cannot be read.
+/// What `look` finds in hosts(5) first: lines of it, read anew at every lookup, as glibc does, up to those. None where
+/// the file cannot be read.
+pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Option<Option<R>> {
+    let mut chunks = file::chunks(HOSTS).ok()?;
+    while let Some(lines) = chunks.next_lines() {
+        if let Some(found) = look(lines) {
+            return Some(Some(found));
+        }
+    }
+    Some(None)
+}
+
+/// hosts(5) whole; None where it cannot be read.
 pub fn hosts() -> Option<Vec<u8>> {
     file::read(HOSTS).ok().map(|content| content.bytes)
 }
 
-/// services(5), read anew at every lookup; empty where it cannot be read.
-pub fn services() -> Vec<u8> {
-    file::read(SERVICES).map(|content| content.bytes).unwrap_or_default()
-}
-
-/// The scope of a link-local name server: a number, or the name of an interface (glibc, inet/inet6_scopeid_pton.c).
-fn scope_id(address: &Ipv6Addr, scope: &[u8]) -> Option<u32> {
+/// The scope of an address: a number or, with a link-local one, the name of an interface (glibc,
+/// inet/inet6_scopeid_pton.c).
+pub fn scope_id(address: &Ipv6Addr, scope: &[u8]) -> Option<u32> {
     let [first, ..] = address.segments();
     let link_local = first & 0xffc0 == 0xfe80 || (first & 0xff00 == 0xff00 && first & 0xf == 2);
     let by_name = || if link_local { interface_index(scope) } else { None };

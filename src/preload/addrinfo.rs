@@ -6,18 +6,18 @@ use std::ptr;
 
 use libc::{addrinfo, c_char, c_int, c_void, sockaddr, sockaddr_in, sockaddr_in6};
 use nss_bypass_core::engine::{Engine, Source};
-use nss_bypass_core::lookup::{Address, Answer, Family};
+use nss_bypass_core::lookup::{Address, Answer, Failure, Family};
 use nss_bypass_core::name::Name;
 use nss_bypass_core::order::{self, Interfaces};
 use nss_bypass_core::sys::{Errno, set_errno};
 
 use crate::codes;
 use crate::idn;
-use crate::input::{self, Hints, Request, Service};
+use crate::input::{self, Hints, Node, Request, Service};
 use crate::lookup::{Ended, bypass};
 use crate::state::TABLES;
 
-/// getaddrinfo(3) for a name that is ours, with errno as it was at the call. None: the call is libc's.
+/// getaddrinfo(3) for a node that is ours, with errno as it was at the call. None: the call is libc's.
 ///
 /// # Safety
 /// The arguments are as getaddrinfo's contract asks: strings or NULL, an addrinfo or NULL, a place for the result.
@@ -29,27 +29,41 @@ pub(crate) unsafe fn lookup(
     before: Errno,
 ) -> Option<c_int> {
     // SAFETY: the caller's promise.
-    let name = input::looked_up(unsafe { input::text(node) })?;
+    let text = unsafe { input::text(node) };
     // SAFETY: the caller's promise.
     let hints = unsafe { Hints::read(hints) };
     let a_labels;
-    let name = if hints.wants_idn() && !name.as_bytes().is_ascii() {
-        // SAFETY: a name that is looked up is a C string.
-        a_labels = idn::to_a_labels(unsafe { CStr::from_ptr(node) })?;
-        input::looked_up(Some(&a_labels))? // Wide digits become an address.
-    } else {
-        name
+    let (node, is_convertible) = match text {
+        Some(text) if hints.wants_idn() && !text.is_ascii() => {
+            // SAFETY: a node that is not NULL is a C string.
+            a_labels = idn::to_a_labels(unsafe { CStr::from_ptr(node) });
+            // Wide digits become an address.
+            (Node::new(a_labels.as_deref().or(Some(text))), a_labels.is_some())
+        }
+        text => (Node::new(text), true),
     };
-    let ours = bypass("getaddrinfo", name, |engine| {
+    let ours = bypass("getaddrinfo", node.subject(), |engine| {
         // SAFETY: the caller's promise.
         let service = unsafe { input::text(service) };
-        match input::request(hints, service) {
-            Ok(request) => answer(engine, name, &request, before),
-            Err(code) => {
-                set_errno(before);
-                (Err(code), Ended::Refused(code))
+        let mut before = before;
+        let request = input::request(node, hints, service, &mut before);
+        let found = request.and_then(|request| match node {
+            _ if !is_convertible => Err(codes::EAI_IDN_ENCODE),
+            Node::Name(_) if request.wants_no_name() => Err(libc::EAI_NONAME),
+            Node::Name(name) => Ok(answer(engine, name, &request, before)),
+            Node::Address(numeric) => {
+                let addresses = vec![numeric.address(request.selection)?];
+                Ok(given(Answer { canonical: numeric.text.to_vec(), aliases: Vec::new(), addresses }, &request, before))
             }
-        }
+            Node::Nobody => {
+                let addresses = input::own_addresses(&request);
+                Ok(given(Answer { addresses, ..Answer::default() }, &request, before))
+            }
+        });
+        found.unwrap_or_else(|code| {
+            set_errno(before);
+            (Err(code), Ended::Refused(code))
+        })
     })?;
     Some(match ours {
         Ok(List(first)) => {
@@ -61,6 +75,13 @@ pub(crate) unsafe fn lookup(
     })
 }
 
+/// Addresses that nobody had to be asked for.
+fn given(answer: Answer, request: &Request, before: Errno) -> (Result<List, c_int>, Ended) {
+    let list = list(&answer, request).ok_or(libc::EAI_MEMORY);
+    set_errno(before);
+    (list, Ended::Answered(answer))
+}
+
 /// A list that freeaddrinfo can free.
 struct List(*mut addrinfo);
 
@@ -69,9 +90,7 @@ fn answer(engine: &Engine<'_>, name: Name<'_>, request: &Request, before: Errno)
     let simple = request.selection.family == Some(Family::Inet) && !request.selection.canonical;
     let quiet = if simple { Errno(0) } else { before };
     match engine.addresses(name, request.selection) {
-        Ok(answer) if answer.addresses.is_empty() => {
-            (Err(libc::EAI_NONAME), Ended::Failed(nss_bypass_core::lookup::Failure::NotFound))
-        }
+        Ok(answer) if answer.addresses.is_empty() => (Err(libc::EAI_NONAME), Ended::Failed(Failure::NotFound)),
         Ok(answer) => {
             let list = list(&answer, request).ok_or(libc::EAI_MEMORY);
             // glibc's resolver clears it on its way.
@@ -79,7 +98,8 @@ fn answer(engine: &Engine<'_>, name: Name<'_>, request: &Request, before: Errno)
             (list, Ended::Answered(answer))
         }
         Err(failure) => {
-            set_errno(codes::errno(failure).unwrap_or(quiet));
+            let untouched = if failure == Failure::System(0) { before } else { quiet };
+            set_errno(codes::errno(failure).unwrap_or(untouched));
             (Err(codes::eai(failure)), Ended::Failed(failure))
         }
     }
@@ -126,7 +146,7 @@ struct Builder {
 /// glibc allocates each node with its address behind it (sysdeps/posix/getaddrinfo.c, `generate_addrinfo`), and
 /// freeaddrinfo frees just the node and its name. The memory is the process's malloc's.
 #[repr(C)]
-struct Node<A> {
+struct Linked<A> {
     info: addrinfo,
     address: A,
 }
@@ -158,7 +178,7 @@ impl Builder {
 
     fn link<A>(&mut self, family: c_int, address: A, service: Service, flags: c_int) -> Option<()> {
         // SAFETY: malloc may be called with any size.
-        let node = unsafe { libc::malloc(size_of::<Node<A>>()) }.cast::<Node<A>>();
+        let node = unsafe { libc::malloc(size_of::<Linked<A>>()) }.cast::<Linked<A>>();
         if node.is_null() {
             return None;
         }
@@ -175,7 +195,7 @@ impl Builder {
             ai_next: ptr::null_mut(),
         };
         // SAFETY: malloc gave room for a node, aligned for any type.
-        unsafe { node.write(Node { info, address }) };
+        unsafe { node.write(Linked { info, address }) };
         let node = node.cast::<addrinfo>();
         if self.last.is_null() {
             self.first = node;

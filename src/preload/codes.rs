@@ -6,6 +6,10 @@ use nss_bypass_core::sys::Errno;
 
 /// glibc's own codes, which the libc crate lacks (netdb.h).
 pub(crate) const EAI_NODATA: c_int = -5;
+/// The address is of another family.
+pub(crate) const EAI_ADDRFAMILY: c_int = -9;
+/// The name cannot be internationalised.
+pub(crate) const EAI_IDN_ENCODE: c_int = -105;
 
 /// `h_errno`'s values (netdb.h).
 pub(crate) const NETDB_INTERNAL: c_int = -1;
@@ -15,21 +19,22 @@ pub(crate) const NETDB_SUCCESS: c_int = 0;
 /// What getaddrinfo returns.
 pub(crate) fn eai(failure: Failure) -> c_int {
     match failure {
-        Failure::NotFound | Failure::NoRecovery => libc::EAI_NONAME,
+        Failure::NotFound | Failure::NoRecovery | Failure::Silent => libc::EAI_NONAME,
         Failure::NoData => EAI_NODATA,
         Failure::TryAgain => libc::EAI_AGAIN,
         Failure::System(_) => libc::EAI_SYSTEM,
     }
 }
 
-/// What `h_errno` shows.
-pub(crate) fn h_errno(failure: Failure) -> c_int {
+/// What `h_errno` shows; none: what it showed before.
+pub(crate) fn h_errno(failure: Failure) -> Option<c_int> {
     match failure {
-        Failure::NotFound => 1,
-        Failure::TryAgain => 2,
-        Failure::NoRecovery => 3,
-        Failure::NoData => 4,
-        Failure::System(_) => NETDB_INTERNAL,
+        Failure::NotFound => Some(1),
+        Failure::TryAgain => Some(2),
+        Failure::NoRecovery => Some(3),
+        Failure::NoData => Some(4),
+        Failure::System(_) => Some(NETDB_INTERNAL),
+        Failure::Silent => None,
     }
 }
 
@@ -37,7 +42,8 @@ pub(crate) fn h_errno(failure: Failure) -> c_int {
 pub(crate) fn errno(failure: Failure) -> Option<Errno> {
     match failure {
         Failure::TryAgain => Some(Errno(libc::EAGAIN)),
+        Failure::System(0) => None,
         Failure::System(errno) => Some(Errno(errno)),
-        Failure::NotFound | Failure::NoData | Failure::NoRecovery => None,
+        Failure::NotFound | Failure::NoData | Failure::NoRecovery | Failure::Silent => None,
     }
 }

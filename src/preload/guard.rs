@@ -1,10 +1,10 @@
 //! What surrounds every hook: re-entrancy, panics, cancellation, errno.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use libc::c_int;
+use nss_bypass_core::sys::inside::Inside;
 use nss_bypass_core::sys::{Errno, errno, set_errno};
 
 const PTHREAD_CANCEL_DISABLE: c_int = 1;
@@ -12,41 +12,37 @@ const PTHREAD_CANCEL_DISABLE: c_int = 1;
 unsafe extern "C-unwind" {
     // Turning cancellation back on may act on a request that came meanwhile, and so unwind.
     fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
-}
-
-thread_local! {
-    // Without a destructor, so that it also works while the thread's other variables are being destroyed.
-    static INSIDE: Cell<bool> = const { Cell::new(false) };
-}
-
-/// This thread is in a hook until this is dropped; none where it already was.
-struct Inside;
-
-impl Inside {
-    fn enter() -> Option<Self> {
-        INSIDE.with(|inside| !inside.replace(true)).then_some(Self)
-    }
-}
-
-impl Drop for Inside {
-    fn drop(&mut self) {
-        INSIDE.with(|inside| inside.set(false));
-    }
+    fn pthread_testcancel();
 }
 
 /// Runs our side of a hook, which is told errno as it was at the call. None: the call is libc's, and errno is as it was.
 ///
 /// A call from within our own code, such as a log to a program's own transport, is libc's. So is one in which
 /// anything panics. Cancellation is off meanwhile, since it would unwind through frames with destructors; it is
-/// turned on again last, where nothing is left to drop: `T` is plain.
-pub(crate) fn run<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
+/// turned on again last, where nothing is left to drop: `T` is plain. A request that came meanwhile is then heeded, as
+/// in libc's own lookups, if `owns` says that the result is nothing that somebody must free.
+pub(crate) fn run<T: Copy>(owns: fn(T) -> bool, ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
     let mut state: c_int = 0;
     // SAFETY: `state` is writable.
     unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut state) };
     let result = contained(ours);
     // SAFETY: the state is one that libc gave; a null pointer for the old one is allowed on Linux.
     unsafe { pthread_setcancelstate(state, ptr::null_mut()) };
+    if result.is_some_and(|result| !owns(result)) {
+        // SAFETY: no preconditions; it unwinds through frames without destructors, or does nothing.
+        unsafe { pthread_testcancel() };
+    }
     result
+}
+
+/// The thread is not to be cancelled now.
+pub(crate) fn owns_something<T>(_: T) -> bool {
+    true
+}
+
+/// The result lives in the caller's memory, or for ever.
+pub(crate) fn owns_nothing<T>(_: T) -> bool {
+    false
 }
 
 fn contained<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
@@ -74,14 +70,14 @@ mod tests {
     #[test]
     fn a_panic_means_that_the_call_is_libcs() {
         set_errno(Errno(4242));
-        assert_eq!(run::<i32>(|_| panic!("deliberate")), None);
+        assert_eq!(run::<i32>(owns_nothing, |_| panic!("deliberate")), None);
         assert_eq!(errno(), Errno(4242));
-        assert_eq!(run(|_| Some(1)), Some(1));
+        assert_eq!(run(owns_nothing, |_| Some(1)), Some(1));
     }
 
     #[test]
     fn a_call_from_within_is_libcs() {
-        assert_eq!(run(|_| Some(run(|_| Some(2)).is_none())), Some(true));
-        assert_eq!(run(|_| Some(3)), Some(3));
+        assert_eq!(run(owns_nothing, |_| Some(run(owns_nothing, |_| Some(2)).is_none())), Some(true));
+        assert_eq!(run(owns_nothing, |_| Some(3)), Some(3));
     }
 }

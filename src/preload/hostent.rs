@@ -1,15 +1,16 @@
-//! The gethostbyname family: one packer, and thin shells around it.
+//! The gethostbyname family and gethostbyaddr: one packer, and thin shells around it.
 
 use std::cell::UnsafeCell;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use libc::{c_char, c_int, hostent, size_t};
+use libc::{c_char, c_int, c_void, hostent, size_t};
 use nss_bypass_core::engine::Engine;
 use nss_bypass_core::files::hosts;
 use nss_bypass_core::lookup::{Answer, Failure, Family, Miss, Status};
 use nss_bypass_core::name::Name;
+use nss_bypass_core::policy::Subject;
 use nss_bypass_core::sys::{Errno, fork, set_errno};
 use nss_bypass_core::tables;
 
@@ -22,39 +23,112 @@ unsafe extern "C" {
     fn __h_errno_location() -> *mut c_int;
 }
 
-fn set_h_errno(value: c_int) {
+pub(crate) fn set_h_errno(value: c_int) {
     // SAFETY: libc gives a valid pointer to this thread's variable.
     let location = unsafe { __h_errno_location() };
     // SAFETY: as above.
     unsafe { location.write(value) };
 }
 
-/// The name and family of a call that may be ours. None: libc's, since it is numeric or there is no such family.
-///
-/// # Safety
-/// `name` is NULL or a C string.
-unsafe fn question<'a>(name: *const c_char, family: c_int) -> Option<(Name<'a>, Family)> {
-    // SAFETY: the caller's promise.
-    let name = unsafe { input::text(name) }?;
-    let family = match family {
-        libc::AF_INET => Family::Inet,
-        libc::AF_INET6 => Family::Inet6,
-        _ => return None,
-    };
-    (!input::is_digits_and_dots(name, family)).then(|| (Name::new(name), family))
+/// What a function of the family is asked.
+#[derive(Clone, Copy)]
+enum Question<'a> {
+    /// Addresses of a name.
+    Name(Name<'a>, Family),
+    /// The same for a family that has none in DNS; AF_UNSPEC has some in /etc/hosts.
+    Other(Name<'a>, c_int),
+    /// The name of an address.
+    Address(IpAddr),
+}
+
+impl<'a> Question<'a> {
+    /// None: libc's, since it is numeric.
+    ///
+    /// # Safety
+    /// `name` is NULL or a C string.
+    pub(crate) unsafe fn by_name(name: *const c_char, family: c_int) -> Option<Self> {
+        // SAFETY: the caller's promise.
+        let name = unsafe { input::text(name) }?;
+        let known = match family {
+            libc::AF_INET => Some(Family::Inet),
+            libc::AF_INET6 => Some(Family::Inet6),
+            _ => None,
+        };
+        // glibc takes any other family for AF_INET here, and only here.
+        if input::is_digits_and_dots(name, known.unwrap_or(Family::Inet)) {
+            return None;
+        }
+        let name = Name::new(name);
+        Some(known.map_or(Self::Other(name, family), |family| Self::Name(name, family)))
+    }
+
+    /// None: libc's, since nobody is asked about it, or it is no address.
+    ///
+    /// # Safety
+    /// `address` is NULL or readable for `length` bytes.
+    pub(crate) unsafe fn by_address(address: *const c_void, length: libc::socklen_t, family: c_int) -> Option<Self> {
+        if address.is_null() {
+            return None;
+        }
+        let ip = match (family, length) {
+            // SAFETY: the caller's promise; no alignment is asked for.
+            (libc::AF_INET, 4) => IpAddr::from(unsafe { address.cast::<[u8; 4]>().read_unaligned() }),
+            // SAFETY: as above.
+            (libc::AF_INET6, 16) => IpAddr::from(unsafe { address.cast::<[u8; 16]>().read_unaligned() }),
+            _ => return None,
+        };
+        (ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED)).then_some(Self::Address(ip))
+    }
+
+    fn subject(self) -> Subject<'a> {
+        match self {
+            Self::Name(name, _) | Self::Other(name, _) => Subject::Name(name),
+            Self::Address(address) => Subject::Address(address),
+        }
+    }
+
+    /// Bytes that glibc wants before it even looks whether a name is an address, where its first byte could begin one
+    /// (nss/digits_dots.c).
+    fn room_for_digits(self) -> usize {
+        const ADDRESS: usize = 16;
+        let pointers = 3 * size_of::<*mut c_char>();
+        match self.subject() {
+            Subject::Name(name) => match name.as_bytes() {
+                [first, ..] if first.is_ascii_hexdigit() || *first == b':' => {
+                    ADDRESS + pointers + name.as_bytes().len() + 1
+                }
+                _ => 0,
+            },
+            Subject::Address(_) | Subject::Nobody => 0,
+        }
+    }
+
+    /// Bytes of the longest line of /etc/hosts that glibc reads on its way.
+    fn longest_line(self, hosts: &[u8]) -> usize {
+        match self {
+            Self::Name(name, family) => hosts::longest_line(hosts, name.as_bytes(), family),
+            Self::Other(name, _) => hosts::longest_line(hosts, name.as_bytes(), Family::Inet),
+            Self::Address(address) => hosts::longest_line_to_address(hosts, address),
+        }
+    }
 }
 
 /// Looks up, and leaves this thread's h_errno as glibc's resolver leaves it on its way.
-fn find(engine: &Engine<'_>, name: Name<'_>, family: Family) -> Result<Answer, Miss> {
-    let result = engine.host(name, family);
-    if let Some(failure) = engine.resolver_h_errno() {
-        set_h_errno(codes::h_errno(failure));
+fn find(engine: &Engine<'_>, question: Question<'_>) -> Result<Answer, Miss> {
+    let result = match question {
+        Question::Name(name, family) => engine.host(name, family),
+        Question::Other(name, family) => engine.host_of_other_family(name, family == libc::AF_UNSPEC),
+        Question::Address(address) => engine.name_of(address),
+    };
+    if let Some(value) = engine.resolver_h_errno().and_then(codes::h_errno) {
+        set_h_errno(value);
     }
     result
 }
 
-fn ended(result: &Result<Answer, Miss>) -> Ended {
+fn ended(question: Question<'_>, result: &Result<Answer, Miss>) -> Ended {
     match result {
+        Ok(answer) if matches!(question, Question::Address(_)) => Ended::Named(answer.canonical.clone()),
         Ok(answer) => Ended::Answered(answer.clone()),
         Err(miss) => Ended::Failed(miss.failure),
     }
@@ -63,13 +137,11 @@ fn ended(result: &Result<Answer, Miss>) -> Ended {
 /// What a `_r` function returns for a miss (glibc, nss/getXXbyYY_r.c), with errno set alike. `before` is errno at the
 /// call, which glibc returns where nothing on its way has set it.
 fn code_of(miss: Miss, before: Errno) -> c_int {
-    let code = match miss {
-        Miss { status: Status::NotFound, .. } => 0,
-        Miss { failure: Failure::System(errno), .. } => errno,
-        Miss { status: Status::TryAgain, .. } | Miss { failure: Failure::TryAgain, .. } => libc::EAGAIN,
-        // A record that cannot be read.
-        Miss { failure: Failure::NoRecovery, .. } => libc::EMSGSIZE,
-        Miss { failure: Failure::NotFound | Failure::NoData, .. } => before.0,
+    let code = match (miss.status, miss.failure) {
+        (Status::NotFound, _) => 0,
+        (Status::TryAgain, Failure::System(errno)) => errno,
+        (Status::TryAgain, _) => libc::EAGAIN,
+        (Status::Unavail, _) => miss.errno.unwrap_or(before.0),
     };
     set_errno(Errno(code));
     code
@@ -90,7 +162,7 @@ pub(crate) struct Out {
 /// # Safety
 /// The arguments are as its contract asks: a C string, and `out` with a writable place for each result and
 /// `out.length` writable bytes.
-pub(crate) unsafe fn reentrant(
+pub(crate) unsafe fn by_name(
     function: &str,
     name: *const c_char,
     family: c_int,
@@ -98,23 +170,49 @@ pub(crate) unsafe fn reentrant(
     before: Errno,
 ) -> Option<c_int> {
     // SAFETY: the caller's promise.
-    let (name, family) = unsafe { question(name, family) }?;
-    bypass(function, name, |engine| {
-        if out.length < smallest_buffer(out.buffer, out.length, name, family) {
+    let question = unsafe { Question::by_name(name, family) }?;
+    // SAFETY: the caller's promise.
+    unsafe { reentrant(function, question, out, before) }
+}
+
+/// gethostbyaddr_r(3) for an address that is ours. None: the call is libc's.
+///
+/// # Safety
+/// The arguments are as its contract asks: `length` readable bytes, and `out` as for [`by_name`].
+pub(crate) unsafe fn by_address(
+    address: *const c_void,
+    length: libc::socklen_t,
+    family: c_int,
+    out: Out,
+    before: Errno,
+) -> Option<c_int> {
+    // SAFETY: the caller's promise.
+    let question = unsafe { Question::by_address(address, length, family) }?;
+    // SAFETY: the caller's promise.
+    unsafe { reentrant("gethostbyaddr_r", question, out, before) }
+}
+
+/// # Safety
+/// `out` as for [`by_name`].
+unsafe fn reentrant(function: &str, question: Question<'_>, out: Out, before: Errno) -> Option<c_int> {
+    bypass(function, question.subject(), |engine| {
+        if out.length < smallest_buffer(out.buffer, out.length, question) {
             // glibc reads /etc/hosts into the buffer, and asks for more before it knows whether the name exists.
             // SAFETY: the caller's promise.
             return (unsafe { too_small(out) }, Ended::Refused(libc::ERANGE));
         }
-        let result = find(engine, name, family);
-        let ended = ended(&result);
+        let result = find(engine, question);
+        let ended = ended(question, &result);
         let code = match result {
             // SAFETY: the caller's promise.
-            Ok(answer) => match unsafe { pack(&answer, family, out.host, out.buffer, out.length) } {
+            Ok(answer) => match unsafe { pack(&answer, out.host, out.buffer, out.length) } {
                 Some(()) => {
                     // SAFETY: the caller's promise.
                     unsafe { out.result.write(out.host) };
-                    if let Some(reported) = engine.module_h_errno() {
-                        let value = reported.map_or_else(codes::h_errno, |()| NETDB_SUCCESS);
+                    let reported = engine.module_h_errno();
+                    if let Some(value) =
+                        reported.and_then(|told| told.map_or_else(codes::h_errno, |()| Some(NETDB_SUCCESS)))
+                    {
                         // SAFETY: the caller's promise.
                         unsafe { out.h_errno.write(value) };
                     }
@@ -127,8 +225,10 @@ pub(crate) unsafe fn reentrant(
             Err(miss) => {
                 // SAFETY: the caller's promise.
                 unsafe { out.result.write(ptr::null_mut()) };
-                // SAFETY: the caller's promise.
-                unsafe { out.h_errno.write(codes::h_errno(miss.failure)) };
+                if let Some(value) = codes::h_errno(miss.failure) {
+                    // SAFETY: the caller's promise.
+                    unsafe { out.h_errno.write(value) };
+                }
                 code_of(miss, before)
             }
         };
@@ -137,7 +237,7 @@ pub(crate) unsafe fn reentrant(
 }
 
 /// # Safety
-/// As for [`reentrant`].
+/// As for [`by_name`].
 unsafe fn too_small(out: Out) -> c_int {
     // SAFETY: the caller's promise.
     unsafe { out.result.write(ptr::null_mut()) };
@@ -149,25 +249,24 @@ unsafe fn too_small(out: Out) -> c_int {
 
 /// Bytes below which glibc's `files` module cannot go on: an address, two pointers, and the longest line that it
 /// reads on its way.
-fn smallest_buffer(buffer: *mut c_char, length: usize, name: Name<'_>, family: Family) -> usize {
+fn smallest_buffer(buffer: *mut c_char, length: usize, question: Question<'_>) -> usize {
     const HOSTENT_DATA: usize = 32;
     /// Nobody has longer lines, so larger buffers need no look at the file.
     const LARGE: usize = 1024;
-    let longest = || tables::hosts().map_or(0, |text| hosts::longest_line(&text, name.as_bytes(), family));
+    let longest = || tables::hosts().map_or(0, |text| question.longest_line(&text));
     let line = if length < LARGE { longest() } else { 0 };
-    buffer.align_offset(align_of::<*mut c_char>()) + HOSTENT_DATA + line + 2
+    let files = buffer.align_offset(align_of::<*mut c_char>()) + HOSTENT_DATA + line + 2;
+    files.max(question.room_for_digits())
 }
 
 /// Writes an answer and all that it points to into a buffer of any alignment. None: it is too short.
 ///
 /// # Safety
 /// `host` is writable, `buffer` for `length` bytes.
-unsafe fn pack(answer: &Answer, family: Family, host: *mut hostent, buffer: *mut c_char, length: usize) -> Option<()> {
+unsafe fn pack(answer: &Answer, host: *mut hostent, buffer: *mut c_char, length: usize) -> Option<()> {
     let (addresses, aliases) = (&answer.addresses, &answer.aliases);
-    let (address_type, width) = match family {
-        Family::Inet => (libc::AF_INET, 4),
-        Family::Inet6 => (libc::AF_INET6, 16),
-    };
+    let is_inet = addresses.first().is_some_and(|address| address.ip.is_ipv4());
+    let (address_type, width) = if is_inet { (libc::AF_INET, 4) } else { (libc::AF_INET6, 16) };
     // Pointers first, since they need the strictest alignment; then addresses, a multiple of four; then names.
     let padding = buffer.align_offset(align_of::<*mut c_char>());
     let pointers = (addresses.len() + 1 + aliases.len() + 1) * size_of::<*mut c_char>();
@@ -247,6 +346,8 @@ unsafe impl Sync for Static {}
 pub(crate) static GETHOSTBYNAME: Static = Static::new();
 /// gethostbyname2's result.
 pub(crate) static GETHOSTBYNAME2: Static = Static::new();
+/// gethostbyaddr's result.
+pub(crate) static GETHOSTBYADDR: Static = Static::new();
 
 impl Static {
     const fn new() -> Self {
@@ -261,7 +362,7 @@ impl Static {
     }
 
     /// Puts an answer there. None: no memory.
-    fn store(&self, answer: &Answer, family: Family) -> Option<*mut hostent> {
+    fn store(&self, answer: &Answer) -> Option<*mut hostent> {
         let names: usize = answer.aliases.iter().map(|alias| alias.len() + 1).sum();
         let pointers = (answer.addresses.len() + answer.aliases.len() + 2) * size_of::<*mut c_char>();
         let length = pointers + answer.addresses.len() * 16 + answer.canonical.len() + 1 + names;
@@ -283,7 +384,7 @@ impl Static {
         // SAFETY: this thread holds `writer`; no reference to the content is made.
         let host = unsafe { &raw mut (*content).host };
         // SAFETY: the host is writable by us alone, the buffer is new and of this length.
-        let packed = unsafe { pack(answer, family, host, buffer, length) };
+        let packed = unsafe { pack(answer, host, buffer, length) };
         // SAFETY: as for the host.
         let old = unsafe { std::mem::replace(&mut (*content).buffer, buffer) };
         self.writer.store(0, Ordering::Release);
@@ -297,7 +398,7 @@ impl Static {
 ///
 /// # Safety
 /// `name` is NULL or a C string.
-pub(crate) unsafe fn shared(
+pub(crate) unsafe fn shared_by_name(
     function: &str,
     name: *const c_char,
     family: c_int,
@@ -305,17 +406,37 @@ pub(crate) unsafe fn shared(
     before: Errno,
 ) -> Option<*mut hostent> {
     // SAFETY: the caller's promise.
-    let (name, family) = unsafe { question(name, family) }?;
-    bypass(function, name, |engine| {
-        let result = find(engine, name, family);
-        let ended = ended(&result);
+    shared(function, unsafe { Question::by_name(name, family) }?, place, before)
+}
+
+/// gethostbyaddr(3) for an address that is ours. None: the call is libc's.
+///
+/// # Safety
+/// `address` is NULL or readable for `length` bytes.
+pub(crate) unsafe fn shared_by_address(
+    address: *const c_void,
+    length: libc::socklen_t,
+    family: c_int,
+    before: Errno,
+) -> Option<*mut hostent> {
+    // SAFETY: the caller's promise.
+    let question = unsafe { Question::by_address(address, length, family) }?;
+    shared("gethostbyaddr", question, &GETHOSTBYADDR, before)
+}
+
+fn shared(function: &str, question: Question<'_>, place: &Static, before: Errno) -> Option<*mut hostent> {
+    bypass(function, question.subject(), |engine| {
+        let result = find(engine, question);
+        let ended = ended(question, &result);
         let host = match result {
             Ok(answer) => {
-                if let Some(Err(failure)) = engine.module_h_errno() {
-                    set_h_errno(codes::h_errno(failure));
+                if let Some(Err(failure)) = engine.module_h_errno()
+                    && let Some(value) = codes::h_errno(failure)
+                {
+                    set_h_errno(value);
                 }
                 set_errno(Errno(0));
-                place.store(&answer, family).unwrap_or_else(|| {
+                place.store(&answer).unwrap_or_else(|| {
                     set_errno(Errno(libc::ENOMEM));
                     set_h_errno(NETDB_INTERNAL);
                     ptr::null_mut()
@@ -323,7 +444,9 @@ pub(crate) unsafe fn shared(
             }
             Err(miss) => {
                 code_of(miss, before);
-                set_h_errno(codes::h_errno(miss.failure));
+                if let Some(value) = codes::h_errno(miss.failure) {
+                    set_h_errno(value);
+                }
                 ptr::null_mut()
             }
         };

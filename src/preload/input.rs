@@ -1,14 +1,20 @@
 //! What callers pass: C strings and hints, as a request.
 
 use std::ffi::CStr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use libc::{addrinfo, c_char, c_int};
 use nss_bypass_core::engine::Selection;
 use nss_bypass_core::files::{inet_aton, inet_pton6, services};
-use nss_bypass_core::lookup::Family;
+use nss_bypass_core::lookup::{Address, Family};
 use nss_bypass_core::name::Name;
 use nss_bypass_core::order::Interfaces;
+use nss_bypass_core::policy::Subject;
+use nss_bypass_core::sys::Errno;
 use nss_bypass_core::tables;
+
+use crate::codes;
+use crate::state::TABLES;
 
 /// The flags that the libc crate lacks (netdb.h).
 mod flag {
@@ -42,21 +48,85 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
     Some(unsafe { CStr::from_ptr(pointer) }.to_bytes())
 }
 
-/// A name that getaddrinfo looks up: not NULL, not `*` (which stands for NULL), not numeric.
-pub(crate) fn looked_up(node: Option<&[u8]>) -> Option<Name<'_>> {
-    let node = node.filter(|&node| node != b"*")?;
-    (!is_numeric(node)).then(|| Name::new(node))
+/// What getaddrinfo is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Node<'a> {
+    /// NULL, or `*`, which stands for it: this host itself.
+    Nobody,
+    /// An address.
+    Address(Numeric<'a>),
+    /// A name that must be looked up.
+    Name(Name<'a>),
 }
 
-/// Whether getaddrinfo takes this for an address: glibc's `text_to_binary_address`. Whether a scope is a good one is
-/// for libc to say; it looks no name up either way.
-fn is_numeric(node: &[u8]) -> bool {
-    let inet6 = || node.split(|&byte| byte == b'%').next().and_then(inet_pton6).is_some();
-    match node.first() {
-        Some(byte) if byte.is_ascii_digit() && inet_aton(node).is_some() => true,
-        Some(byte) if byte.is_ascii_hexdigit() || *byte == b':' => node.contains(&b':') && inet6(),
-        _ => false,
+/// An address in text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Numeric<'a> {
+    pub(crate) text: &'a [u8],
+    ip: IpAddr,
+    scope: Option<&'a [u8]>,
+}
+
+impl<'a> Node<'a> {
+    /// What glibc's `gaih_inet` and `text_to_binary_address` take this for.
+    pub(crate) fn new(text: Option<&'a [u8]>) -> Self {
+        match text {
+            None | Some(b"*") => Self::Nobody,
+            Some(text) => numeric(text).map_or(Self::Name(Name::new(text)), Self::Address),
+        }
     }
+
+    /// What rules are asked about.
+    pub(crate) fn subject(self) -> Subject<'a> {
+        match self {
+            Self::Nobody => Subject::Nobody,
+            Self::Address(numeric) => Subject::Address(numeric.ip),
+            Self::Name(name) => Subject::Name(name),
+        }
+    }
+}
+
+fn numeric(text: &[u8]) -> Option<Numeric<'_>> {
+    let first = text.first()?;
+    if first.is_ascii_digit()
+        && let Some(ip) = inet_aton(text)
+    {
+        return Some(Numeric { text, ip: IpAddr::V4(ip), scope: None });
+    }
+    if !text.contains(&b':') {
+        return None;
+    }
+    let mut parts = text.splitn(2, |&byte| byte == b'%');
+    let ip = IpAddr::V6(inet_pton6(parts.next()?)?);
+    Some(Numeric { text, ip, scope: parts.next() })
+}
+
+impl Numeric<'_> {
+    /// The address in the family that was asked for, or why there is none (`text_to_binary_address`).
+    pub(crate) fn address(self, selection: Selection) -> Result<Address, c_int> {
+        let ip = match (self.ip, selection.family) {
+            (ip, None) | (ip @ IpAddr::V4(_), Some(Family::Inet)) | (ip @ IpAddr::V6(_), Some(Family::Inet6)) => ip,
+            (IpAddr::V4(ip), Some(Family::Inet6)) if selection.v4_mapped => IpAddr::V6(ip.to_ipv6_mapped()),
+            (IpAddr::V6(ip), Some(Family::Inet)) => ip.to_ipv4_mapped().map(IpAddr::V4).ok_or(codes::EAI_ADDRFAMILY)?,
+            (IpAddr::V4(_), Some(Family::Inet6)) => return Err(codes::EAI_ADDRFAMILY),
+        };
+        let scope = match (self.ip, self.scope) {
+            (IpAddr::V6(ip), Some(scope)) => tables::scope_id(&ip, scope).ok_or(libc::EAI_NONAME)?,
+            _ => 0,
+        };
+        Ok(Address { ip, scope })
+    }
+}
+
+/// This host's own addresses: the loopback ones or, with AI_PASSIVE, those to listen on (`get_local_addresses`).
+pub(crate) fn own_addresses(request: &Request) -> Vec<Address> {
+    let passive = request.flags & libc::AI_PASSIVE != 0;
+    let inet6 = if passive { Ipv6Addr::UNSPECIFIED } else { Ipv6Addr::LOCALHOST };
+    let inet = if passive { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+    let family = request.selection.family;
+    let both = [(Family::Inet6, IpAddr::V6(inet6)), (Family::Inet, IpAddr::V4(inet))];
+    let wanted = both.into_iter().filter(|(of, _)| family.is_none_or(|family| family == *of));
+    wanted.map(|(_, ip)| Address { ip, scope: 0 }).collect()
 }
 
 /// Whether the gethostbyname family takes this for an address, good or bad, and looks nothing up: glibc's
@@ -85,6 +155,11 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// Whether only an address will do (`AI_NUMERICHOST`).
+    pub(crate) fn wants_no_name(&self) -> bool {
+        self.flags & libc::AI_NUMERICHOST != 0
+    }
+
     /// Whether the canonical name is wanted as people write it (`AI_CANONIDN`).
     pub(crate) fn wants_u_labels(&self) -> bool {
         self.flags & flag::AI_CANONIDN != 0
@@ -131,10 +206,24 @@ impl Hints {
     }
 }
 
-/// Checks everything that getaddrinfo checks before it looks a name up, in its order and with its codes.
-pub(crate) fn request(hints: Hints, service: Option<&[u8]>) -> Result<Request, c_int> {
+/// Checks everything that getaddrinfo checks before it looks at the node, in its order and with its codes.
+///
+/// `errno` is what errno was, and becomes what glibc leaves there on its way.
+pub(crate) fn request(
+    node: Node<'_>,
+    hints: Hints,
+    service: Option<&[u8]>,
+    errno: &mut Errno,
+) -> Result<Request, c_int> {
     let Hints { flags, family, .. } = hints;
+    let nobody = node == Node::Nobody;
+    if nobody && matches!(service, None | Some(b"*")) {
+        return Err(libc::EAI_NONAME);
+    }
     if flags & !KNOWN_FLAGS != 0 {
+        return Err(libc::EAI_BADFLAGS);
+    }
+    if nobody && flags & libc::AI_CANONNAME != 0 {
         return Err(libc::EAI_BADFLAGS);
     }
     let mut family = match family {
@@ -161,10 +250,7 @@ pub(crate) fn request(hints: Hints, service: Option<&[u8]>) -> Result<Request, c
             None => Port::Name(text),
         },
     };
-    let services = find_services(hints, &service)?;
-    if flags & libc::AI_NUMERICHOST != 0 {
-        return Err(libc::EAI_NONAME);
-    }
+    let services = find_services(hints, &service, errno)?;
     let selection = Selection {
         family,
         canonical: flags & libc::AI_CANONNAME != 0,
@@ -235,8 +321,12 @@ const ROWS: [Row; 7] = [
 ];
 
 /// glibc's `get_servtuples`.
-fn find_services(hints: Hints, port: &Port<'_>) -> Result<Vec<Service>, c_int> {
+fn find_services(hints: Hints, port: &Port<'_>, errno: &mut Errno) -> Result<Vec<Service>, c_int> {
     let Hints { socket_type, protocol, .. } = hints;
+    let mut find = |text: &[u8], name: &[u8], row: &Row| {
+        *errno = Errno(0); // getservbyname_r clears it, whatever it finds.
+        services::by_name(text, name, row.name)
+    };
     let raw = |row: &Row| row.socket_type == libc::SOCK_RAW;
     let as_service = |row: &Row, port| Service {
         socket_type: row.socket_type,
@@ -254,7 +344,7 @@ fn find_services(hints: Hints, port: &Port<'_>) -> Result<Vec<Service>, c_int> {
             Port::None => 0,
             _ if raw(row) => return Err(libc::EAI_SERVICE),
             Port::Number(number) => *number,
-            Port::Name(name) => services::by_name(&tables::services(), name, row.name).ok_or(libc::EAI_SERVICE)?,
+            Port::Name(name) => find(&TABLES.services(), name, row).ok_or(libc::EAI_SERVICE)?,
         };
         return Ok(vec![as_service(row, port)]);
     }
@@ -262,8 +352,8 @@ fn find_services(hints: Hints, port: &Port<'_>) -> Result<Vec<Service>, c_int> {
         Port::None => 0,
         Port::Number(number) => *number,
         Port::Name(name) => {
-            let text = tables::services();
-            let named = |row: &Row| services::by_name(&text, name, row.name).map(|port| as_service(row, port));
+            let text = TABLES.services();
+            let named = |row: &Row| find(&text, name, row).map(|port| as_service(row, port));
             let found: Vec<Service> = ROWS.iter().filter(|row| !raw(row)).filter_map(named).collect();
             return if found.is_empty() { Err(libc::EAI_SERVICE) } else { Ok(found) };
         }
@@ -275,19 +365,23 @@ fn find_services(hints: Hints, port: &Port<'_>) -> Result<Vec<Service>, c_int> {
 mod tests {
     use super::*;
 
+    fn name() -> Node<'static> {
+        Node::Name(Name::new(b"name"))
+    }
+
     fn hints(flags: c_int, family: c_int, socket_type: c_int, protocol: c_int) -> Hints {
         Hints { flags, family, socket_type, protocol }
     }
 
     #[test]
-    fn numeric_names_are_left_to_libc() {
-        for numeric in ["127.1", "0x7f.1", "0177.0.0.01", "2130706433", "::1", "fe80::1%lo", "::ffff:1.2.3.4", "*"] {
-            assert!(looked_up(Some(numeric.as_bytes())).is_none(), "{numeric}");
+    fn numeric_names_are_addresses() {
+        for numeric in ["127.1", "0x7f.1", "0177.0.0.01", "2130706433", "::1", "fe80::1%lo", "::ffff:1.2.3.4"] {
+            assert!(matches!(Node::new(Some(numeric.as_bytes())), Node::Address(_)), "{numeric}");
         }
         for name in ["1.2.3.4.", "1.2.3.256", "1.2.3.4 ", "dead.beef", "abc", "", "a:b", "1.2.3.4x"] {
-            assert!(looked_up(Some(name.as_bytes())).is_some(), "{name}");
+            assert!(matches!(Node::new(Some(name.as_bytes())), Node::Name(_)), "{name}");
         }
-        assert!(looked_up(None).is_none());
+        assert!(Node::new(None) == Node::Nobody && Node::new(Some(b"*")) == Node::Nobody);
     }
 
     #[test]
@@ -317,19 +411,25 @@ mod tests {
 
     #[test]
     fn checks_come_in_glibcs_order() {
-        let code = |hints, service: Option<&[u8]>| request(hints, service).err();
+        let code = |hints, service: Option<&[u8]>| request(name(), hints, service, &mut Errno(0)).err();
+        assert_eq!(request(Node::Nobody, hints(0x800, 99, 99, 0), None, &mut Errno(0)).err(), Some(libc::EAI_NONAME));
+        let canonical = request(Node::Nobody, hints(libc::AI_CANONNAME, 99, 0, 0), Some(b"80"), &mut Errno(0));
+        assert_eq!(canonical.err(), Some(libc::EAI_BADFLAGS));
         assert_eq!(code(hints(0x800, 99, 99, 0), None), Some(libc::EAI_BADFLAGS));
         assert_eq!(code(hints(0, 99, 99, 0), None), Some(libc::EAI_FAMILY));
         assert_eq!(code(hints(0, 0, 99, 0), None), Some(libc::EAI_SOCKTYPE));
         assert_eq!(code(hints(libc::AI_NUMERICSERV, 0, 1, 0), Some(b"80x")), Some(libc::EAI_NONAME));
         assert_eq!(code(hints(0, 0, libc::SOCK_RAW, 0), Some(b"80")), Some(libc::EAI_SERVICE));
         assert_eq!(code(hints(libc::AI_NUMERICHOST, 0, 99, 0), None), Some(libc::EAI_SOCKTYPE));
-        assert_eq!(code(hints(libc::AI_NUMERICHOST, 0, 1, 0), None), Some(libc::EAI_NONAME));
+        assert!(
+            request(name(), hints(libc::AI_NUMERICHOST, 0, 1, 0), None, &mut Errno(0))
+                .is_ok_and(|request| request.wants_no_name())
+        );
     }
 
     #[test]
     fn without_a_socket_type_there_are_three_nodes_an_address() {
-        let request = request(hints(0, 0, 0, 0), Some(b"53")).ok().unwrap();
+        let request = request(name(), hints(0, 0, 0, 0), Some(b"53"), &mut Errno(0)).ok().unwrap();
         let rows: Vec<_> = request.services.iter().map(|s| (s.socket_type, s.protocol, s.port)).collect();
         assert_eq!(rows, [(1, 6, 53), (2, 17, 53), (3, 0, 53)]);
     }

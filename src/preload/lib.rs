@@ -5,6 +5,7 @@
 //! if this library were not there.
 
 mod addrinfo;
+mod chosen;
 mod codes;
 mod guard;
 mod hostent;
@@ -12,22 +13,25 @@ mod idn;
 mod input;
 mod log;
 mod lookup;
+mod memory;
+mod nameinfo;
 mod real;
 mod state;
 
 use std::ptr;
 
-use libc::{c_char, c_int, size_t};
+use libc::{c_char, c_int, c_void, size_t, socklen_t};
 
 use hostent::Out;
+use nameinfo::Place;
 
 /// Runs when the library is loaded.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static ON_LOAD: extern "C" fn() = {
     extern "C" fn on_load() {
-        // Also stops a panic, which must not reach the dynamic linker.
-        guard::run(|_| {
+        // Also stops a panic, which must not reach the dynamic linker. Nor must a thread be cancelled in there.
+        guard::run(guard::owns_something, |_| {
             state::load();
             Some(())
         });
@@ -46,10 +50,13 @@ pub unsafe extern "C-unwind" fn getaddrinfo(
     hints: *const libc::addrinfo,
     result: *mut *mut libc::addrinfo,
 ) -> c_int {
-    let ours = guard::run(|before| {
-        // SAFETY: the arguments are the caller's, under libc's contract.
-        unsafe { addrinfo::lookup(node, service, hints, result, before) }
-    });
+    let ours = guard::run(
+        |code| code == 0,
+        |before| {
+            // SAFETY: the arguments are the caller's, under libc's contract.
+            unsafe { addrinfo::lookup(node, service, hints, result, before) }
+        },
+    );
     if let Some(code) = ours {
         return code;
     }
@@ -67,9 +74,9 @@ pub unsafe extern "C-unwind" fn getaddrinfo(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gethostbyname(name: *const c_char) -> *mut libc::hostent {
     let place = &hostent::GETHOSTBYNAME;
-    let ours = guard::run(|before| {
+    let ours = guard::run(guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
-        unsafe { hostent::shared("gethostbyname", name, libc::AF_INET, place, before) }
+        unsafe { hostent::shared_by_name("gethostbyname", name, libc::AF_INET, place, before) }
     });
     if let Some(host) = ours {
         return host;
@@ -88,9 +95,9 @@ pub unsafe extern "C-unwind" fn gethostbyname(name: *const c_char) -> *mut libc:
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gethostbyname2(name: *const c_char, family: c_int) -> *mut libc::hostent {
     let place = &hostent::GETHOSTBYNAME2;
-    let ours = guard::run(|before| {
+    let ours = guard::run(guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
-        unsafe { hostent::shared("gethostbyname2", name, family, place, before) }
+        unsafe { hostent::shared_by_name("gethostbyname2", name, family, place, before) }
     });
     if let Some(host) = ours {
         return host;
@@ -116,9 +123,9 @@ pub unsafe extern "C-unwind" fn gethostbyname_r(
     h_errno: *mut c_int,
 ) -> c_int {
     let out = Out { host, buffer, length, result, h_errno };
-    let ours = guard::run(|before| {
+    let ours = guard::run(guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
-        unsafe { hostent::reentrant("gethostbyname_r", name, libc::AF_INET, out, before) }
+        unsafe { hostent::by_name("gethostbyname_r", name, libc::AF_INET, out, before) }
     });
     if let Some(code) = ours {
         return code;
@@ -145,9 +152,9 @@ pub unsafe extern "C-unwind" fn gethostbyname2_r(
     h_errno: *mut c_int,
 ) -> c_int {
     let out = Out { host, buffer, length, result, h_errno };
-    let ours = guard::run(|before| {
+    let ours = guard::run(guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
-        unsafe { hostent::reentrant("gethostbyname2_r", name, family, out, before) }
+        unsafe { hostent::by_name("gethostbyname2_r", name, family, out, before) }
     });
     if let Some(code) = ours {
         return code;
@@ -157,4 +164,109 @@ pub unsafe extern "C-unwind" fn gethostbyname2_r(
         Some(real) => unsafe { real(name, family, host, buffer, length, result, h_errno) },
         None => libc::ENOSYS,
     }
+}
+
+/// gethostbyaddr(3)
+///
+/// # Safety
+/// libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gethostbyaddr(
+    address: *const c_void,
+    size: socklen_t,
+    family: c_int,
+) -> *mut libc::hostent {
+    let ours = guard::run(guard::owns_nothing, |before| {
+        // SAFETY: the arguments are the caller's, under libc's contract.
+        unsafe { hostent::shared_by_address(address, size, family, before) }
+    });
+    if let Some(host) = ours {
+        return host;
+    }
+    match real::GETHOSTBYADDR.get() {
+        // SAFETY: the same arguments.
+        Some(real) => unsafe { real(address, size, family) },
+        None => ptr::null_mut(),
+    }
+}
+
+/// gethostbyaddr_r(3)
+///
+/// # Safety
+/// libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gethostbyaddr_r(
+    address: *const c_void,
+    size: socklen_t,
+    family: c_int,
+    host: *mut libc::hostent,
+    buffer: *mut c_char,
+    length: size_t,
+    result: *mut *mut libc::hostent,
+    h_errno: *mut c_int,
+) -> c_int {
+    let out = Out { host, buffer, length, result, h_errno };
+    let ours = guard::run(guard::owns_nothing, |before| {
+        // SAFETY: the arguments are the caller's, under libc's contract.
+        unsafe { hostent::by_address(address, size, family, out, before) }
+    });
+    if let Some(code) = ours {
+        return code;
+    }
+    match real::GETHOSTBYADDR_R.get() {
+        // SAFETY: the same arguments.
+        Some(real) => unsafe { real(address, size, family, host, buffer, length, result, h_errno) },
+        None => libc::ENOSYS,
+    }
+}
+
+/// getnameinfo(3)
+///
+/// # Safety
+/// libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn getnameinfo(
+    address: *const libc::sockaddr,
+    size: socklen_t,
+    host: *mut c_char,
+    host_length: socklen_t,
+    service: *mut c_char,
+    service_length: socklen_t,
+    flags: c_int,
+) -> c_int {
+    let (host_place, service_place) =
+        (Place { start: host, length: host_length }, Place { start: service, length: service_length });
+    let ours = guard::run(guard::owns_nothing, |before| {
+        // SAFETY: the arguments are the caller's, under libc's contract.
+        unsafe { nameinfo::lookup(address, size, host_place, service_place, flags, before) }
+    });
+    if let Some(code) = ours {
+        return code;
+    }
+    match real::GETNAMEINFO.get() {
+        // SAFETY: the same arguments.
+        Some(real) => unsafe { real(address, size, host, host_length, service, service_length, flags) },
+        None => libc::EAI_SYSTEM,
+    }
+}
+
+/// `__nss_configure_lookup` (nss.h): the call is always libc's, but what it chooses counts here too.
+///
+/// # Safety
+/// libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn __nss_configure_lookup(database: *const c_char, modules: *const c_char) -> c_int {
+    let result = match real::CONFIGURE_LOOKUP.get() {
+        // SAFETY: the same arguments.
+        Some(real) => unsafe { real(database, modules) },
+        None => -1,
+    };
+    if result == 0 {
+        guard::run(guard::owns_nothing, |_| -> Option<()> {
+            // SAFETY: the arguments are the caller's, under libc's contract, and libc has just accepted them.
+            unsafe { chosen::note(database, modules) };
+            None // errno as libc left it.
+        });
+    }
+    result
 }

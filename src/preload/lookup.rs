@@ -1,4 +1,4 @@
-//! What both families of functions share: the verdict on a name, and the log of what came of it.
+//! What both families of functions share: the verdict on a name or an address, and the log of what came of it.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -6,25 +6,35 @@ use std::time::Duration;
 use nss_bypass_core::config::{Fallback, Rule};
 use nss_bypass_core::engine::{Engine, Source};
 use nss_bypass_core::lookup::{Answer, Failure};
-use nss_bypass_core::name::Name;
-use nss_bypass_core::policy::Verdict;
+use nss_bypass_core::policy::{Subject, Verdict};
 use nss_bypass_core::sys::clock;
 
 use crate::log::{Level, printable};
 use crate::state::{self, TABLES};
 
-/// Runs `answer` for a name that the rules take away from libc. None: the name is libc's.
+/// Runs `answer` for a name or an address that the rules take away from libc. None: it is libc's.
 ///
 /// `function` is for the log. `answer` gives what the caller gets, and what became of the lookup for the log and for
 /// the rule's `fallback`.
-pub(crate) fn bypass<T>(function: &str, name: Name<'_>, answer: impl FnOnce(&Engine<'_>) -> (T, Ended)) -> Option<T> {
+pub(crate) fn bypass<T>(
+    function: &str,
+    subject: Subject<'_>,
+    answer: impl FnOnce(&Engine<'_>) -> (T, Ended),
+) -> Option<T> {
     let log = &state::settings().log;
     let rules = state::rules()?;
-    let rule = match rules.policy.decide(name) {
+    let rule = match rules.policy.decide_subject(subject) {
+        // It is out of nscd's way already, and only libc can ask the modules that it wants.
+        Verdict::Bypass(_) if TABLES.has_foreign_choice() => {
+            if log.wants(Level::All) {
+                log.write(Level::All, &chosen(function, subject));
+            }
+            return None;
+        }
         Verdict::Bypass(rule) => rule,
         Verdict::Pass(rule) => {
             if log.wants(Level::All) {
-                log.write(Level::All, &passed(function, name, rule));
+                log.write(Level::All, &passed(function, subject, rule));
             }
             return None;
         }
@@ -33,13 +43,13 @@ pub(crate) fn bypass<T>(function: &str, name: Name<'_>, answer: impl FnOnce(&Eng
     let engine = Engine::new(&TABLES, rule.answering());
     let (result, ended) = answer(&engine);
     let fall_back = match (rule.answering().fallback, &ended) {
-        (Fallback::Never, _) | (_, Ended::Answered(_) | Ended::Refused(_)) => false,
+        (Fallback::Never, _) | (_, Ended::Answered(_) | Ended::Named(_) | Ended::Refused(_)) => false,
         (Fallback::Error, Ended::Failed(failure)) => matches!(failure, Failure::TryAgain | Failure::System(_)),
         (Fallback::Always, Ended::Failed(_)) => true,
     };
     if log.wants(Level::Bypass) {
         let took = clock::monotonic().saturating_sub(begun);
-        log.write(Level::Bypass, &bypassed(function, name, rule, &ended, engine.source(), took, fall_back));
+        log.write(Level::Bypass, &bypassed(function, subject, rule, &ended, engine.source(), took, fall_back));
     }
     (!fall_back).then_some(result)
 }
@@ -48,33 +58,47 @@ pub(crate) fn bypass<T>(function: &str, name: Name<'_>, answer: impl FnOnce(&Eng
 pub(crate) enum Ended {
     /// With these addresses.
     Answered(Answer),
+    /// With this name.
+    Named(Vec<u8>),
     /// Without.
     Failed(Failure),
     /// Before any lookup: the arguments were wrong, with this code.
     Refused(libc::c_int),
 }
 
-fn passed(function: &str, name: Name<'_>, rule: Option<&Rule>) -> String {
+fn in_log(subject: Subject<'_>) -> String {
+    match subject {
+        Subject::Name(name) => printable(name.as_bytes()),
+        Subject::Address(address) => address.to_string(),
+        Subject::Nobody => "NULL".to_owned(),
+    }
+}
+
+fn passed(function: &str, subject: Subject<'_>, rule: Option<&Rule>) -> String {
     let rule = rule.map_or_else(|| "no rule".to_owned(), |rule| format!("{} {}", rule.origin(), rule.pattern()));
-    format!("{function} {}: pass ({rule})", printable(name.as_bytes()))
+    format!("{function} {}: pass ({rule})", in_log(subject))
+}
+
+fn chosen(function: &str, subject: Subject<'_>) -> String {
+    format!("{function} {}: pass (the program's own choice of modules)", in_log(subject))
 }
 
 fn bypassed(
     function: &str,
-    name: Name<'_>,
+    subject: Subject<'_>,
     rule: &Rule,
     ended: &Ended,
     source: Option<Source>,
     took: Duration,
     fall_back: bool,
 ) -> String {
-    let mut line =
-        format!("{function} {}: bypass ({} {}): ", printable(name.as_bytes()), rule.origin(), rule.pattern());
+    let mut line = format!("{function} {}: bypass ({} {}): ", in_log(subject), rule.origin(), rule.pattern());
     let _ = match ended {
         Ended::Answered(answer) => {
             let addresses: Vec<String> = answer.addresses.iter().map(|address| address.ip.to_string()).collect();
             write!(line, "{}", addresses.join(" "))
         }
+        Ended::Named(name) => write!(line, "{}", printable(name)),
         Ended::Failed(failure) => write!(line, "{}", in_words(*failure)),
         Ended::Refused(code) => write!(line, "refused with code {code}"),
     };
@@ -96,6 +120,7 @@ fn in_words(failure: Failure) -> String {
         Failure::NoData => "no such addresses".to_owned(),
         Failure::TryAgain => "no answer, try again".to_owned(),
         Failure::NoRecovery => "no usable answer".to_owned(),
+        Failure::Silent => "no /etc/hosts".to_owned(),
         Failure::System(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
     }
 }

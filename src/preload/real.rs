@@ -6,7 +6,7 @@ use std::panic::catch_unwind;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use libc::{addrinfo, c_char, c_int, c_void, hostent, size_t};
+use libc::{addrinfo, c_char, c_int, c_void, hostent, size_t, sockaddr, socklen_t};
 
 /// getaddrinfo(3). All of these may be left by a cancelled thread or a longjmp, hence "C-unwind".
 pub(crate) type GetAddrInfo =
@@ -34,6 +34,31 @@ pub(crate) type GetHostByName2R = unsafe extern "C-unwind" fn(
     *mut *mut hostent,
     *mut c_int,
 ) -> c_int;
+/// gethostbyaddr(3)
+pub(crate) type GetHostByAddr = unsafe extern "C-unwind" fn(*const c_void, socklen_t, c_int) -> *mut hostent;
+/// gethostbyaddr_r(3)
+pub(crate) type GetHostByAddrR = unsafe extern "C-unwind" fn(
+    *const c_void,
+    socklen_t,
+    c_int,
+    *mut hostent,
+    *mut c_char,
+    size_t,
+    *mut *mut hostent,
+    *mut c_int,
+) -> c_int;
+/// getnameinfo(3)
+pub(crate) type GetNameInfo = unsafe extern "C-unwind" fn(
+    *const sockaddr,
+    socklen_t,
+    *mut c_char,
+    socklen_t,
+    *mut c_char,
+    socklen_t,
+    c_int,
+) -> c_int;
+/// `__nss_configure_lookup` (nss.h)
+pub(crate) type ConfigureLookup = unsafe extern "C-unwind" fn(*const c_char, *const c_char) -> c_int;
 
 /// A real function, looked up once.
 pub(crate) struct Real<F> {
@@ -48,6 +73,10 @@ pub(crate) static GETHOSTBYNAME: Real<GetHostByName> = Real::new("gethostbyname\
 pub(crate) static GETHOSTBYNAME2: Real<GetHostByName2> = Real::new("gethostbyname2\0");
 pub(crate) static GETHOSTBYNAME_R: Real<GetHostByNameR> = Real::new("gethostbyname_r\0");
 pub(crate) static GETHOSTBYNAME2_R: Real<GetHostByName2R> = Real::new("gethostbyname2_r\0");
+pub(crate) static GETHOSTBYADDR: Real<GetHostByAddr> = Real::new("gethostbyaddr\0");
+pub(crate) static GETHOSTBYADDR_R: Real<GetHostByAddrR> = Real::new("gethostbyaddr_r\0");
+pub(crate) static GETNAMEINFO: Real<GetNameInfo> = Real::new("getnameinfo\0");
+pub(crate) static CONFIGURE_LOOKUP: Real<ConfigureLookup> = Real::new("__nss_configure_lookup\0");
 
 /// Looks all of them up, while the dynamic linker has nothing else to do.
 pub(crate) fn find_all() {
@@ -56,6 +85,10 @@ pub(crate) fn find_all() {
     GETHOSTBYNAME2.get();
     GETHOSTBYNAME_R.get();
     GETHOSTBYNAME2_R.get();
+    GETHOSTBYADDR.get();
+    GETHOSTBYADDR_R.get();
+    GETNAMEINFO.get();
+    CONFIGURE_LOOKUP.get();
 }
 
 impl<F: Copy> Real<F> {

@@ -1,6 +1,7 @@
 //! The process's one copy of everything: settings, rules, tables.
 
 use std::ffi::{CStr, CString};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nss_bypass_core::config::{self, Environment};
@@ -8,8 +9,8 @@ use nss_bypass_core::lookup::Diagnostic;
 use nss_bypass_core::policy::Policy;
 use nss_bypass_core::sys::environment::{is_privileged, trusted_variable};
 use nss_bypass_core::sys::file::{self, Identity};
-use nss_bypass_core::sys::snapshot::{Guard, Snapshot};
-use nss_bypass_core::sys::{clock, fork};
+use nss_bypass_core::sys::snapshot::Snapshot;
+use nss_bypass_core::sys::{clock, fork, memory};
 use nss_bypass_core::tables::Tables;
 use once_cell::race::OnceBox;
 
@@ -24,6 +25,10 @@ const FOLDERS: [&CStr; 2] = [c"/", c"/etc"];
 
 /// How many faults of the configuration are logged at most: one of binary garbage has thousands.
 const LOGGED_FAULTS: usize = 50;
+
+/// What rules take in memory, for each byte of text: of the shortest rules, `*.a` and a blank.
+const MEMORY_PER_BYTE: usize = 64;
+const SOME_MEMORY: usize = 64 << 10;
 
 /// How often the configuration is looked at, in milliseconds.
 const LOOK_EVERY: u64 = 1000;
@@ -81,7 +86,7 @@ pub(crate) fn load() {
 }
 
 /// The rules in force; none where everything passes. The configuration is looked at again at most once a second.
-pub(crate) fn rules() -> Option<Guard<'static, Rules>> {
+pub(crate) fn rules() -> Option<Arc<Rules>> {
     let settings = settings();
     if settings.disabled {
         return None;
@@ -110,7 +115,7 @@ fn look(settings: &Settings) {
     {
         return;
     }
-    let (rules, faults) = read(settings, path);
+    let Some((rules, faults)) = read(settings, path) else { return };
     // Where they cannot be stored just now, the old rules stay for another second.
     if RULES.replace(rules).is_ok() {
         for fault in faults.iter().take(LOGGED_FAULTS) {
@@ -122,11 +127,12 @@ fn look(settings: &Settings) {
     }
 }
 
-fn read(settings: &Settings, path: &CStr) -> (Rules, Vec<Diagnostic>) {
+/// None: there is no memory for it just now.
+fn read(settings: &Settings, path: &CStr) -> Option<(Rules, Vec<Diagnostic>)> {
     let source = path.to_string_lossy();
     let fault = |message: String| Diagnostic { source: source.to_string(), line: 0, column: 0, message };
     let (mut text, mut identity, mut faults) = (Vec::new(), Identity::default(), Vec::new());
-    match file::read(path) {
+    match if settings.privileged { file::read_no_link(path) } else { file::read(path) } {
         Ok(content) => {
             identity = content.identity;
             match distrust(settings, content.ownership) {
@@ -135,17 +141,21 @@ fn read(settings: &Settings, path: &CStr) -> (Rules, Vec<Diagnostic>) {
             }
         }
         Err(error) if error.0 == libc::ENOENT && path == CONFIGURATION => {}
+        Err(error) if error.0 == libc::ENOMEM => return None,
         Err(error) => {
             identity = file::identity(path);
             faults.push(fault(std::io::Error::from_raw_os_error(error.0).to_string()));
         }
+    }
+    if !memory::can_have(text.len().saturating_mul(MEMORY_PER_BYTE) + SOME_MEMORY) {
+        return None;
     }
     let (from_file, wrong_lines) = config::parse(&text, &source);
     let variables = Environment { rules: settings.rules.as_deref(), via: settings.via.as_deref() };
     let (from_variables, wrong_items) = config::parse_environment(&variables);
     faults.extend(wrong_lines);
     faults.extend(wrong_items);
-    (Rules { identity, policy: Policy::new(from_file, from_variables) }, faults)
+    Some((Rules { identity, policy: Policy::new(from_file, from_variables) }, faults))
 }
 
 /// Why a program that runs with more privileges than its caller may not follow this file.

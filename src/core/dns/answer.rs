@@ -9,12 +9,13 @@ use super::exchange::Replies;
 use super::message::{Record, Reply, host_text, rcode};
 use crate::lookup::{Address, Answer, Failure, Family, Miss, Status};
 
-const fn miss(status: Status, failure: Failure) -> Miss {
-    Miss { status, failure }
-}
-
-const NOT_FOUND: Miss = miss(Status::NotFound, Failure::NotFound);
-const UNUSABLE: Miss = miss(Status::Unavail, Failure::NoRecovery);
+const NOT_FOUND: Miss = Miss::new(Status::NotFound, Failure::NotFound);
+/// A record cannot be read.
+const UNUSABLE: Miss = Miss::new(Status::Unavail, Failure::NoRecovery).with_errno(libc::EMSGSIZE);
+/// An address has a name that no host may have.
+const NO_HOST_NAME: Miss = Miss::new(Status::Unavail, Failure::NoRecovery).with_errno(0);
+/// All is well, but what was asked for is not there.
+const NOTHING: Miss = Miss::new(Status::TryAgain, Failure::NoRecovery);
 
 /// The address in a record of its family; none where the length is wrong.
 fn address(record: &Record<'_>) -> Option<Address> {
@@ -57,7 +58,27 @@ pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
             answer.addresses.extend(address(&record));
         }
     }
-    if answer.addresses.is_empty() { Err(miss(Status::TryAgain, Failure::NoRecovery)) } else { Ok(answer) }
+    if answer.addresses.is_empty() { Err(NOTHING) } else { Ok(answer) }
+}
+
+/// The answer to a question for an address's name: the first that is a host name, or none (`getanswer_ptr`).
+pub(super) fn pointer(replies: &Replies, address: IpAddr) -> Result<Answer, Miss> {
+    let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
+    let mut expected = reply.question().ok_or(UNUSABLE)?.name;
+    for record in reply.records() {
+        let mut record = record.map_err(|_| UNUSABLE)?;
+        if record.class != DNSClass::IN {
+            continue;
+        }
+        if record.kind == RecordType::CNAME {
+            expected = record.target().ok_or(UNUSABLE)?;
+        } else if record.kind == RecordType::PTR && record.owner == expected {
+            let name = record.target().ok_or(UNUSABLE)?;
+            let canonical = host_text(&name).ok_or(NO_HOST_NAME)?;
+            return Ok(Answer { canonical, aliases: Vec::new(), addresses: vec![Address { ip: address, scope: 0 }] });
+        }
+    }
+    Err(NOTHING)
 }
 
 /// The answers to both questions, in the order in which they came (`gaih_getanswer`).
@@ -69,7 +90,7 @@ pub(super) fn both(replies: &Replies) -> Result<Answer, Miss> {
     }
     match (first, slice(&replies.second, &mut answer)) {
         (Ok(()), _) | (_, Ok(())) => Ok(answer),
-        (Err(first), Err(second)) if second.status == Status::NotFound => Err(miss(first.status, second.failure)),
+        (Err(first), Err(second)) if second.status == Status::NotFound => Err(Miss { status: first.status, ..second }),
         (Err(_), Err(second)) => Err(second),
     }
 }

@@ -10,7 +10,7 @@ use super::Resolver;
 use super::message::{HEADER, Question, Reply};
 use crate::sys::clock::Deadline;
 use crate::sys::socket::{Ready, Socket, Wait};
-use crate::sys::{Errno, random};
+use crate::sys::{Errno, memory, random};
 
 /// The largest datagram that is taken as it is. A larger one is fetched again over TCP, as if it had been truncated;
 /// servers send no more than a question allows (512 bytes, or 1200 with EDNS).
@@ -78,6 +78,9 @@ impl<'a> Exchange<'a> {
     /// Asks one question, or two at once. An error is the errno that glibc would leave.
     pub(super) fn send(&mut self, questions: &[Question]) -> Result<Replies, Errno> {
         let servers = self.resolver.servers;
+        if servers.is_empty() {
+            return Err(Errno(libc::ESRCH)); // A program wrote so into _res.
+        }
         let start = if self.resolver.options.rotate && servers.len() > 1 { rotation(servers.len()) } else { 0 };
         let mut sockets: Vec<Option<Socket>> = servers.iter().map(|_| None).collect();
         let mut over_tcp = self.resolver.options.use_vc;
@@ -238,7 +241,7 @@ impl<'a> Exchange<'a> {
             }
             return Take::NextServer;
         }
-        if too_long || reply.is_truncated() {
+        if too_long || (reply.is_truncated() && !self.resolver.options.ignore_truncation) {
             return Take::Truncated;
         }
         *(if first_to_come { &mut round.replies.first } else { &mut round.replies.second }) = bytes.to_vec();
@@ -297,7 +300,7 @@ impl<'a> Exchange<'a> {
         while !open.is_empty() {
             let mut length = [0_u8; 2];
             read_exact(socket, &mut length, deadline)?;
-            let mut bytes = vec![0_u8; usize::from(u16::from_be_bytes(length))];
+            let mut bytes = memory::zeroed(usize::from(u16::from_be_bytes(length)))?;
             if bytes.len() < HEADER {
                 return Err(Errno(libc::EMSGSIZE));
             }

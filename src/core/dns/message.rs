@@ -37,6 +37,10 @@ pub(super) struct Question {
 pub(super) struct Marks {
     /// `edns0`: an OPT record.
     pub(super) edns: bool,
+    /// Its DO bit (RFC 3225), which programs ask for with RES_USE_DNSSEC.
+    pub(super) dnssec: bool,
+    /// The RD bit.
+    pub(super) recursion: bool,
     /// `trust-ad`: the AD bit.
     pub(super) authentic_data: bool,
 }
@@ -45,12 +49,13 @@ impl Question {
     /// A recursive question of class IN. None where it cannot be put into a message.
     pub(super) fn new(id: u16, name: &Name, kind: RecordType, marks: Marks) -> Option<Self> {
         let mut message = Message::new(id, MessageType::Query, OpCode::Query);
-        message.metadata.recursion_desired = true;
+        message.metadata.recursion_desired = marks.recursion;
         message.metadata.authentic_data = marks.authentic_data;
         message.add_query(Query::query(name.clone(), kind));
         if marks.edns {
             let mut edns = Edns::new();
             edns.set_max_payload(EDNS_PAYLOAD);
+            edns.set_dnssec_ok(marks.dnssec);
             message.set_edns(edns);
         }
         let bytes = message.to_vec().ok()?;
@@ -277,7 +282,7 @@ impl<'a> Iterator for Records<'a> {
 mod tests {
     use super::*;
 
-    const PLAIN: Marks = Marks { edns: false, authentic_data: false };
+    const PLAIN: Marks = Marks { edns: false, dnssec: false, recursion: true, authentic_data: false };
 
     #[test]
     fn a_question_is_what_glibc_sends() {
@@ -292,7 +297,7 @@ mod tests {
     #[test]
     fn edns_and_trust_ad_mark_the_question() {
         let name = parse_name(b"a").unwrap();
-        let marks = Marks { edns: true, authentic_data: true };
+        let marks = Marks { edns: true, authentic_data: true, ..PLAIN };
         let question = Question::new(1, &name, RecordType::AAAA, marks).unwrap();
         assert_eq!(&question.bytes[2..4], b"\x01\x20");
         assert!(question.bytes.ends_with(b"\x00\x00\x29\x04\xb0\x00\x00\x00\x00\x00\x00"));

@@ -9,7 +9,8 @@ mod message;
 mod search;
 
 use std::ffi::CString;
-use std::net::SocketAddr;
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use self::search::{NoAnswer, Search, Want};
@@ -67,7 +68,7 @@ impl Resolver<'_> {
             Family::Inet6 => Want::Aaaa,
         };
         let mut search = Search::new(self);
-        let replies = search.run(&search::with_alias(name.as_bytes()), want);
+        let replies = search.run(&search::with_alias(name.as_bytes(), self.options), want);
         let result = match replies {
             Ok(replies) => answer::one(&replies, family),
             Err(no_answer) => Err(no_answer.into()),
@@ -83,10 +84,23 @@ impl Resolver<'_> {
         }
         let want = if self.options.no_aaaa { Want::A } else { Want::Both };
         let mut search = Search::new(self);
-        let replies = search.run(&search::with_alias(name.as_bytes()), want);
+        let replies = search.run(&search::with_alias(name.as_bytes(), self.options), want);
         let result = match replies {
             Ok(replies) => answer::both(&replies),
             Err(no_answer) => Err(no_answer.into()),
+        };
+        Outcome { result, server: search.exchange.server, h_errno: Some(search.h_errno) }
+    }
+
+    /// The name of an address: `gethostbyaddr2_r`. An IPv6 address that only wraps an IPv4 one is asked for as that,
+    /// and comes back as that.
+    pub fn name_of(&self, address: IpAddr) -> Outcome {
+        let address = unwrapped(address);
+        let mut search = Search::new(self);
+        let result = match search.query(reverse_name(address).as_bytes(), Want::Ptr) {
+            Ok(replies) => answer::pointer(&replies, address),
+            // glibc restores errno before it looks at it, so that here every failure is "not found" to nsswitch.conf.
+            Err(NoAnswer { failure, .. }) => Err(Miss::new(Status::NotFound, failure)),
         };
         Outcome { result, server: search.exchange.server, h_errno: Some(search.h_errno) }
     }
@@ -95,7 +109,7 @@ impl Resolver<'_> {
     fn sorted(&self, mut answer: Answer) -> Answer {
         if !self.sortlist.is_empty() {
             answer.addresses.sort_by_key(|address| {
-                let std::net::IpAddr::V4(ip) = address.ip else { return self.sortlist.len() };
+                let IpAddr::V4(ip) = address.ip else { return self.sortlist.len() };
                 let matches = |entry: &SortEntry| ip.to_bits() & entry.mask.to_bits() == entry.address.to_bits();
                 self.sortlist.iter().position(matches).unwrap_or(self.sortlist.len())
             });
@@ -104,23 +118,54 @@ impl Resolver<'_> {
     }
 }
 
-const NO_SUCH_NAME: Miss = Miss { status: Status::NotFound, failure: Failure::NotFound };
+/// IPv4-mapped and IPv4-compatible addresses as IPv4 ones; `::1` is neither.
+fn unwrapped(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(v6) if !v6.is_loopback() => v6.to_ipv4().map_or(address, IpAddr::V4),
+        _ => address,
+    }
+}
+
+/// The name under which DNS knows an address (RFC 1035, section 3.5; RFC 3596, section 2.5).
+fn reverse_name(address: IpAddr) -> String {
+    let mut name = String::new();
+    let _ = match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, d] = v4.octets();
+            write!(name, "{d}.{c}.{b}.{a}.in-addr.arpa")
+        }
+        IpAddr::V6(v6) => v6
+            .octets()
+            .iter()
+            .rev()
+            .try_for_each(|byte| write!(name, "{:x}.{:x}.", byte & 0xf, byte >> 4))
+            .and_then(|()| name.write_str("ip6.arpa")),
+    };
+    name
+}
+
+const NO_SUCH_NAME: Miss = Miss::new(Status::NotFound, Failure::NotFound);
 
 impl From<NoAnswer> for Miss {
     /// glibc goes by errno here, and by h_errno there.
     fn from(no_answer: NoAnswer) -> Self {
         let NoAnswer { failure, errno: Errno(errno) } = no_answer;
-        match errno {
-            libc::EMFILE | libc::ENFILE => Miss { status: Status::Unavail, failure: Failure::System(errno) },
-            libc::ECONNREFUSED | libc::ETIMEDOUT => Miss { status: Status::Unavail, failure },
-            _ => Miss { status: Status::NotFound, failure },
-        }
+        let miss = match errno {
+            libc::EMFILE | libc::ENFILE => Miss::new(Status::Unavail, Failure::System(errno)).with_errno(errno),
+            libc::ESRCH => Miss::new(Status::TryAgain, Failure::TryAgain), // No server is named at all.
+            libc::ECONNREFUSED | libc::ETIMEDOUT => Miss::new(Status::Unavail, failure),
+            _ => Miss::new(Status::NotFound, failure),
+        };
+        if miss.failure == Failure::TryAgain { miss.with_errno(libc::EAGAIN) } else { miss }
     }
 }
 
 /// The alias of a name in the file that HOSTALIASES names: lines of a name and what it stands for, until the first
 /// line that is no such pair (glibc, resolv/res_context_hostalias.c).
-fn host_alias(name: &[u8]) -> Option<Vec<u8>> {
+fn host_alias(name: &[u8], options: Options) -> Option<Vec<u8>> {
+    if options.no_aliases {
+        return None;
+    }
     let path = CString::new(environment::variable(c"HOSTALIASES")?).ok()?;
     let content = file::read(&path).ok()?;
     for line in content.bytes.split_inclusive(|&byte| byte == b'\n') {
@@ -133,4 +178,19 @@ fn host_alias(name: &[u8]) -> Option<Vec<u8>> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_have_names_in_dns() {
+        let name = |address: &str| reverse_name(unwrapped(address.parse().unwrap()));
+        assert_eq!(name("10.1.2.3"), "3.2.1.10.in-addr.arpa");
+        assert_eq!(name("::ffff:10.1.2.3"), "3.2.1.10.in-addr.arpa");
+        assert_eq!(name("::10.1.2.3"), "3.2.1.10.in-addr.arpa");
+        assert_eq!(name("::1"), format!("1.{}ip6.arpa", "0.".repeat(31)));
+        assert_eq!(name("2001:db8::ab"), format!("b.a.{}8.b.d.0.1.0.0.2.ip6.arpa", "0.".repeat(22)));
+    }
 }

@@ -8,6 +8,7 @@ use hickory_resolver::proto::rr::RecordType;
 use super::exchange::{Exchange, Replies};
 use super::message::{Marks, Question, Reply, parse_name, rcode};
 use super::{Resolver, host_alias};
+use crate::files::resolv_conf::Options;
 use crate::lookup::Failure;
 use crate::sys::{Errno, random};
 
@@ -21,6 +22,8 @@ pub(super) enum Want {
     Aaaa,
     /// A and AAAA, as two questions at once.
     Both,
+    /// The name of an address.
+    Ptr,
 }
 
 /// A search without an answer: what `h_errno` and errno are left with. The caller needs both.
@@ -54,8 +57,9 @@ impl<'a> Search<'a> {
     pub(super) fn run(&mut self, name: &[u8], want: Want) -> Result<Replies, NoAnswer> {
         let dots = name.iter().filter(|&&byte| byte == b'.').count();
         let absolute = name.ends_with(b".");
+        let options = self.resolver.options;
         if dots == 0
-            && let Some(alias) = host_alias(name)
+            && let Some(alias) = host_alias(name, options)
         {
             return self.query(&alias, want);
         }
@@ -68,17 +72,19 @@ impl<'a> Search<'a> {
             }
         }
         let mut walk = Walk::default();
-        if !absolute {
+        // Programs may switch the search off for names without dots, for those with, or after its first step.
+        let searches = if dots == 0 { !options.no_default_names } else { !options.no_search };
+        if !absolute && searches {
             for domain in self.resolver.search {
                 if let Some(result) = self.step(name, domain, want, &mut walk) {
                     return result;
                 }
-                if walk.stopped {
+                if walk.stopped || options.no_search {
                     break;
                 }
             }
         }
-        let try_as_is = dots > 0 || !walk.searched || !self.resolver.options.no_tld_query;
+        let try_as_is = dots > 0 || !walk.searched || !options.no_tld_query;
         if try_as_is && !as_is_first && !walk.had_root {
             match self.query(name, want) {
                 Ok(replies) => return Ok(replies),
@@ -117,9 +123,10 @@ impl<'a> Search<'a> {
     }
 
     /// One name, as it is.
-    fn query(&mut self, name: &[u8], want: Want) -> Result<Replies, NoAnswer> {
+    pub(super) fn query(&mut self, name: &[u8], want: Want) -> Result<Replies, NoAnswer> {
         self.exchange.last_rcode = rcode::NOERROR;
         let Some(questions) = self.questions(name, want) else {
+            self.errno = Errno(libc::EMSGSIZE);
             return Err(self.no_answer(Failure::NoRecovery));
         };
         let replies = match self.exchange.send(&questions) {
@@ -142,7 +149,12 @@ impl<'a> Search<'a> {
             return None;
         }
         let options = &self.resolver.options;
-        let marks = Marks { edns: options.edns0, authentic_data: options.trust_ad };
+        let marks = Marks {
+            edns: options.edns0 || options.dnssec,
+            dnssec: options.dnssec,
+            authentic_data: options.trust_ad,
+            recursion: !options.no_recursion,
+        };
         let parsed = parse_name(name)?;
         let (first, second) = random::ids();
         Some(match want {
@@ -151,6 +163,7 @@ impl<'a> Search<'a> {
                 Question::new(second, &parsed, RecordType::AAAA, marks)?,
             ],
             Want::A => vec![Question::new(first, &parsed, RecordType::A, marks)?],
+            Want::Ptr => vec![Question::new(first, &parsed, RecordType::PTR, marks)?],
             // `no-aaaa` still has to know whether the name exists, and asks for A (resolv/res-noaaaa.c).
             Want::Aaaa if options.no_aaaa => {
                 vec![Question::new(first, &parsed, RecordType::A, Marks { edns: false, ..marks })?]
@@ -193,9 +206,9 @@ fn verdict(replies: &Replies, hide_data: bool) -> Option<Failure> {
 }
 
 /// The name that HOSTALIASES gives to a name without dots, or the name itself (hostname(7)).
-pub(super) fn with_alias(name: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn with_alias(name: &[u8], options: Options) -> Cow<'_, [u8]> {
     if name.contains(&b'.') {
         return Cow::Borrowed(name);
     }
-    host_alias(name).map_or(Cow::Borrowed(name), Cow::Owned)
+    host_alias(name, options).map_or(Cow::Borrowed(name), Cow::Owned)
 }

@@ -6,12 +6,14 @@ use super::{is_space, lines, trim_start};
 const BUFFER: usize = 255;
 
 /// What the file and its variables say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostConf {
     /// All lines of /etc/hosts with a name count, not only the first.
     pub multi: bool,
     /// Addresses of the host's own networks come first in gethostbyname's answers.
     pub reorder: bool,
+    /// Endings that are cut from the names of addresses; of each name the first that fits.
+    pub trim: Vec<Box<[u8]>>,
 }
 
 /// The variables that count after the file.
@@ -21,7 +23,14 @@ pub struct HostEnvironment<'a> {
     pub multi: Option<&'a [u8]>,
     /// RESOLV_REORDER
     pub reorder: Option<&'a [u8]>,
+    /// RESOLV_ADD_TRIM_DOMAINS
+    pub add_trim: Option<&'a [u8]>,
+    /// RESOLV_OVERRIDE_TRIM_DOMAINS
+    pub override_trim: Option<&'a [u8]>,
 }
+
+/// Endings that count (`TRIMDOMAINS_MAX`).
+const MAX_TRIM: usize = 4;
 
 /// Reads the file; `None` where there is none.
 pub fn parse(text: Option<&[u8]>, environment: &HostEnvironment<'_>) -> HostConf {
@@ -34,11 +43,49 @@ pub fn parse(text: Option<&[u8]>, environment: &HostEnvironment<'_>) -> HostConf
             set(&mut conf.multi, trim_start(value));
         } else if keyword.eq_ignore_ascii_case(b"reorder") {
             set(&mut conf.reorder, trim_start(value));
+        } else if keyword.eq_ignore_ascii_case(b"trim") {
+            add_endings(&mut conf.trim, trim_start(value));
         }
     }
     environment.multi.inspect(|value| set(&mut conf.multi, value));
     environment.reorder.inspect(|value| set(&mut conf.reorder, value));
+    environment.add_trim.inspect(|value| add_endings(&mut conf.trim, value));
+    if let Some(value) = environment.override_trim {
+        conf.trim.clear();
+        add_endings(&mut conf.trim, value);
+    }
     conf
+}
+
+/// Endings with blanks or one of `,;:` between them, up to a comment.
+fn add_endings(list: &mut Vec<Box<[u8]>>, mut text: &[u8]) {
+    loop {
+        let ends = |byte: &u8| is_space(*byte) || matches!(byte, b'#' | b',');
+        let end = text.iter().position(ends).unwrap_or(text.len());
+        let (ending, rest) = text.split_at_checked(end).unwrap_or_default();
+        if list.len() >= MAX_TRIM {
+            return;
+        }
+        list.push(ending.into());
+        text = trim_start(rest);
+        if let [b',' | b';' | b':', rest @ ..] = text {
+            text = trim_start(rest);
+        }
+        if matches!(text.first(), None | Some(b'#')) {
+            return;
+        }
+    }
+}
+
+impl HostConf {
+    /// A name without its ending, if it has one of `trim` (`_res_hconf_trim_domain`).
+    pub fn trim(&self, name: &mut Vec<u8>) {
+        let kept = self.trim.iter().find_map(|ending| {
+            let kept = name.len().checked_sub(ending.len()).filter(|&kept| kept > 0)?;
+            name.get(kept..)?.eq_ignore_ascii_case(ending).then_some(kept)
+        });
+        name.truncate(kept.unwrap_or(name.len()));
+    }
 }
 
 /// `on` or `off`, or what begins so.
@@ -57,7 +104,9 @@ mod tests {
 
     #[test]
     fn multi_is_off_unless_somebody_says_on() {
-        let read = |text: &str, multi| parse(Some(text.as_bytes()), &HostEnvironment { multi, reorder: None }).multi;
+        let read = |text: &str, multi| {
+            parse(Some(text.as_bytes()), &HostEnvironment { multi, ..HostEnvironment::default() }).multi
+        };
         assert!(!read("", None));
         assert!(read("# x\n  MULTI on # yes\norder hosts,bind\n", None));
         assert!(!read("multi on\nmulti off\n", None));

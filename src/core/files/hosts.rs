@@ -46,49 +46,9 @@ fn as_family(address: IpAddr, family: Family) -> Option<IpAddr> {
     }
 }
 
-/// The lines that hold a name. Most do not, so the name's bytes are looked for in the whole text, and only the lines
-/// around them are taken apart.
+/// The lines that hold a name.
 fn lines_with<'a>(text: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        loop {
-            let (before, from) = rest.split_at_checked(find(rest, name)?)?;
-            let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
-            let length = from.iter().position(|&byte| byte == b'\n').unwrap_or(from.len());
-            let line = super::until_nul(rest.get(start..before.len() + length)?);
-            rest = from.get(length + 1..).unwrap_or_default();
-            if let Some(line) = parse_line(line).filter(|line| line.has_name(name)) {
-                return Some(line);
-            }
-        }
-    })
-}
-
-/// Bytes that are looked at together: enough for the widest registers.
-const BLOCK: usize = 64;
-
-/// Where these bytes occur first, in either case. Blocks are passed over where the first and the last byte do not
-/// stand at their distance: a loop without branches, which the compiler turns into one over whole registers.
-fn find(text: &[u8], name: &[u8]) -> Option<usize> {
-    let fold = |byte: u8| byte | 0x20; // Makes letters small, and some others equal: wrong on the safe side only.
-    let (Some(&first), Some(&last)) = (name.first(), name.last()) else {
-        return (!text.is_empty()).then_some(0);
-    };
-    let (first, last) = (fold(first), fold(last));
-    let fits = |(&head, &tail): (&u8, &u8)| (fold(head) == first) & (fold(tail) == last);
-    let heads = text.get(..=text.len().checked_sub(name.len())?)?;
-    let tails = text.get(name.len() - 1..)?;
-    for (block, (heads, tails)) in heads.chunks(BLOCK).zip(tails.chunks(BLOCK)).enumerate() {
-        let pairs = || heads.iter().zip(tails);
-        if pairs().fold(0, |hit, pair| hit | u8::from(fits(pair))) != 0 {
-            let mut fitting = pairs().enumerate().filter(|&(_, pair)| fits(pair)).map(|(at, _)| block * BLOCK + at);
-            let is_name = |at: &usize| text.get(*at..*at + name.len()).is_some_and(|t| t.eq_ignore_ascii_case(name));
-            if let Some(at) = fitting.find(is_name) {
-                return Some(at);
-            }
-        }
-    }
-    None
+    super::lines_around(text, name).filter_map(parse_line).filter(|line| line.has_name(name))
 }
 
 /// Addresses of one family: those of the first line with the name or, with host.conf's `multi`, of all
@@ -114,11 +74,21 @@ pub fn lookup(text: &[u8], name: &[u8], family: Family, multi: bool) -> Option<A
 
 /// Bytes of the longest line up to the first one with the name, or of all: glibc reads each into the caller's buffer.
 pub fn longest_line(text: &[u8], name: &[u8], family: Family) -> usize {
+    let holds = |line: &Line<'_>| line.has_name(name) && as_family(line.address, family).is_some();
+    longest_until(text, |line| super::find(line, name).is_some() && parse_line(line).as_ref().is_some_and(holds))
+}
+
+/// The same up to the first line with an address.
+pub fn longest_line_to_address(text: &[u8], address: IpAddr) -> usize {
+    let wanted = Wanted::new(address);
+    longest_until(text, |line| wanted.is_in(line))
+}
+
+fn longest_until(text: &[u8], is_last: impl Fn(&[u8]) -> bool) -> usize {
     let mut longest = 0;
     for line in super::lines(text) {
         longest = longest.max(line.len());
-        let holds = |line: &Line<'_>| line.has_name(name) && as_family(line.address, family).is_some();
-        if find(line, name).is_some() && parse_line(line).as_ref().is_some_and(holds) {
+        if is_last(line) {
             break;
         }
     }
@@ -137,16 +107,55 @@ pub fn lookup_both(text: &[u8], name: &[u8], multi: bool) -> Option<Answer> {
     Some(answer)
 }
 
+/// The first line with a name, whatever its address: a lookup of the family AF_UNSPEC.
+pub fn lookup_any(text: &[u8], name: &[u8]) -> Option<Answer> {
+    let line = lines_with(text, name).next()?;
+    Some(answer_of(&line, line.address))
+}
+
 /// The first line with an address (`_nss_files_gethostbyaddr_r`).
 pub fn lookup_address(text: &[u8], address: IpAddr) -> Option<Answer> {
-    let family = if address.is_ipv4() { Family::Inet } else { Family::Inet6 };
-    let line =
-        super::lines(text).filter_map(parse_line).find(|line| as_family(line.address, family) == Some(address))?;
-    Some(Answer {
+    let wanted = Wanted::new(address);
+    let line = super::lines(text).find(|line| wanted.is_in(line)).and_then(parse_line)?;
+    Some(answer_of(&line, address))
+}
+
+/// An address to be found, and its text: an IPv4 address has just one that inet_pton(3) takes.
+struct Wanted {
+    address: IpAddr,
+    text: String,
+}
+
+impl Wanted {
+    fn new(address: IpAddr) -> Self {
+        Self { address, text: address.to_string() }
+    }
+
+    /// Whether a line begins with it, as a lookup of its family sees it.
+    fn is_in(&self, line: &[u8]) -> bool {
+        let line = super::trim_start(line);
+        match self.address {
+            IpAddr::V4(_) if line.starts_with(self.text.as_bytes()) => {
+                line.get(self.text.len()).is_none_or(|&byte| super::is_space(byte) || byte == b'#')
+            }
+            _ => {
+                // All others have a colon in their first bytes.
+                line.iter().take(5).any(|&byte| byte == b':')
+                    && parse_line(line).is_some_and(|line| {
+                        let family = if self.address.is_ipv4() { Family::Inet } else { Family::Inet6 };
+                        as_family(line.address, family) == Some(self.address)
+                    })
+            }
+        }
+    }
+}
+
+fn answer_of(line: &Line<'_>, address: IpAddr) -> Answer {
+    Answer {
         canonical: line.name.to_vec(),
         aliases: line.aliases().map(<[u8]>::to_vec).collect(),
         addresses: vec![Address { ip: address, scope: 0 }],
-    })
+    }
 }
 
 #[cfg(test)]

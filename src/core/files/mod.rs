@@ -24,6 +24,47 @@ fn lines(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// The lines that hold these bytes, in either case, as part of whatever. Most lines of a long file hold none of what is
+/// looked for, so the whole text is searched, and only the lines around what was found are taken out of it.
+fn lines_around<'a>(text: &'a [u8], bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (before, from) = rest.split_at_checked(find(rest, bytes)?)?;
+        let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        let length = from.iter().position(|&byte| byte == b'\n').unwrap_or(from.len());
+        let line = until_nul(rest.get(start..before.len() + length)?);
+        rest = from.get(length + 1..).unwrap_or_default();
+        Some(line)
+    })
+}
+
+/// Bytes that are looked at together: enough for the widest registers.
+const BLOCK: usize = 64;
+
+/// Where these bytes occur first, in either case. Blocks are passed over where the first and the last byte do not
+/// stand at their distance: a loop without branches, which the compiler turns into one over whole registers.
+fn find(text: &[u8], name: &[u8]) -> Option<usize> {
+    let fold = |byte: u8| byte | 0x20; // Makes letters small, and some others equal: wrong on the safe side only.
+    let (Some(&first), Some(&last)) = (name.first(), name.last()) else {
+        return (!text.is_empty()).then_some(0);
+    };
+    let (first, last) = (fold(first), fold(last));
+    let fits = |(&head, &tail): (&u8, &u8)| (fold(head) == first) & (fold(tail) == last);
+    let heads = text.get(..=text.len().checked_sub(name.len())?)?;
+    let tails = text.get(name.len() - 1..)?;
+    for (block, (heads, tails)) in heads.chunks(BLOCK).zip(tails.chunks(BLOCK)).enumerate() {
+        let pairs = || heads.iter().zip(tails);
+        if pairs().fold(0, |hit, pair| hit | u8::from(fits(pair))) != 0 {
+            let mut fitting = pairs().enumerate().filter(|&(_, pair)| fits(pair)).map(|(at, _)| block * BLOCK + at);
+            let is_name = |at: &usize| text.get(*at..*at + name.len()).is_some_and(|t| t.eq_ignore_ascii_case(name));
+            if let Some(at) = fitting.find(is_name) {
+                return Some(at);
+            }
+        }
+    }
+    None
+}
+
 /// What a string function of C sees.
 fn until_nul(line: &[u8]) -> &[u8] {
     if line.contains(&0) { line.split(|&byte| byte == 0).next().unwrap_or_default() } else { line }
@@ -192,8 +233,8 @@ mod tests {
             let conf = resolv_conf::parse(Some(&text), &around);
             assert!((1..=3).contains(&conf.servers.len()) && conf.ndots <= 15);
             assert!(conf.timeout <= 30 && conf.attempts <= 5);
-            nsswitch::hosts(Some(&text));
-            host_conf::parse(Some(&text), &host_conf::HostEnvironment { multi: Some(&text), reorder: None });
+            nsswitch::parse(Some(&text));
+            host_conf::parse(Some(&text), &host_conf::HostEnvironment { multi: Some(&text), ..Default::default() });
             let tables = gai_conf::parse(Some(&text));
             assert!(tables.labels.iter().chain(&tables.precedence).all(|entry| entry.bits <= 128));
             services::by_name(&text, b"name", b"tcp");

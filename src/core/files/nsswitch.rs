@@ -84,32 +84,47 @@ const DATABASES: [&[u8]; 17] = [
     b"shadow_compat",
 ];
 
-/// The services of the `hosts` database; `files dns` where the file does not say (since glibc 2.35). None where a line
-/// of any database cannot be read: then glibc finds nothing at all.
+/// The lines that count here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nsswitch {
+    /// Who knows hosts; `files dns` where the file does not say (since glibc 2.35).
+    pub hosts: Vec<Service>,
+    /// Who knows services; `files` where the file does not say.
+    pub services: Vec<Service>,
+}
+
+/// Reads the file; none where a line of any database cannot be read: then glibc finds nothing at all.
 ///
 /// There are no comments: `#` begins a database that nobody knows or, later in a line, a module that nobody has. What
 /// follows the last newline is not read, and of several lines the last one counts.
-pub fn hosts(text: Option<&[u8]>) -> Option<Vec<Service>> {
+pub fn parse(text: Option<&[u8]>) -> Option<Nsswitch> {
     let text = text.unwrap_or_default();
     let whole = text.iter().rposition(|&byte| byte == b'\n').and_then(|end| text.get(..end)).unwrap_or_default();
-    let mut listed = None;
+    let (mut hosts, mut services) = (None, None);
     for line in lines(whole).map(trim_start) {
         let ends = |byte: &u8| is_space(*byte) || *byte == b':';
         let end = line.iter().position(ends).unwrap_or(line.len());
         let (database, rest) = line.split_at_checked(end).unwrap_or_default();
         if DATABASES.contains(&database) {
             let start = rest.iter().position(|byte| !ends(byte)).unwrap_or(rest.len());
-            let services = parse(rest.get(start..).unwrap_or_default())?;
-            if database == b"hosts" {
-                listed = Some(services);
+            let listed = parse_services(rest.get(start..).unwrap_or_default())?;
+            match database {
+                b"hosts" => hosts = Some(listed),
+                b"services" => services = Some(listed),
+                _ => {}
             }
         }
     }
-    listed.or_else(|| parse(b"files dns"))
+    let default = |module| Service { module, actions: Actions::default() };
+    Some(Nsswitch {
+        hosts: hosts.unwrap_or_else(|| vec![default(Module::Files), default(Module::Dns)]),
+        services: services.unwrap_or_else(|| vec![default(Module::Files)]),
+    })
 }
 
 /// A list of modules, each perhaps followed by actions in brackets.
-fn parse(text: &[u8]) -> Option<Vec<Service>> {
+/// What a program says with `__nss_configure_lookup` has this form too.
+pub fn parse_services(text: &[u8]) -> Option<Vec<Service>> {
     let mut services: Vec<Service> = Vec::new();
     let mut rest = trim_start(text);
     loop {
@@ -169,6 +184,10 @@ fn action_word(text: &[u8]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
 
+    fn hosts(text: Option<&[u8]>) -> Option<Vec<Service>> {
+        parse(text).map(|read| read.hosts)
+    }
+
     fn names(text: &[u8]) -> Vec<String> {
         let name = |service: &Service| match &service.module {
             Module::Files => "files".to_owned(),
@@ -187,6 +206,13 @@ mod tests {
             assert_eq!(hosts(Some(format!("passwd: {bad}\nhosts: files\n").as_bytes())), None, "{bad}");
             assert!(hosts(Some(format!("sudoers: {bad}\nhosts: files\n").as_bytes())).is_some(), "{bad}");
         }
+    }
+
+    #[test]
+    fn services_have_a_line_of_their_own() {
+        let services = |text: &[u8]| parse(Some(text)).map(|read| read.services.len());
+        assert_eq!(services(b"hosts: dns\n"), Some(1));
+        assert_eq!(services(b"services: db files\nhosts: dns\n"), Some(2));
     }
 
     #[test]

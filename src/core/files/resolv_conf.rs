@@ -62,6 +62,18 @@ pub struct Options {
     pub trust_ad: bool,
     /// `no-aaaa`
     pub no_aaaa: bool,
+    /// Not the file's, but a program's wish, as the rest: RES_RECURSE is not set in its `_res` (resolver(3)).
+    pub no_recursion: bool,
+    /// RES_DEFNAMES is not set: names without dots are not searched for.
+    pub no_default_names: bool,
+    /// RES_DNSRCH is not set: names with dots are not searched for, and others in the first domain only.
+    pub no_search: bool,
+    /// RES_NOALIASES: HOSTALIASES does not count.
+    pub no_aliases: bool,
+    /// RES_IGNTC: a truncated answer has to do.
+    pub ignore_truncation: bool,
+    /// RES_USE_DNSSEC: the DO bit is set.
+    pub dnssec: bool,
 }
 
 /// What counts beside the file.

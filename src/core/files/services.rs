@@ -1,6 +1,6 @@
 //! services(5), as glibc's `files` module reads it (nss/nss_files/files-service.c). libc's own reader asks nscd first.
 
-use super::{c_number, is_space, lines, split_word, strtoul, trim_start, without_comment, words};
+use super::{c_number, is_space, lines_around, split_word, strtoul, trim_start, without_comment, words};
 
 /// One line: a name, a port, a protocol, and other names.
 struct Line<'a> {
@@ -25,7 +25,14 @@ fn parse_line(line: &[u8]) -> Option<Line<'_>> {
 /// The port of a service by this name or alias, in this case, for this protocol.
 pub fn by_name(text: &[u8], name: &[u8], protocol: &[u8]) -> Option<u16> {
     let has_name = |line: &Line<'_>| line.name == name || words(line.rest).any(|alias| alias == name);
-    lines(text).filter_map(parse_line).find(|line| line.protocol == protocol && has_name(line)).map(|line| line.port)
+    let mut lines = lines_around(text, name).filter_map(parse_line);
+    lines.find(|line| line.protocol == protocol && has_name(line)).map(|line| line.port)
+}
+
+/// The name of a service by its port, for this protocol.
+pub fn by_port(text: &[u8], port: u16, protocol: &[u8]) -> Option<Vec<u8>> {
+    let fits = |line: &Line<'_>| line.port == port && line.protocol == protocol;
+    lines_around(text, &[b"/", protocol].concat()).filter_map(parse_line).find(fits).map(|line| line.name.to_vec())
 }
 
 #[cfg(test)]
@@ -35,6 +42,13 @@ mod tests {
     const TEXT: &[u8] =
         b"# x\nhttp\t80/tcp www # web\ndomain 53/tcp\ndomain 53/udp\nodd 80x/tcp\nbig 65616/tcp\nhex 0x10/tcp\n\
           \x0bblank\x0b+25//tcp\x0bmail\nminus -1/tcp\n";
+
+    #[test]
+    fn a_port_has_the_name_of_the_first_line_that_fits() {
+        assert_eq!(by_port(TEXT, 80, b"tcp"), Some(b"http".to_vec()));
+        assert_eq!(by_port(TEXT, 53, b"udp"), Some(b"domain".to_vec()));
+        assert_eq!(by_port(TEXT, 80, b"udp"), None);
+    }
 
     #[test]
     fn a_service_is_found_by_name_and_protocol() {

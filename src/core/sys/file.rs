@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use super::{Errno, checked, checked_int};
+use super::{Errno, checked, checked_int, memory};
 
 /// A descriptor that is closed when dropped.
 pub(super) struct Descriptor(pub(super) i32);
@@ -80,7 +80,26 @@ const LIMIT: usize = 1 << 30;
 /// Reads a regular file to its end. A directory, a FIFO or a device is refused with `EINVAL`, since reading it could
 /// block the host process.
 pub fn read(path: &CStr) -> Result<Content, Errno> {
-    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+    read_with(path, 0)
+}
+
+/// The same, but a symbolic link is refused with `ELOOP`: it may lead through folders that others can write.
+pub fn read_no_link(path: &CStr) -> Result<Content, Errno> {
+    read_with(path, libc::O_NOFOLLOW)
+}
+
+fn read_with(path: &CStr, flag: i32) -> Result<Content, Errno> {
+    let (file, status) = open(path, flag)?;
+    let expected = usize::try_from(status.st_size).unwrap_or(0).min(LIMIT);
+    let mut bytes = Vec::new();
+    memory::reserve(&mut bytes, expected + 1)?;
+    read_to_end(&file, &mut bytes)?;
+    let ownership = Ownership { user: status.st_uid, mode: status.st_mode };
+    Ok(Content { bytes, identity: Identity::of(&status), ownership })
+}
+
+fn open(path: &CStr, flag: i32) -> Result<(Descriptor, libc::stat), Errno> {
+    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY | flag;
     // SAFETY: `path` is a C string.
     let file = Descriptor(checked_int(unsafe { libc::open(path.as_ptr(), flags) })?);
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
@@ -91,17 +110,74 @@ pub fn read(path: &CStr) -> Result<Content, Errno> {
     if status.st_mode & libc::S_IFMT != libc::S_IFREG {
         return Err(Errno(libc::EINVAL));
     }
-    let expected = usize::try_from(status.st_size).unwrap_or(0).min(LIMIT);
-    let mut bytes = Vec::with_capacity(expected + 1);
-    read_to_end(&file, &mut bytes)?;
-    let ownership = Ownership { user: status.st_uid, mode: status.st_mode };
-    Ok(Content { bytes, identity: Identity::of(&status), ownership })
+    Ok((file, status))
+}
+
+/// A file's lines, some at a time, for who may have seen enough before the end of a long one.
+pub struct Chunks {
+    file: Descriptor,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that were handed out.
+    used: usize,
+    /// Bytes that are read at once.
+    size: usize,
+    has_ended: bool,
+}
+
+/// Opens a regular file to be read in chunks; refused as by [`read`].
+pub fn chunks(path: &CStr) -> Result<Chunks, Errno> {
+    let (file, _) = open(path, 0)?;
+    Ok(Chunks { file, buffer: Vec::new(), used: 0, size: Chunks::SMALLEST, has_ended: false })
+}
+
+impl Chunks {
+    const SMALLEST: usize = 16 << 10;
+    const LARGEST: usize = 1 << 20;
+
+    /// The next lines, all of them whole; none at the end. What cannot be read is not there.
+    pub fn next_lines(&mut self) -> Option<&[u8]> {
+        self.buffer.drain(..self.used);
+        self.used = 0;
+        while !self.has_ended && self.used == 0 {
+            let before = self.buffer.len();
+            match self.read() {
+                Ok(0) | Err(_) => {
+                    self.has_ended = true;
+                    self.used = before;
+                }
+                Ok(_) => {
+                    let newline = self.buffer.iter().skip(before).rposition(|&byte| byte == b'\n');
+                    self.used = newline.map_or(0, |newline| before + newline + 1);
+                }
+            }
+        }
+        self.buffer.get(..self.used).filter(|lines| !lines.is_empty())
+    }
+
+    fn read(&mut self) -> Result<usize, Errno> {
+        memory::reserve(&mut self.buffer, self.size)?;
+        let spare = self.buffer.spare_capacity_mut();
+        let wanted = self.size.min(spare.len());
+        self.size = (self.size * 2).min(Self::LARGEST);
+        loop {
+            // SAFETY: the spare capacity is writable for `wanted` bytes.
+            match checked(unsafe { libc::read(self.file.0, spare.as_mut_ptr().cast(), wanted) }) {
+                Err(Errno(libc::EINTR)) => {}
+                result => {
+                    let length = self.buffer.len() + result?;
+                    // SAFETY: read filled as many bytes of the spare capacity.
+                    unsafe { self.buffer.set_len(length) };
+                    return result;
+                }
+            }
+        }
+    }
 }
 
 fn read_to_end(file: &Descriptor, bytes: &mut Vec<u8>) -> Result<(), Errno> {
     while bytes.len() < LIMIT {
         if bytes.spare_capacity_mut().is_empty() {
-            bytes.reserve(bytes.len().max(4096));
+            memory::reserve(bytes, bytes.len().max(4096))?;
         }
         let spare = bytes.spare_capacity_mut();
         // SAFETY: the spare capacity is writable for its length.
@@ -163,6 +239,23 @@ mod tests {
     fn a_missing_file_is_an_error_and_has_the_default_identity() {
         assert_eq!(read(c"/nonexistent/file").err(), Some(Errno(libc::ENOENT)));
         assert_eq!(identity(c"/nonexistent/file"), Identity::default());
+    }
+
+    #[test]
+    fn chunks_are_whole_lines_and_together_the_file() {
+        let path = std::env::temp_dir().join(format!("nss-bypass-chunks-{}", std::process::id()));
+        let long = "x".repeat(100_000);
+        let text = (0..9_000).map(|n| format!("line {n}\n")).collect::<String>() + &long + "\nlast, without an end";
+        std::fs::write(&path, &text).unwrap();
+        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+        let mut chunks = chunks(&name).unwrap();
+        let mut together = Vec::new();
+        while let Some(lines) = chunks.next_lines() {
+            assert!(lines.ends_with(b"\n") || lines.ends_with(b"end"));
+            together.extend_from_slice(lines);
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(together == text.as_bytes());
     }
 
     #[test]

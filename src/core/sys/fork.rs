@@ -3,9 +3,22 @@
 //! A child has only the thread that forked. What the other threads held stays held for ever, so everything that
 //! counts or locks across threads is marked with the generation it belongs to and void in the next.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// glibc's `__libc_single_threaded` (since 2.32); null where it is not known.
+static SINGLE_THREADED: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+static FORKED_BESIDE_THREADS: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn in_parent_before() {
+    let single = SINGLE_THREADED.load(Ordering::Relaxed);
+    // SAFETY: null or libc's variable, which never goes away; it is one byte, written while there is one thread only.
+    let alone = !single.is_null() && unsafe { single.read_volatile() } != 0;
+    if !alone {
+        FORKED_BESIDE_THREADS.store(true, Ordering::Relaxed);
+    }
+}
 
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::SeqCst);
@@ -16,11 +29,19 @@ pub fn generation() -> u32 {
     GENERATION.load(Ordering::SeqCst)
 }
 
+/// Whether libc's own locks can be taken: not in a child of a process that had other threads, which may have held them.
+pub fn is_safe_for_locks() -> bool {
+    generation() == 0 || !FORKED_BESIDE_THREADS.load(Ordering::Relaxed)
+}
+
 /// Asks libc to count forks from now on. Called once, when the library is loaded.
 ///
 /// A process made by a bare clone(2) or vfork(2) is not counted: there, what other threads held stays held, which
 /// costs a private copy of a table or two and nothing else (see [`super::snapshot`]).
 pub fn watch() {
-    // SAFETY: the handler only adds to an atomic, which is safe in a child of a threaded process.
-    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    // SAFETY: a C string; any library's variable of this name is libc's.
+    let single = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()) };
+    SINGLE_THREADED.store(single.cast(), Ordering::Relaxed);
+    // SAFETY: the handlers only touch atomics, which is safe in a child of a threaded process.
+    unsafe { libc::pthread_atfork(Some(in_parent_before), None, Some(in_child)) };
 }

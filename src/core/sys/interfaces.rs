@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::clock::Deadline;
 use super::file::Descriptor;
-use super::{Errno, checked, checked_int};
+use super::{Errno, checked, checked_int, memory};
 
 /// One address of one interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ fn dump(request: u16, body: usize, each: &mut dyn FnMut(u16, &[u8])) -> Result<(
     send_request(&socket, request, body)?;
     // The kernel answers within the system calls themselves; the deadline is for a kernel that does not.
     let deadline = Deadline::after(std::time::Duration::from_secs(5));
-    let mut buffer = vec![0_u8; BUFFER];
+    let mut buffer = memory::zeroed(BUFFER)?;
     loop {
         let Some(length) = receive(&socket, &mut buffer, deadline)? else { continue };
         let message = buffer.get(..length).unwrap_or_default();

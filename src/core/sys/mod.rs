@@ -9,8 +9,11 @@ pub mod clock;
 pub mod environment;
 pub mod file;
 pub mod fork;
+pub mod inside;
 pub mod interfaces;
+pub mod memory;
 pub mod random;
+pub mod resolver_state;
 pub mod snapshot;
 pub mod socket;
 

@@ -1,15 +1,17 @@
 //! A value that many threads read while one replaces it: no lock, no wait, no growth, and sound across fork.
 //!
-//! Readers are counted in one of two epochs. A writer swaps the value, turns the epoch and frees the old value when
-//! the old epoch has drained; until then it refuses another replacement, and the caller uses its new value once
-//! without storing it. So nobody ever blocks, and there are never more than two values per cell.
+//! A reader takes a share of the value (an `Arc`) and counts itself, in one of two epochs, only while it does so. A
+//! writer swaps the value, turns the epoch and gives the cell's share of the old value up when the old epoch has drained;
+//! until then, which is a few instructions, it refuses another replacement, and the caller uses its new value once
+//! without storing it. So nobody ever blocks, and a lookup that is left by a longjmp costs a share that is never given
+//! back: memory, but no replacement.
 //!
 //! Across fork: counts and the writer's mark carry the generation of the process (see [`super::fork`]); those of
-//! another generation are void, since their threads are gone. A value that was there before the fork is never freed
-//! in the child, where a lookup that a signal handler interrupted to fork may still be reading it.
+//! another generation are void, since their threads are gone. A share that the cell had before the fork is never given
+//! up in the child, where a reader that a signal handler interrupted to fork may be about to take one.
 
-use std::ops::Deref;
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering::SeqCst};
 
 use super::fork;
@@ -25,7 +27,7 @@ pub struct Snapshot<T> {
 }
 
 struct Entry<T> {
-    value: T,
+    value: Arc<T>,
     born: u32,
 }
 
@@ -56,27 +58,6 @@ impl Count {
     }
 }
 
-/// A value being read; it stays valid while this lives.
-pub struct Guard<'a, T> {
-    entry: &'a Entry<T>,
-    count: &'a Count,
-    generation: u32,
-}
-
-impl<T> Deref for Guard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.entry.value
-    }
-}
-
-impl<T> Drop for Guard<'_, T> {
-    fn drop(&mut self) {
-        self.count.leave(self.generation);
-    }
-}
-
 impl<T> Default for Snapshot<T> {
     fn default() -> Self {
         Self::new()
@@ -101,7 +82,7 @@ impl<T> Snapshot<T> {
     }
 
     /// The current value, if there is one.
-    pub fn read(&self) -> Option<Guard<'_, T>> {
+    pub fn read(&self) -> Option<Arc<T>> {
         let generation = fork::generation();
         loop {
             let epoch = self.epoch.load(SeqCst);
@@ -114,20 +95,16 @@ impl<T> Snapshot<T> {
             }
             let entry = self.current.load(SeqCst);
             // SAFETY: `current` is null or a leaked box. It is freed only after the cell has turned away from the
-            // epoch that counts us, with that epoch drained; and we leave it only when the guard is dropped.
-            return match unsafe { entry.as_ref() } {
-                Some(entry) => Some(Guard { entry, count, generation }),
-                None => {
-                    count.leave(generation);
-                    None
-                }
-            };
+            // epoch that counts us, with that epoch drained; and we leave it only after taking our share.
+            let value = unsafe { entry.as_ref() }.map(|entry| entry.value.clone());
+            count.leave(generation);
+            return value;
         }
     }
 
-    /// Makes `value` the current one and reads it, or gives it back where the value before the last is still being
-    /// read or another thread is replacing at this moment.
-    pub fn replace(&self, value: T) -> Result<Guard<'_, T>, T> {
+    /// Makes `value` the current one and shares it, or gives it back where a share of the value before the last is
+    /// just being taken or another thread is replacing at this moment.
+    pub fn replace(&self, value: T) -> Result<Arc<T>, T> {
         let generation = fork::generation();
         let mark = generation.wrapping_add(1).max(1);
         let busy = |held: u32| (held != mark).then_some(mark);
@@ -139,23 +116,20 @@ impl<T> Snapshot<T> {
         result
     }
 
-    fn replace_alone(&self, value: T, generation: u32) -> Result<Guard<'_, T>, T> {
+    fn replace_alone(&self, value: T, generation: u32) -> Result<Arc<T>, T> {
         if !self.reclaim(generation) {
             return Err(value);
         }
-        // Counted as a reader in the epoch that begins below, so that the value outlives our use of it.
-        let count = self.count(self.epoch.load(SeqCst).wrapping_add(1));
-        count.enter(generation);
-        let entry = Box::into_raw(Box::new(Entry { value, born: generation }));
+        let value = Arc::new(value);
+        let entry = Box::into_raw(Box::new(Entry { value: value.clone(), born: generation }));
         let old = self.current.swap(entry, SeqCst);
         self.retired.store(old, SeqCst);
         self.epoch.fetch_add(1, SeqCst);
         self.reclaim(generation);
-        // SAFETY: the box was just leaked; it is freed only after the epoch in which we are counted has drained.
-        Ok(Guard { entry: unsafe { &*entry }, count, generation })
+        Ok(value)
     }
 
-    /// Frees the retired value if nobody can be reading it any more. Only the writer calls this.
+    /// Gives the retired value up if nobody can be taking a share of it any more. Only the writer calls this.
     fn reclaim(&self, generation: u32) -> bool {
         let previous = self.epoch.load(SeqCst).wrapping_sub(1);
         // Even with nothing to free: a reader counted in the old epoch may have loaded the value that was swapped in
@@ -181,7 +155,6 @@ impl<T> Snapshot<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
 
     #[test]
@@ -191,23 +164,18 @@ mod tests {
         assert!(cell.replace(first.clone()).is_ok());
         assert!(cell.replace(Arc::new(2)).is_ok());
         assert_eq!(Arc::strong_count(&first), 1);
-        assert_eq!(cell.read().map(|guard| **guard), Some(2));
+        assert_eq!(cell.read().map(|value| **value), Some(2));
     }
 
     #[test]
-    fn a_value_that_is_being_read_stays_and_the_third_is_refused() {
+    fn a_value_that_is_being_read_stays_and_hinders_nobody() {
         let cell = Snapshot::new();
-        let first = Arc::new(1);
-        drop(cell.replace(first.clone()).unwrap());
-        let guard = cell.read().unwrap();
-        drop(cell.replace(Arc::new(2)).unwrap());
-        assert_eq!(**guard, 1);
-        assert_eq!(Arc::strong_count(&first), 2);
-        assert!(cell.replace(Arc::new(3)).is_err());
-        drop(guard);
-        drop(cell.replace(Arc::new(4)).unwrap());
-        assert_eq!(Arc::strong_count(&first), 1);
-        assert_eq!(**cell.read().unwrap(), 4);
+        drop(cell.replace(1).unwrap());
+        let first = cell.read().unwrap();
+        for number in 2..100 {
+            assert!(cell.replace(number).is_ok());
+        }
+        assert_eq!((*first, *cell.read().unwrap(), Arc::strong_count(&first)), (1, 99, 1));
     }
 
     #[test]

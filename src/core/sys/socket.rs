@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 
 use super::clock::Deadline;
 use super::file::Descriptor;
-use super::{Errno, checked, checked_int};
+use super::{Errno, checked, checked_int, inside};
 
 /// A socket address in the kernel's form.
 #[derive(Clone, Copy)]
@@ -182,8 +182,9 @@ impl Socket {
         };
         loop {
             let mut poll = libc::pollfd { fd: self.0.0, events, revents: 0 };
+            let left = deadline.remaining_ms();
             // SAFETY: one valid pollfd is passed.
-            match checked_int(unsafe { libc::poll(&mut poll, 1, deadline.remaining_ms()) }) {
+            match inside::unmarked(|| checked_int(unsafe { libc::poll(&mut poll, 1, left) })) {
                 Ok(0) if deadline.is_past() => return Ok(Ready::Late),
                 Ok(0) | Err(Errno(libc::EINTR)) => {}
                 Ok(_) if poll.revents & libc::POLLOUT != 0 => return Ok(Ready::Write),

@@ -1,0 +1,186 @@
+//! How a thread resolves: resolv.conf, or what the program wrote into the thread's `_res` instead.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+
+use crate::files::resolv_conf::{Options, ResolvConf, SortEntry};
+use crate::sys::resolver_state::{State, flag};
+
+/// What of a search list glibc copies into `_res` (`MAXDNSRCH`, and the room in `defdname`).
+const COPIED_DOMAINS: usize = 6;
+const COPIED_BYTES: usize = 256;
+
+/// States of the file that are remembered.
+const REMEMBERED: usize = 16;
+
+/// resolv.conf, and how glibc would copy it into `_res`.
+#[derive(Clone, Debug)]
+pub struct Resolution {
+    /// What counts.
+    pub conf: ResolvConf,
+    copy: State,
+    /// Hashes of the copies of earlier states of the file.
+    older: Vec<u64>,
+}
+
+fn hash(state: &State) -> u64 {
+    let mut hasher = DefaultHasher::new(); // Its keys are fixed: nobody is asked for random ones.
+    state.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Resolution {
+    /// The file as it is now, and as it was before.
+    pub fn new(conf: ResolvConf, before: Option<&Self>) -> Self {
+        let mut older = Vec::new();
+        if let Some(before) = before {
+            older.push(hash(&before.copy));
+            older.extend(before.older.iter().take(REMEMBERED - 1));
+        }
+        Self { copy: copy(&conf), conf, older }
+    }
+
+    /// Whether `_res` says what the file says.
+    pub fn is_copied_in(&self, state: &State) -> bool {
+        self.copy == *state
+    }
+
+    /// Whether `_res` says what the file said some time ago.
+    pub fn was_copied_in(&self, state: &State) -> bool {
+        self.older.contains(&hash(state))
+    }
+
+    /// The file, but what the program wrote into `_res` before it. As in glibc, a program that changed neither
+    /// servers nor domains nor networks keeps the whole search list, of which `_res` holds the beginning only.
+    pub fn with_wishes(&self, state: &State) -> Self {
+        let conf = &self.conf;
+        let lists = |state: &State| (state.servers.clone(), state.search.clone(), state.sortlist.clone());
+        let keeps_lists = lists(state) == lists(&self.copy);
+        let sortlist = || state.sortlist.iter().map(|&(address, mask)| SortEntry { address, mask }).collect();
+        let wished = ResolvConf {
+            servers: if keeps_lists { conf.servers.clone() } else { state.servers.clone() },
+            search: if keeps_lists { conf.search.clone() } else { state.search.clone() },
+            sortlist: if keeps_lists { conf.sortlist.clone() } else { sortlist() },
+            ndots: state.ndots,
+            // What is negative is never waited for, or never asked.
+            timeout: u32::try_from(state.retrans).unwrap_or(0),
+            attempts: u32::try_from(state.retry).unwrap_or(0),
+            options: options(state.options),
+        };
+        Self { conf: wished, copy: state.clone(), older: Vec::new() }
+    }
+}
+
+/// What glibc's `update_from_conf` (resolv/resolv_conf.c) makes of the file.
+fn copy(conf: &ResolvConf) -> State {
+    let mut room = COPIED_BYTES;
+    let mut fits = |domain: &[u8]| match room.checked_sub(domain.len() + 1) {
+        Some(left) => {
+            room = left;
+            true
+        }
+        None => false,
+    };
+    State {
+        options: bits(&conf.options),
+        retrans: i32::try_from(conf.timeout).unwrap_or(i32::MAX),
+        retry: i32::try_from(conf.attempts).unwrap_or(i32::MAX),
+        ndots: conf.ndots,
+        servers: conf.servers.clone(),
+        search: conf.search.iter().take(COPIED_DOMAINS).take_while(|domain| fits(domain)).cloned().collect(),
+        sortlist: conf.sortlist.iter().map(|entry| (entry.address, entry.mask)).collect(),
+    }
+}
+
+fn bits(options: &Options) -> u64 {
+    let switches = [
+        (true, flag::INIT),
+        (!options.no_recursion, flag::RECURSE),
+        (!options.no_default_names, flag::DEFNAMES),
+        (!options.no_search, flag::DNSRCH),
+        (options.rotate, flag::ROTATE),
+        (options.edns0, flag::USE_EDNS0),
+        (options.single_request, flag::SNGLKUP),
+        (options.single_request_reopen, flag::SNGLKUPREOP),
+        (options.no_tld_query, flag::NOTLDQUERY),
+        (options.no_reload, flag::NORELOAD),
+        (options.use_vc, flag::USEVC),
+        (options.trust_ad, flag::TRUSTAD),
+        (options.no_aaaa, flag::NOAAAA),
+        (options.no_aliases, flag::NOALIASES),
+        (options.ignore_truncation, flag::IGNTC),
+        (options.dnssec, flag::USE_DNSSEC),
+    ];
+    switches.iter().filter(|(on, _)| *on).fold(0, |bits, (_, bit)| bits | bit)
+}
+
+fn options(bits: u64) -> Options {
+    let has = |bit| bits & bit != 0;
+    Options {
+        rotate: has(flag::ROTATE),
+        edns0: has(flag::USE_EDNS0),
+        single_request: has(flag::SNGLKUP),
+        single_request_reopen: has(flag::SNGLKUPREOP),
+        no_tld_query: has(flag::NOTLDQUERY),
+        no_reload: has(flag::NORELOAD),
+        use_vc: has(flag::USEVC),
+        trust_ad: has(flag::TRUSTAD),
+        no_aaaa: has(flag::NOAAAA),
+        no_recursion: !has(flag::RECURSE),
+        no_default_names: !has(flag::DEFNAMES),
+        no_search: !has(flag::DNSRCH),
+        no_aliases: has(flag::NOALIASES),
+        ignore_truncation: has(flag::IGNTC),
+        dnssec: has(flag::USE_DNSSEC),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::resolv_conf::{Surroundings, parse};
+
+    fn resolution(text: &str, before: Option<&Resolution>) -> Resolution {
+        let around = Surroundings { localdomain: None, res_options: None, hostname: b"host", scope_id: &|_, _| None };
+        Resolution::new(parse(Some(text.as_bytes()), &around), before)
+    }
+
+    const TEXT: &str = "nameserver 192.0.2.1\nsearch a b c d e f g h\noptions rotate timeout:3 use-vc ndots:2\n";
+
+    #[test]
+    fn options_survive_the_way_into_res_and_back() {
+        let file = resolution(TEXT, None);
+        assert_eq!(options(file.copy.options), file.conf.options);
+        assert_eq!(file.with_wishes(&file.copy).conf, file.conf);
+    }
+
+    #[test]
+    fn a_wish_about_an_option_leaves_the_lists_whole_and_one_about_servers_does_not() {
+        let file = resolution(TEXT, None);
+        let mut state = file.copy.clone();
+        assert!(file.is_copied_in(&state));
+        state.retry = -1;
+        assert!(!file.is_copied_in(&state));
+        let wished = file.with_wishes(&state).conf;
+        assert_eq!((wished.attempts, wished.search.len(), wished.timeout), (0, 8, 3));
+        state.servers.clear();
+        let wished = file.with_wishes(&state).conf;
+        assert_eq!((wished.servers.len(), wished.search.len()), (0, 6));
+    }
+
+    #[test]
+    fn a_copy_of_an_earlier_file_is_known_as_such() {
+        let first = resolution("nameserver 192.0.2.1\n", None);
+        let second = resolution("nameserver 192.0.2.2\n", Some(&first));
+        let third = resolution("nameserver 192.0.2.3\n", Some(&second));
+        assert!(third.was_copied_in(&first.copy) && third.was_copied_in(&second.copy));
+        assert!(!third.was_copied_in(&third.copy) && !second.was_copied_in(&third.copy));
+    }
+
+    #[test]
+    fn what_does_not_fit_into_res_is_not_copied() {
+        let long = "x".repeat(200);
+        let file = resolution(&format!("search {long} {long} short\n"), None);
+        assert_eq!((file.conf.search.len(), file.copy.search.len()), (3, 1));
+    }
+}

@@ -1,0 +1,192 @@
+//! What a program wrote into its thread's `_res` (resolver(3)).
+//!
+//! glibc fills `_res` from resolv.conf on a thread's first lookup or at res_init(3), and fills it again when the file
+//! has changed; but not once the program has written into it (resolv/resolv_context.c, `maybe_init`). What is read here
+//! may therefore be a copy of an older file: [`refresh`] makes glibc bring it up to date, if it is one.
+
+use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::ptr;
+
+use super::{errno, set_errno};
+
+const MAX_SERVERS: usize = 3;
+const MAX_DOMAINS: usize = 6;
+const MAX_SORT: usize = 10;
+
+/// `struct __res_state` (resolv/bits/types/res_state.h), up to what is read here. It has been the same since glibc 2.0.
+#[repr(C)]
+struct Raw {
+    retrans: c_int,
+    retry: c_int,
+    options: c_ulong,
+    nscount: c_int,
+    nsaddr_list: [libc::sockaddr_in; MAX_SERVERS],
+    id: u16,
+    dnsrch: [*const c_char; MAX_DOMAINS + 1],
+    defdname: [c_char; 256],
+    pfcode: c_ulong,
+    /// `ndots` in the lowest four bits, `nsort` in the next.
+    bits: u32,
+    sort_list: [[u32; 2]; MAX_SORT],
+    hooks: [*const c_void; 2],
+    res_h_errno: c_int,
+    vcsock: c_int,
+    flags: u32,
+    extension: Extension,
+}
+
+#[repr(C)]
+struct Extension {
+    nscount: u16,
+    nsmap: [u16; MAX_SERVERS],
+    nssocks: [c_int; MAX_SERVERS],
+    nscount6: u16,
+    nsinit: u16,
+    /// IPv6 servers stand here, and have the family 0 above.
+    nsaddrs: [*const libc::sockaddr_in6; MAX_SERVERS],
+    index: [u32; 2],
+}
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Raw>() == 568);
+
+unsafe extern "C" {
+    fn __res_state() -> *const Raw;
+    fn gethostbyname_r(
+        name: *const c_char,
+        host: *mut libc::hostent,
+        buffer: *mut c_char,
+        length: usize,
+        result: *mut *mut libc::hostent,
+        h_errno: *mut c_int,
+    ) -> c_int;
+}
+
+/// The bits of `options` (resolv.h).
+pub mod flag {
+    #![allow(missing_docs)]
+    pub const INIT: u64 = 0x1;
+    pub const USEVC: u64 = 0x8;
+    pub const IGNTC: u64 = 0x20;
+    pub const RECURSE: u64 = 0x40;
+    pub const DEFNAMES: u64 = 0x80;
+    pub const DNSRCH: u64 = 0x200;
+    pub const NOALIASES: u64 = 0x1000;
+    pub const ROTATE: u64 = 0x4000;
+    pub const USE_EDNS0: u64 = 0x10_0000;
+    pub const SNGLKUP: u64 = 0x20_0000;
+    pub const SNGLKUPREOP: u64 = 0x40_0000;
+    pub const USE_DNSSEC: u64 = 0x80_0000;
+    pub const NOTLDQUERY: u64 = 0x100_0000;
+    pub const NORELOAD: u64 = 0x200_0000;
+    pub const TRUSTAD: u64 = 0x400_0000;
+    pub const NOAAAA: u64 = 0x800_0000;
+}
+
+/// The fields that a program may write.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    /// [`flag`]s.
+    pub options: u64,
+    /// Seconds to wait for the first server.
+    pub retrans: i32,
+    /// How often all servers are asked.
+    pub retry: i32,
+    /// Dots from which on a name is asked for as it is first.
+    pub ndots: u32,
+    /// The servers.
+    pub servers: Vec<SocketAddr>,
+    /// The search list.
+    pub search: Vec<Box<[u8]>>,
+    /// Networks that come first, with their masks.
+    pub sortlist: Vec<(Ipv4Addr, Ipv4Addr)>,
+}
+
+/// The calling thread's `_res`; none where nobody has initialised it, so that it says nothing.
+pub fn read() -> Option<State> {
+    // SAFETY: the function has no preconditions.
+    let raw = unsafe { __res_state() };
+    // SAFETY: it returns this thread's state, which nobody else writes; null is checked for.
+    let raw = unsafe { raw.as_ref() }?;
+    #[allow(clippy::unnecessary_cast)] // It is narrower on 32-bit machines.
+    let options = raw.options as u64;
+    if options & flag::INIT == 0 {
+        return None;
+    }
+    let count = usize::try_from(raw.nscount).unwrap_or(0);
+    let servers = raw.nsaddr_list.iter().zip(raw.extension.nsaddrs).take(count);
+    let sort_count = (raw.bits >> 4 & 15) as usize;
+    let network = |word: u32| Ipv4Addr::from(word.to_ne_bytes());
+    Some(State {
+        options,
+        retrans: raw.retrans,
+        retry: raw.retry,
+        ndots: raw.bits & 15,
+        servers: servers.filter_map(|(inet, inet6)| server(inet, inet6)).collect(),
+        search: raw.dnsrch.iter().take(MAX_DOMAINS).map_while(|&domain| text(domain)).collect(),
+        sortlist: raw
+            .sort_list
+            .iter()
+            .take(sort_count)
+            .map(|&[address, mask]| (network(address), network(mask)))
+            .collect(),
+    })
+}
+
+/// None: an address of a family that no server has.
+fn server(inet: &libc::sockaddr_in, inet6: *const libc::sockaddr_in6) -> Option<SocketAddr> {
+    if i32::from(inet.sin_family) == libc::AF_INET {
+        let ip = Ipv4Addr::from(inet.sin_addr.s_addr.to_ne_bytes());
+        return Some(SocketAddr::V4(SocketAddrV4::new(ip, u16::from_be(inet.sin_port))));
+    }
+    if inet.sin_family != 0 {
+        return None;
+    }
+    // SAFETY: with the family 0 above, the pointer is null or an address that lives as long as the state says so.
+    let inet6 = unsafe { inet6.as_ref() }?;
+    (i32::from(inet6.sin6_family) == libc::AF_INET6).then(|| {
+        let (ip, port) = (Ipv6Addr::from(inet6.sin6_addr.s6_addr), u16::from_be(inet6.sin6_port));
+        SocketAddr::V6(SocketAddrV6::new(ip, port, inet6.sin6_flowinfo, inet6.sin6_scope_id))
+    })
+}
+
+fn text(domain: *const c_char) -> Option<Box<[u8]>> {
+    if domain.is_null() {
+        return None;
+    }
+    // SAFETY: what is not null in the list is a C string, which glibc relies on too.
+    Some(unsafe { CStr::from_ptr(domain) }.to_bytes().into())
+}
+
+/// Makes glibc fill this thread's `_res` from resolv.conf again, if that has changed and the program has not written
+/// into `_res`. It takes a lock of glibc's that is not undone by fork(2): see [`super::fork::is_safe_for_locks`].
+///
+/// Looking an address up by name does just this and nothing else: it asks neither nscd nor any module.
+pub fn refresh() {
+    let before = errno();
+    let mut host = std::mem::MaybeUninit::<libc::hostent>::uninit();
+    let mut buffer = [0 as c_char; 128];
+    let (mut result, mut h_errno) = (ptr::null_mut(), 0);
+    let (start, length) = (buffer.as_mut_ptr(), buffer.len());
+    // SAFETY: a C string, and places for all results.
+    unsafe { gethostbyname_r(c"0".as_ptr(), host.as_mut_ptr(), start, length, &mut result, &mut h_errno) };
+    set_errno(before);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_nobody_initialised_says_nothing_and_one_that_glibc_filled_has_a_server() {
+        std::thread::spawn(|| {
+            assert_eq!(read(), None);
+            refresh();
+            let state = read().unwrap();
+            assert!(!state.servers.is_empty() && state.retry > 0);
+        })
+        .join()
+        .unwrap();
+    }
+}

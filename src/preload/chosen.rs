@@ -1,0 +1,23 @@
+//! What the program itself chose with `__nss_configure_lookup` (nss.h): as getent's `-s` does.
+
+use libc::c_char;
+use nss_bypass_core::files::nsswitch;
+
+use crate::input;
+use crate::state::TABLES;
+
+/// Takes note of a choice that libc has accepted.
+///
+/// # Safety
+/// Both are C strings, as libc's contract asks.
+pub(crate) unsafe fn note(database: *const c_char, modules: *const c_char) {
+    // SAFETY: the caller's promise.
+    let database = unsafe { input::text(database) };
+    // SAFETY: the caller's promise.
+    let modules = unsafe { input::text(modules) };
+    if database == Some(b"hosts")
+        && let Some(modules) = modules.and_then(nsswitch::parse_services)
+    {
+        TABLES.choose_host_modules(modules);
+    }
+}
