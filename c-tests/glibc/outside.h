@@ -1,4 +1,4 @@
-/* Put before each of glibc's files that is compiled against the installed libc: what glibc's own build has everywhere. */
+/* Put before each of glibc's files that is compiled against the installed libc: what its own build has everywhere. */
 #pragma once
 #include <dlfcn.h>
 #include <errno.h>
