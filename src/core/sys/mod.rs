@@ -9,10 +9,13 @@ pub mod clock;
 pub mod environment;
 pub mod file;
 pub mod fork;
+pub mod futex;
 pub mod interfaces;
 pub mod random;
+pub mod signal;
 pub mod snapshot;
 pub mod socket;
+pub mod thread;
 
 /// An errno value, as the kernel or libc gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
