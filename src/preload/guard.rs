@@ -40,10 +40,15 @@ impl Drop for Inside {
 /// anything panics. Cancellation is off meanwhile, since it would unwind through frames with destructors; it is
 /// turned on again last, where nothing is left to drop: `T` is plain.
 pub(crate) fn run<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
+    uncancelled(|| contained(ours))
+}
+
+/// Runs something with this thread's cancellation off, and then acts on a request that came meanwhile.
+pub(crate) fn uncancelled<T: Copy>(ours: impl FnOnce() -> T) -> T {
     let mut state: c_int = 0;
     // SAFETY: `state` is writable.
     unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut state) };
-    let result = contained(ours);
+    let result = ours();
     // SAFETY: the state is one that libc gave; a null pointer for the old one is allowed on Linux.
     unsafe { pthread_setcancelstate(state, ptr::null_mut()) };
     result
@@ -51,6 +56,12 @@ pub(crate) fn run<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
 
 fn contained<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
     let _inside = Inside::enter()?;
+    caught(ours)
+}
+
+/// Contains panics only, with cancellation off already. For what looks nothing up, and so may also be called by a
+/// signal's handler in the midst of a lookup.
+pub(crate) fn caught<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
     let before = errno();
     let result = catch_unwind(AssertUnwindSafe(|| ours(before))).unwrap_or(None);
     if result.is_none() {

@@ -13,6 +13,22 @@ use nss_bypass_core::sys::clock;
 use crate::log::{Level, printable};
 use crate::state::{self, TABLES};
 
+/// Whether the rules take a name away from libc.
+pub(crate) fn is_ours(name: Name<'_>) -> bool {
+    state::rules().is_some_and(|rules| matches!(rules.policy.decide(name), Verdict::Bypass(_)))
+}
+
+/// Logs a name that is not ours, where the lookup is not made through [`bypass`].
+pub(crate) fn log_passed(function: &str, name: Name<'_>) {
+    let log = &state::settings().log;
+    if log.wants(Level::All)
+        && let Some(rules) = state::rules()
+        && let Verdict::Pass(rule) = rules.policy.decide(name)
+    {
+        log.write(Level::All, &passed(function, name, rule));
+    }
+}
+
 /// Runs `answer` for a name that the rules take away from libc. None: the name is libc's.
 ///
 /// `function` is for the log. `answer` gives what the caller gets, and what became of the lookup for the log and for

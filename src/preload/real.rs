@@ -6,7 +6,9 @@ use std::panic::catch_unwind;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use libc::{addrinfo, c_char, c_int, c_void, hostent, size_t};
+use libc::{addrinfo, c_char, c_int, c_void, hostent, size_t, timespec};
+
+use crate::asynchronous::{Event, Request};
 
 /// getaddrinfo(3). All of these may be left by a cancelled thread or a longjmp, hence "C-unwind".
 pub(crate) type GetAddrInfo =
@@ -34,6 +36,12 @@ pub(crate) type GetHostByName2R = unsafe extern "C-unwind" fn(
     *mut *mut hostent,
     *mut c_int,
 ) -> c_int;
+/// getaddrinfo_a(3)
+pub(crate) type GetAddrInfoA = unsafe extern "C-unwind" fn(c_int, *const *mut Request, c_int, *const Event) -> c_int;
+/// gai_suspend(3)
+pub(crate) type GaiSuspend = unsafe extern "C-unwind" fn(*const *const Request, c_int, *const timespec) -> c_int;
+/// gai_cancel(3)
+pub(crate) type GaiCancel = unsafe extern "C-unwind" fn(*mut Request) -> c_int;
 
 /// A real function, looked up once.
 pub(crate) struct Real<F> {
@@ -48,8 +56,12 @@ pub(crate) static GETHOSTBYNAME: Real<GetHostByName> = Real::new("gethostbyname\
 pub(crate) static GETHOSTBYNAME2: Real<GetHostByName2> = Real::new("gethostbyname2\0");
 pub(crate) static GETHOSTBYNAME_R: Real<GetHostByNameR> = Real::new("gethostbyname_r\0");
 pub(crate) static GETHOSTBYNAME2_R: Real<GetHostByName2R> = Real::new("gethostbyname2_r\0");
+// These are looked up when they are first needed: before glibc 2.34 they are in libanl, which few programs load.
+pub(crate) static GETADDRINFO_A: Real<GetAddrInfoA> = Real::new("getaddrinfo_a\0");
+pub(crate) static GAI_SUSPEND: Real<GaiSuspend> = Real::new("gai_suspend\0");
+pub(crate) static GAI_CANCEL: Real<GaiCancel> = Real::new("gai_cancel\0");
 
-/// Looks all of them up, while the dynamic linker has nothing else to do.
+/// Looks the others up, while the dynamic linker has nothing else to do.
 pub(crate) fn find_all() {
     GETADDRINFO.get();
     GETHOSTBYNAME.get();
