@@ -38,13 +38,14 @@ impl Drop for Inside {
 ///
 /// A call from within our own code, such as a log to a program's own transport, is libc's. So is one in which
 /// anything panics. Cancellation is off meanwhile, since it would unwind through frames with destructors; it is
-/// turned on again last, where nothing is left to drop: `T` is plain.
-pub(crate) fn run<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
+/// turned on again last, where nothing is left to drop: `T` and the closure are plain. (A frame with something to drop
+/// would end the process: libgcc_s unwinds it, and the unwinder linked into this library cannot work on its state.)
+pub(crate) fn run<T: Copy>(ours: impl FnOnce(Errno) -> Option<T> + Copy) -> Option<T> {
     uncancelled(|| contained(ours))
 }
 
 /// Runs something with this thread's cancellation off, and then acts on a request that came meanwhile.
-pub(crate) fn uncancelled<T: Copy>(ours: impl FnOnce() -> T) -> T {
+pub(crate) fn uncancelled<T: Copy>(ours: impl FnOnce() -> T + Copy) -> T {
     let mut state: c_int = 0;
     // SAFETY: `state` is writable.
     unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut state) };
