@@ -16,6 +16,9 @@ IS(gethostbyaddr, host(const void *, socklen_t, int));
 IS(gethostbyname_r, int(const char *, host, char *, size_t, host *, int *));
 IS(gethostbyname2_r, int(const char *, int, host, char *, size_t, host *, int *));
 IS(gethostbyaddr_r, int(const void *, socklen_t, int, host, char *, size_t, host *, int *));
+IS(getaddrinfo_a, int(int, struct gaicb **, int, struct sigevent *));
+IS(gai_suspend, int(const struct gaicb *const *, int, const struct timespec *));
+IS(gai_cancel, int(struct gaicb *));
 IS(__nss_configure_lookup, int(const char *, const char *));
 
 int main(void)

@@ -29,42 +29,35 @@ pub(crate) unsafe fn lookup(
     before: Errno,
 ) -> Option<c_int> {
     // SAFETY: the caller's promise.
-    let text = unsafe { input::text(node) };
-    // SAFETY: the caller's promise.
     let hints = unsafe { Hints::read(hints) };
-    let a_labels;
-    let (node, is_convertible) = match text {
-        Some(text) if hints.wants_idn() && !text.is_ascii() => {
-            // SAFETY: a node that is not NULL is a C string.
-            a_labels = idn::to_a_labels(unsafe { CStr::from_ptr(node) });
-            // Wide digits become an address.
-            (Node::new(a_labels.as_deref().or(Some(text))), a_labels.is_some())
-        }
-        text => (Node::new(text), true),
-    };
-    let ours = bypass("getaddrinfo", node.subject(), |engine| {
-        // SAFETY: the caller's promise.
-        let service = unsafe { input::text(service) };
-        let mut before = before;
-        let request = input::request(node, hints, service, &mut before);
-        let found = request.and_then(|request| match node {
-            _ if !is_convertible => Err(codes::EAI_IDN_ENCODE),
-            Node::Name(_) if request.wants_no_name() => Err(libc::EAI_NONAME),
-            Node::Name(name) => Ok(answer(engine, name, &request, before)),
-            Node::Address(numeric) => {
-                let addresses = vec![numeric.address(request.selection)?];
-                Ok(given(Answer { canonical: numeric.text.to_vec(), aliases: Vec::new(), addresses }, &request, before))
-            }
-            Node::Nobody => {
-                let addresses = input::own_addresses(&request);
-                Ok(given(Answer { addresses, ..Answer::default() }, &request, before))
-            }
-        });
-        found.unwrap_or_else(|code| {
-            set_errno(before);
-            (Err(code), Ended::Refused(code))
+    // SAFETY: the caller's promise.
+    let service = unsafe { input::text(service) };
+    let look_up = |node: Node<'_>, is_convertible: bool| {
+        bypass("getaddrinfo", node.subject(), |engine| {
+            let mut before = before;
+            let request = input::request(node, hints, service, &mut before);
+            let found = request.and_then(|request| match node {
+                _ if !is_convertible => Err(codes::EAI_IDN_ENCODE),
+                Node::Name(_) if request.wants_no_name() => Err(libc::EAI_NONAME),
+                Node::Name(name) => Ok(answer(engine, name, &request, before)),
+                Node::Address(numeric) => {
+                    let addresses = vec![numeric.address(request.selection)?];
+                    let answer = Answer { canonical: numeric.text.to_vec(), aliases: Vec::new(), addresses };
+                    Ok(given(answer, &request, before))
+                }
+                Node::Nobody => {
+                    let addresses = input::own_addresses(&request);
+                    Ok(given(Answer { addresses, ..Answer::default() }, &request, before))
+                }
+            });
+            found.unwrap_or_else(|code| {
+                set_errno(before);
+                (Err(code), Ended::Refused(code))
+            })
         })
-    })?;
+    };
+    // SAFETY: the caller's promise.
+    let ours = unsafe { with_node(node, hints, look_up) }?;
     Some(match ours {
         Ok(List(first)) => {
             // SAFETY: the caller's promise. It is written on success only, as in glibc.
@@ -73,6 +66,25 @@ pub(crate) unsafe fn lookup(
         }
         Err(code) => code,
     })
+}
+
+/// Gives `what` the node that getaddrinfo will look up, in its A-label form where the hints ask for that, and whether it
+/// has one.
+///
+/// # Safety
+/// `node` is NULL or a C string.
+pub(crate) unsafe fn with_node<T>(node: *const c_char, hints: Hints, what: impl FnOnce(Node<'_>, bool) -> T) -> T {
+    // SAFETY: the caller's promise.
+    let text = unsafe { input::text(node) };
+    match text {
+        Some(text) if hints.wants_idn() && !text.is_ascii() => {
+            // SAFETY: a node that is not NULL is a C string.
+            let a_labels = idn::to_a_labels(unsafe { CStr::from_ptr(node) });
+            // Wide digits become an address.
+            what(Node::new(a_labels.as_deref().or(Some(text))), a_labels.is_some())
+        }
+        text => what(Node::new(text), true),
+    }
 }
 
 /// Addresses that nobody had to be asked for.

@@ -10,6 +10,16 @@ pub(crate) const EAI_NODATA: c_int = -5;
 pub(crate) const EAI_ADDRFAMILY: c_int = -9;
 /// The name cannot be internationalised.
 pub(crate) const EAI_IDN_ENCODE: c_int = -105;
+/// What becomes of a request of getaddrinfo_a.
+pub(crate) const EAI_INPROGRESS: c_int = -100;
+/// It was taken back.
+pub(crate) const EAI_CANCELED: c_int = -101;
+/// It is being worked on, and cannot be taken back.
+pub(crate) const EAI_NOTCANCELED: c_int = -102;
+/// It, or each of them, was done already.
+pub(crate) const EAI_ALLDONE: c_int = -103;
+/// A signal came.
+pub(crate) const EAI_INTR: c_int = -104;
 
 /// `h_errno`'s values (netdb.h).
 pub(crate) const NETDB_INTERNAL: c_int = -1;

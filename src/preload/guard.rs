@@ -19,19 +19,28 @@ unsafe extern "C-unwind" {
 ///
 /// A call from within our own code, such as a log to a program's own transport, is libc's. So is one in which
 /// anything panics. Cancellation is off meanwhile, since it would unwind through frames with destructors; it is
-/// turned on again last, where nothing is left to drop: `T` is plain. A request that came meanwhile is then heeded, as
-/// in libc's own lookups, if `owns` says that the result is nothing that somebody must free.
-pub(crate) fn run<T: Copy>(owns: fn(T) -> bool, ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
-    let mut state: c_int = 0;
-    // SAFETY: `state` is writable.
-    unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut state) };
-    let result = contained(ours);
-    // SAFETY: the state is one that libc gave; a null pointer for the old one is allowed on Linux.
-    unsafe { pthread_setcancelstate(state, ptr::null_mut()) };
+/// turned on again last, where nothing is left to drop: `T` and the closure are plain. (A frame with something to drop
+/// would end the process: libgcc_s unwinds it, and the unwinder linked into this library cannot work on its state.) A
+/// request that came meanwhile is then heeded, as in libc's own lookups, if `owns` says that the result is nothing that
+/// somebody must free.
+pub(crate) fn run<T: Copy>(owns: fn(T) -> bool, ours: impl FnOnce(Errno) -> Option<T> + Copy) -> Option<T> {
+    let result = uncancelled(|| contained(ours));
     if result.is_some_and(|result| !owns(result)) {
         // SAFETY: no preconditions; it unwinds through frames without destructors, or does nothing.
         unsafe { pthread_testcancel() };
     }
+    result
+}
+
+/// Runs something with this thread's cancellation off, and then acts on a request that came meanwhile if the thread
+/// wants that at any time (pthread_setcanceltype(3)).
+pub(crate) fn uncancelled<T: Copy>(ours: impl FnOnce() -> T + Copy) -> T {
+    let mut state: c_int = 0;
+    // SAFETY: `state` is writable.
+    unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut state) };
+    let result = ours();
+    // SAFETY: the state is one that libc gave; a null pointer for the old one is allowed on Linux.
+    unsafe { pthread_setcancelstate(state, ptr::null_mut()) };
     result
 }
 
@@ -47,6 +56,12 @@ pub(crate) fn owns_nothing<T>(_: T) -> bool {
 
 fn contained<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
     let _inside = Inside::enter()?;
+    caught(ours)
+}
+
+/// Contains panics only, with cancellation off already. For what looks nothing up, and so may also be called by a
+/// signal's handler in the midst of a lookup.
+pub(crate) fn caught<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
     let before = errno();
     let result = catch_unwind(AssertUnwindSafe(|| ours(before))).unwrap_or(None);
     if result.is_none() {

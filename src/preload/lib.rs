@@ -5,6 +5,7 @@
 //! if this library were not there.
 
 mod addrinfo;
+mod asynchronous;
 mod chosen;
 mod codes;
 mod guard;
@@ -20,8 +21,9 @@ mod state;
 
 use std::ptr;
 
-use libc::{c_char, c_int, c_void, size_t, socklen_t};
+use libc::{c_char, c_int, c_void, size_t, socklen_t, timespec};
 
+use asynchronous::{Event, Request};
 use hostent::Out;
 use nameinfo::Place;
 
@@ -269,4 +271,63 @@ pub unsafe extern "C-unwind" fn __nss_configure_lookup(database: *const c_char, 
         });
     }
     result
+}
+
+/// getaddrinfo_a(3). gai_error(3) is libc's: it reads what stands in the request, which is the same for ours.
+///
+/// # Safety
+/// libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn getaddrinfo_a(
+    mode: c_int,
+    list: *const *mut Request,
+    count: c_int,
+    event: *const Event,
+) -> c_int {
+    // SAFETY: the arguments are the caller's, under libc's contract.
+    if let Some(code) = unsafe { asynchronous::start(mode, list, count, event) } {
+        return code;
+    }
+    match real::GETADDRINFO_A.get() {
+        // SAFETY: the same arguments.
+        Some(real) => unsafe { real(mode, list, count, event) },
+        None => libc::EAI_SYSTEM,
+    }
+}
+
+/// gai_suspend(3)
+///
+/// # Safety
+/// libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gai_suspend(
+    list: *const *const Request,
+    count: c_int,
+    timeout: *const timespec,
+) -> c_int {
+    // SAFETY: the arguments are the caller's, under libc's contract.
+    if let Some(code) = unsafe { asynchronous::suspend(list, count, timeout) } {
+        return code;
+    }
+    match real::GAI_SUSPEND.get() {
+        // SAFETY: the same arguments.
+        Some(real) => unsafe { real(list, count, timeout) },
+        None => codes::EAI_ALLDONE,
+    }
+}
+
+/// gai_cancel(3)
+///
+/// # Safety
+/// libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn gai_cancel(request: *mut Request) -> c_int {
+    if let Some(code) = asynchronous::cancel(request) {
+        return code;
+    }
+    match real::GAI_CANCEL.get() {
+        // SAFETY: the same argument.
+        Some(real) => unsafe { real(request) },
+        None => codes::EAI_ALLDONE,
+    }
 }

@@ -1,6 +1,7 @@
 //! What both families of functions share: the verdict on a name or an address, and the log of what came of it.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nss_bypass_core::config::{Fallback, Rule};
@@ -10,7 +11,24 @@ use nss_bypass_core::policy::{Subject, Verdict};
 use nss_bypass_core::sys::clock;
 
 use crate::log::{Level, printable};
-use crate::state::{self, TABLES};
+use crate::state::{self, Rules, TABLES};
+
+/// Whether the rules take a name or an address away from libc, and the program has not chosen otherwise.
+pub(crate) fn is_ours(subject: Subject<'_>) -> bool {
+    let ours = |rules: Arc<Rules>| matches!(rules.policy.decide_subject(subject), Verdict::Bypass(_));
+    state::rules().is_some_and(ours) && !TABLES.has_foreign_choice()
+}
+
+/// Logs what is not ours, where the lookup is not made through [`bypass`].
+pub(crate) fn log_passed(function: &str, subject: Subject<'_>) {
+    let log = &state::settings().log;
+    if log.wants(Level::All)
+        && let Some(rules) = state::rules()
+        && let Verdict::Pass(rule) = rules.policy.decide_subject(subject)
+    {
+        log.write(Level::All, &passed(function, subject, rule));
+    }
+}
 
 /// Runs `answer` for a name or an address that the rules take away from libc. None: it is libc's.
 ///

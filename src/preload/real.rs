@@ -6,7 +6,9 @@ use std::panic::catch_unwind;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use libc::{addrinfo, c_char, c_int, c_void, hostent, size_t, sockaddr, socklen_t};
+use libc::{addrinfo, c_char, c_int, c_void, hostent, size_t, sockaddr, socklen_t, timespec};
+
+use crate::asynchronous::{Event, Request};
 
 /// getaddrinfo(3). All of these may be left by a cancelled thread or a longjmp, hence "C-unwind".
 pub(crate) type GetAddrInfo =
@@ -59,6 +61,12 @@ pub(crate) type GetNameInfo = unsafe extern "C-unwind" fn(
 ) -> c_int;
 /// `__nss_configure_lookup` (nss.h)
 pub(crate) type ConfigureLookup = unsafe extern "C-unwind" fn(*const c_char, *const c_char) -> c_int;
+/// getaddrinfo_a(3)
+pub(crate) type GetAddrInfoA = unsafe extern "C-unwind" fn(c_int, *const *mut Request, c_int, *const Event) -> c_int;
+/// gai_suspend(3)
+pub(crate) type GaiSuspend = unsafe extern "C-unwind" fn(*const *const Request, c_int, *const timespec) -> c_int;
+/// gai_cancel(3)
+pub(crate) type GaiCancel = unsafe extern "C-unwind" fn(*mut Request) -> c_int;
 
 /// A real function, looked up once.
 pub(crate) struct Real<F> {
@@ -77,8 +85,12 @@ pub(crate) static GETHOSTBYADDR: Real<GetHostByAddr> = Real::new("gethostbyaddr\
 pub(crate) static GETHOSTBYADDR_R: Real<GetHostByAddrR> = Real::new("gethostbyaddr_r\0");
 pub(crate) static GETNAMEINFO: Real<GetNameInfo> = Real::new("getnameinfo\0");
 pub(crate) static CONFIGURE_LOOKUP: Real<ConfigureLookup> = Real::new("__nss_configure_lookup\0");
+// These are looked up when they are first needed: before glibc 2.34 they are in libanl, which few programs load.
+pub(crate) static GETADDRINFO_A: Real<GetAddrInfoA> = Real::new("getaddrinfo_a\0");
+pub(crate) static GAI_SUSPEND: Real<GaiSuspend> = Real::new("gai_suspend\0");
+pub(crate) static GAI_CANCEL: Real<GaiCancel> = Real::new("gai_cancel\0");
 
-/// Looks all of them up, while the dynamic linker has nothing else to do.
+/// Looks the others up, while the dynamic linker has nothing else to do.
 pub(crate) fn find_all() {
     GETADDRINFO.get();
     GETHOSTBYNAME.get();

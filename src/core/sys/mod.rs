@@ -9,13 +9,16 @@ pub mod clock;
 pub mod environment;
 pub mod file;
 pub mod fork;
+pub mod futex;
 pub mod inside;
 pub mod interfaces;
 pub mod memory;
 pub mod random;
 pub mod resolver_state;
+pub mod signal;
 pub mod snapshot;
 pub mod socket;
+pub mod thread;
 
 /// An errno value, as the kernel or libc gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,225 @@
+//! getaddrinfo_a and its companions: what `programs/async.c` prints must be what it prints with bare glibc.
+//!
+//! Where there is no nscd, the answers are the same whether a name is ours or libc's; so lists of which half is ours are
+//! compared there, and beside an nscd that lies those that are all ours, or not at all.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+
+use c_tests::artefacts::{library, program, tool};
+use c_tests::cases::{CaseFile, Setup};
+use c_tests::differ::{EVERYTHING, Side};
+use c_tests::world::{Nscd, World};
+
+/// Every second name of a list.
+const HALF: &str = "*.half.example";
+
+/// No name of the program.
+const NO_MATCH: &str = "nothing.matches.this";
+
+/// Ends a program that hangs, as one or the other side might.
+const LIMIT: &str = "60";
+
+/// A world, and the /etc of the programs in it.
+struct Place {
+    world: World,
+    setup: Setup,
+    etc: PathBuf,
+}
+
+impl Place {
+    fn new(nscd: Nscd) -> Self {
+        // Long enough for slow servers, short for silent ones.
+        let text = "[x]\nset resolv.conf nameserver 127.0.0.53\nset resolv.conf options timeout:4 attempts:1\ngai x";
+        let setup = CaseFile::parse("asynchronous", text).sections.remove(0).setup;
+        Self { world: World::start(&setup.addresses, nscd), etc: setup.etc(), setup }
+    }
+
+    fn run(&self, side: &Side, wrapper: &[&str], scenario: &str) -> Output {
+        let mut command = side.configure(self.world.command(&tool("timeout"), &self.etc), &self.setup);
+        command.arg(LIMIT).args(wrapper).arg(program("async")).arg(scenario);
+        command.stdin(Stdio::null()).stderr(Stdio::piped()).output().expect("the program runs")
+    }
+
+    fn print(&self, side: &Side, scenario: &str) -> String {
+        let Output { status, stdout, stderr } = self.run(side, &[], scenario);
+        format!("{}{}ended with {status}\n", String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.etc);
+    }
+}
+
+fn with(rules: &'static str) -> Side {
+    Side::with(&library(), Some(rules))
+}
+
+fn equal(scenario: &str, expected: &str, found: &str, what: &str) {
+    let difference = expected.lines().zip(found.lines()).enumerate().find(|(_, (left, right))| left != right);
+    assert!(
+        expected == found,
+        "{scenario}, {what}: first difference (line, bare, ours): {difference:?}\n--- bare\n{expected}\n--- ours\n{found}"
+    );
+}
+
+fn as_bare_glibc(scenario: &str) {
+    let quiet = Place::new(Nscd::None);
+    let bare = quiet.print(&Side::bare(), scenario);
+    assert!(bare.ends_with("ended with exit status: 0\n"), "{scenario}, bare: {bare}");
+    equal(scenario, &bare, &quiet.print(&with(HALF), scenario), "half of the names ours");
+    equal(scenario, &bare, &quiet.print(&with(NO_MATCH), scenario), "no name ours");
+    let lying = Place::new(Nscd::Lying);
+    equal(scenario, &bare, &lying.print(&with(EVERYTHING), scenario), "all names ours, beside an nscd that lies");
+}
+
+macro_rules! as_bare_glibc {
+    ($($test:ident: $scenario:literal)+) => { $(
+        #[test]
+        fn $test() {
+            as_bare_glibc($scenario);
+        }
+    )+ };
+}
+
+as_bare_glibc! {
+    lists_that_are_waited_for: "wait"
+    lists_that_are_not_waited_for: "nowait"
+    odd_arguments: "arguments"
+    notices_by_signal: "signals"
+    handlers_run_before_a_wait_returns_and_interrupt_others: "handlers"
+    a_handler_starts_the_next_request: "chain"
+    notices_by_thread: "threads"
+    many_requests: "many"
+    many_calls: "many-calls"
+    many_callers: "callers"
+    twenty_threads_that_go_away: "concurrency"
+    times_of_gai_suspend: "timeouts"
+    signals_interrupt_gai_suspend: "interrupted"
+    requests_are_taken_back: "cancelling"
+    threads_are_cancelled: "cancelled"
+    a_thread_is_cancelled_at_once_while_it_waits: "cancelled-waiting"
+    a_thread_is_cancelled_at_once_in_gai_suspend: "cancelled-suspended"
+    no_thread_to_be_had: "no-threads"
+}
+
+#[test]
+fn other_names_are_nscds() {
+    let lying = Place::new(Nscd::Lying);
+    let bare = lying.print(&Side::bare_beside_nscd(), "wait");
+    assert!(bare.contains("203.0.113.66"), "nscd's lie is missing: {bare}");
+    equal("wait", &bare, &lying.print(&with(NO_MATCH), "wait"), "no name ours, beside an nscd that lies");
+}
+
+/// What a program prints where bare glibc hangs, stops the program, or breaks its own lists.
+fn beyond_glibc(scenario: &str, expected: &str) {
+    let place = Place::new(Nscd::Lying);
+    equal(scenario, expected, &place.print(&with(EVERYTHING), scenario), "all names ours, beside an nscd that lies");
+}
+
+const CHILD: &str = "the parent's, gai_suspend: EAI_ALLDONE
+the parent's, gai_cancel: EAI_ALLDONE
+getaddrinfo_a: 0
+getaddrinfo_a: 0
+";
+
+#[test]
+fn a_child_works_whatever_its_parent_had_in_hand() {
+    let place = Place::new(Nscd::Lying);
+    let found = place.print(&with(EVERYTHING), "beyond-fork");
+    assert_eq!(found.matches(CHILD).count(), 2, "{found}");
+    assert_eq!(found.matches("the child's end: 0\n").count(), 2, "{found}");
+    assert!(found.contains("30 found, 0 not, 0 in progress"), "{found}");
+    assert!(found.ends_with("ended with exit status: 0\n"), "{found}");
+}
+
+#[test]
+fn children_are_made_at_every_moment() {
+    beyond_glibc("beyond-forks", "0 of 200 children went wrong\nended with exit status: 0\n");
+}
+
+#[test]
+fn a_handler_forks_while_its_thread_waits() {
+    beyond_glibc(
+        "beyond-handler",
+        "EAI_INTR, the child's end: 7
+  2 found, 0 not, 0 in progress
+0, the child's end: 7
+  2 found, 0 not, 0 in progress
+ended with exit status: 0
+",
+    );
+}
+
+#[test]
+fn who_waits_for_a_request_that_is_taken_back_goes_on() {
+    beyond_glibc(
+        "beyond-cancel",
+        "getaddrinfo_a: 0
+gai_cancel: EAI_CANCELED
+gai_suspend: 0
+gai_cancel: EAI_CANCELED
+getaddrinfo_a: 0
+  20 found, 0 not, 1 in progress
+ended with exit status: 0
+",
+    );
+}
+
+#[test]
+fn threads_are_cancelled_and_nothing_stays_held() {
+    let place = Place::new(Nscd::Lying);
+    let found = place.print(&with(EVERYTHING), "beyond-cancelled");
+    assert_eq!(found.matches(" found, 0 not, 0 in progress").count(), 6, "{found}");
+    assert!(found.ends_with("ended with exit status: 0\n"), "{found}");
+}
+
+#[test]
+fn many_callers_use_gai_suspend() {
+    let callers: String = (0..8).map(|caller| format!("caller {caller}: 100\n")).collect();
+    beyond_glibc("beyond-callers", &format!("{callers}ended with exit status: 0\n"));
+}
+
+#[test]
+fn times_that_are_none_stop_nothing() {
+    beyond_glibc(
+        "beyond-times",
+        "a second of four thousand million nanoseconds: EAI_SYSTEM
+less than no nanoseconds: EAI_SYSTEM
+ended with exit status: 0
+",
+    );
+}
+
+#[test]
+fn no_function_to_call_stops_nothing() {
+    let place = Place::new(Nscd::Lying);
+    let found = place.print(&with(EVERYTHING), "beyond-function");
+    assert!(found.starts_with("getaddrinfo_a: 0\n") && found.ends_with("ended with exit status: 0\n"), "{found}");
+}
+
+/// One call's requests are libc's and the other's ours, and one gai_suspend waits for both.
+#[test]
+fn requests_of_both_sides_are_waited_for_together() {
+    as_bare_glibc("two-sides");
+}
+
+#[test]
+fn nscd_is_not_asked_about_matched_names() {
+    let place = Place::new(Nscd::Lying);
+    let connects = |rules| {
+        let trace = place.etc.with_extension("trace");
+        let strace = tool("strace");
+        let wrapper = [strace.to_str().unwrap(), "-f", "-qq", "-e", "trace=connect", "-o", trace.to_str().unwrap()];
+        let found = place.run(&with(rules), &wrapper, "many");
+        assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+        let text = fs::read_to_string(&trace).unwrap();
+        fs::remove_file(trace).unwrap();
+        text.lines().filter(|line| line.contains("nscd/socket")).count()
+    };
+    assert_eq!(connects(EVERYTHING), 0);
+    assert!(connects(HALF) > 0, "nobody asked about the other half");
+}
