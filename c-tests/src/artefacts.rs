@@ -52,7 +52,7 @@ pub fn stand_in(name: &str) -> PathBuf {
 fn compile(name: &str, options: &[&str]) -> PathBuf {
     let source = home().join("programs").join(name).with_extension("c");
     let mut hasher = DefaultHasher::new();
-    for file in [&source, &home().join("programs/facts.h")] {
+    for file in [&source, &home().join("programs/facts.h"), &home().join("programs/checks.h")] {
         fs::read(file).unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display())).hash(&mut hasher);
     }
     let done = scratch("programs").join(format!("{name}-{:016x}", hasher.finish()));
