@@ -52,6 +52,7 @@ pub fn stand_in(name: &str) -> PathBuf {
 fn compile(name: &str, options: &[&str]) -> PathBuf {
     let source = home().join("programs").join(name).with_extension("c");
     let mut hasher = DefaultHasher::new();
+    options.hash(&mut hasher);
     for file in [&source, &home().join("programs/facts.h"), &home().join("programs/checks.h")] {
         fs::read(file).unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display())).hash(&mut hasher);
     }
@@ -62,6 +63,7 @@ fn compile(name: &str, options: &[&str]) -> PathBuf {
     let unfinished = done.with_extension(format!("{}-{:?}", std::process::id(), thread::current().id()));
     let output = Command::new(tool("gcc"))
         .args(STRICT)
+        .arg("-rdynamic")
         .args(options)
         .arg(&source)
         .arg("-o")
