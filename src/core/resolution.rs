@@ -45,9 +45,9 @@ impl Resolution {
         self.copy == *state
     }
 
-    /// Whether `_res` says what the file said some time ago.
+    /// Whether `_res` says what the file said some time ago, and is to follow it.
     pub fn was_copied_in(&self, state: &State) -> bool {
-        self.older.contains(&hash(state))
+        state.options & flag::NORELOAD == 0 && self.older.contains(&hash(state))
     }
 
     /// The file, but what the program wrote into `_res` before it. As in glibc, a program that changed neither

@@ -105,7 +105,7 @@ impl Tables {
     fn resolv_conf(&self) -> Table<Resolution> {
         self.resolv_conf.get(
             RESOLV_CONF,
-            |resolution| resolution.conf.options.no_reload,
+            |_| false,
             |text, before| {
                 let [localdomain, res_options] = [variable(c"LOCALDOMAIN"), variable(c"RES_OPTIONS")];
                 let around = Surroundings {
@@ -119,22 +119,25 @@ impl Tables {
         )
     }
 
-    /// How this thread resolves: as resolv.conf says, unless the program wrote otherwise into its `_res`.
+    /// How this thread resolves: as resolv.conf says, unless the program wrote otherwise into its `_res`, or wants no
+    /// reload. As with a lookup of glibc's, `_res` is filled in if nobody has done so yet.
     pub fn resolution(&self) -> Table<Resolution> {
         let file = self.resolv_conf();
-        let Some(state) = resolver_state::read() else { return file };
-        if file.is_copied_in(&state) {
+        let state = resolver_state::read();
+        if state.as_ref().is_some_and(|state| file.is_copied_in(state)) {
             return file;
         }
-        // Either the program's wish or glibc's copy of another state of the file, which glibc can tell.
-        if !fork::is_safe_for_locks() {
-            let is_wish = !file.was_copied_in(&state);
-            return if is_wish { Table::own(file.with_wishes(&state)) } else { file };
+        // Nobody's, the program's wish, or glibc's copy of another state of the file: glibc can tell.
+        if fork::is_safe_for_locks() {
+            resolver_state::refresh();
+            let file = self.resolv_conf();
+            return match resolver_state::read() {
+                Some(state) if !file.is_copied_in(&state) => Table::own(file.with_wishes(&state)),
+                _ => file,
+            };
         }
-        resolver_state::refresh();
-        let file = self.resolv_conf();
-        match resolver_state::read() {
-            Some(state) if !file.is_copied_in(&state) => Table::own(file.with_wishes(&state)),
+        match state {
+            Some(state) if !file.was_copied_in(&state) => Table::own(file.with_wishes(&state)),
             _ => file,
         }
     }
@@ -216,11 +219,12 @@ pub fn hosts() -> Option<Vec<u8>> {
     file::read(HOSTS).ok().map(|content| content.bytes)
 }
 
-/// The scope of an address: a number or, with a link-local one, the name of an interface (glibc,
+/// The scope of an address: a number or, with one of a node or a link, the name of an interface (glibc,
 /// inet/inet6_scopeid_pton.c).
 pub fn scope_id(address: &Ipv6Addr, scope: &[u8]) -> Option<u32> {
     let [first, ..] = address.segments();
-    let link_local = first & 0xffc0 == 0xfe80 || (first & 0xff00 == 0xff00 && first & 0xf == 2);
+    let is_local_multicast = first & 0xff00 == 0xff00 && matches!(first & 0xf, 1 | 2);
+    let link_local = first & 0xffc0 == 0xfe80 || is_local_multicast;
     let by_name = || if link_local { interface_index(scope) } else { None };
     let number =
         || std::str::from_utf8(scope).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?.parse().ok();

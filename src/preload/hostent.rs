@@ -126,6 +126,11 @@ fn find(engine: &Engine<'_>, question: Question<'_>) -> Result<Answer, Miss> {
     result
 }
 
+/// What the module that was asked last wrote where `h_errno` is wanted.
+fn told(engine: &Engine<'_>) -> Option<c_int> {
+    engine.module_h_errno()?.map_or_else(codes::h_errno, |()| Some(NETDB_SUCCESS))
+}
+
 fn ended(question: Question<'_>, result: &Result<Answer, Miss>) -> Ended {
     match result {
         Ok(answer) if matches!(question, Question::Address(_)) => Ended::Named(answer.canonical.clone()),
@@ -209,10 +214,7 @@ unsafe fn reentrant(function: &str, question: Question<'_>, out: Out, before: Er
                 Some(()) => {
                     // SAFETY: the caller's promise.
                     unsafe { out.result.write(out.host) };
-                    let reported = engine.module_h_errno();
-                    if let Some(value) =
-                        reported.and_then(|told| told.map_or_else(codes::h_errno, |()| Some(NETDB_SUCCESS)))
-                    {
+                    if let Some(value) = told(engine) {
                         // SAFETY: the caller's promise.
                         unsafe { out.h_errno.write(value) };
                     }
@@ -225,7 +227,7 @@ unsafe fn reentrant(function: &str, question: Question<'_>, out: Out, before: Er
             Err(miss) => {
                 // SAFETY: the caller's promise.
                 unsafe { out.result.write(ptr::null_mut()) };
-                if let Some(value) = codes::h_errno(miss.failure) {
+                if let Some(value) = codes::h_errno(miss.failure).or_else(|| told(engine)) {
                     // SAFETY: the caller's promise.
                     unsafe { out.h_errno.write(value) };
                 }
@@ -444,7 +446,8 @@ fn shared(function: &str, question: Question<'_>, place: &Static, before: Errno)
             }
             Err(miss) => {
                 code_of(miss, before);
-                if let Some(value) = codes::h_errno(miss.failure) {
+                let said = || told(engine).filter(|&value| value != NETDB_SUCCESS);
+                if let Some(value) = codes::h_errno(miss.failure).or_else(said) {
                     set_h_errno(value);
                 }
                 ptr::null_mut()

@@ -97,12 +97,13 @@ impl Resolver<'_> {
     pub fn name_of(&self, address: IpAddr) -> Outcome {
         let address = unwrapped(address);
         let mut search = Search::new(self);
-        let result = match search.query(reverse_name(address).as_bytes(), Want::Ptr) {
-            Ok(replies) => answer::pointer(&replies, address),
+        let (result, h_errno) = match search.query(reverse_name(address).as_bytes(), Want::Ptr) {
+            // Only a search begins with "not found" in h_errno, and this is none.
+            Ok(replies) => (answer::pointer(&replies, address), None),
             // glibc restores errno before it looks at it, so that here every failure is "not found" to nsswitch.conf.
-            Err(NoAnswer { failure, .. }) => Err(Miss::new(Status::NotFound, failure)),
+            Err(NoAnswer { failure, .. }) => (Err(Miss::new(Status::NotFound, failure)), Some(failure)),
         };
-        Outcome { result, server: search.exchange.server, h_errno: Some(search.h_errno) }
+        Outcome { result, server: search.exchange.server, h_errno }
     }
 
     /// `sortlist`: addresses of the networks named first come first, others keep their order.
