@@ -7,6 +7,8 @@
 mod addrinfo;
 mod chosen;
 mod codes;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod guard;
 mod hostent;
 mod idn;
