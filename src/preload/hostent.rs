@@ -265,7 +265,7 @@ fn smallest_buffer(buffer: *mut c_char, length: usize, question: Question<'_>) -
 ///
 /// # Safety
 /// `host` is writable, `buffer` for `length` bytes.
-unsafe fn pack(answer: &Answer, host: *mut hostent, buffer: *mut c_char, length: usize) -> Option<()> {
+pub(crate) unsafe fn pack(answer: &Answer, host: *mut hostent, buffer: *mut c_char, length: usize) -> Option<()> {
     let (addresses, aliases) = (&answer.addresses, &answer.aliases);
     let is_inet = addresses.first().is_some_and(|address| address.ip.is_ipv4());
     let (address_type, width) = if is_inet { (libc::AF_INET, 4) } else { (libc::AF_INET6, 16) };

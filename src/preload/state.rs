@@ -79,7 +79,9 @@ pub(crate) fn settings() -> &'static Settings {
 
 /// What happens once, when the library is loaded.
 pub(crate) fn load() {
-    guard::silence_panics();
+    if !cfg!(fuzzing) {
+        guard::silence_panics(); // A fuzzer wants to hear of them.
+    }
     fork::watch();
     real::find_all();
     settings();

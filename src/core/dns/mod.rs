@@ -5,6 +5,8 @@
 
 mod answer;
 mod exchange;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod message;
 mod search;
 

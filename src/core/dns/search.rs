@@ -185,7 +185,7 @@ struct Walk {
 }
 
 /// What the codes of one or two answers say together; None where there is something to read.
-fn verdict(replies: &Replies, hide_data: bool) -> Option<Failure> {
+pub(super) fn verdict(replies: &Replies, hide_data: bool) -> Option<Failure> {
     let outcome =
         |bytes: &Vec<u8>| Reply::new(bytes).map(|reply| (reply.rcode(), if hide_data { 0 } else { reply.answers() }));
     let (first, second) = match (outcome(&replies.first), outcome(&replies.second)) {
