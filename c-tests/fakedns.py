@@ -776,6 +776,10 @@ def adbit(q):
 
 # Lies: what nobody sends by mistake. See cases/hostile.txt.
 
+# An address that is no pointer to the id when it is taken for a name: that would be another name each time.
+ODD = 256 + 66
+
+
 def good(q, number=1):
     """An alias and two addresses."""
     return reply(q, [record(SAME_NAME, CNAME, C1), q.one(number, C1), q.one(number + 1, C1)])
@@ -871,7 +875,7 @@ def counts(q, place):
 @behaviour
 def rdlen(q, length):
     """A record that says of its data that they are so long, before a right one."""
-    bad = SAME_NAME + struct.pack('>HHIH', q.kind, INTERNET, 300, length) + q.address(66)
+    bad = SAME_NAME + struct.pack('>HHIH', q.kind, INTERNET, 300, length) + q.address(ODD)
     return reply(q, [bad, q.one(2)])
 
 
@@ -984,11 +988,14 @@ def spoofs(q, count=1000):
 
 def mutated(q, seed):
     """A good answer with some bytes changed, the same for the same seed; its id and its question stay."""
-    chance, data = random.Random(seed), bytearray(good(q, 66))
+    chance, data = random.Random(seed), bytearray(good(q, ODD))
     question = range(12, after_question(q))
     places = [place for place in range(2, len(data)) if place not in question]
     for _ in range(chance.choice((1, 1, 2, 3, 8))):
         data[chance.choice(places)] = chance.choice((0, 1, 12, 63, 0xc0, 0xff, chance.randrange(256)))
+    for place in range(question.stop, len(data) - 1):
+        if data[place] == 0xc0 and data[place + 1] < 2:
+            data[place + 1] = 12  # See ODD.
     return bytes(data[:chance.choice((len(data), len(data), chance.randrange(question.stop, len(data))))])
 
 
