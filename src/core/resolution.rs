@@ -10,6 +10,9 @@ use crate::sys::resolver_state::{State, flag};
 const COPIED_DOMAINS: usize = 6;
 const COPIED_BYTES: usize = 256;
 
+/// What of `sortlist` it copies (`MAXRESOLVSORT`).
+const COPIED_NETWORKS: usize = 10;
+
 /// States of the file that are remembered.
 const REMEMBERED: usize = 16;
 
@@ -88,7 +91,7 @@ fn copy(conf: &ResolvConf) -> State {
         ndots: conf.ndots,
         servers: conf.servers.clone(),
         search: conf.search.iter().take(COPIED_DOMAINS).take_while(|domain| fits(domain)).cloned().collect(),
-        sortlist: conf.sortlist.iter().map(|entry| (entry.address, entry.mask)).collect(),
+        sortlist: conf.sortlist.iter().take(COPIED_NETWORKS).map(|entry| (entry.address, entry.mask)).collect(),
     }
 }
 

@@ -298,6 +298,9 @@ impl<'a> Exchange<'a> {
         let mut replies = Replies::default();
         let mut open: Vec<u16> = questions.iter().map(|question| question.id).collect();
         while !open.is_empty() {
+            if deadline.is_past() {
+                return Err(Errno(libc::ETIMEDOUT)); // Other messages come and come.
+            }
             let mut length = [0_u8; 2];
             read_exact(socket, &mut length, deadline)?;
             let mut bytes = memory::zeroed(usize::from(u16::from_be_bytes(length)))?;

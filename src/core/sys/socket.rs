@@ -173,7 +173,8 @@ impl Socket {
         checked(unsafe { libc::recv(self.0.0, buffer.as_mut_ptr().cast(), buffer.len(), 0) })
     }
 
-    /// Waits on the calling thread. A signal does not move the deadline.
+    /// Waits on the calling thread. Neither a signal moves the deadline, nor who sends so fast that there is always
+    /// something to read.
     pub fn wait(&self, wait: Wait, deadline: Deadline) -> Result<Ready, Errno> {
         let events = match wait {
             Wait::Readable => libc::POLLIN,
@@ -182,10 +183,12 @@ impl Socket {
         };
         loop {
             let mut poll = libc::pollfd { fd: self.0.0, events, revents: 0 };
+            if deadline.is_past() {
+                return Ok(Ready::Late);
+            }
             let left = deadline.remaining_ms();
             // SAFETY: one valid pollfd is passed.
             match inside::unmarked(|| checked_int(unsafe { libc::poll(&mut poll, 1, left) })) {
-                Ok(0) if deadline.is_past() => return Ok(Ready::Late),
                 Ok(0) | Err(Errno(libc::EINTR)) => {}
                 Ok(_) if poll.revents & libc::POLLOUT != 0 => return Ok(Ready::Write),
                 Ok(_) if poll.revents & libc::POLLIN != 0 => return Ok(Ready::Read),
