@@ -152,6 +152,7 @@ promises! {
     reverse: "reverse.txt"
     errno: "errno.txt"
     hostile: "hostile.txt"
+    edges: "edges.txt"
 }
 
 fn matched(name: &str) {

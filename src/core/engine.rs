@@ -13,6 +13,7 @@ use crate::files::hosts;
 use crate::files::nsswitch::{Action, Module, Service};
 use crate::lookup::{Answer, Failure, Family, Miss, Status};
 use crate::name::Name;
+use crate::sys::Errno;
 use crate::sys::interfaces::{self, InterfaceAddress};
 use crate::tables::{self, Tables};
 
@@ -294,8 +295,10 @@ impl<'a> Engine<'a> {
             }
             last = match (result, last) {
                 // Who is not there leaves what was said before.
-                (Err(NO_HOSTS_FILE), Err(Miss { failure, .. })) if !matches!(failure, Failure::System(_)) => {
-                    Err(Miss { failure, ..NO_HOSTS_FILE })
+                (Err(miss), Err(Miss { failure, .. }))
+                    if is_absence(&miss) && !matches!(failure, Failure::System(_)) =>
+                {
+                    Err(Miss { failure, ..miss })
                 }
                 (result, _) => result,
             };
@@ -343,7 +346,14 @@ impl<'a> Engine<'a> {
             Reads::AsHostConfSays if multi => tables::hosts().map(|text| look(&text, multi)),
             _ => tables::first_in_hosts(|lines| look(lines, multi)),
         };
-        let Some(found) = found else { return Some(Err(NO_HOSTS_FILE)) };
+        let found = match found {
+            Ok(found) => found,
+            // It can be opened, and then not read.
+            Err(Errno(errno @ libc::EISDIR)) => {
+                return Some(Err(Miss::new(Status::Unavail, Failure::System(errno)).with_errno(errno)));
+            }
+            Err(Errno(errno)) => return Some(Err(NO_HOSTS_FILE.with_errno(errno))),
+        };
         if multi || found.is_none() {
             // Whoever reads on to the end of the file is told that there is no more.
             self.module_h_errno.set(Some(Err(Failure::NotFound)));
@@ -370,6 +380,11 @@ impl<'a> Engine<'a> {
         self.module_h_errno.set(Some(outcome.result.as_ref().map(|_| ()).map_err(|miss| miss.failure)));
         outcome.result
     }
+}
+
+/// Whether that is what `files` says where there is no /etc/hosts.
+fn is_absence(miss: &Miss) -> bool {
+    Miss { errno: NO_HOSTS_FILE.errno, ..*miss } == NO_HOSTS_FILE && *miss != CANNOT_MERGE
 }
 
 /// Whether an IPv4 address lies in the network of an interface.

@@ -7,17 +7,20 @@ use std::sync::Arc;
 
 use once_cell::race::OnceBox;
 
-use crate::files::gai_conf::{self, GaiConf};
 use crate::files::host_conf::{self, HostConf, HostEnvironment};
 use crate::files::nsswitch::{self, Action, Module, Nsswitch, Service};
 use crate::files::resolv_conf::{self, Surroundings};
+use crate::files::{
+    self,
+    gai_conf::{self, GaiConf},
+};
 use crate::lookup::Status;
 use crate::resolution::Resolution;
 use crate::sys::environment::{hostname, variable};
 use crate::sys::file::{self, Identity};
 use crate::sys::snapshot::Snapshot;
 use crate::sys::socket::interface_index;
-use crate::sys::{fork, resolver_state};
+use crate::sys::{Errno, fork, resolver_state};
 
 const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
 const NSSWITCH_CONF: &CStr = c"/etc/nsswitch.conf";
@@ -79,6 +82,7 @@ pub struct Tables {
     nsswitch: Cached<Option<Nsswitch>>,
     /// What the program chose with `__nss_configure_lookup`, which outlives every change of the file.
     chosen_hosts: Snapshot<Vec<Service>>,
+    chosen_services: Snapshot<Vec<Service>>,
     gai_conf: Cached<GaiConf>,
     host_conf: OnceBox<HostConf>,
 }
@@ -96,6 +100,7 @@ impl Tables {
             resolv_conf: Cached::new(),
             nsswitch: Cached::new(),
             chosen_hosts: Snapshot::new(),
+            chosen_services: Snapshot::new(),
             gai_conf: Cached::new(),
             host_conf: OnceBox::new(),
         }
@@ -160,6 +165,11 @@ impl Tables {
         drop(self.chosen_hosts.replace(modules));
     }
 
+    /// The same for services.
+    pub fn choose_service_modules(&self, modules: Vec<Service>) {
+        drop(self.chosen_services.replace(modules));
+    }
+
     /// Whether the program chose modules for hosts that only libc can ask.
     pub fn has_foreign_choice(&self) -> bool {
         let is_foreign = |service: &Service| matches!(service.module, Module::Other(_));
@@ -168,12 +178,18 @@ impl Tables {
 
     /// services(5), read anew at every lookup; empty where it cannot be read, or nsswitch.conf does not want it.
     pub fn services(&self) -> Vec<u8> {
-        let table = self.nsswitch();
-        let mut modules = table.as_ref().into_iter().flat_map(|table| &table.services);
-        let wanted = modules
-            .find(|service| service.module == Module::Files || service.actions.on(Status::Unavail) == Action::Return)
-            .is_some_and(|service| service.module == Module::Files);
-        if wanted { file::read(SERVICES).map(|content| content.bytes).unwrap_or_default() } else { Vec::new() }
+        let asks_files = |modules: &[Service]| {
+            let mut modules = modules.iter();
+            let ends = |service: &&Service| service.actions.on(Status::Unavail) == Action::Return;
+            let last = modules.find(|service| service.module == Module::Files || ends(service));
+            last.is_some_and(|service| service.module == Module::Files)
+        };
+        let wanted = match self.chosen_services.read() {
+            Some(chosen) => asks_files(&chosen),
+            None => self.nsswitch().as_ref().is_some_and(|table| asks_files(&table.services)),
+        };
+        let read = || file::read(SERVICES).map(|content| files::as_glibc_reads(&content.bytes).into_owned());
+        if wanted { read().unwrap_or_default() } else { Vec::new() }
     }
 
     /// gai.conf(5), read once unless it says `reload yes`.
@@ -202,21 +218,26 @@ impl Tables {
     }
 }
 
-/// What `look` finds in hosts(5) first: lines of it, read anew at every lookup, as glibc does, up to those. None where
-/// the file cannot be read.
-pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Option<Option<R>> {
-    let mut chunks = file::chunks(HOSTS).ok()?;
+/// What `look` finds in hosts(5) first: lines of it, read anew at every lookup, as glibc does, up to those.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Result<Option<R>, Errno> {
+    let mut chunks = file::chunks(HOSTS)?;
     while let Some(lines) = chunks.next_lines() {
-        if let Some(found) = look(lines) {
-            return Some(Some(found));
+        if let Some(found) = look(&files::as_glibc_reads(lines)) {
+            return Ok(Some(found));
         }
     }
-    Some(None)
+    Ok(None)
 }
 
-/// hosts(5) whole; None where it cannot be read.
-pub fn hosts() -> Option<Vec<u8>> {
-    file::read(HOSTS).ok().map(|content| content.bytes)
+/// hosts(5) whole.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn hosts() -> Result<Vec<u8>, Errno> {
+    Ok(files::as_glibc_reads(&file::read(HOSTS)?.bytes).into_owned())
 }
 
 /// The scope of an address: a number or, with one of a node or a link, the name of an interface (glibc,

@@ -41,7 +41,7 @@ pub(crate) unsafe fn lookup(
                 Node::Name(_) if request.wants_no_name() => Err(libc::EAI_NONAME),
                 Node::Name(name) => Ok(answer(engine, name, &request, before)),
                 Node::Address(numeric) => {
-                    let addresses = vec![numeric.address(request.selection)?];
+                    let addresses = vec![numeric.address(request.selection, &mut before)?];
                     let answer = Answer { canonical: numeric.text.to_vec(), aliases: Vec::new(), addresses };
                     Ok(given(answer, &request, before))
                 }

@@ -17,6 +17,7 @@ use nss_bypass_core::tables;
 use crate::codes::{self, NETDB_INTERNAL, NETDB_SUCCESS};
 use crate::input;
 use crate::lookup::{Ended, bypass};
+use crate::state::TABLES;
 
 unsafe extern "C" {
     /// This thread's h_errno (netdb.h).
@@ -103,12 +104,12 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Bytes of the longest line of /etc/hosts that glibc reads on its way.
-    fn longest_line(self, hosts: &[u8]) -> usize {
+    /// What is looked for in /etc/hosts.
+    fn key(self) -> hosts::Key<'a> {
         match self {
-            Self::Name(name, family) => hosts::longest_line(hosts, name.as_bytes(), family),
-            Self::Other(name, _) => hosts::longest_line(hosts, name.as_bytes(), Family::Inet),
-            Self::Address(address) => hosts::longest_line_to_address(hosts, address),
+            Self::Name(name, family) => hosts::Key::Name(name.as_bytes(), family),
+            Self::Other(name, _) => hosts::Key::Name(name.as_bytes(), Family::Inet),
+            Self::Address(address) => hosts::Key::Address(address),
         }
     }
 }
@@ -249,15 +250,18 @@ unsafe fn too_small(out: Out) -> c_int {
     libc::ERANGE
 }
 
-/// Bytes below which glibc's `files` module cannot go on: an address, two pointers, and the longest line that it
-/// reads on its way.
+/// Bytes below which glibc's `files` module cannot go on. It aligns the buffer for names only.
 fn smallest_buffer(buffer: *mut c_char, length: usize, question: Question<'_>) -> usize {
-    const HOSTENT_DATA: usize = 32;
-    /// Nobody has longer lines, so larger buffers need no look at the file.
+    /// Hardly anybody has longer lines, so larger buffers need no look at the file.
     const LARGE: usize = 1024;
-    let longest = || tables::hosts().map_or(0, |text| question.longest_line(&text));
-    let line = if length < LARGE { longest() } else { 0 };
-    let files = buffer.align_offset(align_of::<*mut c_char>()) + HOSTENT_DATA + line + 2;
+    let padding = match question {
+        Question::Address(_) => 0,
+        _ => buffer.align_offset(align_of::<*mut c_char>()),
+    };
+    let address = buffer.addr() + padding;
+    let multi = TABLES.host_conf().multi;
+    let room = || tables::hosts().map_or(0, |text| padding + hosts::room(&text, question.key(), multi, address));
+    let files = if length < LARGE { room() } else { 0 };
     files.max(question.room_for_digits())
 }
 

@@ -111,7 +111,8 @@ impl Resolver<'_> {
     /// `sortlist`: addresses of the networks named first come first, others keep their order.
     fn sorted(&self, mut answer: Answer) -> Answer {
         if !self.sortlist.is_empty() {
-            answer.addresses.sort_by_key(|address| {
+            let sorted = answer.addresses.len().min(MOST_SORTED);
+            answer.addresses.get_mut(..sorted).unwrap_or_default().sort_by_key(|address| {
                 let IpAddr::V4(ip) = address.ip else { return self.sortlist.len() };
                 let matches = |entry: &SortEntry| ip.to_bits() & entry.mask.to_bits() == entry.address.to_bits();
                 self.sortlist.iter().position(matches).unwrap_or(self.sortlist.len())
@@ -146,6 +147,9 @@ fn reverse_name(address: IpAddr) -> String {
     };
     name
 }
+
+/// Of more addresses, glibc sorts the first (`MAX_NR_ADDRS`).
+const MOST_SORTED: usize = 48;
 
 const NO_SUCH_NAME: Miss = Miss::new(Status::NotFound, Failure::NotFound);
 
