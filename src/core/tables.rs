@@ -20,7 +20,7 @@ use crate::sys::environment::{hostname, variable};
 use crate::sys::file::{self, Identity};
 use crate::sys::snapshot::Snapshot;
 use crate::sys::socket::interface_index;
-use crate::sys::{Errno, fork, resolver_state};
+use crate::sys::{Errno, fork, memory, resolver_state};
 
 const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
 const NSSWITCH_CONF: &CStr = c"/etc/nsswitch.conf";
@@ -28,6 +28,9 @@ const HOSTS: &CStr = c"/etc/hosts";
 const HOST_CONF: &CStr = c"/etc/host.conf";
 const GAI_CONF: &CStr = c"/etc/gai.conf";
 const SERVICES: &CStr = c"/etc/services";
+
+/// What glibc needs to fill `_res` in. Where it has no memory for the first copy of resolv.conf, it keeps a lock for ever.
+const SOME_MEMORY: usize = 64 << 10;
 
 /// A table, and the identity of the file that it was read from.
 struct Read<T> {
@@ -133,7 +136,7 @@ impl Tables {
             return file;
         }
         // Nobody's, the program's wish, or glibc's copy of another state of the file: glibc can tell.
-        if fork::is_safe_for_locks() {
+        if fork::is_safe_for_locks() && memory::can_have(SOME_MEMORY) {
             resolver_state::refresh();
             let file = self.resolv_conf();
             return match resolver_state::read() {

@@ -348,6 +348,15 @@ struct Content {
 // protection, which is the contract of these functions (gethostbyname(3): MT-Unsafe race).
 unsafe impl Sync for Static {}
 
+/// The mark of the writer, taken away also where it panics.
+struct Writing<'a>(&'a AtomicU32);
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::Release);
+    }
+}
+
 /// gethostbyname's result.
 pub(crate) static GETHOSTBYNAME: Static = Static::new();
 /// gethostbyname2's result.
@@ -386,6 +395,7 @@ impl Static {
         {
             std::hint::spin_loop();
         }
+        let writing = Writing(&self.writer);
         let content = self.content.get();
         // SAFETY: this thread holds `writer`; no reference to the content is made.
         let host = unsafe { &raw mut (*content).host };
@@ -393,7 +403,7 @@ impl Static {
         let packed = unsafe { pack(answer, host, buffer, length) };
         // SAFETY: as for the host.
         let old = unsafe { std::mem::replace(&mut (*content).buffer, buffer) };
-        self.writer.store(0, Ordering::Release);
+        drop(writing);
         // SAFETY: null or malloc's, from the call before this one, whose result this call may overwrite.
         unsafe { libc::free(old.cast()) };
         packed.map(|()| host)

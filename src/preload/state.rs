@@ -79,9 +79,7 @@ pub(crate) fn settings() -> &'static Settings {
 
 /// What happens once, when the library is loaded.
 pub(crate) fn load() {
-    if !cfg!(fuzzing) {
-        guard::silence_panics(); // A fuzzer wants to hear of them.
-    }
+    guard::silence_panics();
     fork::watch();
     real::find_all();
     settings();

@@ -294,7 +294,7 @@ impl<'a> Exchange<'a> {
                 if socket.wait(Wait::Writable, deadline)? == Ready::Late {
                     return Err(Errno(libc::ETIMEDOUT));
                 }
-                socket.take_error()?;
+                socket.finish_connecting(server)?;
             }
             result => result?,
         }
