@@ -11,6 +11,7 @@
 //! set alone                                       each case needs a process of its own
 //! set limit 5                                     seconds after which a process that still waits is given up
 //! gai {ok,nx}_ok.t.example - 0 {0,4,6} 1          cases for programs/probe.c; braces as in a shell: six cases
+//! gai first{0..99}_ok.t.example - 0 4 1                 a hundred cases
 //! gai <a*64>.t.example - 0 0 1                    64 times "a"
 //! ```
 
@@ -191,7 +192,12 @@ pub fn shares_a_process(case: &str) -> bool {
 pub fn expand(line: &str) -> Vec<String> {
     let Some((before, rest)) = line.split_once('{') else { return vec![repeated(line)] };
     let (choices, after) = rest.split_once('}').unwrap_or_else(|| panic!("a brace is not closed: {line}"));
-    choices.split(',').flat_map(|choice| expand(&format!("{before}{choice}{after}"))).collect()
+    let range = choices.split_once("..").and_then(|(from, to)| Some((from.parse::<u32>().ok()?, to.parse().ok()?)));
+    let choices: Vec<String> = match range {
+        Some((from, to)) => (from..=to).map(|number| number.to_string()).collect(),
+        None => choices.split(',').map(str::to_owned).collect(),
+    };
+    choices.iter().flat_map(|choice| expand(&format!("{before}{choice}{after}"))).collect()
 }
 
 /// `<a*3>` is `aaa`.
@@ -223,6 +229,7 @@ mod tests {
     #[test]
     fn braces_and_repetitions_are_expanded() {
         assert_eq!(expand("gai {a,b}_{c,} x"), ["gai a_c x", "gai a_ x", "gai b_c x", "gai b_ x"]);
+        assert_eq!(expand("x{8..10}"), ["x8", "x9", "x10"]);
         assert_eq!(expand("<ab*3>.<c*2>"), ["ababab.cc"]);
         assert_eq!(decoded("a%20b%4"), b"a b%4");
     }

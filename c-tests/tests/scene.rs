@@ -18,7 +18,7 @@ fn scene(options: &[&str], script: &str) -> String {
     let scene = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/scene");
     let mut command = Command::new(scene);
     command.args(options).args(["--", "bash", "-c", &format!("exec 2>&1\n{PRELUDE}\n{script}\ntrue")]);
-    command.env("LIBRARY", library()).stdin(Stdio::null());
+    command.env("LIBRARY", library()).env("CONNECT", env!("CARGO_BIN_EXE_connect")).stdin(Stdio::null());
     for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("NSS_BYPASS") || name == "LD_PRELOAD") {
         command.env_remove(variable);
     }
@@ -49,55 +49,37 @@ impl Drop for Scratch {
     }
 }
 
-/// `with RULES COMMAND` runs a command under the library. `try COMMAND` prints how it ended and how often it asked nscd
-/// about hosts or services, strace being the judge. (curl also asks about its user: glibc's request 11, GETFDPW.)
-const PRELUDE: &str = r#"
-mkdir -m 755 /run/test # /run is the scene's own; /tmp is the machine's.
-with() { NSS_BYPASS=$1 LD_PRELOAD=$LIBRARY "${@:2}"; }
-try() {
-    local status=0
-    strace -f -qq -e trace=sendto -o /run/test/trace.$$ ${RULES:+-E "NSS_BYPASS=$RULES" -E "LD_PRELOAD=$LIBRARY"} "$@" \
-        >/run/test/output.$$ 2>&1 || status=$?
-    # A request begins with the protocol's version, 2, and its type: 4 to 7, 13 and 14 are hosts, 16 to 18 services.
-    asked=$(grep -cE '"\\2\\0\\0\\0\\(4|5|6|7|r|16|20|21|22)\\0' /run/test/trace.$$)
-    echo "status=$status asked=$asked : $*"
-    SAID=$(cat /run/test/output.$$)
-    rm -f /run/test/trace.$$ /run/test/output.$$
-}
-programs() {
-    local name=rancher-metadata
-    try getent hosts $name
-    try getent ahosts $name
-    try getent ahostsv4 $name
-    try getent ahostsv6 v6.rancher.internal
-    try ping -n -c 1 -W 2 $name # without -n it also asks for the address's name, which no rule is about
-    try curl -sS -m 5 http://$name/
-    try python3 -c "import socket; socket.getaddrinfo('$name', 80)"
-    try python3 -c "import socket; socket.gethostbyname_ex('$name')"
-    try perl -e "defined gethostbyname('$name') or exit 1"
-    try perl -MSocket=getaddrinfo -e "exit !!(getaddrinfo('$name', 80))[0]"
-}
-"#;
+/// The programs, the rules for them, and `with` and `try` for every script: `try COMMAND` prints "status=0 asked=0 : COMMAND".
+const PRELUDE: &str = include_str!("../../scripts/programs-inside");
 
-const PROGRAMS: usize = 10;
+/// How many `light_programs` there are.
+const PROGRAMS: usize = 21;
 
-fn each_program(text: &str) -> Vec<&str> {
-    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("status=")).collect();
-    assert_eq!(lines.len(), PROGRAMS, "{text}");
-    lines
+/// These call getservbyname or getservbyport themselves, which are libc's: they ask nscd for a service, with and without us.
+const ASK_FOR_SERVICES: [&str; 3] = ["ssh", "nc.openbsd", "nc.traditional"];
+
+/// What `light_programs` says of each program: "reached=yes hosts=0 services=0 : LABEL: WHAT IT SAID".
+fn each_program(text: &str) -> Vec<(&str, &str)> {
+    let lines = text.lines().filter(|line| line.starts_with("reached="));
+    let programs: Vec<_> = lines.filter_map(|line| line.split_once(" : ")).collect();
+    assert_eq!(programs.len(), PROGRAMS, "{text}");
+    programs
 }
 
 fn without_the_library_every_program_fails_and_asks(daemon: &str) {
-    let text = scene(&["--daemon", daemon], "programs");
-    for line in each_program(&text) {
-        assert!(!line.starts_with("status=0 ") && !line.contains(" asked=0 "), "{daemon}: {line}");
+    let text = scene(&["--services", "--daemon", daemon], "light_programs");
+    for (facts, program) in each_program(&text) {
+        assert!(facts.starts_with("reached=no ") && !facts.contains(" hosts=0 "), "{daemon}: {facts}: {program}");
     }
 }
 
 fn every_program_succeeds_and_nobody_asks(options: &[&str], script: &str) {
-    let text = scene(options, script);
-    for line in each_program(&text) {
-        assert!(line.starts_with("status=0 asked=0 "), "{options:?}: {line}\n{text}");
+    let text = scene(&[&["--services"], options].concat(), script);
+    for (facts, program) in each_program(&text) {
+        let label = program.split(": ").next().unwrap_or_default();
+        let services = if ASK_FOR_SERVICES.contains(&label) { "" } else { "0" };
+        let expected = format!("reached=yes hosts=0 services={services}");
+        assert!(facts.starts_with(&expected), "{options:?}: {facts}: {program}\n{text}");
     }
 }
 
@@ -111,7 +93,9 @@ fn without_the_library_unscd_hides_the_name_from_every_program() {
     without_the_library_every_program_fails_and_asks("unscd");
 }
 
-const BY_ENVIRONMENT: &str = "RULES='rancher-metadata .rancher.internal' programs";
+const BY_ENVIRONMENT: &str = "RULES=$OUR_RULES light_programs";
+
+const BY_FILE: &str = r#"echo "bypass $OUR_RULES" >/etc/nss-bypass.conf; light_programs"#;
 
 #[test]
 fn preloaded_the_library_finds_the_name_beside_nscd_and_never_asks_it() {
@@ -125,20 +109,12 @@ fn preloaded_the_library_finds_the_name_beside_unscd_and_never_asks_it() {
 
 #[test]
 fn in_ld_so_preload_the_library_finds_the_name_beside_nscd_and_never_asks_it() {
-    let rules = Scratch::new("nscd.conf", b"bypass rancher-metadata .rancher.internal\n");
-    every_program_succeeds_and_nobody_asks(
-        &["--daemon", "nscd", "--preload-file", &library(), "--conf", rules.path()],
-        "programs",
-    );
+    every_program_succeeds_and_nobody_asks(&["--daemon", "nscd", "--preload-file", &library()], BY_FILE);
 }
 
 #[test]
 fn in_ld_so_preload_the_library_finds_the_name_beside_unscd_and_never_asks_it() {
-    let rules = Scratch::new("unscd.conf", b"bypass rancher-metadata .rancher.internal\n");
-    every_program_succeeds_and_nobody_asks(
-        &["--daemon", "unscd", "--preload-file", &library(), "--conf", rules.path()],
-        "programs",
-    );
+    every_program_succeeds_and_nobody_asks(&["--daemon", "unscd", "--preload-file", &library()], BY_FILE);
 }
 
 /// Commands on names that no rule is about, one known to the host's nscd only, one to nobody.

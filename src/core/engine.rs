@@ -13,6 +13,7 @@ use crate::files::hosts;
 use crate::files::nsswitch::{Action, Module, Service};
 use crate::lookup::{Answer, Failure, Family, Miss, Status};
 use crate::name::Name;
+use crate::sys::Errno;
 use crate::sys::interfaces::{self, InterfaceAddress};
 use crate::tables::{self, Tables};
 
@@ -50,8 +51,8 @@ pub struct Engine<'a> {
 /// glibc's two ways through the modules, which differ at the edges.
 #[derive(Clone, Copy)]
 enum Way {
-    /// nss/getXXbyYY_r.c: after `[SUCCESS=merge]`, which hosts cannot do, the answer stands, and nsswitch.conf that
-    /// cannot be read is an error.
+    /// nss/getXXbyYY_r.c: after `[SUCCESS=merge]`, which hosts cannot do, the answer only stands beside another
+    /// module's failure, and nsswitch.conf that cannot be read is an error.
     Hostent,
     /// getaddrinfo: such an answer is thrown away where another module follows, which is not asked, and without
     /// nsswitch.conf nothing is found.
@@ -74,6 +75,8 @@ const NO_SUCH_FAMILY: Miss = Miss::new(Status::Unavail, Failure::NoData).with_er
 const NOT_FOUND: Miss = Miss::new(Status::NotFound, Failure::NotFound);
 /// There is no /etc/hosts.
 const NO_HOSTS_FILE: Miss = Miss::new(Status::Unavail, Failure::Silent).with_errno(libc::ENOENT);
+/// After `[SUCCESS=merge]`. Who knew the name has said so, and that is what `h_errno` shows.
+const CANNOT_MERGE: Miss = Miss::new(Status::Unavail, Failure::Silent).with_errno(libc::EINVAL);
 /// A line of nsswitch.conf cannot be read.
 const NO_NSSWITCH: Miss = Miss::new(Status::Unavail, Failure::System(libc::EINVAL)).with_errno(libc::EINVAL);
 
@@ -260,32 +263,44 @@ impl<'a> Engine<'a> {
             Way::Addrinfo => NO_MODULE,
         });
         let mut left = services.len();
+        let mut to_merge: Option<Answer> = None;
         for service in services.iter() {
             left -= 1;
-            let action = match ask(&service.module) {
-                Some(Ok(answer)) => {
-                    last = Ok(answer);
-                    match (service.actions.success, way) {
-                        (Action::Merge, Way::Hostent) => Action::Return,
-                        (Action::Merge, Way::Addrinfo) if left > 0 => {
-                            last = Err(NOT_FOUND);
-                            Action::Return
-                        }
-                        (action, _) => action,
+            let Some(mut result) = ask(&service.module) else {
+                if service.actions.on(Status::Unavail) == Action::Return {
+                    break;
+                }
+                continue;
+            };
+            if let (Way::Hostent, Some(first)) = (way, &to_merge) {
+                // Two answers cannot be merged; beside a failure the first one stands.
+                result = match result {
+                    Ok(_) => Err(CANNOT_MERGE),
+                    Err(_) => Ok(first.clone()),
+                };
+            }
+            let mut action = match &result {
+                Ok(_) => service.actions.success,
+                Err(miss) => service.actions.on(miss.status),
+            };
+            if let (Action::Merge, Ok(_)) = (action, &result) {
+                (action, result) = match way {
+                    Way::Hostent => {
+                        to_merge = result.ok();
+                        (service.actions.on(Status::Unavail), Err(CANNOT_MERGE))
                     }
+                    Way::Addrinfo if left > 0 => (Action::Return, Err(NOT_FOUND)),
+                    Way::Addrinfo => (Action::Return, result),
+                };
+            }
+            last = match (result, last) {
+                // Who is not there leaves what was said before.
+                (Err(miss), Err(Miss { failure, .. }))
+                    if is_absence(&miss) && !matches!(failure, Failure::System(_)) =>
+                {
+                    Err(Miss { failure, ..miss })
                 }
-                Some(Err(miss)) => {
-                    // Who says nothing leaves what was said before.
-                    last = Err(match last {
-                        Err(Miss { failure, .. }) if miss.failure == Failure::Silent => match failure {
-                            Failure::System(_) => miss,
-                            failure => Miss { failure, ..miss },
-                        },
-                        _ => miss,
-                    });
-                    service.actions.on(miss.status)
-                }
-                None => service.actions.on(Status::Unavail),
+                (result, _) => result,
             };
             if action == Action::Return {
                 break;
@@ -331,7 +346,14 @@ impl<'a> Engine<'a> {
             Reads::AsHostConfSays if multi => tables::hosts().map(|text| look(&text, multi)),
             _ => tables::first_in_hosts(|lines| look(lines, multi)),
         };
-        let Some(found) = found else { return Some(Err(NO_HOSTS_FILE)) };
+        let found = match found {
+            Ok(found) => found,
+            // It can be opened, and then not read.
+            Err(Errno(errno @ libc::EISDIR)) => {
+                return Some(Err(Miss::new(Status::Unavail, Failure::System(errno)).with_errno(errno)));
+            }
+            Err(Errno(errno)) => return Some(Err(NO_HOSTS_FILE.with_errno(errno))),
+        };
         if multi || found.is_none() {
             // Whoever reads on to the end of the file is told that there is no more.
             self.module_h_errno.set(Some(Err(Failure::NotFound)));
@@ -358,6 +380,11 @@ impl<'a> Engine<'a> {
         self.module_h_errno.set(Some(outcome.result.as_ref().map(|_| ()).map_err(|miss| miss.failure)));
         outcome.result
     }
+}
+
+/// Whether that is what `files` says where there is no /etc/hosts.
+fn is_absence(miss: &Miss) -> bool {
+    Miss { errno: NO_HOSTS_FILE.errno, ..*miss } == NO_HOSTS_FILE && *miss != CANNOT_MERGE
 }
 
 /// Whether an IPv4 address lies in the network of an interface.

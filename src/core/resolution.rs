@@ -10,6 +10,9 @@ use crate::sys::resolver_state::{State, flag};
 const COPIED_DOMAINS: usize = 6;
 const COPIED_BYTES: usize = 256;
 
+/// What of `sortlist` it copies (`MAXRESOLVSORT`).
+const COPIED_NETWORKS: usize = 10;
+
 /// States of the file that are remembered.
 const REMEMBERED: usize = 16;
 
@@ -45,9 +48,9 @@ impl Resolution {
         self.copy == *state
     }
 
-    /// Whether `_res` says what the file said some time ago.
+    /// Whether `_res` says what the file said some time ago, and is to follow it.
     pub fn was_copied_in(&self, state: &State) -> bool {
-        self.older.contains(&hash(state))
+        state.options & flag::NORELOAD == 0 && self.older.contains(&hash(state))
     }
 
     /// The file, but what the program wrote into `_res` before it. As in glibc, a program that changed neither
@@ -88,7 +91,7 @@ fn copy(conf: &ResolvConf) -> State {
         ndots: conf.ndots,
         servers: conf.servers.clone(),
         search: conf.search.iter().take(COPIED_DOMAINS).take_while(|domain| fits(domain)).cloned().collect(),
-        sortlist: conf.sortlist.iter().map(|entry| (entry.address, entry.mask)).collect(),
+        sortlist: conf.sortlist.iter().take(COPIED_NETWORKS).map(|entry| (entry.address, entry.mask)).collect(),
     }
 }
 

@@ -7,17 +7,20 @@ use std::sync::Arc;
 
 use once_cell::race::OnceBox;
 
-use crate::files::gai_conf::{self, GaiConf};
 use crate::files::host_conf::{self, HostConf, HostEnvironment};
 use crate::files::nsswitch::{self, Action, Module, Nsswitch, Service};
 use crate::files::resolv_conf::{self, Surroundings};
+use crate::files::{
+    self,
+    gai_conf::{self, GaiConf},
+};
 use crate::lookup::Status;
 use crate::resolution::Resolution;
 use crate::sys::environment::{hostname, variable};
 use crate::sys::file::{self, Identity};
 use crate::sys::snapshot::Snapshot;
 use crate::sys::socket::interface_index;
-use crate::sys::{fork, resolver_state};
+use crate::sys::{Errno, fork, memory, resolver_state};
 
 const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
 const NSSWITCH_CONF: &CStr = c"/etc/nsswitch.conf";
@@ -25,6 +28,9 @@ const HOSTS: &CStr = c"/etc/hosts";
 const HOST_CONF: &CStr = c"/etc/host.conf";
 const GAI_CONF: &CStr = c"/etc/gai.conf";
 const SERVICES: &CStr = c"/etc/services";
+
+/// What glibc needs to fill `_res` in. Where it has no memory for the first copy of resolv.conf, it keeps a lock for ever.
+const SOME_MEMORY: usize = 64 << 10;
 
 /// A table, and the identity of the file that it was read from.
 struct Read<T> {
@@ -79,6 +85,7 @@ pub struct Tables {
     nsswitch: Cached<Option<Nsswitch>>,
     /// What the program chose with `__nss_configure_lookup`, which outlives every change of the file.
     chosen_hosts: Snapshot<Vec<Service>>,
+    chosen_services: Snapshot<Vec<Service>>,
     gai_conf: Cached<GaiConf>,
     host_conf: OnceBox<HostConf>,
 }
@@ -96,6 +103,7 @@ impl Tables {
             resolv_conf: Cached::new(),
             nsswitch: Cached::new(),
             chosen_hosts: Snapshot::new(),
+            chosen_services: Snapshot::new(),
             gai_conf: Cached::new(),
             host_conf: OnceBox::new(),
         }
@@ -105,7 +113,7 @@ impl Tables {
     fn resolv_conf(&self) -> Table<Resolution> {
         self.resolv_conf.get(
             RESOLV_CONF,
-            |resolution| resolution.conf.options.no_reload,
+            |_| false,
             |text, before| {
                 let [localdomain, res_options] = [variable(c"LOCALDOMAIN"), variable(c"RES_OPTIONS")];
                 let around = Surroundings {
@@ -119,22 +127,25 @@ impl Tables {
         )
     }
 
-    /// How this thread resolves: as resolv.conf says, unless the program wrote otherwise into its `_res`.
+    /// How this thread resolves: as resolv.conf says, unless the program wrote otherwise into its `_res`, or wants no
+    /// reload. As with a lookup of glibc's, `_res` is filled in if nobody has done so yet.
     pub fn resolution(&self) -> Table<Resolution> {
         let file = self.resolv_conf();
-        let Some(state) = resolver_state::read() else { return file };
-        if file.is_copied_in(&state) {
+        let state = resolver_state::read();
+        if state.as_ref().is_some_and(|state| file.is_copied_in(state)) {
             return file;
         }
-        // Either the program's wish or glibc's copy of another state of the file, which glibc can tell.
-        if !fork::is_safe_for_locks() {
-            let is_wish = !file.was_copied_in(&state);
-            return if is_wish { Table::own(file.with_wishes(&state)) } else { file };
+        // Nobody's, the program's wish, or glibc's copy of another state of the file: glibc can tell.
+        if fork::is_safe_for_locks() && memory::can_have(SOME_MEMORY) {
+            resolver_state::refresh();
+            let file = self.resolv_conf();
+            return match resolver_state::read() {
+                Some(state) if !file.is_copied_in(&state) => Table::own(file.with_wishes(&state)),
+                _ => file,
+            };
         }
-        resolver_state::refresh();
-        let file = self.resolv_conf();
-        match resolver_state::read() {
-            Some(state) if !file.is_copied_in(&state) => Table::own(file.with_wishes(&state)),
+        match state {
+            Some(state) if !file.was_copied_in(&state) => Table::own(file.with_wishes(&state)),
             _ => file,
         }
     }
@@ -157,6 +168,11 @@ impl Tables {
         drop(self.chosen_hosts.replace(modules));
     }
 
+    /// The same for services.
+    pub fn choose_service_modules(&self, modules: Vec<Service>) {
+        drop(self.chosen_services.replace(modules));
+    }
+
     /// Whether the program chose modules for hosts that only libc can ask.
     pub fn has_foreign_choice(&self) -> bool {
         let is_foreign = |service: &Service| matches!(service.module, Module::Other(_));
@@ -165,12 +181,18 @@ impl Tables {
 
     /// services(5), read anew at every lookup; empty where it cannot be read, or nsswitch.conf does not want it.
     pub fn services(&self) -> Vec<u8> {
-        let table = self.nsswitch();
-        let mut modules = table.as_ref().into_iter().flat_map(|table| &table.services);
-        let wanted = modules
-            .find(|service| service.module == Module::Files || service.actions.on(Status::Unavail) == Action::Return)
-            .is_some_and(|service| service.module == Module::Files);
-        if wanted { file::read(SERVICES).map(|content| content.bytes).unwrap_or_default() } else { Vec::new() }
+        let asks_files = |modules: &[Service]| {
+            let mut modules = modules.iter();
+            let ends = |service: &&Service| service.actions.on(Status::Unavail) == Action::Return;
+            let last = modules.find(|service| service.module == Module::Files || ends(service));
+            last.is_some_and(|service| service.module == Module::Files)
+        };
+        let wanted = match self.chosen_services.read() {
+            Some(chosen) => asks_files(&chosen),
+            None => self.nsswitch().as_ref().is_some_and(|table| asks_files(&table.services)),
+        };
+        let read = || file::read(SERVICES).map(|content| files::as_glibc_reads(&content.bytes).into_owned());
+        if wanted { read().unwrap_or_default() } else { Vec::new() }
     }
 
     /// gai.conf(5), read once unless it says `reload yes`.
@@ -199,28 +221,34 @@ impl Tables {
     }
 }
 
-/// What `look` finds in hosts(5) first: lines of it, read anew at every lookup, as glibc does, up to those. None where
-/// the file cannot be read.
-pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Option<Option<R>> {
-    let mut chunks = file::chunks(HOSTS).ok()?;
+/// What `look` finds in hosts(5) first: lines of it, read anew at every lookup, as glibc does, up to those.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Result<Option<R>, Errno> {
+    let mut chunks = file::chunks(HOSTS)?;
     while let Some(lines) = chunks.next_lines() {
-        if let Some(found) = look(lines) {
-            return Some(Some(found));
+        if let Some(found) = look(&files::as_glibc_reads(lines)) {
+            return Ok(Some(found));
         }
     }
-    Some(None)
+    Ok(None)
 }
 
-/// hosts(5) whole; None where it cannot be read.
-pub fn hosts() -> Option<Vec<u8>> {
-    file::read(HOSTS).ok().map(|content| content.bytes)
+/// hosts(5) whole.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn hosts() -> Result<Vec<u8>, Errno> {
+    Ok(files::as_glibc_reads(&file::read(HOSTS)?.bytes).into_owned())
 }
 
-/// The scope of an address: a number or, with a link-local one, the name of an interface (glibc,
+/// The scope of an address: a number or, with one of a node or a link, the name of an interface (glibc,
 /// inet/inet6_scopeid_pton.c).
 pub fn scope_id(address: &Ipv6Addr, scope: &[u8]) -> Option<u32> {
     let [first, ..] = address.segments();
-    let link_local = first & 0xffc0 == 0xfe80 || (first & 0xff00 == 0xff00 && first & 0xf == 2);
+    let is_local_multicast = first & 0xff00 == 0xff00 && matches!(first & 0xf, 1 | 2);
+    let link_local = first & 0xffc0 == 0xfe80 || is_local_multicast;
     let by_name = || if link_local { interface_index(scope) } else { None };
     let number =
         || std::str::from_utf8(scope).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?.parse().ok();

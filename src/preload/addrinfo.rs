@@ -41,7 +41,7 @@ pub(crate) unsafe fn lookup(
                 Node::Name(_) if request.wants_no_name() => Err(libc::EAI_NONAME),
                 Node::Name(name) => Ok(answer(engine, name, &request, before)),
                 Node::Address(numeric) => {
-                    let addresses = vec![numeric.address(request.selection)?];
+                    let addresses = vec![numeric.address(request.selection, &mut before)?];
                     let answer = Answer { canonical: numeric.text.to_vec(), aliases: Vec::new(), addresses };
                     Ok(given(answer, &request, before))
                 }
@@ -147,6 +147,27 @@ fn list(answer: &Answer, request: &Request) -> Option<List> {
         }
     }
     Some(list.finish())
+}
+
+/// A list as `list` makes it, but in the order given: for the fuzz targets. Not `finished`, it is left in the middle.
+#[cfg(fuzzing)]
+pub(crate) fn build(
+    addresses: &[Address],
+    services: &[Service],
+    flags: c_int,
+    name: Option<&[u8]>,
+    finished: bool,
+) -> Option<*mut addrinfo> {
+    let mut list = Builder { first: ptr::null_mut(), last: ptr::null_mut() };
+    for address in addresses {
+        for service in services {
+            list.push(*address, *service, flags)?;
+        }
+    }
+    if let Some(name) = name {
+        list.name(name)?;
+    }
+    finished.then(|| list.finish().0)
 }
 
 /// A list in the making; freed if it is not finished.

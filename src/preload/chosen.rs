@@ -2,6 +2,7 @@
 
 use libc::c_char;
 use nss_bypass_core::files::nsswitch;
+use nss_bypass_core::tables::Tables;
 
 use crate::input;
 use crate::state::TABLES;
@@ -15,9 +16,12 @@ pub(crate) unsafe fn note(database: *const c_char, modules: *const c_char) {
     let database = unsafe { input::text(database) };
     // SAFETY: the caller's promise.
     let modules = unsafe { input::text(modules) };
-    if database == Some(b"hosts")
-        && let Some(modules) = modules.and_then(nsswitch::parse_services)
-    {
-        TABLES.choose_host_modules(modules);
+    let choose = match database {
+        Some(b"hosts") => Tables::choose_host_modules,
+        Some(b"services") => Tables::choose_service_modules,
+        _ => return,
+    };
+    if let Some(modules) = modules.and_then(nsswitch::parse_services) {
+        choose(&TABLES, modules);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::c_int;
 use nss_bypass_core::sys::inside::Inside;
@@ -63,6 +64,7 @@ fn contained<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
 /// signal's handler in the midst of a lookup.
 pub(crate) fn caught<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
     let before = errno();
+    silence_panics(); // The constructor may not have run yet.
     let result = catch_unwind(AssertUnwindSafe(|| ours(before))).unwrap_or(None);
     if result.is_none() {
         set_errno(before);
@@ -73,9 +75,12 @@ pub(crate) fn caught<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T
 #[cfg(panic = "abort")]
 compile_error!("a panic must end in libc's answer, not in the end of the host process: build with panic = \"unwind\"");
 
-/// Makes panics of this library silent. std is linked into it, so no other code's panics are touched.
+/// Makes panics of this library silent, once. std is linked into it, so no other code's panics are touched.
 pub(crate) fn silence_panics() {
-    std::panic::set_hook(Box::new(|_| {}));
+    static SILENT: AtomicBool = AtomicBool::new(cfg!(any(fuzzing, test))); // There somebody wants to hear of them.
+    if !SILENT.swap(true, Ordering::Relaxed) {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use nss_bypass_core::tables;
 use crate::codes::{self, NETDB_INTERNAL, NETDB_SUCCESS};
 use crate::input;
 use crate::lookup::{Ended, bypass};
+use crate::state::TABLES;
 
 unsafe extern "C" {
     /// This thread's h_errno (netdb.h).
@@ -103,12 +104,12 @@ impl<'a> Question<'a> {
         }
     }
 
-    /// Bytes of the longest line of /etc/hosts that glibc reads on its way.
-    fn longest_line(self, hosts: &[u8]) -> usize {
+    /// What is looked for in /etc/hosts.
+    fn key(self) -> hosts::Key<'a> {
         match self {
-            Self::Name(name, family) => hosts::longest_line(hosts, name.as_bytes(), family),
-            Self::Other(name, _) => hosts::longest_line(hosts, name.as_bytes(), Family::Inet),
-            Self::Address(address) => hosts::longest_line_to_address(hosts, address),
+            Self::Name(name, family) => hosts::Key::Name(name.as_bytes(), family),
+            Self::Other(name, _) => hosts::Key::Name(name.as_bytes(), Family::Inet),
+            Self::Address(address) => hosts::Key::Address(address),
         }
     }
 }
@@ -124,6 +125,11 @@ fn find(engine: &Engine<'_>, question: Question<'_>) -> Result<Answer, Miss> {
         set_h_errno(value);
     }
     result
+}
+
+/// What the module that was asked last wrote where `h_errno` is wanted.
+fn told(engine: &Engine<'_>) -> Option<c_int> {
+    engine.module_h_errno()?.map_or_else(codes::h_errno, |()| Some(NETDB_SUCCESS))
 }
 
 fn ended(question: Question<'_>, result: &Result<Answer, Miss>) -> Ended {
@@ -209,10 +215,7 @@ unsafe fn reentrant(function: &str, question: Question<'_>, out: Out, before: Er
                 Some(()) => {
                     // SAFETY: the caller's promise.
                     unsafe { out.result.write(out.host) };
-                    let reported = engine.module_h_errno();
-                    if let Some(value) =
-                        reported.and_then(|told| told.map_or_else(codes::h_errno, |()| Some(NETDB_SUCCESS)))
-                    {
+                    if let Some(value) = told(engine) {
                         // SAFETY: the caller's promise.
                         unsafe { out.h_errno.write(value) };
                     }
@@ -225,7 +228,7 @@ unsafe fn reentrant(function: &str, question: Question<'_>, out: Out, before: Er
             Err(miss) => {
                 // SAFETY: the caller's promise.
                 unsafe { out.result.write(ptr::null_mut()) };
-                if let Some(value) = codes::h_errno(miss.failure) {
+                if let Some(value) = codes::h_errno(miss.failure).or_else(|| told(engine)) {
                     // SAFETY: the caller's promise.
                     unsafe { out.h_errno.write(value) };
                 }
@@ -247,15 +250,18 @@ unsafe fn too_small(out: Out) -> c_int {
     libc::ERANGE
 }
 
-/// Bytes below which glibc's `files` module cannot go on: an address, two pointers, and the longest line that it
-/// reads on its way.
+/// Bytes below which glibc's `files` module cannot go on. It aligns the buffer for names only.
 fn smallest_buffer(buffer: *mut c_char, length: usize, question: Question<'_>) -> usize {
-    const HOSTENT_DATA: usize = 32;
-    /// Nobody has longer lines, so larger buffers need no look at the file.
+    /// Hardly anybody has longer lines, so larger buffers need no look at the file.
     const LARGE: usize = 1024;
-    let longest = || tables::hosts().map_or(0, |text| question.longest_line(&text));
-    let line = if length < LARGE { longest() } else { 0 };
-    let files = buffer.align_offset(align_of::<*mut c_char>()) + HOSTENT_DATA + line + 2;
+    let padding = match question {
+        Question::Address(_) => 0,
+        _ => buffer.align_offset(align_of::<*mut c_char>()),
+    };
+    let address = buffer.addr() + padding;
+    let multi = TABLES.host_conf().multi;
+    let room = || tables::hosts().map_or(0, |text| padding + hosts::room(&text, question.key(), multi, address));
+    let files = if length < LARGE { room() } else { 0 };
     files.max(question.room_for_digits())
 }
 
@@ -263,7 +269,7 @@ fn smallest_buffer(buffer: *mut c_char, length: usize, question: Question<'_>) -
 ///
 /// # Safety
 /// `host` is writable, `buffer` for `length` bytes.
-unsafe fn pack(answer: &Answer, host: *mut hostent, buffer: *mut c_char, length: usize) -> Option<()> {
+pub(crate) unsafe fn pack(answer: &Answer, host: *mut hostent, buffer: *mut c_char, length: usize) -> Option<()> {
     let (addresses, aliases) = (&answer.addresses, &answer.aliases);
     let is_inet = addresses.first().is_some_and(|address| address.ip.is_ipv4());
     let (address_type, width) = if is_inet { (libc::AF_INET, 4) } else { (libc::AF_INET6, 16) };
@@ -342,6 +348,15 @@ struct Content {
 // protection, which is the contract of these functions (gethostbyname(3): MT-Unsafe race).
 unsafe impl Sync for Static {}
 
+/// The mark of the writer, taken away also where it panics.
+struct Writing<'a>(&'a AtomicU32);
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Ordering::Release);
+    }
+}
+
 /// gethostbyname's result.
 pub(crate) static GETHOSTBYNAME: Static = Static::new();
 /// gethostbyname2's result.
@@ -380,6 +395,7 @@ impl Static {
         {
             std::hint::spin_loop();
         }
+        let writing = Writing(&self.writer);
         let content = self.content.get();
         // SAFETY: this thread holds `writer`; no reference to the content is made.
         let host = unsafe { &raw mut (*content).host };
@@ -387,7 +403,7 @@ impl Static {
         let packed = unsafe { pack(answer, host, buffer, length) };
         // SAFETY: as for the host.
         let old = unsafe { std::mem::replace(&mut (*content).buffer, buffer) };
-        self.writer.store(0, Ordering::Release);
+        drop(writing);
         // SAFETY: null or malloc's, from the call before this one, whose result this call may overwrite.
         unsafe { libc::free(old.cast()) };
         packed.map(|()| host)
@@ -444,7 +460,8 @@ fn shared(function: &str, question: Question<'_>, place: &Static, before: Errno)
             }
             Err(miss) => {
                 code_of(miss, before);
-                if let Some(value) = codes::h_errno(miss.failure) {
+                let said = || told(engine).filter(|&value| value != NETDB_SUCCESS);
+                if let Some(value) = codes::h_errno(miss.failure).or_else(said) {
                     set_h_errno(value);
                 }
                 ptr::null_mut()

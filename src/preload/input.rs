@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use libc::{addrinfo, c_char, c_int};
 use nss_bypass_core::engine::Selection;
-use nss_bypass_core::files::{inet_aton, inet_pton6, services};
+use nss_bypass_core::files::{inet_aton, inet_pton6, services, trim_start};
 use nss_bypass_core::lookup::{Address, Family};
 use nss_bypass_core::name::Name;
 use nss_bypass_core::order::Interfaces;
 use nss_bypass_core::policy::Subject;
-use nss_bypass_core::sys::Errno;
+use nss_bypass_core::sys::{self, Errno, set_errno};
 use nss_bypass_core::tables;
 
 use crate::codes;
@@ -102,8 +102,9 @@ fn numeric(text: &[u8]) -> Option<Numeric<'_>> {
 }
 
 impl Numeric<'_> {
-    /// The address in the family that was asked for, or why there is none (`text_to_binary_address`).
-    pub(crate) fn address(self, selection: Selection) -> Result<Address, c_int> {
+    /// The address in the family that was asked for, or why there is none (`text_to_binary_address`). `errno` is what
+    /// errno was, and becomes what glibc leaves there.
+    pub(crate) fn address(self, selection: Selection, errno: &mut Errno) -> Result<Address, c_int> {
         let ip = match (self.ip, selection.family) {
             (ip, None) | (ip @ IpAddr::V4(_), Some(Family::Inet)) | (ip @ IpAddr::V6(_), Some(Family::Inet6)) => ip,
             (IpAddr::V4(ip), Some(Family::Inet6)) if selection.v4_mapped => IpAddr::V6(ip.to_ipv6_mapped()),
@@ -111,7 +112,20 @@ impl Numeric<'_> {
             (IpAddr::V4(_), Some(Family::Inet6)) => return Err(codes::EAI_ADDRFAMILY),
         };
         let scope = match (self.ip, self.scope) {
-            (IpAddr::V6(ip), Some(scope)) => tables::scope_id(&ip, scope).ok_or(libc::EAI_NONAME)?,
+            (IpAddr::V6(written), Some(scope)) => {
+                // glibc has put an IPv4 address over the beginning of the IPv6 one before it looks what kind it is.
+                let seen = match ip {
+                    IpAddr::V4(ip) => {
+                        Ipv6Addr::from_bits(written.to_bits() & !0 >> 32 | u128::from(ip.to_bits()) << 96)
+                    }
+                    IpAddr::V6(ip) => ip,
+                };
+                set_errno(*errno);
+                let found = tables::scope_id(&seen, scope);
+                // A name that no interface has leaves its mark, even where it is a number.
+                *errno = if found.is_some() { sys::errno() } else { Errno(libc::EINVAL) };
+                found.ok_or(libc::EAI_NONAME)?
+            }
             _ => 0,
         };
         Ok(Address { ip, scope })
@@ -244,7 +258,7 @@ pub(crate) fn request(
     }
     let service = match service {
         None | Some(b"" | b"*") => Port::None,
-        Some(text) => match number(text) {
+        Some(text) => match number(text, errno) {
             Some(number) => Port::Number(number),
             None if flags & libc::AI_NUMERICSERV != 0 && !is_all_number(text) => return Err(libc::EAI_NONAME),
             None => Port::Name(text),
@@ -266,31 +280,34 @@ enum Port<'a> {
     Name(&'a [u8]),
 }
 
-/// strtoul(3)'s digits: after blanks and a sign, to the end.
+/// strtoul(3)'s sign, which follows blanks, and what comes after it.
+fn signed(text: &[u8]) -> (bool, &[u8]) {
+    match trim_start(text) {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] | digits => (false, digits),
+    }
+}
+
+/// Whether strtoul(3) reads it to the end.
 fn is_all_number(text: &[u8]) -> bool {
-    let text = text.trim_ascii_start();
-    let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
+    let (_, digits) = signed(text);
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
 /// The port that glibc takes this for: strtoul into an int, cut to 16 bits. None where the int is negative, which
-/// glibc takes for a name.
-fn number(text: &[u8]) -> Option<u16> {
-    if !is_all_number(text) {
-        return None;
-    }
-    let text = text.trim_ascii_start();
-    let negative = text.starts_with(b"-");
-    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).map(|&byte| u64::from(byte - b'0'));
+/// glibc takes for a name: also what does not fit into an unsigned long, and so is ULONG_MAX, with ERANGE in `errno`.
+fn number(text: &[u8], errno: &mut Errno) -> Option<u16> {
+    let (negative, digits) = signed(text);
     let mut value: u64 = 0;
-    for digit in digits {
-        match value.checked_mul(10).and_then(|tens| tens.checked_add(digit)) {
-            Some(next) => value = next,
-            None => return None, // ULONG_MAX, which is -1 as an int.
-        }
+    for byte in digits.iter().take_while(|byte| byte.is_ascii_digit()) {
+        let Some(next) = value.checked_mul(10).and_then(|tens| tens.checked_add(u64::from(byte - b'0'))) else {
+            *errno = Errno(libc::ERANGE);
+            return None;
+        };
+        value = next;
     }
     let value = if negative { value.wrapping_neg() } else { value };
-    (value as i32 >= 0).then_some(value as u16)
+    (is_all_number(text) && value as i32 >= 0).then_some(value as u16)
 }
 
 /// A row of glibc's table of socket types (`gaih_inet_typeproto`).
@@ -400,13 +417,15 @@ mod tests {
 
     #[test]
     fn services_are_numbers_as_strtoul_reads_them() {
-        assert_eq!(number(b"80"), Some(80));
-        assert_eq!(number(b" +80"), Some(80));
-        assert_eq!(number(b"65536"), Some(0));
-        assert_eq!(number(b"70000"), Some(4464));
-        for name in ["-1", "99999999999999999999", "80x", "", " ", "0x50"] {
-            assert_eq!(number(name.as_bytes()), None, "{name}");
+        let errno = &mut Errno(0);
+        let numbers: [(&[u8], u16); 5] = [(b"80", 80), (b" +80", 80), (b"65536", 0), (b"70000", 4464), (b"\x0b9", 9)];
+        for (text, port) in numbers {
+            assert_eq!(number(text, errno), Some(port));
         }
+        for name in ["-1", "80x", "", " ", "0x50", "- 1"] {
+            assert_eq!(number(name.as_bytes(), errno), None, "{name}");
+        }
+        assert_eq!((number(b"99999999999999999999x", errno), errno.0), (None, libc::ERANGE));
     }
 
     #[test]

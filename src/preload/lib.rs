@@ -8,6 +8,8 @@ mod addrinfo;
 mod asynchronous;
 mod chosen;
 mod codes;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod guard;
 mod hostent;
 mod idn;

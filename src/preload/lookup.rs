@@ -61,7 +61,7 @@ pub(crate) fn bypass<T>(
     let engine = Engine::new(&TABLES, rule.answering());
     let (result, ended) = answer(&engine);
     let fall_back = match (rule.answering().fallback, &ended) {
-        (Fallback::Never, _) | (_, Ended::Answered(_) | Ended::Named(_) | Ended::Refused(_)) => false,
+        (Fallback::Never, _) | (_, Ended::Answered(_) | Ended::Named(_) | Ended::Unasked | Ended::Refused(_)) => false,
         (Fallback::Error, Ended::Failed(failure)) => matches!(failure, Failure::TryAgain | Failure::System(_)),
         (Fallback::Always, Ended::Failed(_)) => true,
     };
@@ -78,6 +78,8 @@ pub(crate) enum Ended {
     Answered(Answer),
     /// With this name.
     Named(Vec<u8>),
+    /// With no question at all: only numbers were wanted.
+    Unasked,
     /// Without.
     Failed(Failure),
     /// Before any lookup: the arguments were wrong, with this code.
@@ -117,6 +119,7 @@ fn bypassed(
             write!(line, "{}", addresses.join(" "))
         }
         Ended::Named(name) => write!(line, "{}", printable(name)),
+        Ended::Unasked => write!(line, "in numbers"),
         Ended::Failed(failure) => write!(line, "{}", in_words(*failure)),
         Ended::Refused(code) => write!(line, "refused with code {code}"),
     };

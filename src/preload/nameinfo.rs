@@ -140,7 +140,7 @@ pub(crate) unsafe fn lookup(
     let socket = unsafe { Socket::read(address, length, flags) }?;
     bypass("getnameinfo", Subject::Address(socket.ip), |engine| {
         set_errno(before);
-        let mut ended = Ended::Refused(0);
+        let mut ended = Ended::Unasked;
         if host.is_wanted() {
             // SAFETY: the caller's promise.
             let code = unsafe { write_host(engine, &socket, host, &mut ended) };

@@ -44,6 +44,8 @@ pub(super) struct Exchange<'a> {
     reopen: bool,
     /// The response code that was seen last; the search list goes on after SERVFAIL only.
     pub(super) last_rcode: u8,
+    /// Whether a datagram came that belongs to a question of this name.
+    pub(super) has_reply: bool,
     /// The server that spoke last.
     pub(super) server: Option<SocketAddr>,
     /// Whether any server sent, or was waited for in vain: the difference between ECONNREFUSED and ETIMEDOUT.
@@ -70,6 +72,7 @@ impl<'a> Exchange<'a> {
             single_request: options.single_request || options.single_request_reopen,
             reopen: options.single_request_reopen,
             last_rcode: 0,
+            has_reply: false,
             server: None,
             heard: false,
         }
@@ -226,6 +229,7 @@ impl<'a> Exchange<'a> {
     fn take(&mut self, bytes: &[u8], too_long: bool, round: &mut Round<'_>) -> Take {
         let Some(reply) = Reply::new(bytes) else { return Take::NextServer };
         let Some(which) = round.answered_by(&reply) else { return Take::Ignore };
+        self.has_reply = true;
         let two = round.questions.len() == 2;
         let first_to_come = !round.any_answered();
         if first_to_come {
@@ -290,7 +294,7 @@ impl<'a> Exchange<'a> {
                 if socket.wait(Wait::Writable, deadline)? == Ready::Late {
                     return Err(Errno(libc::ETIMEDOUT));
                 }
-                socket.take_error()?;
+                socket.finish_connecting(server)?;
             }
             result => result?,
         }
@@ -298,6 +302,9 @@ impl<'a> Exchange<'a> {
         let mut replies = Replies::default();
         let mut open: Vec<u16> = questions.iter().map(|question| question.id).collect();
         while !open.is_empty() {
+            if deadline.is_past() {
+                return Err(Errno(libc::ETIMEDOUT)); // Other messages come and come.
+            }
             let mut length = [0_u8; 2];
             read_exact(socket, &mut length, deadline)?;
             let mut bytes = memory::zeroed(usize::from(u16::from_be_bytes(length)))?;

@@ -5,6 +5,8 @@
 
 mod answer;
 mod exchange;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod message;
 mod search;
 
@@ -97,18 +99,20 @@ impl Resolver<'_> {
     pub fn name_of(&self, address: IpAddr) -> Outcome {
         let address = unwrapped(address);
         let mut search = Search::new(self);
-        let result = match search.query(reverse_name(address).as_bytes(), Want::Ptr) {
-            Ok(replies) => answer::pointer(&replies, address),
+        let (result, h_errno) = match search.query(reverse_name(address).as_bytes(), Want::Ptr) {
+            // Only a search begins with "not found" in h_errno, and this is none.
+            Ok(replies) => (answer::pointer(&replies, address), None),
             // glibc restores errno before it looks at it, so that here every failure is "not found" to nsswitch.conf.
-            Err(NoAnswer { failure, .. }) => Err(Miss::new(Status::NotFound, failure)),
+            Err(NoAnswer { failure, .. }) => (Err(Miss::new(Status::NotFound, failure)), Some(failure)),
         };
-        Outcome { result, server: search.exchange.server, h_errno: Some(search.h_errno) }
+        Outcome { result, server: search.exchange.server, h_errno }
     }
 
     /// `sortlist`: addresses of the networks named first come first, others keep their order.
     fn sorted(&self, mut answer: Answer) -> Answer {
         if !self.sortlist.is_empty() {
-            answer.addresses.sort_by_key(|address| {
+            let sorted = answer.addresses.len().min(MOST_SORTED);
+            answer.addresses.get_mut(..sorted).unwrap_or_default().sort_by_key(|address| {
                 let IpAddr::V4(ip) = address.ip else { return self.sortlist.len() };
                 let matches = |entry: &SortEntry| ip.to_bits() & entry.mask.to_bits() == entry.address.to_bits();
                 self.sortlist.iter().position(matches).unwrap_or(self.sortlist.len())
@@ -143,6 +147,9 @@ fn reverse_name(address: IpAddr) -> String {
     };
     name
 }
+
+/// Of more addresses, glibc sorts the first (`MAX_NR_ADDRS`).
+const MOST_SORTED: usize = 48;
 
 const NO_SUCH_NAME: Miss = Miss::new(Status::NotFound, Failure::NotFound);
 

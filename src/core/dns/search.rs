@@ -125,19 +125,23 @@ impl<'a> Search<'a> {
     /// One name, as it is.
     pub(super) fn query(&mut self, name: &[u8], want: Want) -> Result<Replies, NoAnswer> {
         self.exchange.last_rcode = rcode::NOERROR;
+        self.exchange.has_reply = false;
         let Some(questions) = self.questions(name, want) else {
             self.errno = Errno(libc::EMSGSIZE);
             return Err(self.no_answer(Failure::NoRecovery));
         };
+        let hide_data = want == Want::Aaaa && self.resolver.options.no_aaaa;
         let replies = match self.exchange.send(&questions) {
             Ok(replies) => replies,
             Err(errno) => {
                 self.errno = errno;
-                return Err(self.no_answer(Failure::TryAgain));
+                // Where no server said anything, glibc then reads an empty answer (resolv/res-noaaaa.c leaves its result
+                // alone).
+                let reads_nothing = hide_data && !self.exchange.has_reply;
+                return Err(self.no_answer(if reads_nothing { Failure::NoData } else { Failure::TryAgain }));
             }
         };
         self.errno = Errno(0);
-        let hide_data = want == Want::Aaaa && self.resolver.options.no_aaaa;
         match verdict(&replies, hide_data) {
             None => Ok(replies),
             Some(failure) => Err(self.no_answer(failure)),
@@ -185,7 +189,7 @@ struct Walk {
 }
 
 /// What the codes of one or two answers say together; None where there is something to read.
-fn verdict(replies: &Replies, hide_data: bool) -> Option<Failure> {
+pub(super) fn verdict(replies: &Replies, hide_data: bool) -> Option<Failure> {
     let outcome =
         |bytes: &Vec<u8>| Reply::new(bytes).map(|reply| (reply.rcode(), if hide_data { 0 } else { reply.answers() }));
     let (first, second) = match (outcome(&replies.first), outcome(&replies.second)) {

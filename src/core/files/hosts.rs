@@ -72,27 +72,86 @@ pub fn lookup(text: &[u8], name: &[u8], family: Family, multi: bool) -> Option<A
     Some(answer)
 }
 
-/// Bytes of the longest line up to the first one with the name, or of all: glibc reads each into the caller's buffer.
-pub fn longest_line(text: &[u8], name: &[u8], family: Family) -> usize {
-    let holds = |line: &Line<'_>| line.has_name(name) && as_family(line.address, family).is_some();
-    longest_until(text, |line| super::find(line, name).is_some() && parse_line(line).as_ref().is_some_and(holds))
+/// What is looked for.
+#[derive(Clone, Copy)]
+pub enum Key<'a> {
+    /// Lines of a name, for this family.
+    Name(&'a [u8], Family),
+    /// The line of an address.
+    Address(IpAddr),
 }
 
-/// The same up to the first line with an address.
-pub fn longest_line_to_address(text: &[u8], address: IpAddr) -> usize {
-    let wanted = Wanted::new(address);
-    longest_until(text, |line| wanted.is_in(line))
-}
+/// `struct hostent_data`, which stands before a line in the caller's buffer.
+const HOSTENT_DATA: usize = 32;
+const POINTER: usize = size_of::<usize>();
 
-fn longest_until(text: &[u8], is_last: impl Fn(&[u8]) -> bool) -> usize {
-    let mut longest = 0;
-    for line in super::lines(text) {
-        longest = longest.max(line.len());
-        if is_last(line) {
+/// Bytes that glibc wants of a buffer at this address to look for `key`: it reads each line into it, up to the first that
+/// will do, with pointers to the aliases behind it, and then appends what the other lines of a name say (`multi`).
+pub fn room(text: &[u8], key: Key<'_>, multi: bool, address: usize) -> usize {
+    let family = match key {
+        Key::Name(_, family) => family,
+        Key::Address(address) => {
+            if address.is_ipv4() {
+                Family::Inet
+            } else {
+                Family::Inet6
+            }
+        }
+    };
+    let aligned = |offset: usize, to: usize| (address + offset).next_multiple_of(to) - address;
+    let mut most = HOSTENT_DATA + 3;
+    let mut lines = text.split_inclusive(|&byte| byte == b'\n');
+    for raw in lines.by_ref() {
+        // A byte of the buffer tells whether the line fitted.
+        most = most.max(HOSTENT_DATA + raw.len() + 2);
+        let raw = super::until_nul(raw.strip_suffix(b"\n").unwrap_or(raw));
+        let Some((line, ip)) = parse_line(raw).and_then(|line| Some((line, as_family(line.address, family)?))) else {
+            continue;
+        };
+        let list = aligned(HOSTENT_DATA + super::without_comment(super::trim_start(raw)).len() + 1, POINTER);
+        most = most.max(list + (line.aliases().count() + 2) * POINTER);
+        let is_it = match key {
+            Key::Name(name, _) => line.has_name(name),
+            Key::Address(wanted) => ip == wanted,
+        };
+        if is_it {
+            if let (Key::Name(name, _), true) = (key, multi) {
+                most = most.max(room_for_all(&line, list, name, family, lines, aligned));
+            }
             break;
         }
     }
-    longest
+    most
+}
+
+/// `gethostbyname3_multi`: addresses and names over the first line's list, and the new lists behind them.
+fn room_for_all<'a>(
+    first: &Line<'_>,
+    list: usize,
+    name: &[u8],
+    family: Family,
+    lines: impl Iterator<Item = &'a [u8]>,
+    aligned: impl Fn(usize, usize) -> usize,
+) -> usize {
+    let (mut end, mut addresses, mut aliases) = (list, 1, first.aliases().count());
+    let width = match family {
+        Family::Inet => 4,
+        Family::Inet6 => 16,
+    };
+    for raw in lines {
+        let raw = super::until_nul(raw.strip_suffix(b"\n").unwrap_or(raw));
+        let line = parse_line(raw).filter(|line| as_family(line.address, family).is_some() && line.has_name(name));
+        if let Some(line) = line {
+            end = aligned(end, 4) + width;
+            addresses += 1;
+            let other = Some(line.name).filter(|name| *name != first.name);
+            for alias in line.aliases().chain(other) {
+                end += alias.len() + 1;
+                aliases += 1;
+            }
+        }
+    }
+    aligned(end, POINTER) + (addresses + 1 + aliases + 1) * POINTER
 }
 
 /// Addresses of both families, in the file's order (`_nss_files_gethostbyname4_r`). No aliases.

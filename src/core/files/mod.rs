@@ -10,8 +10,33 @@ pub mod nsswitch;
 pub mod resolv_conf;
 pub mod services;
 
+use std::borrow::Cow;
 use std::io::BufRead;
 use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// What of a text glibc's `files` module hands to its parsers (nss/nss_readline.c, `__nss_readline`). It moves a line that
+/// begins with blanks to the left without the NUL behind it, so that the line's last bytes stand there twice. A newline
+/// between the two hides that; the last line of a file, or one with a NUL in it, may have none.
+pub fn as_glibc_reads(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&0) && text.last().is_none_or(|&byte| byte == b'\n') {
+        return Cow::Borrowed(text);
+    }
+    let mut read = Vec::with_capacity(text.len() + 1);
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let seen = until_nul(line);
+        let blanks = seen.len() - trim_start(seen).len();
+        let (moved, twice) =
+            (seen.get(blanks..).unwrap_or_default(), seen.get(seen.len() - blanks..).unwrap_or_default());
+        read.extend_from_slice(moved);
+        if !moved.ends_with(b"\n") && !moved.is_empty() {
+            read.extend_from_slice(twice);
+        }
+        if seen.len() < line.len() {
+            read.push(b'\n');
+        }
+    }
+    Cow::Owned(read)
+}
 
 /// The lines of a text, without their ends. A NUL ends a line, as it does for the string functions in glibc.
 fn lines(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -76,7 +101,7 @@ fn is_space(byte: u8) -> bool {
 }
 
 /// A text without the blanks that it begins with.
-fn trim_start(text: &[u8]) -> &[u8] {
+pub fn trim_start(text: &[u8]) -> &[u8] {
     let start = text.iter().position(|&byte| !is_space(byte)).unwrap_or(text.len());
     text.get(start..).unwrap_or_default()
 }
@@ -241,8 +266,17 @@ mod tests {
             hosts::lookup_both(&text, b"name", true);
             hosts::lookup(&text, b"name", crate::lookup::Family::Inet, true);
             hosts::lookup_address(&text, std::net::Ipv4Addr::LOCALHOST.into());
-            hosts::longest_line(&text, b"name", crate::lookup::Family::Inet6);
+            hosts::room(&text, hosts::Key::Name(b"name", crate::lookup::Family::Inet6), true, 1);
         }
+    }
+
+    #[test]
+    fn a_line_that_is_moved_leaves_its_end_behind() {
+        let read = |text: &'static str| String::from_utf8(as_glibc_reads(text.as_bytes()).into_owned()).unwrap();
+        assert_eq!(read("  1.2.3.4 name\n  x"), "1.2.3.4 name\nx x");
+        assert_eq!(read("  1.2.3.4 name"), "1.2.3.4 nameme");
+        assert_eq!(read("a\0b\n \tcd\0e\n  "), "a\ncdcd\n");
+        assert_eq!(read(""), "");
     }
 
     #[test]

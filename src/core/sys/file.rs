@@ -77,8 +77,8 @@ pub struct Content {
 /// The most that is read of any file. Nobody has a hosts file of a gigabyte; a device named by mistake has no end.
 const LIMIT: usize = 1 << 30;
 
-/// Reads a regular file to its end. A directory, a FIFO or a device is refused with `EINVAL`, since reading it could
-/// block the host process.
+/// Reads a regular file or /dev/null to its end. A directory is refused with `EISDIR`, a FIFO or another device with
+/// `EINVAL`, since reading it could block the host process.
 pub fn read(path: &CStr) -> Result<Content, Errno> {
     read_with(path, 0)
 }
@@ -107,10 +107,13 @@ fn open(path: &CStr, flag: i32) -> Result<(Descriptor, libc::stat), Errno> {
     checked_int(unsafe { libc::fstat(file.0, status.as_mut_ptr()) })?;
     // SAFETY: fstat succeeded and filled it in.
     let status = unsafe { status.assume_init() };
-    if status.st_mode & libc::S_IFMT != libc::S_IFREG {
-        return Err(Errno(libc::EINVAL));
+    match status.st_mode & libc::S_IFMT {
+        libc::S_IFREG => Ok((file, status)),
+        // Mounted or linked in the place of a file that is to be empty.
+        libc::S_IFCHR if status.st_rdev == libc::makedev(1, 3) => Ok((file, status)),
+        libc::S_IFDIR => Err(Errno(libc::EISDIR)),
+        _ => Err(Errno(libc::EINVAL)),
     }
-    Ok((file, status))
 }
 
 /// A file's lines, some at a time, for who may have seen enough before the end of a long one.
@@ -260,7 +263,8 @@ mod tests {
 
     #[test]
     fn directories_and_devices_are_refused() {
-        assert_eq!(read(c"/").err(), Some(Errno(libc::EINVAL)));
+        assert_eq!(read(c"/").err(), Some(Errno(libc::EISDIR)));
+        assert_eq!(read(c"/dev/null").map(|content| content.bytes).ok(), Some(Vec::new()));
         assert_eq!(read(c"/dev/zero").err(), Some(Errno(libc::EINVAL)));
     }
 

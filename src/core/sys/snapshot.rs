@@ -58,6 +58,15 @@ impl Count {
     }
 }
 
+/// The mark of the writer, taken away also where it panics.
+struct Writing<'a>(&'a AtomicU32);
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, SeqCst);
+    }
+}
+
 impl<T> Default for Snapshot<T> {
     fn default() -> Self {
         Self::new()
@@ -111,9 +120,8 @@ impl<T> Snapshot<T> {
         if self.writer.fetch_update(SeqCst, SeqCst, busy).is_err() {
             return Err(value);
         }
-        let result = self.replace_alone(value, generation);
-        self.writer.store(0, SeqCst);
-        result
+        let _writing = Writing(&self.writer);
+        self.replace_alone(value, generation)
     }
 
     fn replace_alone(&self, value: T, generation: u32) -> Result<Arc<T>, T> {

@@ -1,0 +1,120 @@
+//! The same once more, slow and simple, to compare with.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use nss_bypass_core::config::Rule;
+use nss_bypass_core::files::hosts::{Line, parse_line};
+use nss_bypass_core::lookup::{Address, Answer, Family};
+use nss_bypass_core::name::Name;
+use nss_bypass_core::pattern::{Kind, Pattern, network_of};
+
+/// Whether a name matches a pattern: label by label, every way that a wildcard can go.
+pub fn matches(pattern: &Pattern, name: &[u8]) -> bool {
+    let wanted = labels(pattern.domain());
+    let given = labels(name);
+    let same = |given: &[&[u8]]| wanted.len() == given.len() && wanted.iter().zip(given).all(|(w, g)| fits(w, g));
+    // A name below another has at least a byte before the dot.
+    let below = || {
+        given.len() > wanted.len()
+            && given[..given.len() - wanted.len()].iter().map(|label| label.len() + 1).sum::<usize>() > 1
+            && same(&given[given.len() - wanted.len()..])
+    };
+    match pattern.kind() {
+        Kind::Exact => name == pattern.domain(),
+        Kind::Glob => same(&given),
+        Kind::Below => below(),
+        Kind::Within => same(&given) || below(),
+        Kind::Any => true,
+        Kind::Network(..) => false,
+    }
+}
+
+fn labels(name: &[u8]) -> Vec<&[u8]> {
+    name.split(|&byte| byte == b'.').collect()
+}
+
+/// A label, without dots: which beginnings of it each beginning of the pattern can have taken.
+fn fits(pattern: &[u8], label: &[u8]) -> bool {
+    let mut taken = vec![false; label.len() + 1];
+    taken[0] = true;
+    for &wanted in pattern {
+        if wanted == b'*' {
+            (1..taken.len()).for_each(|at| taken[at] |= taken[at - 1]);
+        } else {
+            (1..taken.len())
+                .rev()
+                .for_each(|at| taken[at] = taken[at - 1] && (wanted == b'?' || wanted == label[at - 1]));
+            taken[0] = false;
+        }
+    }
+    taken[label.len()]
+}
+
+/// The rule that decides about a name: every rule is tried.
+pub fn decide<'r>(rules: &'r [Rule], name: Name<'_>) -> Option<&'r Rule> {
+    let name = name.without_root_dot().to_ascii_lowercase();
+    let all = rules.iter().enumerate().filter(|(_, rule)| matches(rule.pattern(), &name));
+    let rank = |(at, rule): &(usize, &Rule)| {
+        let pattern = rule.pattern();
+        (pattern.kind() == Kind::Exact, pattern.literals(), *at)
+    };
+    all.max_by_key(rank).map(|(_, rule)| rule)
+}
+
+/// The same for an address.
+pub fn decide_address(rules: &[Rule], address: IpAddr) -> Option<&Rule> {
+    let address = address.to_canonical();
+    let bits = |rule: &Rule| match rule.pattern().kind() {
+        Kind::Network(ip, prefix) if ip.is_ipv4() == address.is_ipv4() => {
+            (network_of(address, prefix) == ip).then_some(prefix)
+        }
+        _ => None,
+    };
+    let all = rules.iter().enumerate().filter_map(|(at, rule)| Some((bits(rule)?, at, rule)));
+    all.max_by_key(|(prefix, at, _)| (*prefix, *at)).map(|(_, _, rule)| rule)
+}
+
+/// The lines of a hosts file that hold an address.
+pub fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
+    let lines = text.split(|&byte| byte == b'\n');
+    lines.filter_map(|line| parse_line(line.split(|&byte| byte == 0).next().unwrap_or_default()))
+}
+
+fn seen_as(address: IpAddr, family: Option<Family>) -> Option<IpAddr> {
+    match (family, address) {
+        (None, any) => Some(any),
+        (Some(Family::Inet6), ip) => ip.is_ipv6().then_some(ip),
+        (Some(Family::Inet), IpAddr::V6(v6)) if v6.is_loopback() => Some(Ipv4Addr::LOCALHOST.into()),
+        (Some(Family::Inet), ip) => Some(ip.to_canonical()).filter(IpAddr::is_ipv4),
+    }
+}
+
+/// A name's addresses: of the first line that holds it, or of all.
+pub fn hosts(text: &[u8], name: &[u8], family: Option<Family>, multi: bool) -> Option<Answer> {
+    let has = |line: &Line<'_>| line.aliases().chain([line.name]).any(|own| own.eq_ignore_ascii_case(name));
+    let mut answer: Option<Answer> = None;
+    for line in lines(text).filter(has) {
+        let Some(ip) = seen_as(line.address, family) else { continue };
+        let answer = match &mut answer {
+            Some(_) if !multi => break,
+            Some(answer) => {
+                if family.is_some() && line.name != answer.canonical {
+                    answer.aliases.push(line.name.to_vec());
+                }
+                answer
+            }
+            none => none.insert(Answer { canonical: line.name.to_vec(), ..Answer::default() }),
+        };
+        answer.addresses.push(Address { ip, scope: 0 });
+        if family.is_some() {
+            answer.aliases.extend(line.aliases().map(<[u8]>::to_vec));
+        }
+    }
+    answer
+}
+
+/// The first name of an address.
+pub fn name_of(text: &[u8], address: IpAddr) -> Option<Vec<u8>> {
+    let family = if address.is_ipv4() { Family::Inet } else { Family::Inet6 };
+    lines(text).find(|line| seen_as(line.address, Some(family)) == Some(address)).map(|line| line.name.to_vec())
+}

@@ -1,0 +1,46 @@
+//! The way of an answer without a network: an opening for the fuzz targets.
+
+use std::net::IpAddr;
+
+use super::answer;
+use super::exchange::Replies;
+use super::message::{Marks, Question, Reply, is_host_name, parse_name};
+use super::search::verdict;
+use crate::lookup::{Answer, Family, Miss};
+use crate::name::Name;
+use hickory_resolver::proto::rr::RecordType;
+
+/// What became of bytes that came for a question.
+pub struct Read {
+    /// Whether they would be taken for an answer to it.
+    pub is_taken: bool,
+    /// What each kind of lookup makes of them: A, AAAA, both, and the name of an address.
+    pub found: [Result<Answer, Miss>; 4],
+}
+
+/// Reads `first`, and perhaps `second`, as what came for a question about `name` with this id. None: such a name is
+/// never asked for.
+pub fn read(name: &[u8], id: u16, first: &[u8], second: &[u8], address: IpAddr) -> Option<Read> {
+    let marks = Marks { edns: id & 1 != 0, dnssec: id & 2 != 0, recursion: true, authentic_data: id & 4 != 0 };
+    is_host_name(Name::new(name));
+    let question = Question::new(id, &parse_name(name)?, RecordType::A, marks)?;
+    let reply = Reply::new(first);
+    if let Some(reply) = reply {
+        let _ = (reply.is_lame(), reply.is_truncated(), reply.is_server_failure());
+    }
+    let replies = Replies { first: first.to_vec(), second: second.to_vec() };
+    verdict(&replies, id & 8 != 0);
+    let found = [
+        answer::one(&replies, Family::Inet),
+        answer::one(&replies, Family::Inet6),
+        answer::both(&replies),
+        answer::pointer(&replies, address),
+    ];
+    Some(Read { is_taken: reply.is_some_and(|reply| question.is_answered_by(&reply)), found })
+}
+
+/// The question as it is sent; none where such a name is never asked for.
+pub fn question(name: &[u8], id: u16) -> Option<Vec<u8>> {
+    let marks = Marks { edns: false, dnssec: false, recursion: true, authentic_data: false };
+    Question::new(id, &parse_name(name)?, RecordType::A, marks).map(|question| question.bytes)
+}

@@ -1,0 +1,30 @@
+//! The two packers: an opening for the fuzz targets.
+
+use libc::{addrinfo, c_char, c_int, hostent};
+use nss_bypass_core::lookup::{Address, Answer};
+
+use crate::input::Service;
+use crate::{addrinfo as list, hostent as host};
+
+/// See `hostent::pack`.
+///
+/// # Safety
+/// `host` is writable, `buffer` for `length` bytes.
+pub unsafe fn pack(answer: &Answer, host: *mut hostent, buffer: *mut c_char, length: usize) -> Option<()> {
+    // SAFETY: the caller's promise.
+    unsafe { host::pack(answer, host, buffer, length) }
+}
+
+/// A list for freeaddrinfo, in the order given; services are socket type, protocol and port. None where it is not to be
+/// finished: then it has been freed.
+pub fn list(
+    addresses: &[Address],
+    services: &[(c_int, c_int, u16)],
+    flags: c_int,
+    name: Option<&[u8]>,
+    finished: bool,
+) -> Option<*mut addrinfo> {
+    let service = |&(socket_type, protocol, port)| Service { socket_type, protocol, port };
+    let services: Vec<Service> = services.iter().map(service).collect();
+    list::build(addresses, &services, flags, name, finished)
+}
