@@ -278,8 +278,9 @@ mod leaving {
         let other = other_build();
         let run = |libraries: &[&Path]| run(&Place::new(), libraries, "leaving", scenario, count);
         let [ours, other, bare] = std::thread::scope(|scope| {
+            let other = scope.spawn(|| run(&[&other]));
             let bare = scope.spawn(|| run(&[]));
-            [run(&[&library()]), run(&[&other]), bare.join().unwrap()]
+            [run(&[&library()]), other.join().unwrap(), bare.join().unwrap()]
         });
         conclude("", &ours, Some(&bare));
         conclude(", the other build", &other, None);
