@@ -191,7 +191,7 @@ mod fork {
     #[test]
     fn children_of_a_process_whose_threads_look_names_of_both_kinds_up_hang_and_fail_never() {
         let count = many(150, 1000, 10_000);
-        holds_where_glibc_does_not("children", "passed", count, many(48, 200, 1000));
+        holds_where_glibc_does_not("children", "passed", count, many(48, 200, 400));
     }
 
     #[test]
@@ -282,7 +282,8 @@ mod leaving {
             let bare = scope.spawn(|| run(&[]));
             [run(&[&library()]), other.join().unwrap(), bare.join().unwrap()]
         });
-        conclude("", &ours, Some(&bare));
+        // glibc's own lookups do not call the functions that the program puts before libc's: nothing to compare.
+        conclude("", &ours, Some(&bare).filter(|_| !scenario.contains("everywhere") && !scenario.contains("deeper")));
         conclude(", the other build", &other, None);
     }
 
