@@ -105,6 +105,7 @@ pub struct State {
 
 /// The calling thread's `_res`; none where nobody has initialised it, so that it says nothing.
 pub fn read() -> Option<State> {
+    super::fault::point();
     // SAFETY: the function has no preconditions.
     let raw = unsafe { __res_state() };
     // SAFETY: it returns this thread's state, which nobody else writes; null is checked for.
@@ -164,6 +165,7 @@ fn text(domain: *const c_char) -> Option<Box<[u8]>> {
 ///
 /// Looking an address up by name does just this and nothing else: it asks neither nscd nor any module.
 pub fn refresh() {
+    super::fault::point();
     let before = errno();
     let mut host = std::mem::MaybeUninit::<libc::hostent>::uninit();
     let mut buffer = [0 as c_char; 128];
