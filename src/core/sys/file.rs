@@ -89,6 +89,7 @@ pub fn read_no_link(path: &CStr) -> Result<Content, Errno> {
 }
 
 fn read_with(path: &CStr, flag: i32) -> Result<Content, Errno> {
+    super::fault::point();
     let (file, status) = open(path, flag)?;
     let expected = usize::try_from(status.st_size).unwrap_or(0).min(LIMIT);
     let mut bytes = Vec::new();
@@ -99,6 +100,7 @@ fn read_with(path: &CStr, flag: i32) -> Result<Content, Errno> {
 }
 
 fn open(path: &CStr, flag: i32) -> Result<(Descriptor, libc::stat), Errno> {
+    super::fault::point();
     let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY | flag;
     // SAFETY: `path` is a C string.
     let file = Descriptor(checked_int(unsafe { libc::open(path.as_ptr(), flags) })?);
@@ -129,6 +131,7 @@ pub struct Chunks {
 
 /// Opens a regular file to be read in chunks; refused as by [`read`].
 pub fn chunks(path: &CStr) -> Result<Chunks, Errno> {
+    super::fault::point();
     let (file, _) = open(path, 0)?;
     Ok(Chunks { file, buffer: Vec::new(), used: 0, size: Chunks::SMALLEST, has_ended: false })
 }
@@ -139,6 +142,7 @@ impl Chunks {
 
     /// The next lines, all of them whole; none at the end. What cannot be read is not there.
     pub fn next_lines(&mut self) -> Option<&[u8]> {
+        super::fault::point();
         self.buffer.drain(..self.used);
         self.used = 0;
         while !self.has_ended && self.used == 0 {
@@ -178,6 +182,7 @@ impl Chunks {
 }
 
 fn read_to_end(file: &Descriptor, bytes: &mut Vec<u8>) -> Result<(), Errno> {
+    super::fault::point();
     while bytes.len() < LIMIT {
         if bytes.spare_capacity_mut().is_empty() {
             memory::reserve(bytes, bytes.len().max(4096))?;
@@ -204,6 +209,7 @@ fn read_to_end(file: &Descriptor, bytes: &mut Vec<u8>) -> Result<(), Errno> {
 /// Symbolic links are not followed in the last component and nothing but a regular file is written, so that a path
 /// in a shared directory cannot be turned against another file.
 pub fn append(path: &CStr, text: &[u8]) -> Result<(), Errno> {
+    super::fault::point();
     let flags = libc::O_WRONLY
         | libc::O_APPEND
         | libc::O_CREAT
