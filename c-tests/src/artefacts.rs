@@ -85,7 +85,8 @@ fn compile(name: &str, options: &[&str]) -> PathBuf {
     let source = home().join("programs").join(name).with_extension("c");
     let mut hasher = DefaultHasher::new();
     options.hash(&mut hasher);
-    for file in [&source, &home().join("programs/facts.h"), &home().join("programs/lookups.h")] {
+    let shared = ["facts.h", "lookups.h", "checks.h"].map(|file| home().join("programs").join(file));
+    for file in [&source].into_iter().chain(&shared) {
         fs::read(file).unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display())).hash(&mut hasher);
     }
     let done = scratch("programs").join(format!("{name}-{:016x}", hasher.finish()));
@@ -95,6 +96,7 @@ fn compile(name: &str, options: &[&str]) -> PathBuf {
     let unfinished = done.with_extension(format!("{}-{:?}", std::process::id(), thread::current().id()));
     let output = Command::new(tool("gcc"))
         .args(STRICT)
+        .arg("-rdynamic")
         .args(options)
         .arg(&source)
         .arg("-o")
