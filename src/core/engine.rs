@@ -93,6 +93,25 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Whether /etc/hosts is looked at, and whether before DNS.
+    pub fn looks_at_hosts(&self) -> Option<bool> {
+        if !self.answering.hosts {
+            return None;
+        }
+        self.tables.with_host_modules(|modules| {
+            let mut is_first = true;
+            for service in modules? {
+                match service.module {
+                    Module::Files => return Some(is_first),
+                    Module::Dns => is_first = false,
+                    Module::Other(_) if service.actions.on(Status::Unavail) == Action::Return => return None,
+                    Module::Other(_) => {}
+                }
+            }
+            None
+        })
+    }
+
     /// Who said last what became of the lookup.
     pub fn source(&self) -> Option<Source> {
         self.source.get()

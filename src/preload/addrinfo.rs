@@ -17,6 +17,12 @@ use crate::input::{self, Hints, Node, Request, Service};
 use crate::lookup::{Ended, bypass};
 use crate::state::TABLES;
 
+/// Whether a thread must not be cancelled with this code: there is a list, or nobody was asked, so that glibc would not
+/// have been cancelled either.
+pub(crate) fn owns(code: c_int) -> bool {
+    !matches!(code, libc::EAI_NONAME | codes::EAI_NODATA | libc::EAI_AGAIN | libc::EAI_SYSTEM | libc::EAI_MEMORY)
+}
+
 /// getaddrinfo(3) for a node that is ours, with errno as it was at the call. None: the call is libc's.
 ///
 /// # Safety

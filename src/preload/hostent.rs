@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{c_char, c_int, c_void, hostent, size_t};
-use nss_bypass_core::engine::Engine;
+use nss_bypass_core::engine::{Engine, Source};
 use nss_bypass_core::files::hosts;
 use nss_bypass_core::lookup::{Answer, Failure, Family, Miss, Status};
 use nss_bypass_core::name::Name;
@@ -209,12 +209,19 @@ pub(crate) unsafe fn by_address(
 unsafe fn reentrant(function: &str, question: Question<'_>, out: Out, before: Errno) -> Option<c_int> {
     nss_bypass_core::sys::fault::point();
     bypass(function, question.subject(), |engine| {
-        if out.length < smallest_buffer(out.buffer, out.length, question) {
+        let looks_at_hosts = engine.looks_at_hosts();
+        let is_short_for_hosts =
+            looks_at_hosts.is_some() && out.length < smallest_buffer(out.buffer, out.length, question);
+        if out.length < question.room_for_digits() || (is_short_for_hosts && looks_at_hosts == Some(true)) {
             // glibc reads /etc/hosts into the buffer, and asks for more before it knows whether the name exists.
             // SAFETY: the caller's promise.
             return (unsafe { too_small(out) }, Ended::Refused(libc::ERANGE));
         }
         let result = find(engine, question);
+        if is_short_for_hosts && engine.source() == Some(Source::Files) {
+            // SAFETY: the caller's promise.
+            return (unsafe { too_small(out) }, Ended::Refused(libc::ERANGE));
+        }
         let ended = ended(question, &result);
         let code = match result {
             // SAFETY: the caller's promise.
@@ -269,8 +276,7 @@ fn smallest_buffer(buffer: *mut c_char, length: usize, question: Question<'_>) -
     let address = buffer.addr() + padding;
     let multi = TABLES.host_conf().multi;
     let room = || tables::hosts().map_or(0, |text| padding + hosts::room(&text, question.key(), multi, address));
-    let files = if length < LARGE { room() } else { 0 };
-    files.max(question.room_for_digits())
+    if length < LARGE { room() } else { 0 }
 }
 
 /// Writes an answer and all that it points to into a buffer of any alignment. None: it is too short.

@@ -139,6 +139,11 @@ pub(crate) unsafe fn lookup(
     if flags & !KNOWN_FLAGS != 0 || refused {
         return None; // libc says why.
     }
+    let asks_host = host.is_wanted() && flags & libc::NI_NUMERICHOST == 0;
+    let asks_service = service.is_wanted() && flags & libc::NI_NUMERICSERV == 0;
+    if !asks_host && !asks_service {
+        return None; // Numbers as text: libc asks nobody, and is no cancellation point.
+    }
     // SAFETY: the caller's promise.
     let socket = unsafe { Socket::read(address, length, flags) }?;
     bypass("getnameinfo", Subject::Address(socket.ip), |engine| {
