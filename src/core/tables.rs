@@ -171,12 +171,12 @@ impl Tables {
     /// Takes note of what the program chose for hosts with `__nss_configure_lookup`.
     pub fn choose_host_modules(&self, modules: Vec<Service>) {
         crate::sys::fault::point();
-        drop(self.chosen_hosts.replace(modules));
+        choose(&self.chosen_hosts, modules);
     }
 
     /// The same for services.
     pub fn choose_service_modules(&self, modules: Vec<Service>) {
-        drop(self.chosen_services.replace(modules));
+        choose(&self.chosen_services, modules);
     }
 
     /// Whether the program chose modules for hosts that only libc can ask.
@@ -227,6 +227,18 @@ impl Tables {
                 },
             ))
         })
+    }
+}
+
+/// A choice is made once, and not to be lost because somebody was just looking at the one before.
+fn choose(place: &Snapshot<Vec<Service>>, mut modules: Vec<Service>) {
+    const TRIES: u32 = 1000; // Whoever looks needs some instructions for it.
+    for _ in 0..TRIES {
+        match place.replace(modules) {
+            Ok(_) => return,
+            Err(refused) => modules = refused,
+        }
+        std::thread::yield_now();
     }
 }
 
