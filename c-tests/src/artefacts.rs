@@ -6,6 +6,7 @@ use std::fs;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::thread;
 
 const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-Werror", "-O1", "-g"];
@@ -48,12 +49,44 @@ pub fn stand_in(name: &str) -> PathBuf {
     compile(name, &["-shared", "-fPIC"])
 }
 
+/// `programs/NAME.c` as an executable that checks its own use of memory (gcc's AddressSanitizer).
+pub fn checked_program(name: &str) -> PathBuf {
+    compile(name, &["-fsanitize=address"])
+}
+
+/// A library of the machine that programs preload, by its name in the folder of libraries.
+pub fn preloadable(name: &str) -> PathBuf {
+    let folders = fs::read_dir("/usr/lib").expect("the folder of libraries").filter_map(Result::ok);
+    let found = folders.map(|folder| folder.path().join(name)).find(|file| file.exists());
+    found.unwrap_or_else(|| panic!("these tests need {name}, which scripts/setup installs"))
+}
+
+/// The library with panics in it (`src/core/sys/fault.rs`), not optimised: built when it is first asked for.
+pub fn faulty_library() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let target = profile_folder().join("c-tests/faulty");
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = Command::new(cargo)
+            .args(["build", "--locked", "--quiet", "-p", "nss-bypass"])
+            .current_dir(home())
+            .env("CARGO_TARGET_DIR", &target)
+            .env("RUSTFLAGS", "--cfg nss_bypass_fault -C debuginfo=0")
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        target.join("debug/libnss_bypass.so")
+    };
+    BUILT.get_or_init(build).clone()
+}
+
 /// Compiles once for each state of the source; tests in other threads and processes may be at it too.
 fn compile(name: &str, options: &[&str]) -> PathBuf {
     let source = home().join("programs").join(name).with_extension("c");
     let mut hasher = DefaultHasher::new();
     options.hash(&mut hasher);
-    for file in [&source, &home().join("programs/facts.h"), &home().join("programs/checks.h")] {
+    let shared = ["facts.h", "lookups.h", "checks.h"].map(|file| home().join("programs").join(file));
+    for file in [&source].into_iter().chain(&shared) {
         fs::read(file).unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display())).hash(&mut hasher);
     }
     let done = scratch("programs").join(format!("{name}-{:016x}", hasher.finish()));

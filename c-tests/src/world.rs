@@ -76,6 +76,11 @@ impl World {
         command
     }
 
+    /// Its network namespace, as a file that other processes can open.
+    pub fn network(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/fd/{}", process::id(), self.namespaces[0].as_raw_fd()))
+    }
+
     /// Where its logs are.
     pub fn folder(&self) -> &Path {
         &self.folder

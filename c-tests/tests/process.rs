@@ -425,7 +425,7 @@ mod early_and_late {
     use super::*;
 
     fn at_every_moment(label: &str, libraries: &[&Path], moments: usize) {
-        let output = run(&Place::new(), libraries, "early", "moments", 1);
+        let output = run(&Place::new(), libraries, "constructor", "moments", 1);
         conclude(label, &output, None);
         assert_eq!(rows(&output).len(), moments, "{}", text(&output));
     }
@@ -437,12 +437,12 @@ mod early_and_late {
 
     #[test]
     fn lookups_of_a_library_that_starts_later_work_at_every_moment() {
-        at_every_moment(", preloaded before ours", &[&stand_in("early"), &library()], OF_PROGRAM + OF_LIBRARY);
+        at_every_moment(", preloaded before ours", &[&stand_in("constructor"), &library()], OF_PROGRAM + OF_LIBRARY);
     }
 
     #[test]
     fn lookups_of_a_library_that_starts_earlier_work_at_every_moment() {
-        at_every_moment(", preloaded after ours", &[&library(), &stand_in("early")], OF_PROGRAM + OF_LIBRARY);
+        at_every_moment(", preloaded after ours", &[&library(), &stand_in("constructor")], OF_PROGRAM + OF_LIBRARY);
     }
 
     /// Moments of which the program, and the same source as a library, print lines.

@@ -187,6 +187,7 @@ fn quoted(text: &[u8]) -> String {
 
 /// Reads a configuration file. `source` is its path, for messages.
 pub fn parse(text: &[u8], source: &str) -> (Config, Vec<Diagnostic>) {
+    crate::sys::fault::point();
     let shared_source: Arc<str> = source.into();
     let plain = Arc::new(Answering::default());
     let (mut config, mut faults) = (Config::default(), Vec::new());
@@ -349,6 +350,7 @@ fn server(word: &Word<'_>) -> Result<SocketAddr, Wrong> {
 
 /// Reads the variables. Here a bad item is left out and the others stay.
 pub fn parse_environment(environment: &Environment<'_>) -> (Config, Vec<Diagnostic>) {
+    crate::sys::fault::point();
     let separates = |byte| is_blank(byte) || byte == b',' || byte == b'\n';
     let (mut config, mut faults) = (Config::default(), Vec::new());
     let mut fault = |variable: &str, Wrong { at, message }| {

@@ -83,6 +83,7 @@ const NO_NSSWITCH: Miss = Miss::new(Status::Unavail, Failure::System(libc::EINVA
 impl<'a> Engine<'a> {
     /// The engine for a name that a rule with this `answering` matched.
     pub fn new(tables: &'a Tables, answering: &'a Answering) -> Self {
+        crate::sys::fault::point();
         Self {
             tables,
             answering,
@@ -90,6 +91,25 @@ impl<'a> Engine<'a> {
             resolver_h_errno: Cell::new(None),
             module_h_errno: Cell::new(None),
         }
+    }
+
+    /// Whether /etc/hosts is looked at, and whether before DNS.
+    pub fn looks_at_hosts(&self) -> Option<bool> {
+        if !self.answering.hosts {
+            return None;
+        }
+        self.tables.with_host_modules(|modules| {
+            let mut is_first = true;
+            for service in modules? {
+                match service.module {
+                    Module::Files => return Some(is_first),
+                    Module::Dns => is_first = false,
+                    Module::Other(_) if service.actions.on(Status::Unavail) == Action::Return => return None,
+                    Module::Other(_) => {}
+                }
+            }
+            None
+        })
     }
 
     /// Who said last what became of the lookup.
@@ -109,6 +129,7 @@ impl<'a> Engine<'a> {
 
     /// Addresses of one family, with aliases.
     pub fn host(&self, name: Name<'_>, family: Family) -> Result<Answer, Miss> {
+        crate::sys::fault::point();
         self.walk(Way::Hostent, |module| self.one(module, name, family, true)).map(|answer| self.reordered(answer))
     }
 
@@ -126,6 +147,7 @@ impl<'a> Engine<'a> {
 
     /// The name of an address: `gethostbyaddr_r`.
     pub fn name_of(&self, address: IpAddr) -> Result<Answer, Miss> {
+        crate::sys::fault::point();
         self.walk(Way::Hostent, |module| match module {
             Module::Files => self.files(Reads::UpToTheFirst, |text, _| hosts::lookup_address(text, address)),
             Module::Dns => Some(self.dns(|resolver| resolver.name_of(address))),
@@ -136,6 +158,7 @@ impl<'a> Engine<'a> {
 
     /// host.conf's `reorder`: the first address of a network that the host is in changes places with the first of all.
     fn reordered(&self, mut answer: Answer) -> Answer {
+        crate::sys::fault::point();
         if self.tables.host_conf().reorder {
             let own = interfaces::list().unwrap_or_default();
             let near = answer.addresses.iter().position(|address| own.iter().any(|own| is_neighbour(address.ip, own)));
@@ -157,6 +180,7 @@ impl<'a> Engine<'a> {
     /// Addresses for getaddrinfo. A failure is one of those that it tells apart: `NotFound`, `NoData`, `TryAgain`,
     /// `System`.
     pub fn addresses(&self, name: Name<'_>, selection: Selection) -> Result<Answer, Failure> {
+        crate::sys::fault::point();
         let result = self.selected(name, selection);
         match result {
             // Without a descriptor to spare, glibc cannot even read resolv.conf, and on this way says so to nobody.
@@ -170,6 +194,7 @@ impl<'a> Engine<'a> {
     }
 
     fn selected(&self, name: Name<'_>, selection: Selection) -> Result<Answer, Failure> {
+        crate::sys::fault::point();
         match selection.family {
             None => self.walk(Way::Addrinfo, |module| self.both(module, name)).map_err(|miss| match miss {
                 Miss { status: Status::TryAgain | Status::Unavail, failure: Failure::System(errno), .. } => {
@@ -191,6 +216,7 @@ impl<'a> Engine<'a> {
 
     /// IPv6, or mapped IPv4, or IPv4 with its canonical name: family by family within each module.
     fn one_of_two(&self, name: Name<'_>, family: Family, selection: Selection) -> Result<Answer, Failure> {
+        crate::sys::fault::point();
         let checked = !selection.canonical;
         // The failures of the module asked last: getaddrinfo's code comes from both.
         let (first, last) = (Cell::new(Failure::NotFound), Cell::new(Failure::NotFound));
@@ -244,6 +270,7 @@ impl<'a> Engine<'a> {
 
     /// Asks module after module, as nsswitch.conf's actions say. `ask` gives None for a module that cannot be asked.
     fn walk(&self, way: Way, ask: impl FnMut(&Module) -> Option<Result<Answer, Miss>>) -> Result<Answer, Miss> {
+        crate::sys::fault::point();
         self.tables.with_host_modules(|modules| match modules {
             Some(modules) => Self::walk_through(modules, way, ask),
             None => Err(match way {
@@ -310,6 +337,7 @@ impl<'a> Engine<'a> {
     }
 
     fn one(&self, module: &Module, name: Name<'_>, family: Family, checked: bool) -> Option<Result<Answer, Miss>> {
+        crate::sys::fault::point();
         match module {
             Module::Files => {
                 self.files(Reads::AsHostConfSays, |text, multi| hosts::lookup(text, name.as_bytes(), family, multi))
@@ -320,6 +348,7 @@ impl<'a> Engine<'a> {
     }
 
     fn both(&self, module: &Module, name: Name<'_>) -> Option<Result<Answer, Miss>> {
+        crate::sys::fault::point();
         match module {
             // For both families, a missing file is no silent one.
             Module::Files => self
@@ -337,6 +366,7 @@ impl<'a> Engine<'a> {
 
     /// Looks into /etc/hosts: all of it where all lines with a name count, else up to the first.
     fn files(&self, reads: Reads, look: impl Fn(&[u8], bool) -> Option<Answer>) -> Option<Result<Answer, Miss>> {
+        crate::sys::fault::point();
         if !self.answering.hosts {
             return Some(Err(NOT_FOUND)); // The rule says `hosts off`.
         }
@@ -362,6 +392,7 @@ impl<'a> Engine<'a> {
     }
 
     fn dns(&self, ask: impl FnOnce(&Resolver<'_>) -> Outcome) -> Result<Answer, Miss> {
+        crate::sys::fault::point();
         let resolution = self.tables.resolution();
         let conf = &resolution.conf;
         let answering = self.answering;
@@ -401,6 +432,7 @@ fn combine(
     family: Family,
     selection: Selection,
 ) -> Option<Result<Answer, Miss>> {
+    crate::sys::fault::point();
     let map = |answer: Answer| if family == Family::Inet6 { with_mapped_addresses(answer) } else { answer };
     match (inet6, inet) {
         (None, inet) => inet.map(|result| result.map(map)),

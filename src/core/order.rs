@@ -33,6 +33,7 @@ pub struct Interfaces {
 impl Interfaces {
     /// Asks the kernel. Where it does not answer, both families are taken to be there, as in glibc.
     pub fn now() -> Self {
+        crate::sys::fault::point();
         let Ok(addresses) = interfaces::list() else {
             return Self { addresses: Vec::new(), has_inet: true, has_inet6: true };
         };
@@ -57,6 +58,7 @@ impl Interfaces {
 /// Copies are sorted along, not only addresses: the rules are not transitive, so glibc's result depends on the
 /// number of nodes, and its merge sort is part of the contract.
 pub fn sort(addresses: &[Address], copies: usize, port: u16, interfaces: &Interfaces, conf: &GaiConf) -> Vec<usize> {
+    crate::sys::fault::point();
     let destinations = destinations(addresses, port, interfaces);
     let order = Order { conf, kinds: OnceCell::new() };
     let mut places: Vec<usize> = (0..addresses.len() * copies).collect();
@@ -70,6 +72,7 @@ pub fn sort(addresses: &[Address], copies: usize, port: u16, interfaces: &Interf
 
 /// Asks the kernel for the way to each address, with one socket at a time: there may be no descriptor for a second.
 fn destinations(addresses: &[Address], port: u16, interfaces: &Interfaces) -> Vec<Destination> {
+    crate::sys::fault::point();
     let mut socket: Option<(bool, Socket)> = None;
     let mut found: Vec<Destination> = Vec::with_capacity(addresses.len());
     let mut previous: Option<Address> = None;
@@ -166,6 +169,7 @@ impl Order<'_> {
 
     /// Rules 1 to 9; the first that tells the two apart decides.
     fn compare(&self, a: &Destination, b: &Destination) -> Ordering {
+        crate::sys::fault::point();
         // Prefer what is true of one and not of the other.
         let prefer = |a: bool, b: bool| b.cmp(&a);
         let reachable = a.source.is_some();

@@ -56,6 +56,7 @@ impl fmt::Display for Pattern {
 impl Pattern {
     /// Reads a pattern.
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
+        crate::sys::fault::point();
         if let Some(at) = text.iter().position(|byte| !byte.is_ascii()) {
             return error(at, "a name has only ASCII bytes here: write its A-label form (xn--...)");
         }
@@ -110,6 +111,7 @@ impl Pattern {
 
     /// Whether a name matches, given in lower case and without a trailing dot.
     pub fn matches(&self, name: &[u8]) -> bool {
+        crate::sys::fault::point();
         let domain = self.domain();
         match self.kind {
             Kind::Exact => name == domain,

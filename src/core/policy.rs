@@ -108,6 +108,7 @@ fn literal_ends(domain: &[u8]) -> (&[u8], &[u8]) {
 impl Policy {
     /// The file's rules, and after them the environment's.
     pub fn new(file: Config, environment: Config) -> Self {
+        crate::sys::fault::point();
         let mut policy = Self { cache: environment.cache.or(file.cache).unwrap_or(0), ..Self::default() };
         policy.rules = file.rules;
         policy.rules.extend(environment.rules);
@@ -160,6 +161,7 @@ impl Policy {
 
     /// What the rules say of a name.
     pub fn decide(&self, name: Name<'_>) -> Verdict<'_> {
+        crate::sys::fault::point();
         let name = name.without_root_dot();
         let mut buffer = [0_u8; 256];
         let long;
@@ -180,6 +182,7 @@ impl Policy {
 
     /// What the rules say of a lookup. One without a name is about the host itself; only `*` means it too.
     pub fn decide_subject(&self, subject: Subject<'_>) -> Verdict<'_> {
+        crate::sys::fault::point();
         match subject {
             Subject::Name(name) => self.decide(name),
             Subject::Address(address) => self.decide_address(address),
@@ -221,6 +224,7 @@ impl Policy {
     /// What the rules say of an address: the longest prefix wins, then the later line. A mapped IPv6 address is an
     /// IPv4 one, as glibc looks it up.
     pub fn decide_address(&self, address: IpAddr) -> Verdict<'_> {
+        crate::sys::fault::point();
         let address = address.to_canonical();
         let found = self.prefixes.iter().find_map(|&prefix| {
             let network = pattern::network_of(address, prefix);

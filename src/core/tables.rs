@@ -66,6 +66,7 @@ impl<T> Cached<T> {
     /// The table, read anew if the file is another than the one it was read from. `keep` says of a table that it
     /// stays, whatever becomes of the file; `parse` also sees the one before.
     fn get(&self, path: &CStr, keep: impl Fn(&T) -> bool, parse: impl Fn(Option<&[u8]>, Option<&T>) -> T) -> Table<T> {
+        crate::sys::fault::point();
         let before = match self.0.read() {
             Some(read) if keep(&read.table) || read.identity == file::identity(path) => return Table(read),
             before => before,
@@ -111,6 +112,7 @@ impl Tables {
 
     /// resolv.conf(5). RES_OPTIONS and LOCALDOMAIN count as they are when the file is read, as in glibc.
     fn resolv_conf(&self) -> Table<Resolution> {
+        crate::sys::fault::point();
         self.resolv_conf.get(
             RESOLV_CONF,
             |_| false,
@@ -130,6 +132,7 @@ impl Tables {
     /// How this thread resolves: as resolv.conf says, unless the program wrote otherwise into its `_res`, or wants no
     /// reload. As with a lookup of glibc's, `_res` is filled in if nobody has done so yet.
     pub fn resolution(&self) -> Table<Resolution> {
+        crate::sys::fault::point();
         let file = self.resolv_conf();
         let state = resolver_state::read();
         if state.as_ref().is_some_and(|state| file.is_copied_in(state)) {
@@ -152,11 +155,13 @@ impl Tables {
 
     /// nsswitch.conf(5); none where it cannot be read.
     fn nsswitch(&self) -> Table<Option<Nsswitch>> {
+        crate::sys::fault::point();
         self.nsswitch.get(NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text))
     }
 
     /// Calls `with` with the modules that know hosts, in order; none where nsswitch.conf cannot be read.
     pub fn with_host_modules<R>(&self, with: impl FnOnce(Option<&[Service]>) -> R) -> R {
+        crate::sys::fault::point();
         if let Some(chosen) = self.chosen_hosts.read() {
             return with(Some(&chosen));
         }
@@ -165,12 +170,13 @@ impl Tables {
 
     /// Takes note of what the program chose for hosts with `__nss_configure_lookup`.
     pub fn choose_host_modules(&self, modules: Vec<Service>) {
-        drop(self.chosen_hosts.replace(modules));
+        crate::sys::fault::point();
+        choose(&self.chosen_hosts, modules);
     }
 
     /// The same for services.
     pub fn choose_service_modules(&self, modules: Vec<Service>) {
-        drop(self.chosen_services.replace(modules));
+        choose(&self.chosen_services, modules);
     }
 
     /// Whether the program chose modules for hosts that only libc can ask.
@@ -181,6 +187,7 @@ impl Tables {
 
     /// services(5), read anew at every lookup; empty where it cannot be read, or nsswitch.conf does not want it.
     pub fn services(&self) -> Vec<u8> {
+        crate::sys::fault::point();
         let asks_files = |modules: &[Service]| {
             let mut modules = modules.iter();
             let ends = |service: &&Service| service.actions.on(Status::Unavail) == Action::Return;
@@ -197,11 +204,13 @@ impl Tables {
 
     /// gai.conf(5), read once unless it says `reload yes`.
     pub fn gai_conf(&self) -> Table<GaiConf> {
+        crate::sys::fault::point();
         self.gai_conf.get(GAI_CONF, |conf| !conf.reload, |text, _| gai_conf::parse(text))
     }
 
     /// host.conf(5), read once.
     pub fn host_conf(&self) -> &HostConf {
+        crate::sys::fault::point();
         self.host_conf.get_or_init(|| {
             let other = variable(c"RESOLV_HOST_CONF").and_then(|path| std::ffi::CString::new(path).ok());
             let text = file::read(other.as_deref().unwrap_or(HOST_CONF)).ok();
@@ -221,11 +230,24 @@ impl Tables {
     }
 }
 
+/// A choice is made once, and not to be lost because somebody was just looking at the one before.
+fn choose(place: &Snapshot<Vec<Service>>, mut modules: Vec<Service>) {
+    const TRIES: u32 = 1000; // Whoever looks needs some instructions for it.
+    for _ in 0..TRIES {
+        match place.replace(modules) {
+            Ok(_) => return,
+            Err(refused) => modules = refused,
+        }
+        std::thread::yield_now();
+    }
+}
+
 /// What `look` finds in hosts(5) first: lines of it, read anew at every lookup, as glibc does, up to those.
 ///
 /// # Errors
 /// The file cannot be read.
 pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Result<Option<R>, Errno> {
+    crate::sys::fault::point();
     let mut chunks = file::chunks(HOSTS)?;
     while let Some(lines) = chunks.next_lines() {
         if let Some(found) = look(&files::as_glibc_reads(lines)) {
@@ -240,6 +262,7 @@ pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Result<Option<R>,
 /// # Errors
 /// The file cannot be read.
 pub fn hosts() -> Result<Vec<u8>, Errno> {
+    crate::sys::fault::point();
     Ok(files::as_glibc_reads(&file::read(HOSTS)?.bytes).into_owned())
 }
 

@@ -17,6 +17,12 @@ use crate::input::{self, Hints, Node, Request, Service};
 use crate::lookup::{Ended, bypass};
 use crate::state::TABLES;
 
+/// Whether a thread must not be cancelled with this code: there is a list, or nobody was asked, so that glibc would not
+/// have been cancelled either.
+pub(crate) fn owns(code: c_int) -> bool {
+    !matches!(code, libc::EAI_NONAME | codes::EAI_NODATA | libc::EAI_AGAIN | libc::EAI_SYSTEM | libc::EAI_MEMORY)
+}
+
 /// getaddrinfo(3) for a node that is ours, with errno as it was at the call. None: the call is libc's.
 ///
 /// # Safety
@@ -28,6 +34,7 @@ pub(crate) unsafe fn lookup(
     result: *mut *mut addrinfo,
     before: Errno,
 ) -> Option<c_int> {
+    nss_bypass_core::sys::fault::point();
     // SAFETY: the caller's promise.
     let hints = unsafe { Hints::read(hints) };
     // SAFETY: the caller's promise.
@@ -89,6 +96,7 @@ pub(crate) unsafe fn with_node<T>(node: *const c_char, hints: Hints, what: impl 
 
 /// Addresses that nobody had to be asked for.
 fn given(answer: Answer, request: &Request, before: Errno) -> (Result<List, c_int>, Ended) {
+    nss_bypass_core::sys::fault::point();
     let list = list(&answer, request).ok_or(libc::EAI_MEMORY);
     set_errno(before);
     (list, Ended::Answered(answer))
@@ -98,6 +106,7 @@ fn given(answer: Answer, request: &Request, before: Errno) -> (Result<List, c_in
 struct List(*mut addrinfo);
 
 fn answer(engine: &Engine<'_>, name: Name<'_>, request: &Request, before: Errno) -> (Result<List, c_int>, Ended) {
+    nss_bypass_core::sys::fault::point();
     // glibc's AF_INET path goes through gethostbyname2_r, which leaves 0 where there is nothing to say.
     let simple = request.selection.family == Some(Family::Inet) && !request.selection.canonical;
     let quiet = if simple { Errno(0) } else { before };
@@ -119,6 +128,7 @@ fn answer(engine: &Engine<'_>, name: Name<'_>, request: &Request, before: Errno)
 
 /// One node for each address and service, in RFC 3484's order; the canonical name at the first. None: no memory.
 fn list(answer: &Answer, request: &Request) -> Option<List> {
+    nss_bypass_core::sys::fault::point();
     let services = &request.services;
     let nodes: Vec<(Address, Service)> =
         answer.addresses.iter().flat_map(|address| services.iter().map(|service| (*address, *service))).collect();
@@ -186,6 +196,7 @@ struct Linked<A> {
 
 impl Builder {
     fn push(&mut self, address: Address, service: Service, flags: c_int) -> Option<()> {
+        nss_bypass_core::sys::fault::point();
         match address.ip {
             IpAddr::V4(ip) => {
                 let inet = sockaddr_in {
@@ -241,6 +252,7 @@ impl Builder {
     }
 
     fn name(&mut self, name: &[u8]) -> Option<()> {
+        nss_bypass_core::sys::fault::point();
         let copy = allocate_string(name)?;
         // SAFETY: the list has a first node, since every answer has an address.
         unsafe { (*self.first).ai_canonname = copy };
@@ -263,6 +275,7 @@ impl Drop for Builder {
 
 /// A C string from malloc. None: no memory.
 fn allocate_string(text: &[u8]) -> Option<*mut c_char> {
+    nss_bypass_core::sys::fault::point();
     // SAFETY: malloc may be called with any size.
     let copy = unsafe { libc::malloc(text.len() + 1) }.cast::<u8>();
     if copy.is_null() {

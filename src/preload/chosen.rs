@@ -12,6 +12,7 @@ use crate::state::TABLES;
 /// # Safety
 /// Both are C strings, as libc's contract asks.
 pub(crate) unsafe fn note(database: *const c_char, modules: *const c_char) {
+    nss_bypass_core::sys::fault::point();
     // SAFETY: the caller's promise.
     let database = unsafe { input::text(database) };
     // SAFETY: the caller's promise.

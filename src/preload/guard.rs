@@ -95,9 +95,18 @@ mod tests {
         assert_eq!(run(owns_nothing, |_| Some(1)), Some(1));
     }
 
+    /// A call has a frame of its own, below that of the lookup.
+    #[inline(never)]
+    fn within() -> Option<i32> {
+        let room = std::hint::black_box([0_u8; 256]);
+        let result = run(owns_nothing, |_| Some(2));
+        std::hint::black_box(&room);
+        result
+    }
+
     #[test]
     fn a_call_from_within_is_libcs() {
-        assert_eq!(run(owns_nothing, |_| Some(run(owns_nothing, |_| Some(2)).is_none())), Some(true));
+        assert_eq!(run(owns_nothing, |_| Some(within().is_none())), Some(true));
         assert_eq!(run(owns_nothing, |_| Some(3)), Some(3));
     }
 }

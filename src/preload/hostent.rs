@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{c_char, c_int, c_void, hostent, size_t};
-use nss_bypass_core::engine::Engine;
+use nss_bypass_core::engine::{Engine, Source};
 use nss_bypass_core::files::hosts;
 use nss_bypass_core::lookup::{Answer, Failure, Family, Miss, Status};
 use nss_bypass_core::name::Name;
@@ -48,6 +48,7 @@ impl<'a> Question<'a> {
     /// # Safety
     /// `name` is NULL or a C string.
     pub(crate) unsafe fn by_name(name: *const c_char, family: c_int) -> Option<Self> {
+        nss_bypass_core::sys::fault::point();
         // SAFETY: the caller's promise.
         let name = unsafe { input::text(name) }?;
         let known = match family {
@@ -68,6 +69,7 @@ impl<'a> Question<'a> {
     /// # Safety
     /// `address` is NULL or readable for `length` bytes.
     pub(crate) unsafe fn by_address(address: *const c_void, length: libc::socklen_t, family: c_int) -> Option<Self> {
+        nss_bypass_core::sys::fault::point();
         if address.is_null() {
             return None;
         }
@@ -116,6 +118,7 @@ impl<'a> Question<'a> {
 
 /// Looks up, and leaves this thread's h_errno as glibc's resolver leaves it on its way.
 fn find(engine: &Engine<'_>, question: Question<'_>) -> Result<Answer, Miss> {
+    nss_bypass_core::sys::fault::point();
     let result = match question {
         Question::Name(name, family) => engine.host(name, family),
         Question::Other(name, family) => engine.host_of_other_family(name, family == libc::AF_UNSPEC),
@@ -143,6 +146,7 @@ fn ended(question: Question<'_>, result: &Result<Answer, Miss>) -> Ended {
 /// What a `_r` function returns for a miss (glibc, nss/getXXbyYY_r.c), with errno set alike. `before` is errno at the
 /// call, which glibc returns where nothing on its way has set it.
 fn code_of(miss: Miss, before: Errno) -> c_int {
+    nss_bypass_core::sys::fault::point();
     let code = match (miss.status, miss.failure) {
         (Status::NotFound, _) => 0,
         (Status::TryAgain, Failure::System(errno)) => errno,
@@ -175,6 +179,7 @@ pub(crate) unsafe fn by_name(
     out: Out,
     before: Errno,
 ) -> Option<c_int> {
+    nss_bypass_core::sys::fault::point();
     // SAFETY: the caller's promise.
     let question = unsafe { Question::by_name(name, family) }?;
     // SAFETY: the caller's promise.
@@ -192,6 +197,7 @@ pub(crate) unsafe fn by_address(
     out: Out,
     before: Errno,
 ) -> Option<c_int> {
+    nss_bypass_core::sys::fault::point();
     // SAFETY: the caller's promise.
     let question = unsafe { Question::by_address(address, length, family) }?;
     // SAFETY: the caller's promise.
@@ -201,13 +207,21 @@ pub(crate) unsafe fn by_address(
 /// # Safety
 /// `out` as for [`by_name`].
 unsafe fn reentrant(function: &str, question: Question<'_>, out: Out, before: Errno) -> Option<c_int> {
+    nss_bypass_core::sys::fault::point();
     bypass(function, question.subject(), |engine| {
-        if out.length < smallest_buffer(out.buffer, out.length, question) {
+        let looks_at_hosts = engine.looks_at_hosts();
+        let is_short_for_hosts =
+            looks_at_hosts.is_some() && out.length < smallest_buffer(out.buffer, out.length, question);
+        if out.length < question.room_for_digits() || (is_short_for_hosts && looks_at_hosts == Some(true)) {
             // glibc reads /etc/hosts into the buffer, and asks for more before it knows whether the name exists.
             // SAFETY: the caller's promise.
             return (unsafe { too_small(out) }, Ended::Refused(libc::ERANGE));
         }
         let result = find(engine, question);
+        if is_short_for_hosts && engine.source() == Some(Source::Files) {
+            // SAFETY: the caller's promise.
+            return (unsafe { too_small(out) }, Ended::Refused(libc::ERANGE));
+        }
         let ended = ended(question, &result);
         let code = match result {
             // SAFETY: the caller's promise.
@@ -252,6 +266,7 @@ unsafe fn too_small(out: Out) -> c_int {
 
 /// Bytes below which glibc's `files` module cannot go on. It aligns the buffer for names only.
 fn smallest_buffer(buffer: *mut c_char, length: usize, question: Question<'_>) -> usize {
+    nss_bypass_core::sys::fault::point();
     /// Hardly anybody has longer lines, so larger buffers need no look at the file.
     const LARGE: usize = 1024;
     let padding = match question {
@@ -261,8 +276,7 @@ fn smallest_buffer(buffer: *mut c_char, length: usize, question: Question<'_>) -
     let address = buffer.addr() + padding;
     let multi = TABLES.host_conf().multi;
     let room = || tables::hosts().map_or(0, |text| padding + hosts::room(&text, question.key(), multi, address));
-    let files = if length < LARGE { room() } else { 0 };
-    files.max(question.room_for_digits())
+    if length < LARGE { room() } else { 0 }
 }
 
 /// Writes an answer and all that it points to into a buffer of any alignment. None: it is too short.
@@ -270,6 +284,7 @@ fn smallest_buffer(buffer: *mut c_char, length: usize, question: Question<'_>) -
 /// # Safety
 /// `host` is writable, `buffer` for `length` bytes.
 pub(crate) unsafe fn pack(answer: &Answer, host: *mut hostent, buffer: *mut c_char, length: usize) -> Option<()> {
+    nss_bypass_core::sys::fault::point();
     let (addresses, aliases) = (&answer.addresses, &answer.aliases);
     let is_inet = addresses.first().is_some_and(|address| address.ip.is_ipv4());
     let (address_type, width) = if is_inet { (libc::AF_INET, 4) } else { (libc::AF_INET6, 16) };
@@ -378,6 +393,7 @@ impl Static {
 
     /// Puts an answer there. None: no memory.
     fn store(&self, answer: &Answer) -> Option<*mut hostent> {
+        nss_bypass_core::sys::fault::point();
         let names: usize = answer.aliases.iter().map(|alias| alias.len() + 1).sum();
         let pointers = (answer.addresses.len() + answer.aliases.len() + 2) * size_of::<*mut c_char>();
         let length = pointers + answer.addresses.len() * 16 + answer.canonical.len() + 1 + names;
@@ -441,6 +457,7 @@ pub(crate) unsafe fn shared_by_address(
 }
 
 fn shared(function: &str, question: Question<'_>, place: &Static, before: Errno) -> Option<*mut hostent> {
+    nss_bypass_core::sys::fault::point();
     bypass(function, question.subject(), |engine| {
         let result = find(engine, question);
         let ended = ended(question, &result);

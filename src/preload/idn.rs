@@ -42,6 +42,7 @@ impl Function {
 
     /// None where there is no libidn2, or it does not know what to make of the text.
     fn call(&self, text: &CStr) -> Option<Vec<u8>> {
+        nss_bypass_core::sys::fault::point();
         let convert = self.get()?;
         let mut converted: *mut c_char = ptr::null_mut();
         // SAFETY: the text is a C string and `converted` writable.
@@ -58,12 +59,14 @@ impl Function {
 
 /// The A-label form of a name with bytes beyond ASCII, in the current locale's encoding. None: libc shall say why not.
 pub(crate) fn to_a_labels(name: &CStr) -> Option<Vec<u8>> {
+    nss_bypass_core::sys::fault::point();
     // A backslash would mean one thing to libidn2 and another to DNS.
     if name.to_bytes().contains(&b'\\') { None } else { LOOKUP.call(name) }
 }
 
 /// The U-label form of a canonical name, in the current locale's encoding; the name itself where there is none.
 pub(crate) fn to_u_labels(name: &[u8]) -> Vec<u8> {
+    nss_bypass_core::sys::fault::point();
     let is_a_label = |label: &[u8]| label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"xn--"));
     if !name.split(|&byte| byte == b'.').any(is_a_label) {
         return name.to_vec(); // Nothing to convert, and no library to load for it.

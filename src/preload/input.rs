@@ -70,6 +70,7 @@ pub(crate) struct Numeric<'a> {
 impl<'a> Node<'a> {
     /// What glibc's `gaih_inet` and `text_to_binary_address` take this for.
     pub(crate) fn new(text: Option<&'a [u8]>) -> Self {
+        nss_bypass_core::sys::fault::point();
         match text {
             None | Some(b"*") => Self::Nobody,
             Some(text) => numeric(text).map_or(Self::Name(Name::new(text)), Self::Address),
@@ -87,6 +88,7 @@ impl<'a> Node<'a> {
 }
 
 fn numeric(text: &[u8]) -> Option<Numeric<'_>> {
+    nss_bypass_core::sys::fault::point();
     let first = text.first()?;
     if first.is_ascii_digit()
         && let Some(ip) = inet_aton(text)
@@ -105,6 +107,7 @@ impl Numeric<'_> {
     /// The address in the family that was asked for, or why there is none (`text_to_binary_address`). `errno` is what
     /// errno was, and becomes what glibc leaves there.
     pub(crate) fn address(self, selection: Selection, errno: &mut Errno) -> Result<Address, c_int> {
+        nss_bypass_core::sys::fault::point();
         let ip = match (self.ip, selection.family) {
             (ip, None) | (ip @ IpAddr::V4(_), Some(Family::Inet)) | (ip @ IpAddr::V6(_), Some(Family::Inet6)) => ip,
             (IpAddr::V4(ip), Some(Family::Inet6)) if selection.v4_mapped => IpAddr::V6(ip.to_ipv6_mapped()),
@@ -134,6 +137,7 @@ impl Numeric<'_> {
 
 /// This host's own addresses: the loopback ones or, with AI_PASSIVE, those to listen on (`get_local_addresses`).
 pub(crate) fn own_addresses(request: &Request) -> Vec<Address> {
+    nss_bypass_core::sys::fault::point();
     let passive = request.flags & libc::AI_PASSIVE != 0;
     let inet6 = if passive { Ipv6Addr::UNSPECIFIED } else { Ipv6Addr::LOCALHOST };
     let inet = if passive { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
@@ -146,6 +150,7 @@ pub(crate) fn own_addresses(request: &Request) -> Vec<Address> {
 /// Whether the gethostbyname family takes this for an address, good or bad, and looks nothing up: glibc's
 /// `__nss_hostname_digits_dots` (nss/digits_dots.c).
 pub(crate) fn is_digits_and_dots(name: &[u8], family: Family) -> bool {
+    nss_bypass_core::sys::fault::point();
     let Some(first) = name.first() else { return false };
     let made_of = |allowed: fn(&u8) -> bool| name.iter().all(allowed) && !name.ends_with(b".");
     if first.is_ascii_digit() && made_of(|byte| byte.is_ascii_digit() || *byte == b'.') {
@@ -229,6 +234,7 @@ pub(crate) fn request(
     service: Option<&[u8]>,
     errno: &mut Errno,
 ) -> Result<Request, c_int> {
+    nss_bypass_core::sys::fault::point();
     let Hints { flags, family, .. } = hints;
     let nobody = node == Node::Nobody;
     if nobody && matches!(service, None | Some(b"*")) {
@@ -297,6 +303,7 @@ fn is_all_number(text: &[u8]) -> bool {
 /// The port that glibc takes this for: strtoul into an int, cut to 16 bits. None where the int is negative, which
 /// glibc takes for a name: also what does not fit into an unsigned long, and so is ULONG_MAX, with ERANGE in `errno`.
 fn number(text: &[u8], errno: &mut Errno) -> Option<u16> {
+    nss_bypass_core::sys::fault::point();
     let (negative, digits) = signed(text);
     let mut value: u64 = 0;
     for byte in digits.iter().take_while(|byte| byte.is_ascii_digit()) {
@@ -339,6 +346,7 @@ const ROWS: [Row; 7] = [
 
 /// glibc's `get_servtuples`.
 fn find_services(hints: Hints, port: &Port<'_>, errno: &mut Errno) -> Result<Vec<Service>, c_int> {
+    nss_bypass_core::sys::fault::point();
     let Hints { socket_type, protocol, .. } = hints;
     let mut find = |text: &[u8], name: &[u8], row: &Row| {
         *errno = Errno(0); // getservbyname_r clears it, whatever it finds.

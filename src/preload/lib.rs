@@ -54,13 +54,10 @@ pub unsafe extern "C-unwind" fn getaddrinfo(
     hints: *const libc::addrinfo,
     result: *mut *mut libc::addrinfo,
 ) -> c_int {
-    let ours = guard::run(
-        |code| code == 0,
-        |before| {
-            // SAFETY: the arguments are the caller's, under libc's contract.
-            unsafe { addrinfo::lookup(node, service, hints, result, before) }
-        },
-    );
+    let ours = guard::run(addrinfo::owns, |before| {
+        // SAFETY: the arguments are the caller's, under libc's contract.
+        unsafe { addrinfo::lookup(node, service, hints, result, before) }
+    });
     if let Some(code) = ours {
         return code;
     }

@@ -71,6 +71,7 @@ impl Log {
 
     /// Writes one line. A log that cannot be written is not worth a program's trouble: errors are ignored.
     pub(crate) fn write(&self, level: Level, text: &str) {
+        nss_bypass_core::sys::fault::point();
         if !self.wants(level) {
             return;
         }
@@ -95,6 +96,7 @@ impl Log {
 
 /// Now, in UTC, as RFC 3339 writes it, with milliseconds. libc's own conversion would read the time zone's files.
 fn timestamp() -> String {
+    nss_bypass_core::sys::fault::point();
     let now = clock::wall();
     let (days, seconds) = (now.as_secs() / 86_400, now.as_secs() % 86_400);
     let (year, month, day) = civil(days);
@@ -124,6 +126,7 @@ fn civil(mut days: u64) -> (u64, u64, u64) {
 
 /// A name for the log: control bytes and what is not ASCII as `\xNN`, so that no name can forge a line.
 pub(crate) fn printable(name: &[u8]) -> String {
+    nss_bypass_core::sys::fault::point();
     let mut text = String::with_capacity(name.len());
     for &byte in name {
         match byte {

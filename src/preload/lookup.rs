@@ -15,12 +15,14 @@ use crate::state::{self, Rules, TABLES};
 
 /// Whether the rules take a name or an address away from libc, and the program has not chosen otherwise.
 pub(crate) fn is_ours(subject: Subject<'_>) -> bool {
+    nss_bypass_core::sys::fault::point();
     let ours = |rules: Arc<Rules>| matches!(rules.policy.decide_subject(subject), Verdict::Bypass(_));
     state::rules().is_some_and(ours) && !TABLES.has_foreign_choice()
 }
 
 /// Logs what is not ours, where the lookup is not made through [`bypass`].
 pub(crate) fn log_passed(function: &str, subject: Subject<'_>) {
+    nss_bypass_core::sys::fault::point();
     let log = &state::settings().log;
     if log.wants(Level::All)
         && let Some(rules) = state::rules()
@@ -39,6 +41,7 @@ pub(crate) fn bypass<T>(
     subject: Subject<'_>,
     answer: impl FnOnce(&Engine<'_>) -> (T, Ended),
 ) -> Option<T> {
+    nss_bypass_core::sys::fault::point();
     let log = &state::settings().log;
     let rules = state::rules()?;
     let rule = match rules.policy.decide_subject(subject) {
@@ -95,6 +98,7 @@ fn in_log(subject: Subject<'_>) -> String {
 }
 
 fn passed(function: &str, subject: Subject<'_>, rule: Option<&Rule>) -> String {
+    nss_bypass_core::sys::fault::point();
     let rule = rule.map_or_else(|| "no rule".to_owned(), |rule| format!("{} {}", rule.origin(), rule.pattern()));
     format!("{function} {}: pass ({rule})", in_log(subject))
 }
@@ -112,6 +116,7 @@ fn bypassed(
     took: Duration,
     fall_back: bool,
 ) -> String {
+    nss_bypass_core::sys::fault::point();
     let mut line = format!("{function} {}: bypass ({} {}): ", in_log(subject), rule.origin(), rule.pattern());
     let _ = match ended {
         Ended::Answered(answer) => {

@@ -81,6 +81,7 @@ impl Socket {
     /// # Safety
     /// `address` is NULL or readable for `length` bytes.
     unsafe fn read(address: *const sockaddr, length: socklen_t, flags: c_int) -> Option<Self> {
+        nss_bypass_core::sys::fault::point();
         if address.is_null() || (length as usize) < size_of::<libc::sa_family_t>() {
             return None;
         }
@@ -111,6 +112,7 @@ impl Socket {
     /// # Safety
     /// The socket address is as it was when it was read; the places are writable or NULL.
     unsafe fn in_numbers(&self, host: Place, service: Place) -> c_int {
+        nss_bypass_core::sys::fault::point();
         let Some(real) = real::GETNAMEINFO.get() else { return libc::EAI_SYSTEM };
         let flags = libc::NI_NUMERICHOST | libc::NI_NUMERICSERV;
         // SAFETY: the caller's promise.
@@ -132,9 +134,15 @@ pub(crate) unsafe fn lookup(
     flags: c_int,
     before: Errno,
 ) -> Option<c_int> {
+    nss_bypass_core::sys::fault::point();
     let refused = flags & libc::NI_NAMEREQD != 0 && host.start.is_null() && service.start.is_null();
     if flags & !KNOWN_FLAGS != 0 || refused {
         return None; // libc says why.
+    }
+    let asks_host = host.is_wanted() && flags & libc::NI_NUMERICHOST == 0;
+    let asks_service = service.is_wanted() && flags & libc::NI_NUMERICSERV == 0;
+    if !asks_host && !asks_service {
+        return None; // Numbers as text: libc asks nobody, and is no cancellation point.
     }
     // SAFETY: the caller's promise.
     let socket = unsafe { Socket::read(address, length, flags) }?;
@@ -157,6 +165,7 @@ pub(crate) unsafe fn lookup(
 /// # Safety
 /// As for [`lookup`].
 unsafe fn write_host(engine: &Engine<'_>, socket: &Socket, host: Place, ended: &mut Ended) -> c_int {
+    nss_bypass_core::sys::fault::point();
     if !socket.has(libc::NI_NUMERICHOST) && socket.ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
         match engine.name_of(socket.ip) {
             Ok(answer) => {
@@ -193,6 +202,7 @@ unsafe fn write_host(engine: &Engine<'_>, socket: &Socket, host: Place, ended: &
 /// # Safety
 /// As for [`lookup`].
 unsafe fn write_service(socket: &Socket, service: Place) -> c_int {
+    nss_bypass_core::sys::fault::point();
     if !socket.has(libc::NI_NUMERICSERV) {
         let protocol: &[u8] = if socket.has(libc::NI_DGRAM) { b"udp" } else { b"tcp" };
         if let Some(name) = services::by_port(&TABLES.services(), socket.port, protocol) {
@@ -206,6 +216,7 @@ unsafe fn write_service(socket: &Socket, service: Place) -> c_int {
 
 /// `NI_NOFQDN`: of a name in this host's own domain, what stands before the domain.
 fn cut_own_domain(engine: &Engine<'_>, name: &mut Vec<u8>) {
+    nss_bypass_core::sys::fault::point();
     static DOMAIN: OnceBox<Option<Vec<u8>>> = OnceBox::new();
     let Some(domain) = DOMAIN.get_or_init(|| Box::new(own_domain(engine))) else { return };
     let found = (0..name.len()).find(|&at| name.get(at..).is_some_and(|rest| rest.starts_with(domain)));
@@ -218,6 +229,7 @@ fn cut_own_domain(engine: &Engine<'_>, name: &mut Vec<u8>) {
 /// The domain of this host, found out once (`nrl_domainname`): of "localhost", of the host's name, of that name's
 /// canonical form, or of the name of 127.0.0.1; the first that has one.
 fn own_domain(engine: &Engine<'_>) -> Option<Vec<u8>> {
+    nss_bypass_core::sys::fault::point();
     let domain = |name: &[u8]| {
         let dot = name.iter().position(|&byte| byte == b'.')?;
         name.get(dot + 1..).map(<[u8]>::to_vec)

@@ -60,6 +60,7 @@ pub(crate) struct Rules {
 
 impl Settings {
     fn read() -> Self {
+        nss_bypass_core::sys::fault::point();
         let configuration = trusted_variable(c"NSS_BYPASS_CONF").and_then(|path| CString::new(path).ok());
         Self {
             disabled: trusted_variable(c"NSS_BYPASS_DISABLE").is_some_and(|value| !value.is_empty() && value != b"0"),
@@ -80,6 +81,7 @@ pub(crate) fn settings() -> &'static Settings {
 /// What happens once, when the library is loaded.
 pub(crate) fn load() {
     guard::silence_panics();
+    nss_bypass_core::sys::fault::point();
     fork::watch();
     real::find_all();
     settings();
@@ -87,6 +89,7 @@ pub(crate) fn load() {
 
 /// The rules in force; none where everything passes. The configuration is looked at again at most once a second.
 pub(crate) fn rules() -> Option<Arc<Rules>> {
+    nss_bypass_core::sys::fault::point();
     let settings = settings();
     if settings.disabled {
         return None;
@@ -109,6 +112,7 @@ pub(crate) fn rules() -> Option<Arc<Rules>> {
 
 /// Reads the configuration if it is another than the one in force.
 fn look(settings: &Settings) {
+    nss_bypass_core::sys::fault::point();
     let path = settings.configuration.as_c_str();
     if let Some(rules) = RULES.read()
         && rules.identity == file::identity(path)
@@ -129,6 +133,7 @@ fn look(settings: &Settings) {
 
 /// None: there is no memory for it just now.
 fn read(settings: &Settings, path: &CStr) -> Option<(Rules, Vec<Diagnostic>)> {
+    nss_bypass_core::sys::fault::point();
     let source = path.to_string_lossy();
     let fault = |message: String| Diagnostic { source: source.to_string(), line: 0, column: 0, message };
     let (mut text, mut identity, mut faults) = (Vec::new(), Identity::default(), Vec::new());
@@ -160,6 +165,7 @@ fn read(settings: &Settings, path: &CStr) -> Option<(Rules, Vec<Diagnostic>)> {
 
 /// Why a program that runs with more privileges than its caller may not follow this file.
 fn distrust(settings: &Settings, ownership: file::Ownership) -> Option<String> {
+    nss_bypass_core::sys::fault::point();
     const WRITABLE_BY_OTHERS: u32 = 0o022;
     let safe = |ownership: file::Ownership| ownership.user == 0 && ownership.mode & WRITABLE_BY_OTHERS == 0;
     let folders_safe = || FOLDERS.iter().all(|folder| file::ownership(folder).is_ok_and(safe));

@@ -19,6 +19,7 @@ const NOTHING: Miss = Miss::new(Status::TryAgain, Failure::NoRecovery);
 
 /// The address in a record of its family; none where the length is wrong.
 fn address(record: &Record<'_>) -> Option<Address> {
+    crate::sys::fault::point();
     let ip = match record.kind {
         RecordType::A => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(record.data).ok()?)),
         RecordType::AAAA => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(record.data).ok()?)),
@@ -36,6 +37,7 @@ fn record_type(family: Family) -> RecordType {
 
 /// The answer to one question, with its aliases (`getanswer_r`).
 pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
+    crate::sys::fault::point();
     let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
     let echo = reply.question().ok_or(UNUSABLE)?;
     let wanted = record_type(family);
@@ -63,6 +65,7 @@ pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
 
 /// The answer to a question for an address's name: the first that is a host name, or none (`getanswer_ptr`).
 pub(super) fn pointer(replies: &Replies, address: IpAddr) -> Result<Answer, Miss> {
+    crate::sys::fault::point();
     let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
     let mut expected = reply.question().ok_or(UNUSABLE)?.name;
     for record in reply.records() {
@@ -83,6 +86,7 @@ pub(super) fn pointer(replies: &Replies, address: IpAddr) -> Result<Answer, Miss
 
 /// The answers to both questions, in the order in which they came (`gaih_getanswer`).
 pub(super) fn both(replies: &Replies) -> Result<Answer, Miss> {
+    crate::sys::fault::point();
     let mut answer = Answer::default();
     let first = if replies.first.is_empty() { Err(NOT_FOUND) } else { slice(&replies.first, &mut answer) };
     if replies.second.is_empty() || first.is_err_and(|miss| miss.status != Status::NotFound) {

@@ -66,6 +66,7 @@ fn rotation(servers: usize) -> usize {
 
 impl<'a> Exchange<'a> {
     pub(super) fn new(resolver: &'a Resolver<'a>) -> Self {
+        crate::sys::fault::point();
         let options = &resolver.options;
         Self {
             resolver,
@@ -80,6 +81,7 @@ impl<'a> Exchange<'a> {
 
     /// Asks one question, or two at once. An error is the errno that glibc would leave.
     pub(super) fn send(&mut self, questions: &[Question]) -> Result<Replies, Errno> {
+        crate::sys::fault::point();
         let servers = self.resolver.servers;
         if servers.is_empty() {
             return Err(Errno(libc::ESRCH)); // A program wrote so into _res.
@@ -126,6 +128,7 @@ impl<'a> Exchange<'a> {
 
     /// A connected socket, so that the kernel takes answers from this server only and reports its absence.
     fn open(server: &SocketAddr) -> Result<Option<Socket>, Errno> {
+        crate::sys::fault::point();
         let socket = Socket::datagram(server)?;
         socket.report_icmp(server)?;
         Ok(socket.connect(server).is_ok().then_some(socket))
@@ -139,6 +142,7 @@ impl<'a> Exchange<'a> {
         questions: &[Question],
         slot: &mut Option<Socket>,
     ) -> Step {
+        crate::sys::fault::point();
         let heard_before = self.heard;
         loop {
             if slot.is_none() {
@@ -178,6 +182,7 @@ impl<'a> Exchange<'a> {
         round: &mut Round<'_>,
         slot: &mut Option<Socket>,
     ) -> Step {
+        crate::sys::fault::point();
         let mut wait = Wait::Writable;
         let mut buffer = vec![0_u8; DATAGRAM];
         // The socket is new or idle: it can be written without asking.
@@ -227,6 +232,7 @@ impl<'a> Exchange<'a> {
 
     /// What one datagram means for the round.
     fn take(&mut self, bytes: &[u8], too_long: bool, round: &mut Round<'_>) -> Take {
+        crate::sys::fault::point();
         let Some(reply) = Reply::new(bytes) else { return Take::NextServer };
         let Some(which) = round.answered_by(&reply) else { return Take::Ignore };
         self.has_reply = true;
@@ -260,6 +266,7 @@ impl<'a> Exchange<'a> {
     /// glibc's `send_vc`, but with an end: the connection, the questions and the answers together may take as long
     /// as a datagram's round.
     fn stream(&mut self, server: &SocketAddr, wait: Duration, questions: &[Question], error: &mut Errno) -> Step {
+        crate::sys::fault::point();
         let deadline = Deadline::after(wait);
         let mut reset_before = false;
         loop {
@@ -289,6 +296,7 @@ impl<'a> Exchange<'a> {
         questions: &[Question],
         deadline: Deadline,
     ) -> Result<Replies, Errno> {
+        crate::sys::fault::point();
         match socket.connect(server) {
             Err(Errno(libc::EINPROGRESS)) => {
                 if socket.wait(Wait::Writable, deadline)? == Ready::Late {
@@ -349,6 +357,7 @@ struct Round<'q> {
 impl Round<'_> {
     /// Sends what is due; what to wait for next.
     fn send(&mut self, socket: &Socket, one_by_one: bool) -> Result<Wait, ()> {
+        crate::sys::fault::point();
         let sent = match self.questions {
             [first, second] if self.sent == 0 && !one_by_one => socket.send_two(&first.bytes, &second.bytes),
             questions => match questions.get(self.sent) {
@@ -397,6 +406,7 @@ impl Round<'_> {
 
 /// The questions with their lengths before them (RFC 1035, section 4.2.2), to go out in one segment.
 fn framed(questions: &[Question]) -> Vec<u8> {
+    crate::sys::fault::point();
     let mut bytes = Vec::new();
     for question in questions {
         bytes.extend_from_slice(&(question.bytes.len() as u16).to_be_bytes());
@@ -406,6 +416,7 @@ fn framed(questions: &[Question]) -> Vec<u8> {
 }
 
 fn send_all(socket: &Socket, mut bytes: &[u8], deadline: Deadline) -> Result<(), Errno> {
+    crate::sys::fault::point();
     while !bytes.is_empty() {
         match socket.send(bytes) {
             Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
@@ -422,6 +433,7 @@ fn send_all(socket: &Socket, mut bytes: &[u8], deadline: Deadline) -> Result<(),
 }
 
 fn read_exact(socket: &Socket, mut buffer: &mut [u8], deadline: Deadline) -> Result<(), Errno> {
+    crate::sys::fault::point();
     while !buffer.is_empty() {
         match socket.read(buffer) {
             Ok(0) => return Err(Errno(0)), // The end of the stream leaves no errno, and glibc goes by errno.

@@ -67,6 +67,7 @@ impl Question {
     ///
     /// Some servers refuse with a bare header; glibc takes that for an answer.
     pub(super) fn is_answered_by(&self, reply: &Reply<'_>) -> bool {
+        crate::sys::fault::point();
         if reply.id() != self.id {
             return false;
         }
@@ -82,6 +83,7 @@ impl Question {
 
 /// A name in presentation form, as labels (glibc's `ns_name_pton`). None where it is not a name.
 pub(super) fn parse_name(text: &[u8]) -> Option<Name> {
+    crate::sys::fault::point();
     let text = match text {
         b"" | b"." => return Some(Name::root()),
         text => text,
@@ -208,11 +210,13 @@ impl<'a> Reply<'a> {
 
     /// The first question.
     pub(super) fn question(&self) -> Option<Echo> {
+        crate::sys::fault::point();
         read_question(&mut self.decoder())
     }
 
     /// The records of the answer section, in order. `Err` once, where one cannot be read; then nothing more.
     pub(super) fn records(&self) -> Records<'a> {
+        crate::sys::fault::point();
         let mut decoder = self.decoder();
         let left = if read_question(&mut decoder).is_some() { self.answers() } else { 0 };
         Records { decoder, left }
@@ -238,6 +242,7 @@ pub(super) struct Record<'a> {
 impl Record<'_> {
     /// The name in the data of a CNAME or PTR record, which may point back into the message.
     pub(super) fn target(&mut self) -> Option<Name> {
+        crate::sys::fault::point();
         Name::read(&mut self.at_data).ok()
     }
 }

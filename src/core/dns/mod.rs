@@ -62,6 +62,7 @@ impl Resolver<'_> {
     /// Addresses of one family, and aliases: `gethostbyname3_r`. With `checked`, a name that is no host name is not
     /// asked for: `gethostbyname2_r`.
     pub fn one(&self, name: Name<'_>, family: Family, checked: bool) -> Outcome {
+        crate::sys::fault::point();
         if checked && !message::is_host_name(name) {
             return Outcome { result: Err(NO_SUCH_NAME), server: None, h_errno: None };
         }
@@ -81,6 +82,7 @@ impl Resolver<'_> {
 
     /// Addresses of both families: `gethostbyname4_r`.
     pub fn both(&self, name: Name<'_>) -> Outcome {
+        crate::sys::fault::point();
         if !message::is_host_name(name) {
             return Outcome { result: Err(NO_SUCH_NAME), server: None, h_errno: None };
         }
@@ -97,6 +99,7 @@ impl Resolver<'_> {
     /// The name of an address: `gethostbyaddr2_r`. An IPv6 address that only wraps an IPv4 one is asked for as that,
     /// and comes back as that.
     pub fn name_of(&self, address: IpAddr) -> Outcome {
+        crate::sys::fault::point();
         let address = unwrapped(address);
         let mut search = Search::new(self);
         let (result, h_errno) = match search.query(reverse_name(address).as_bytes(), Want::Ptr) {
@@ -110,6 +113,7 @@ impl Resolver<'_> {
 
     /// `sortlist`: addresses of the networks named first come first, others keep their order.
     fn sorted(&self, mut answer: Answer) -> Answer {
+        crate::sys::fault::point();
         if !self.sortlist.is_empty() {
             let sorted = answer.addresses.len().min(MOST_SORTED);
             answer.addresses.get_mut(..sorted).unwrap_or_default().sort_by_key(|address| {
@@ -132,6 +136,7 @@ fn unwrapped(address: IpAddr) -> IpAddr {
 
 /// The name under which DNS knows an address (RFC 1035, section 3.5; RFC 3596, section 2.5).
 fn reverse_name(address: IpAddr) -> String {
+    crate::sys::fault::point();
     let mut name = String::new();
     let _ = match address {
         IpAddr::V4(v4) => {

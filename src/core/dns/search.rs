@@ -55,6 +55,7 @@ impl<'a> Search<'a> {
 
     /// The first name of the search list that has an answer.
     pub(super) fn run(&mut self, name: &[u8], want: Want) -> Result<Replies, NoAnswer> {
+        crate::sys::fault::point();
         let dots = name.iter().filter(|&&byte| byte == b'.').count();
         let absolute = name.ends_with(b".");
         let options = self.resolver.options;
@@ -102,6 +103,7 @@ impl<'a> Search<'a> {
 
     /// One domain of the list. Some: the search ends with this.
     fn step(&mut self, name: &[u8], domain: &[u8], want: Want, walk: &mut Walk) -> Option<Result<Replies, NoAnswer>> {
+        crate::sys::fault::point();
         walk.searched = true;
         let domain = domain.strip_prefix(b".").unwrap_or(domain);
         walk.had_root |= domain.is_empty();
@@ -124,6 +126,7 @@ impl<'a> Search<'a> {
 
     /// One name, as it is.
     pub(super) fn query(&mut self, name: &[u8], want: Want) -> Result<Replies, NoAnswer> {
+        crate::sys::fault::point();
         self.exchange.last_rcode = rcode::NOERROR;
         self.exchange.has_reply = false;
         let Some(questions) = self.questions(name, want) else {
@@ -149,6 +152,7 @@ impl<'a> Search<'a> {
     }
 
     fn questions(&self, name: &[u8], want: Want) -> Option<Vec<Question>> {
+        crate::sys::fault::point();
         if name.is_empty() || name.len() >= MAX_NAME {
             return None;
         }
@@ -190,6 +194,7 @@ struct Walk {
 
 /// What the codes of one or two answers say together; None where there is something to read.
 pub(super) fn verdict(replies: &Replies, hide_data: bool) -> Option<Failure> {
+    crate::sys::fault::point();
     let outcome =
         |bytes: &Vec<u8>| Reply::new(bytes).map(|reply| (reply.rcode(), if hide_data { 0 } else { reply.answers() }));
     let (first, second) = match (outcome(&replies.first), outcome(&replies.second)) {
@@ -211,6 +216,7 @@ pub(super) fn verdict(replies: &Replies, hide_data: bool) -> Option<Failure> {
 
 /// The name that HOSTALIASES gives to a name without dots, or the name itself (hostname(7)).
 pub(super) fn with_alias(name: &[u8], options: Options) -> Cow<'_, [u8]> {
+    crate::sys::fault::point();
     if name.contains(&b'.') {
         return Cow::Borrowed(name);
     }

@@ -29,6 +29,7 @@ impl<'a> Line<'a> {
 
 /// Reads one line; none where it holds no address.
 pub fn parse_line(line: &[u8]) -> Option<Line<'_>> {
+    crate::sys::fault::point();
     let (address, rest) = split_word(without_comment(line));
     let address = inet_pton4(address).map(IpAddr::V4).or_else(|| inet_pton6(address).map(IpAddr::V6))?;
     let (name, aliases) = split_word(rest);
@@ -54,6 +55,7 @@ fn lines_with<'a>(text: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = Line<'
 /// Addresses of one family: those of the first line with the name or, with host.conf's `multi`, of all
 /// (`_nss_files_gethostbyname3_r`).
 pub fn lookup(text: &[u8], name: &[u8], family: Family, multi: bool) -> Option<Answer> {
+    crate::sys::fault::point();
     let mut lines = lines_with(text, name)
         .filter_map(|line| as_family(line.address, family).map(|ip| (line, Address { ip, scope: 0 })));
     let (first, address) = lines.next()?;
@@ -156,6 +158,7 @@ fn room_for_all<'a>(
 
 /// Addresses of both families, in the file's order (`_nss_files_gethostbyname4_r`). No aliases.
 pub fn lookup_both(text: &[u8], name: &[u8], multi: bool) -> Option<Answer> {
+    crate::sys::fault::point();
     let mut lines = lines_with(text, name);
     let first = lines.next()?;
     let address = |line: &Line<'_>| Address { ip: line.address, scope: 0 };
@@ -168,12 +171,14 @@ pub fn lookup_both(text: &[u8], name: &[u8], multi: bool) -> Option<Answer> {
 
 /// The first line with a name, whatever its address: a lookup of the family AF_UNSPEC.
 pub fn lookup_any(text: &[u8], name: &[u8]) -> Option<Answer> {
+    crate::sys::fault::point();
     let line = lines_with(text, name).next()?;
     Some(answer_of(&line, line.address))
 }
 
 /// The first line with an address (`_nss_files_gethostbyaddr_r`).
 pub fn lookup_address(text: &[u8], address: IpAddr) -> Option<Answer> {
+    crate::sys::fault::point();
     let wanted = Wanted::new(address);
     let line = super::lines(text).find(|line| wanted.is_in(line)).and_then(parse_line)?;
     Some(answer_of(&line, address))

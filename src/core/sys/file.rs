@@ -1,6 +1,6 @@
 //! Small files, read whole; and how to tell that one has changed.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use super::{Errno, checked, checked_int, memory};
 
@@ -89,6 +89,7 @@ pub fn read_no_link(path: &CStr) -> Result<Content, Errno> {
 }
 
 fn read_with(path: &CStr, flag: i32) -> Result<Content, Errno> {
+    super::fault::point();
     let (file, status) = open(path, flag)?;
     let expected = usize::try_from(status.st_size).unwrap_or(0).min(LIMIT);
     let mut bytes = Vec::new();
@@ -99,6 +100,7 @@ fn read_with(path: &CStr, flag: i32) -> Result<Content, Errno> {
 }
 
 fn open(path: &CStr, flag: i32) -> Result<(Descriptor, libc::stat), Errno> {
+    super::fault::point();
     let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY | flag;
     // SAFETY: `path` is a C string.
     let file = Descriptor(checked_int(unsafe { libc::open(path.as_ptr(), flags) })?);
@@ -129,6 +131,7 @@ pub struct Chunks {
 
 /// Opens a regular file to be read in chunks; refused as by [`read`].
 pub fn chunks(path: &CStr) -> Result<Chunks, Errno> {
+    super::fault::point();
     let (file, _) = open(path, 0)?;
     Ok(Chunks { file, buffer: Vec::new(), used: 0, size: Chunks::SMALLEST, has_ended: false })
 }
@@ -139,6 +142,7 @@ impl Chunks {
 
     /// The next lines, all of them whole; none at the end. What cannot be read is not there.
     pub fn next_lines(&mut self) -> Option<&[u8]> {
+        super::fault::point();
         self.buffer.drain(..self.used);
         self.used = 0;
         while !self.has_ended && self.used == 0 {
@@ -178,6 +182,7 @@ impl Chunks {
 }
 
 fn read_to_end(file: &Descriptor, bytes: &mut Vec<u8>) -> Result<(), Errno> {
+    super::fault::point();
     while bytes.len() < LIMIT {
         if bytes.spare_capacity_mut().is_empty() {
             memory::reserve(bytes, bytes.len().max(4096))?;
@@ -201,9 +206,11 @@ fn read_to_end(file: &Descriptor, bytes: &mut Vec<u8>) -> Result<(), Errno> {
 
 /// Appends to a file that is made if need be, in one write so that lines of several processes do not mix.
 ///
-/// Symbolic links are not followed in the last component and nothing but a regular file is written, so that a path
-/// in a shared directory cannot be turned against another file.
+/// Nothing but a regular file with one name is written. Symbolic links are not followed in the last component, and on
+/// the way only root's and the process's own, so that nobody can turn a path through a shared directory against another
+/// file.
 pub fn append(path: &CStr, text: &[u8]) -> Result<(), Errno> {
+    super::fault::point();
     let flags = libc::O_WRONLY
         | libc::O_APPEND
         | libc::O_CREAT
@@ -211,8 +218,9 @@ pub fn append(path: &CStr, text: &[u8]) -> Result<(), Errno> {
         | libc::O_NOFOLLOW
         | libc::O_NONBLOCK
         | libc::O_NOCTTY;
-    // SAFETY: `path` is a C string; the mode is passed as O_CREAT asks.
-    let file = Descriptor(checked_int(unsafe { libc::open(path.as_ptr(), flags, 0o600) })?);
+    let (folder, name) = folder_of(path)?;
+    // SAFETY: `name` is a C string; the mode is passed as O_CREAT asks.
+    let file = Descriptor(checked_int(unsafe { libc::openat(folder.0, name.as_ptr(), flags, 0o600) })?);
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the descriptor is ours and `status` has room for the result.
     checked_int(unsafe { libc::fstat(file.0, status.as_mut_ptr()) })?;
@@ -222,6 +230,37 @@ pub fn append(path: &CStr, text: &[u8]) -> Result<(), Errno> {
         return Err(Errno(libc::EINVAL));
     }
     write(file.0, text)
+}
+
+/// The folder of an absolute path and the last component, reached through no other user's symbolic link.
+fn folder_of(path: &CStr) -> Result<(Descriptor, CString), Errno> {
+    let enter = |folder: i32, name: &CStr, flag: i32| {
+        // SAFETY: `name` is a C string.
+        let opened = unsafe { libc::openat(folder, name.as_ptr(), libc::O_PATH | libc::O_CLOEXEC | flag) };
+        checked_int(opened).map(Descriptor)
+    };
+    let mut parts = path.to_bytes().split(|&byte| byte == b'/').filter(|part| !part.is_empty()).peekable();
+    let mut folder = enter(libc::AT_FDCWD, c"/", libc::O_DIRECTORY)?;
+    while let Some(part) = parts.next() {
+        let name = CString::new(part).map_err(|_| Errno(libc::EINVAL))?;
+        if parts.peek().is_none() {
+            return Ok((folder, name));
+        }
+        let next = enter(folder.0, &name, libc::O_NOFOLLOW)?;
+        let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
+        // SAFETY: the descriptor is ours and `status` has room for the result.
+        checked_int(unsafe { libc::fstat(next.0, status.as_mut_ptr()) })?;
+        // SAFETY: fstat succeeded and filled it in.
+        let status = unsafe { status.assume_init() };
+        // SAFETY: geteuid has no preconditions.
+        let own = unsafe { libc::geteuid() };
+        folder = match status.st_mode & libc::S_IFMT {
+            libc::S_IFLNK if status.st_uid != 0 && status.st_uid != own => return Err(Errno(libc::ELOOP)),
+            libc::S_IFLNK => enter(folder.0, &name, libc::O_DIRECTORY)?,
+            _ => next,
+        };
+    }
+    Err(Errno(libc::EINVAL))
 }
 
 /// Writes to the process's standard error.

@@ -36,6 +36,7 @@ const BUFFER: usize = 32 * 1024;
 
 /// All addresses of all interfaces, in the kernel's order.
 pub fn list() -> Result<Vec<InterfaceAddress>, Errno> {
+    super::fault::point();
     let mut found = Vec::new();
     dump(libc::RTM_GETADDR, IFADDRMSG, &mut |kind, body| {
         if kind == libc::RTM_NEWADDR {
@@ -47,6 +48,7 @@ pub fn list() -> Result<Vec<InterfaceAddress>, Errno> {
 
 /// The kinds (`ARPHRD_*`) of all interfaces, by index.
 pub fn kinds() -> Result<Vec<(u32, u16)>, Errno> {
+    super::fault::point();
     let mut found = Vec::new();
     dump(libc::RTM_GETLINK, IFINFOMSG, &mut |kind, body| {
         if kind == libc::RTM_NEWLINK {
@@ -60,6 +62,7 @@ pub fn kinds() -> Result<Vec<(u32, u16)>, Errno> {
 }
 
 fn dump(request: u16, body: usize, each: &mut dyn FnMut(u16, &[u8])) -> Result<(), Errno> {
+    super::fault::point();
     let flags = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: socket has no memory preconditions.
     let socket = Descriptor(checked_int(unsafe { libc::socket(libc::AF_NETLINK, flags, libc::NETLINK_ROUTE) })?);
@@ -98,6 +101,7 @@ fn send_request(socket: &Descriptor, request: u16, body: usize) -> Result<(), Er
 
 /// The next message of the kernel, and none where somebody else wrote to the socket.
 fn receive(socket: &Descriptor, buffer: &mut [u8], deadline: Deadline) -> Result<Option<usize>, Errno> {
+    super::fault::point();
     loop {
         // SAFETY: all-zero bytes are a valid sockaddr_nl.
         let mut sender: libc::sockaddr_nl = unsafe { std::mem::zeroed() };

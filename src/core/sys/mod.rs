@@ -7,6 +7,7 @@
 
 pub mod clock;
 pub mod environment;
+pub mod fault;
 pub mod file;
 pub mod fork;
 pub mod futex;

@@ -27,6 +27,7 @@ fn key() -> (u64, u64) {
 
 /// 64 bits that nobody outside this process can foresee.
 pub fn bits() -> u64 {
+    super::fault::point();
     let (first, second) = key();
     #[allow(deprecated)]
     let mut hasher = SipHasher::new_with_keys(first, second);

@@ -7,8 +7,9 @@
 use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{errno, set_errno};
+use super::{errno, fault, set_errno};
 
 const MAX_SERVERS: usize = 3;
 const MAX_DOMAINS: usize = 6;
@@ -105,6 +106,7 @@ pub struct State {
 
 /// The calling thread's `_res`; none where nobody has initialised it, so that it says nothing.
 pub fn read() -> Option<State> {
+    super::fault::point();
     // SAFETY: the function has no preconditions.
     let raw = unsafe { __res_state() };
     // SAFETY: it returns this thread's state, which nobody else writes; null is checked for.
@@ -162,8 +164,14 @@ fn text(domain: *const c_char) -> Option<Box<[u8]>> {
 /// Makes glibc fill this thread's `_res` from resolv.conf again, if that has changed and the program has not written
 /// into `_res`. It takes a lock of glibc's that is not undone by fork(2): see [`super::fork::is_safe_for_locks`].
 ///
-/// Looking an address up by name does just this and nothing else: it asks neither nscd nor any module.
+/// Looking an address up by name does just this and nothing else: it asks neither nscd nor any module. Where glibc has
+/// no memory for it, it keeps that lock for ever (resolv/resolv_conf.c, `get_locked_global`), so it is not asked again.
 pub fn refresh() {
+    static FAILED: AtomicBool = AtomicBool::new(false);
+    if FAILED.load(Ordering::Relaxed) {
+        return;
+    }
+    fault::point();
     let before = errno();
     let mut host = std::mem::MaybeUninit::<libc::hostent>::uninit();
     let mut buffer = [0 as c_char; 128];
@@ -171,6 +179,9 @@ pub fn refresh() {
     let (start, length) = (buffer.as_mut_ptr(), buffer.len());
     // SAFETY: a C string, and places for all results.
     unsafe { gethostbyname_r(c"0".as_ptr(), host.as_mut_ptr(), start, length, &mut result, &mut h_errno) };
+    if result.is_null() {
+        FAILED.store(true, Ordering::Relaxed);
+    }
     set_errno(before);
 }
 

@@ -114,6 +114,7 @@ impl<T> Snapshot<T> {
     /// Makes `value` the current one and shares it, or gives it back where a share of the value before the last is
     /// just being taken or another thread is replacing at this moment.
     pub fn replace(&self, value: T) -> Result<Arc<T>, T> {
+        super::fault::point();
         let generation = fork::generation();
         let mark = generation.wrapping_add(1).max(1);
         let busy = |held: u32| (held != mark).then_some(mark);
@@ -129,6 +130,7 @@ impl<T> Snapshot<T> {
             return Err(value);
         }
         let value = Arc::new(value);
+        super::fault::point();
         let entry = Box::into_raw(Box::new(Entry { value: value.clone(), born: generation }));
         let old = self.current.swap(entry, SeqCst);
         self.retired.store(old, SeqCst);

@@ -75,6 +75,7 @@ pub struct Socket(Descriptor);
 
 impl Socket {
     fn open(family: i32, kind: i32) -> Result<Self, Errno> {
+        super::fault::point();
         // SAFETY: socket has no memory preconditions.
         let descriptor = unsafe { libc::socket(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0) };
         checked_int(descriptor).map(|descriptor| Self(Descriptor(descriptor)))
@@ -110,6 +111,7 @@ impl Socket {
 
     /// Connects, or starts to.
     pub fn connect(&self, address: &SocketAddr) -> Result<(), Errno> {
+        super::fault::point();
         let raw = Raw::from(address);
         // SAFETY: `raw` holds a socket address of the length given.
         checked_int(unsafe { libc::connect(self.0.0, raw.as_ptr(), raw.length) }).map(|_| ())
@@ -135,12 +137,14 @@ impl Socket {
 
     /// Sends one datagram, or the next bytes of a stream. Never raises SIGPIPE.
     pub fn send(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        super::fault::point();
         // SAFETY: `bytes` is readable for its length.
         checked(unsafe { libc::send(self.0.0, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL) })
     }
 
     /// Sends two datagrams with one system call; how many were sent.
     pub fn send_two(&self, first: &[u8], second: &[u8]) -> Result<usize, Errno> {
+        super::fault::point();
         let part = |bytes: &[u8]| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
         let mut parts = [part(first), part(second)];
         let message = |part: *mut libc::iovec| {
@@ -160,6 +164,7 @@ impl Socket {
     /// Receives one datagram, or what a stream has, into the buffer; the length of the datagram, which may be more
     /// than the buffer holds.
     pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        super::fault::point();
         let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
         let nobody = std::ptr::null_mut();
         // SAFETY: the buffer is writable for its length; no address is asked for.
@@ -168,6 +173,7 @@ impl Socket {
 
     /// Receives bytes of a stream; 0 at its end.
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        super::fault::point();
         // SAFETY: the buffer is writable for its length.
         checked(unsafe { libc::recv(self.0.0, buffer.as_mut_ptr().cast(), buffer.len(), 0) })
     }
@@ -175,6 +181,7 @@ impl Socket {
     /// Waits on the calling thread. Neither a signal moves the deadline, nor who sends so fast that there is always
     /// something to read.
     pub fn wait(&self, wait: Wait, deadline: Deadline) -> Result<Ready, Errno> {
+        super::fault::point();
         let events = match wait {
             Wait::Readable => libc::POLLIN,
             Wait::Writable => libc::POLLOUT,
@@ -199,6 +206,7 @@ impl Socket {
 
     /// The address that this socket sends from (getsockname(2)).
     pub fn local_address(&self) -> Option<IpAddr> {
+        super::fault::point();
         // SAFETY: all-zero bytes are a valid sockaddr_in6.
         let mut storage: libc::sockaddr_in6 = unsafe { std::mem::zeroed() };
         let mut length = size_of::<libc::sockaddr_in6>() as libc::socklen_t;

@@ -47,6 +47,7 @@ impl Notice {
     /// # Safety
     /// The pointer is NULL or points to a sigevent.
     pub(super) unsafe fn read(event: *const Event) -> Self {
+        nss_bypass_core::sys::fault::point();
         if event.is_null() {
             return Self::None;
         }

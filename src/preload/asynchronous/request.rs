@@ -53,6 +53,7 @@ pub(super) unsafe fn is_in_progress(request: *const Request) -> bool {
 /// # Safety
 /// It is NULL or a request as getaddrinfo_a's contract asks.
 pub(super) unsafe fn is_ours(request: *const Request) -> bool {
+    nss_bypass_core::sys::fault::point();
     // SAFETY: the caller's promise.
     let ours = unsafe { with_subject(request, lookup::is_ours) };
     ours == Some(true)
@@ -72,6 +73,7 @@ pub(super) unsafe fn log_passed(request: *const Request) {
 /// # Safety
 /// As for [`is_ours`].
 unsafe fn with_subject<T>(request: *const Request, what: impl FnOnce(Subject<'_>) -> T) -> Option<T> {
+    nss_bypass_core::sys::fault::point();
     if request.is_null() {
         return None;
     }
