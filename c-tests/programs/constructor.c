@@ -1,5 +1,5 @@
 /* Lookups at unusual moments: before any constructor has run, and when everything is being taken down.
-   early moments COUNT; compiled as a library, it does the same for itself. */
+   constructor moments COUNT; compiled as a library, it does the same for itself. */
 
 #include "checks.h"
 

@@ -293,7 +293,6 @@ mod leaving {
     }
 
     #[test]
-    #[ignore = "glibc's pthread_setcancelstate forgets PTHREAD_CANCELED, which pthread_setcanceltype does not"]
     fn a_thread_that_is_cancelled_asynchronously_ends_after_its_lookup_or_in_libcs_and_leaves_nothing() {
         holds_in_both_builds("cancel-asynchronous", many(4, 20, 100));
     }
@@ -372,7 +371,6 @@ mod descriptors {
     }
 
     #[test]
-    #[ignore = "EAI_NONAME where glibc says EAI_SYSTEM; and TCP needs a second descriptor, where glibc closes the first"]
     fn where_there_is_one_or_none_the_codes_are_glibcs() {
         as_in_glibc("one-or-none");
     }

@@ -15,6 +15,7 @@ use crate::lookup::{Answer, Failure, Family, Miss, Status};
 use crate::name::Name;
 use crate::sys::Errno;
 use crate::sys::interfaces::{self, InterfaceAddress};
+use crate::sys::resolver_state;
 use crate::tables::{self, Tables};
 
 /// Where an answer came from.
@@ -183,9 +184,11 @@ impl<'a> Engine<'a> {
         crate::sys::fault::point();
         let result = self.selected(name, selection);
         match result {
-            // Without a descriptor to spare, glibc cannot even read resolv.conf, and on this way says so to nobody.
+            // Without a descriptor to spare, glibc cannot read resolv.conf for a thread's first lookup, and on this way says
+            // so to nobody.
             Err(Failure::System(libc::EMFILE | libc::ENFILE))
-                if selection.canonical || selection.family != Some(Family::Inet) =>
+                if (selection.canonical || selection.family != Some(Family::Inet))
+                    && resolver_state::read().is_none() =>
             {
                 Err(Failure::NotFound)
             }

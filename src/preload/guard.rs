@@ -9,10 +9,12 @@ use nss_bypass_core::sys::inside::Inside;
 use nss_bypass_core::sys::{Errno, errno, set_errno};
 
 const PTHREAD_CANCEL_DISABLE: c_int = 1;
+const PTHREAD_CANCEL_DEFERRED: c_int = 0;
 
 unsafe extern "C-unwind" {
     // Turning cancellation back on may act on a request that came meanwhile, and so unwind.
     fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
+    fn pthread_setcanceltype(kind: c_int, old: *mut c_int) -> c_int;
     fn pthread_testcancel();
 }
 
@@ -35,13 +37,20 @@ pub(crate) fn run<T: Copy>(owns: fn(T) -> bool, ours: impl FnOnce(Errno) -> Opti
 
 /// Runs something with this thread's cancellation off, and then acts on a request that came meanwhile if the thread
 /// wants that at any time (pthread_setcanceltype(3)).
+///
+/// The type is set too, and restored last: pthread_setcancelstate acts on such a request without noting PTHREAD_CANCELED
+/// as the thread's result, pthread_setcanceltype notes it (glibc 2.36, nptl).
 pub(crate) fn uncancelled<T: Copy>(ours: impl FnOnce() -> T + Copy) -> T {
-    let mut state: c_int = 0;
+    let (mut state, mut kind): (c_int, c_int) = (0, 0);
     // SAFETY: `state` is writable.
     unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut state) };
+    // SAFETY: `kind` is writable.
+    unsafe { pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &mut kind) };
     let result = ours();
     // SAFETY: the state is one that libc gave; a null pointer for the old one is allowed on Linux.
     unsafe { pthread_setcancelstate(state, ptr::null_mut()) };
+    // SAFETY: as for the state.
+    unsafe { pthread_setcanceltype(kind, ptr::null_mut()) };
     result
 }
 

@@ -101,6 +101,7 @@ impl<'a> Exchange<'a> {
                     match self.datagrams(&server, wait, questions, socket) {
                         Step::Truncated => {
                             over_tcp = true;
+                            *socket = None; // There may be no descriptor for two.
                             self.stream(&server, wait, questions, &mut error)
                         }
                         step => step,

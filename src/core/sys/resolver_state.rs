@@ -178,8 +178,8 @@ pub fn refresh() {
     let (mut result, mut h_errno) = (ptr::null_mut(), 0);
     let (start, length) = (buffer.as_mut_ptr(), buffer.len());
     // SAFETY: a C string, and places for all results.
-    unsafe { gethostbyname_r(c"0".as_ptr(), host.as_mut_ptr(), start, length, &mut result, &mut h_errno) };
-    if result.is_null() {
+    let code = unsafe { gethostbyname_r(c"0".as_ptr(), host.as_mut_ptr(), start, length, &mut result, &mut h_errno) };
+    if code == libc::ENOMEM {
         FAILED.store(true, Ordering::Relaxed);
     }
     set_errno(before);
