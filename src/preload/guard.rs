@@ -27,7 +27,14 @@ unsafe extern "C-unwind" {
 /// request that came meanwhile is then heeded, as in libc's own lookups, if `owns` says that the result is nothing that
 /// somebody must free.
 pub(crate) fn run<T: Copy>(owns: fn(T) -> bool, ours: impl FnOnce(Errno) -> Option<T> + Copy) -> Option<T> {
+    // The type is restored after the state: pthread_setcancelstate acts on a request without noting PTHREAD_CANCELED as
+    // the thread's result, pthread_setcanceltype notes it, as libc's lookups do (glibc 2.36, nptl).
+    let mut kind: c_int = 0;
+    // SAFETY: `kind` is writable.
+    unsafe { pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &mut kind) };
     let result = uncancelled(|| contained(ours));
+    // SAFETY: the type is one that libc gave; a null pointer for the old one is allowed on Linux.
+    unsafe { pthread_setcanceltype(kind, ptr::null_mut()) };
     if result.is_some_and(|result| !owns(result)) {
         // SAFETY: no preconditions; it unwinds through frames without destructors, or does nothing.
         unsafe { pthread_testcancel() };
@@ -37,20 +44,13 @@ pub(crate) fn run<T: Copy>(owns: fn(T) -> bool, ours: impl FnOnce(Errno) -> Opti
 
 /// Runs something with this thread's cancellation off, and then acts on a request that came meanwhile if the thread
 /// wants that at any time (pthread_setcanceltype(3)).
-///
-/// The type is set too, and restored last: pthread_setcancelstate acts on such a request without noting PTHREAD_CANCELED
-/// as the thread's result, pthread_setcanceltype notes it (glibc 2.36, nptl).
 pub(crate) fn uncancelled<T: Copy>(ours: impl FnOnce() -> T + Copy) -> T {
-    let (mut state, mut kind): (c_int, c_int) = (0, 0);
+    let mut state: c_int = 0;
     // SAFETY: `state` is writable.
     unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut state) };
-    // SAFETY: `kind` is writable.
-    unsafe { pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &mut kind) };
     let result = ours();
     // SAFETY: the state is one that libc gave; a null pointer for the old one is allowed on Linux.
     unsafe { pthread_setcancelstate(state, ptr::null_mut()) };
-    // SAFETY: as for the state.
-    unsafe { pthread_setcanceltype(kind, ptr::null_mut()) };
     result
 }
 
