@@ -12,6 +12,13 @@ pub enum Family {
     Inet6,
 }
 
+impl Family {
+    /// The family that an address is of.
+    pub fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::Inet } else { Self::Inet6 }
+    }
+}
+
 /// An address with the scope that a link-local one needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address {

@@ -92,13 +92,7 @@ const POINTER: usize = size_of::<usize>();
 pub fn room(text: &[u8], key: Key<'_>, multi: bool, address: usize) -> usize {
     let family = match key {
         Key::Name(_, family) => family,
-        Key::Address(address) => {
-            if address.is_ipv4() {
-                Family::Inet
-            } else {
-                Family::Inet6
-            }
-        }
+        Key::Address(address) => Family::of(address),
     };
     let aligned = |offset: usize, to: usize| (address + offset).next_multiple_of(to) - address;
     let mut most = HOSTENT_DATA + 3;
@@ -205,10 +199,9 @@ impl Wanted {
             _ => {
                 // All others have a colon in their first bytes.
                 line.iter().take(5).any(|&byte| byte == b':')
-                    && parse_line(line).is_some_and(|line| {
-                        let family = if self.address.is_ipv4() { Family::Inet } else { Family::Inet6 };
-                        as_family(line.address, family) == Some(self.address)
-                    })
+                    && parse_line(line)
+                        .and_then(|line| as_family(line.address, Family::of(self.address)))
+                        .is_some_and(|seen| seen == self.address)
             }
         }
     }
