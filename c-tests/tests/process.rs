@@ -323,7 +323,6 @@ mod leaving {
     }
 
     #[test]
-    #[ignore = "a jump leaves one or two sockets open for ever; glibc's next lookup on the thread closes them"]
     fn jumps_leave_no_more_descriptors_than_out_of_glibc() {
         holds_in_both_builds("jump-descriptors", many(8, 50, 500));
     }
@@ -334,7 +333,6 @@ mod leaving {
     }
 
     #[test]
-    #[ignore = "elsewhere than in poll(2) the mark of re-entrancy stays, and calls from deeper in the stack are libc's"]
     fn a_jump_out_of_any_such_function_harms_no_later_lookup_from_deeper_in_the_stack() {
         holds_in_both_builds("jump-deeper", 1);
     }
@@ -386,7 +384,6 @@ mod descriptors {
     }
 
     #[test]
-    #[ignore = "another thread's socket can be descriptor 2, and then its name server gets the line"]
     fn a_log_to_a_standard_error_that_is_closed_goes_nowhere() {
         let place = Place::new();
         let words = ["closed-standard", &many(500, 5000, 20_000).to_string()];

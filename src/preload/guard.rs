@@ -106,16 +106,17 @@ mod tests {
 
     /// A call has a frame of its own, below that of the lookup.
     #[inline(never)]
-    fn within() -> Option<i32> {
+    fn within(call: impl FnOnce() -> Option<i32> + Copy) -> Option<i32> {
         let room = std::hint::black_box([0_u8; 256]);
-        let result = run(owns_nothing, |_| Some(2));
+        let result = run(owns_nothing, |_| call());
         std::hint::black_box(&room);
         result
     }
 
     #[test]
-    fn a_call_from_within_is_libcs() {
-        assert_eq!(run(owns_nothing, |_| Some(within().is_none())), Some(true));
-        assert_eq!(run(owns_nothing, |_| Some(3)), Some(3));
+    fn calls_from_within_come_to_an_end() {
+        assert_eq!(run(owns_nothing, |_| within(|| Some(2))), Some(2));
+        assert_eq!(run(owns_nothing, |_| within(|| within(|| Some(3)).or(Some(4)))), Some(4));
+        assert_eq!(run(owns_nothing, |_| Some(5)), Some(5));
     }
 }

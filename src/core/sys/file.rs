@@ -54,6 +54,15 @@ fn status(path: &CStr) -> Result<libc::stat, Errno> {
     Ok(unsafe { status.assume_init() })
 }
 
+/// What fstat(2) says of an open file.
+pub(super) fn status_of(descriptor: i32) -> Result<libc::stat, Errno> {
+    let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: `status` has room for the result, and any number may be asked about.
+    checked_int(unsafe { libc::fstat(descriptor, status.as_mut_ptr()) })?;
+    // SAFETY: fstat succeeded and filled it in.
+    Ok(unsafe { status.assume_init() })
+}
+
 /// The file's identity now; [`Identity::default`] where it cannot be seen.
 pub fn identity(path: &CStr) -> Identity {
     status(path).map(|status| Identity::of(&status)).unwrap_or_default()
@@ -104,11 +113,7 @@ fn open(path: &CStr, flag: i32) -> Result<(Descriptor, libc::stat), Errno> {
     let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY | flag;
     // SAFETY: `path` is a C string.
     let file = Descriptor(checked_int(unsafe { libc::open(path.as_ptr(), flags) })?);
-    let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the descriptor is ours and `status` has room for the result.
-    checked_int(unsafe { libc::fstat(file.0, status.as_mut_ptr()) })?;
-    // SAFETY: fstat succeeded and filled it in.
-    let status = unsafe { status.assume_init() };
+    let status = status_of(file.0)?;
     match status.st_mode & libc::S_IFMT {
         libc::S_IFREG => Ok((file, status)),
         // Mounted or linked in the place of a file that is to be empty.
@@ -221,11 +226,7 @@ pub fn append(path: &CStr, text: &[u8]) -> Result<(), Errno> {
     let (folder, name) = folder_of(path)?;
     // SAFETY: `name` is a C string; the mode is passed as O_CREAT asks.
     let file = Descriptor(checked_int(unsafe { libc::openat(folder.0, name.as_ptr(), flags, 0o600) })?);
-    let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the descriptor is ours and `status` has room for the result.
-    checked_int(unsafe { libc::fstat(file.0, status.as_mut_ptr()) })?;
-    // SAFETY: fstat succeeded and filled it in.
-    let status = unsafe { status.assume_init() };
+    let status = status_of(file.0)?;
     if status.st_mode & libc::S_IFMT != libc::S_IFREG || status.st_nlink != 1 {
         return Err(Errno(libc::EINVAL));
     }
@@ -247,11 +248,7 @@ fn folder_of(path: &CStr) -> Result<(Descriptor, CString), Errno> {
             return Ok((folder, name));
         }
         let next = enter(folder.0, &name, libc::O_NOFOLLOW)?;
-        let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
-        // SAFETY: the descriptor is ours and `status` has room for the result.
-        checked_int(unsafe { libc::fstat(next.0, status.as_mut_ptr()) })?;
-        // SAFETY: fstat succeeded and filled it in.
-        let status = unsafe { status.assume_init() };
+        let status = status_of(next.0)?;
         // SAFETY: geteuid has no preconditions.
         let own = unsafe { libc::geteuid() };
         folder = match status.st_mode & libc::S_IFMT {
@@ -263,8 +260,14 @@ fn folder_of(path: &CStr) -> Result<(Descriptor, CString), Errno> {
     Err(Errno(libc::EINVAL))
 }
 
-/// Writes to the process's standard error.
+/// Writes to the process's standard error, if it has one: `EBADF` where it was closed, also where its number is now
+/// another file's that exec(3) would close. No standard error is, and a socket of a lookup on another thread always is.
 pub fn write_stderr(text: &[u8]) -> Result<(), Errno> {
+    // SAFETY: F_GETFD takes no argument, and any number may be asked about.
+    let flags = checked_int(unsafe { libc::fcntl(libc::STDERR_FILENO, libc::F_GETFD) })?;
+    if flags & libc::FD_CLOEXEC != 0 {
+        return Err(Errno(libc::EBADF));
+    }
     write(libc::STDERR_FILENO, text)
 }
 

@@ -5,6 +5,7 @@
 //! plain `clock_gettime` will do.
 #![allow(unsafe_code)]
 
+mod abandoned;
 pub mod clock;
 pub mod environment;
 pub mod fault;

@@ -4,7 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 
 use super::clock::Deadline;
 use super::file::Descriptor;
-use super::{Errno, checked, checked_int, inside};
+use super::{Errno, abandoned, checked, checked_int, inside};
+
+/// Milliseconds of waiting after which a lookup is one that the program may lose its patience with.
+const PATIENCE: i32 = 20;
 
 /// A socket address in the kernel's form.
 #[derive(Clone, Copy)]
@@ -73,12 +76,25 @@ pub enum Ready {
 /// A socket of one lookup.
 pub struct Socket(Descriptor);
 
+impl Drop for Socket {
+    fn drop(&mut self) {
+        abandoned::forget(self.0.0);
+    }
+}
+
 impl Socket {
+    #[cfg(test)]
+    pub(super) fn descriptor(&self) -> i32 {
+        self.0.0
+    }
+
     fn open(family: i32, kind: i32) -> Result<Self, Errno> {
         super::fault::point();
         // SAFETY: socket has no memory preconditions.
         let descriptor = unsafe { libc::socket(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0) };
-        checked_int(descriptor).map(|descriptor| Self(Descriptor(descriptor)))
+        let descriptor = checked_int(descriptor)?;
+        abandoned::note(descriptor);
+        Ok(Self(Descriptor(descriptor)))
     }
 
     fn family(address: &SocketAddr) -> i32 {
@@ -187,15 +203,20 @@ impl Socket {
             Wait::Writable => libc::POLLOUT,
             Wait::Either => libc::POLLIN | libc::POLLOUT,
         };
+        let mut longest = PATIENCE;
         loop {
             let mut poll = libc::pollfd { fd: self.0.0, events, revents: 0 };
             if deadline.is_past() {
                 return Ok(Ready::Late);
             }
-            let left = deadline.remaining_ms();
+            let left = deadline.remaining_ms().min(longest);
             // SAFETY: one valid pollfd is passed.
             match inside::unmarked(|| checked_int(unsafe { libc::poll(&mut poll, 1, left) })) {
-                Ok(0) | Err(Errno(libc::EINTR)) => {}
+                Err(Errno(libc::EINTR)) => {}
+                Ok(0) => {
+                    abandoned::identify();
+                    longest = i32::MAX;
+                }
                 Ok(_) if poll.revents & libc::POLLOUT != 0 => return Ok(Ready::Write),
                 Ok(_) if poll.revents & libc::POLLIN != 0 => return Ok(Ready::Read),
                 Ok(_) => return Ok(Ready::Error),

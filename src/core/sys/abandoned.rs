@@ -1,0 +1,153 @@
+//! Sockets of lookups that the program left by siglongjmp, so that no destructor closed them.
+//!
+//! glibc keeps its resolver's sockets in the thread's `_res`, and the next lookup closes the numbers that it finds there.
+//! Here too the thread knows what is open, but a number is closed only if it still is the same socket: the program may
+//! have closed it and opened another file since. Sockets are told apart by their inode numbers, which are asked for when
+//! a lookup has begun to wait: a timeout that makes a program jump is no shorter, and other lookups need not ask.
+
+use std::cell::Cell;
+
+use super::file::Descriptor;
+use super::inside;
+
+/// Servers of resolv.conf, and some that only a rule has. What is open beyond is not noted.
+const MOST: usize = 8;
+
+#[derive(Clone, Copy)]
+struct Open {
+    descriptor: i32,
+    /// Of the lookup.
+    frame: usize,
+    /// 0: not known.
+    inode: u64,
+}
+
+const NOTHING: Open = Open { descriptor: -1, frame: 0, inode: 0 };
+
+thread_local! {
+    /// Without a destructor, and never borrowed, so that a jump at any moment leaves it usable.
+    static SOCKETS: Cell<[Open; MOST]> = const { Cell::new([NOTHING; MOST]) };
+}
+
+fn change(mut each: impl FnMut(&mut Open)) {
+    let mut sockets = SOCKETS.get();
+    sockets.iter_mut().for_each(&mut each);
+    SOCKETS.set(sockets);
+}
+
+/// Notes a socket of this thread's lookup.
+pub(super) fn note(descriptor: i32) {
+    let Some(frame) = inside::innermost() else { return };
+    let mut sockets = SOCKETS.get();
+    if let Some(free) = sockets.iter_mut().find(|open| open.descriptor < 0) {
+        *free = Open { descriptor, frame, inode: 0 };
+        SOCKETS.set(sockets);
+    }
+}
+
+/// Forgets a socket that is about to be closed.
+pub(super) fn forget(descriptor: i32) {
+    change(|open| {
+        if open.descriptor == descriptor {
+            *open = NOTHING;
+        }
+    });
+}
+
+/// Finds out which sockets those are that were noted.
+pub(super) fn identify() {
+    change(|open| {
+        if open.descriptor >= 0 && open.inode == 0 {
+            open.inode = inode(open.descriptor).unwrap_or(0);
+        }
+    });
+}
+
+/// Closes what lookups left that cannot go on, now that one begins at this frame.
+pub(super) fn close_left_by_frames_up_to(frame: usize) {
+    // Nothing at all, as a rule: then nothing is written either.
+    if SOCKETS.get().iter().all(|open| open.descriptor < 0 || open.frame > frame) {
+        return;
+    }
+    change(|open| {
+        if open.descriptor >= 0 && open.frame <= frame {
+            if open.inode != 0 && inode(open.descriptor) == Some(open.inode) {
+                drop(Descriptor(open.descriptor));
+            }
+            *open = NOTHING;
+        }
+    });
+}
+
+/// The inode number of a socket; none for anything else.
+fn inode(descriptor: i32) -> Option<u64> {
+    let status = super::file::status_of(descriptor).ok()?;
+    (status.st_mode & libc::S_IFMT == libc::S_IFSOCK).then_some(status.st_ino)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::inside::Inside;
+    use crate::sys::socket::Socket;
+
+    /// A lookup that waits and is then left.
+    #[inline(never)]
+    fn leave(identified: bool) -> i32 {
+        let room = std::hint::black_box([0_u8; 256]);
+        let lookup = Inside::enter();
+        let socket = Socket::datagram(&"127.0.0.1:53".parse().unwrap()).unwrap();
+        if identified {
+            identify();
+        }
+        let descriptor = socket.descriptor();
+        std::mem::forget(socket);
+        std::mem::forget(lookup);
+        std::hint::black_box(&room);
+        descriptor
+    }
+
+    #[inline(never)]
+    fn enter_from_below() {
+        let room = std::hint::black_box([0_u8; 256]);
+        drop(Inside::enter());
+        std::hint::black_box(&room);
+    }
+
+    fn is_open(descriptor: i32) -> bool {
+        super::super::file::status_of(descriptor).is_ok()
+    }
+
+    // One test: others of this process open files, and may be given the numbers.
+    #[test]
+    fn the_next_lookup_closes_what_is_still_the_same_socket() {
+        let left = leave(true);
+        let left_inode = inode(left);
+        assert!(is_open(left));
+        drop(Inside::enter());
+        assert_ne!(inode(left), left_inode);
+
+        let unknown = leave(false);
+        drop(Inside::enter());
+        assert!(inode(unknown).is_some(), "nobody knows whose it is");
+        drop(Descriptor(unknown));
+
+        let replaced = leave(true);
+        let other = Socket::datagram(&"127.0.0.1:53".parse().unwrap()).unwrap();
+        // SAFETY: both are open, and nobody else uses them.
+        unsafe { libc::dup2(other.descriptor(), replaced) };
+        drop(Inside::enter());
+        assert!(is_open(replaced), "another socket has the number now");
+        drop(Descriptor(replaced));
+    }
+
+    #[test]
+    fn a_lookup_that_may_still_be_going_on_keeps_its_sockets() {
+        let outer = Inside::enter();
+        let socket = Socket::datagram(&"127.0.0.1:53".parse().unwrap()).unwrap();
+        identify();
+        enter_from_below();
+        assert!(is_open(socket.descriptor()));
+        drop(outer);
+    }
+}
