@@ -3,21 +3,22 @@
 
 use std::cell::OnceCell;
 use std::cmp::Ordering;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::files::gai_conf::GaiConf;
 use crate::lookup::Address;
+use crate::sys::Errno;
 use crate::sys::interfaces::{self, InterfaceAddress};
 use crate::sys::socket::{Socket, endpoint};
 
 /// A destination with what the kernel says of the way there.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Destination {
     ip: IpAddr,
     /// The source address that the kernel would take; none: no route.
     source: Option<IpAddr>,
-    /// The interface address that the source belongs to, where it is known.
-    interface: Option<InterfaceAddress>,
+    /// The interface address that the source belongs to, where it is known; looked for when a rule needs it.
+    interface: OnceCell<Option<InterfaceAddress>>,
 }
 
 /// What this network namespace has, as `AI_ADDRCONFIG` and the order need it.
@@ -53,14 +54,20 @@ impl Interfaces {
 }
 
 /// The order of `addresses`, each standing `copies` times in a row: which place of the unsorted list comes first,
-/// second and so on. `port` is what the kernel is asked with.
+/// second and so on. `port` is what the kernel is asked with, `interfaces` what is known already.
 ///
 /// Copies are sorted along, not only addresses: the rules are not transitive, so glibc's result depends on the
 /// number of nodes, and its merge sort is part of the contract.
-pub fn sort(addresses: &[Address], copies: usize, port: u16, interfaces: &Interfaces, conf: &GaiConf) -> Vec<usize> {
+pub fn sort(
+    addresses: &[Address],
+    copies: usize,
+    port: u16,
+    interfaces: Option<&Interfaces>,
+    conf: &GaiConf,
+) -> Vec<usize> {
     crate::sys::fault::point();
-    let destinations = destinations(addresses, port, interfaces);
-    let order = Order { conf, kinds: OnceCell::new() };
+    let destinations = destinations(addresses, port);
+    let order = Order { conf, interfaces, asked: OnceCell::new(), kinds: OnceCell::new() };
     let mut places: Vec<usize> = (0..addresses.len() * copies).collect();
     let destination = |place: usize| destinations.get(place.checked_div(copies).unwrap_or(0));
     merge_sort(&mut places, &mut |&one, &other| match (destination(one), destination(other)) {
@@ -70,34 +77,70 @@ pub fn sort(addresses: &[Address], copies: usize, port: u16, interfaces: &Interf
     places
 }
 
-/// Asks the kernel for the way to each address, with one socket at a time: there may be no descriptor for a second.
-fn destinations(addresses: &[Address], port: u16, interfaces: &Interfaces) -> Vec<Destination> {
+/// Asks the kernel for the way to each address.
+fn destinations(addresses: &[Address], port: u16) -> Vec<Destination> {
     crate::sys::fault::point();
-    let mut socket: Option<(bool, Socket)> = None;
-    let mut found: Vec<Destination> = Vec::with_capacity(addresses.len());
-    let mut previous: Option<Address> = None;
-    for address in addresses {
-        if let (Some(last), true) = (found.last().cloned(), previous == Some(*address)) {
-            found.push(last);
-            continue;
+    let unknown = |to: &Address| Destination { ip: to.ip, source: None, interface: OnceCell::new() };
+    let mut found: Vec<Destination> = addresses.iter().map(unknown).collect();
+    let mut scout = Scout::default();
+    // IPv6 first, since its socket serves IPv4 too.
+    for is_inet6 in [true, false] {
+        let mut previous: Option<(Address, Option<IpAddr>)> = None;
+        for (address, destination) in addresses.iter().zip(&mut found).filter(|(to, _)| to.ip.is_ipv6() == is_inet6) {
+            let source = match previous {
+                Some((same, source)) if same == *address => source,
+                _ => scout.source_towards(&endpoint(address.ip, port, address.scope)),
+            };
+            previous = Some((*address, source));
+            destination.source = source;
         }
-        previous = Some(*address);
-        let peer = endpoint(address.ip, port, address.scope);
-        let is_inet = address.ip.is_ipv4();
-        match &socket {
-            // A connected socket keeps its source address until it is disconnected.
-            Some((inet, socket)) if *inet == is_inet => socket.disconnect(),
-            _ => {
-                drop(socket.take());
-                socket = Socket::datagram(&peer).ok().map(|socket| (is_inet, socket));
-            }
-        }
-        let connected = socket.as_ref().filter(|(_, socket)| socket.connect(&peer).is_ok());
-        let source = connected.and_then(|(_, socket)| socket.local_address());
-        let interface = source.and_then(|source| interfaces.of_source(source));
-        found.push(Destination { ip: address.ip, source, interface });
     }
     found
+}
+
+/// Finds sources with one socket at a time: there may be no descriptor for a second.
+#[derive(Default)]
+struct Scout {
+    socket: Option<Socket>,
+    is_inet6: bool,
+    /// A connected socket keeps its source address until it is disconnected.
+    is_connected: bool,
+}
+
+impl Scout {
+    fn source_towards(&mut self, peer: &SocketAddr) -> Option<IpAddr> {
+        if self.socket.is_none() || (peer.is_ipv6() && !self.is_inet6) {
+            self.open(peer);
+        }
+        let source = match self.connect(peer) {
+            // IPv6 sockets are for IPv6 only here.
+            Err(Errno(libc::EAFNOSUPPORT)) if self.is_inet6 && peer.is_ipv4() => {
+                self.open(peer);
+                self.connect(peer)
+            }
+            source => source,
+        };
+        let source = source.ok()?;
+        if peer.is_ipv4() { source.map(|source| source.to_canonical()) } else { source }
+    }
+
+    fn open(&mut self, peer: &SocketAddr) {
+        drop(self.socket.take());
+        self.socket = Socket::datagram(peer).ok();
+        self.is_inet6 = peer.is_ipv6();
+        self.is_connected = false;
+    }
+
+    fn connect(&mut self, peer: &SocketAddr) -> Result<Option<IpAddr>, Errno> {
+        let Some(socket) = &self.socket else { return Ok(None) };
+        if self.is_connected {
+            socket.disconnect();
+            self.is_connected = false;
+        }
+        socket.connect(peer)?;
+        self.is_connected = true;
+        Ok(socket.local_address())
+    }
 }
 
 /// glibc's merge sort (stdlib/msort.c): the same comparisons in the same order, whatever the comparison says.
@@ -122,6 +165,9 @@ fn merge_sort(items: &mut [usize], compare: &mut dyn FnMut(&usize, &usize) -> Or
 /// The rules, with the tables that they consult.
 struct Order<'a> {
     conf: &'a GaiConf,
+    interfaces: Option<&'a Interfaces>,
+    /// The same, asked for when a rule needs them: most lists are in order before.
+    asked: OnceCell<Interfaces>,
     /// Kinds of interfaces, asked for when rule 7 needs them.
     kinds: OnceCell<Vec<(u32, u16)>>,
 }
@@ -134,6 +180,13 @@ fn mapped(ip: IpAddr) -> Ipv6Addr {
 }
 
 impl Order<'_> {
+    fn interface(&self, destination: &Destination) -> Option<InterfaceAddress> {
+        *destination.interface.get_or_init(|| {
+            let interfaces = self.interfaces.unwrap_or_else(|| self.asked.get_or_init(Interfaces::now));
+            interfaces.of_source(destination.source?)
+        })
+    }
+
     /// `get_scope`: RFC 3484, section 3.1 and 3.2.
     fn scope(&self, ip: IpAddr) -> i32 {
         match ip {
@@ -161,8 +214,7 @@ impl Order<'_> {
     fn is_native(&self, destination: &Destination) -> bool {
         const TUNNELS: [u16; 3] = [libc::ARPHRD_TUNNEL, libc::ARPHRD_TUNNEL6, libc::ARPHRD_SIT];
         let kinds = self.kinds.get_or_init(|| interfaces::kinds().unwrap_or_default());
-        destination
-            .interface
+        self.interface(destination)
             .and_then(|interface| kinds.iter().find(|(index, _)| *index == interface.index))
             .is_some_and(|(_, kind)| !TUNNELS.contains(kind))
     }
@@ -178,7 +230,7 @@ impl Order<'_> {
             return rule_1;
         }
         let is = |destination: &Destination, what: fn(&InterfaceAddress) -> bool| {
-            destination.interface.as_ref().is_some_and(what)
+            self.interface(destination).as_ref().is_some_and(what)
         };
         let rules_2_to_5 = || {
             prefer(self.scopes_match(a), self.scopes_match(b))
@@ -186,7 +238,7 @@ impl Order<'_> {
                 .then_with(|| prefer(is(a, |i| i.home), is(b, |i| i.home)))
                 .then_with(|| prefer(self.labels_match(a), self.labels_match(b)))
         };
-        let index = |destination: &Destination| destination.interface.map(|interface| interface.index);
+        let index = |destination: &Destination| self.interface(destination).map(|interface| interface.index);
         let rule_7 = || {
             if index(a) == index(b) { Ordering::Equal } else { prefer(self.is_native(a), self.is_native(b)) }
         };
@@ -196,28 +248,28 @@ impl Order<'_> {
             .then_with(|| precedence(b.ip).cmp(&precedence(a.ip)))
             .then_with(|| if reachable { rule_7() } else { Ordering::Equal })
             .then_with(|| self.scope(a.ip).cmp(&self.scope(b.ip)))
-            .then_with(|| common_prefix(b, a).cmp(&common_prefix(a, b)))
+            .then_with(|| self.common_prefix(b, a).cmp(&self.common_prefix(a, b)))
     }
-}
 
-/// Rule 9: how many bits the destination shares with its source, where that means something beside the other.
-fn common_prefix(destination: &Destination, other: &Destination) -> u32 {
-    match (destination.ip, destination.source, other.ip, other.source) {
-        (IpAddr::V4(to), Some(IpAddr::V4(from)), IpAddr::V4(_), Some(_)) => {
-            // IPv4 prefixes mean nothing beyond the subnet. Without a known one, glibc's shift by 32 leaves all bits.
-            let bits = destination.interface.map_or(0, |interface| u32::from(interface.prefix));
-            let mask = u32::MAX.wrapping_shl(32_u32.wrapping_sub(bits));
-            let difference = to.to_bits() ^ from.to_bits();
-            if difference & mask == 0 { difference.leading_zeros() } else { 0 }
+    /// Rule 9: how many bits the destination shares with its source, where that means something beside the other.
+    fn common_prefix(&self, destination: &Destination, other: &Destination) -> u32 {
+        match (destination.ip, destination.source, other.ip, other.source) {
+            (IpAddr::V4(to), Some(IpAddr::V4(from)), IpAddr::V4(_), Some(_)) => {
+                // IPv4 prefixes mean nothing beyond the subnet. Without a known one, glibc's shift by 32 leaves all bits.
+                let bits = self.interface(destination).map_or(0, |interface| u32::from(interface.prefix));
+                let mask = u32::MAX.wrapping_shl(32_u32.wrapping_sub(bits));
+                let difference = to.to_bits() ^ from.to_bits();
+                if difference & mask == 0 { difference.leading_zeros() } else { 0 }
+            }
+            (IpAddr::V6(to), Some(IpAddr::V6(from)), IpAddr::V6(other_to), Some(IpAddr::V6(other_from))) => {
+                // glibc compares the first 32-bit word in which either pair differs, and only that.
+                let mine = to.to_bits() ^ from.to_bits();
+                let others = other_to.to_bits() ^ other_from.to_bits();
+                let word = (mine | others).leading_zeros() / 32;
+                if word < 4 { ((mine >> (96 - 32 * word)) as u32).leading_zeros() } else { 0 }
+            }
+            _ => 0,
         }
-        (IpAddr::V6(to), Some(IpAddr::V6(from)), IpAddr::V6(other_to), Some(IpAddr::V6(other_from))) => {
-            // glibc compares the first 32-bit word in which either pair differs, and only that.
-            let mine = to.to_bits() ^ from.to_bits();
-            let others = other_to.to_bits() ^ other_from.to_bits();
-            let word = (mine | others).leading_zeros() / 32;
-            if word < 4 { ((mine >> (96 - 32 * word)) as u32).leading_zeros() } else { 0 }
-        }
-        _ => 0,
     }
 }
 
@@ -226,12 +278,16 @@ mod tests {
     use super::*;
 
     fn destination(ip: &str, source: Option<&str>) -> Destination {
-        Destination { ip: ip.parse().unwrap(), source: source.map(|s| s.parse().unwrap()), interface: None }
+        Destination { ip: ip.parse().unwrap(), source: source.map(|s| s.parse().unwrap()), interface: OnceCell::new() }
     }
 
-    fn first<'a>(one: &'a Destination, other: &'a Destination) -> IpAddr {
+    fn first(one: &Destination, other: &Destination) -> IpAddr {
+        first_of(&Interfaces::default(), one, other)
+    }
+
+    fn first_of(interfaces: &Interfaces, one: &Destination, other: &Destination) -> IpAddr {
         let conf = GaiConf::default();
-        let order = Order { conf: &conf, kinds: OnceCell::new() };
+        let order = Order { conf: &conf, interfaces: Some(interfaces), asked: OnceCell::new(), kinds: OnceCell::new() };
         if order.compare(one, other).is_le() { one.ip } else { other.ip }
     }
 
@@ -275,25 +331,30 @@ mod tests {
 
     #[test]
     fn rule_9_counts_in_ipv4_only_within_the_subnet() {
-        let near = |prefix| Destination {
-            interface: Some(InterfaceAddress {
+        let interfaces = |prefix| Interfaces {
+            addresses: vec![InterfaceAddress {
                 ip: IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9)),
                 prefix,
                 index: 1,
                 deprecated: false,
                 home: false,
-            }),
-            ..destination("192.0.2.8", Some("192.0.2.9"))
+            }],
+            ..Interfaces::default()
         };
-        let far = Destination { ip: IpAddr::V4(Ipv4Addr::new(192, 0, 3, 1)), ..near(24) };
-        assert_eq!(first(&far, &near(24)), near(24).ip);
-        assert_eq!(first(&far, &near(32)), far.ip);
+        let first = |prefix| {
+            let near = destination("192.0.2.8", Some("192.0.2.9"));
+            let far = destination("192.0.3.1", Some("192.0.2.9"));
+            first_of(&interfaces(prefix), &far, &near).to_string()
+        };
+        assert_eq!(first(24), "192.0.2.8");
+        assert_eq!(first(32), "192.0.3.1");
     }
 
     #[test]
     fn equals_keep_their_order_and_copies_stay_together() {
         let address = |last| Address { ip: IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), scope: 0 };
-        let places = sort(&[address(3), address(1), address(2)], 2, 0, &Interfaces::default(), &GaiConf::default());
+        let places =
+            sort(&[address(3), address(1), address(2)], 2, 0, Some(&Interfaces::default()), &GaiConf::default());
         assert_eq!(places.len(), 6);
         assert!(places.chunks(2).all(|pair| pair[0] / 2 == pair[1] / 2));
     }

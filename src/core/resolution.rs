@@ -4,7 +4,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
 use crate::files::resolv_conf::{Options, ResolvConf, SortEntry};
-use crate::sys::resolver_state::{State, flag};
+use crate::sys::resolver_state::{self, State, flag};
 
 /// What of a search list glibc copies into `_res` (`MAXDNSRCH`, and the room in `defdname`).
 const COPIED_DOMAINS: usize = 6;
@@ -42,6 +42,11 @@ impl Resolution {
             older.extend(before.older.iter().take(REMEMBERED - 1));
         }
         Self { copy: copy(&conf), conf, older }
+    }
+
+    /// Whether this thread's `_res` says what the file says.
+    pub fn is_copied(&self) -> bool {
+        resolver_state::says(&self.copy)
     }
 
     /// Whether `_res` says what the file says.

@@ -1,5 +1,6 @@
 //! The system's files as tables, read again when they change and at no other time.
 
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::net::Ipv6Addr;
 use std::ops::Deref;
@@ -134,10 +135,10 @@ impl Tables {
     pub fn resolution(&self) -> Table<Resolution> {
         crate::sys::fault::point();
         let file = self.resolv_conf();
-        let state = resolver_state::read();
-        if state.as_ref().is_some_and(|state| file.is_copied_in(state)) {
+        if file.is_copied() {
             return file;
         }
+        let state = resolver_state::read();
         // Nobody's, the program's wish, or glibc's copy of another state of the file: glibc can tell.
         if fork::is_safe_for_locks() && memory::can_have(SOME_MEMORY) {
             resolver_state::refresh();
@@ -263,7 +264,11 @@ pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Result<Option<R>,
 /// The file cannot be read.
 pub fn hosts() -> Result<Vec<u8>, Errno> {
     crate::sys::fault::point();
-    Ok(files::as_glibc_reads(&file::read(HOSTS)?.bytes).into_owned())
+    let text = file::read_lines(HOSTS)?;
+    Ok(match files::as_glibc_reads(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(read) => read,
+    })
 }
 
 /// The scope of an address: a number or, with one of a node or a link, the name of an interface (glibc,

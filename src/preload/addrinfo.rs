@@ -8,7 +8,7 @@ use libc::{addrinfo, c_char, c_int, c_void, sockaddr, sockaddr_in, sockaddr_in6}
 use nss_bypass_core::engine::{Engine, Source};
 use nss_bypass_core::lookup::{Address, Answer, Failure, Family};
 use nss_bypass_core::name::Name;
-use nss_bypass_core::order::{self, Interfaces};
+use nss_bypass_core::order;
 use nss_bypass_core::sys::{Errno, set_errno};
 
 use crate::codes;
@@ -133,15 +133,8 @@ fn list(answer: &Answer, request: &Request) -> Option<List> {
     let nodes: Vec<(Address, Service)> =
         answer.addresses.iter().flat_map(|address| services.iter().map(|service| (*address, *service))).collect();
     let order = if answer.addresses.len() > 1 {
-        let now;
-        let interfaces = match &request.interfaces {
-            Some(interfaces) => interfaces,
-            None => {
-                now = Interfaces::now();
-                &now
-            }
-        };
         let port = services.first().map_or(0, |service| service.port);
+        let interfaces = request.interfaces.as_ref();
         order::sort(&answer.addresses, services.len(), port, interfaces, &TABLES.gai_conf())
     } else {
         (0..nodes.len()).collect()

@@ -185,7 +185,7 @@ impl<'a> Exchange<'a> {
     ) -> Step {
         crate::sys::fault::point();
         let mut wait = Wait::Writable;
-        let mut buffer = vec![0_u8; DATAGRAM];
+        let mut buffer = Vec::with_capacity(DATAGRAM);
         // The socket is new or idle: it can be written without asking.
         let mut ready = Ok(Ready::Write);
         loop {
@@ -204,8 +204,7 @@ impl<'a> Exchange<'a> {
                     Err(_) | Ok(0) => return round.give_up(slot),
                     Ok(length) => {
                         self.heard = true;
-                        let truncated = length > buffer.len();
-                        match self.take(buffer.get(..length.min(DATAGRAM)).unwrap_or_default(), truncated, round) {
+                        match self.take(&buffer, length > buffer.len(), round) {
                             Take::Ignore => {}
                             Take::Wait => wait = Wait::Readable,
                             Take::AskSecond => {

@@ -30,7 +30,12 @@ pub(super) struct Question {
     name: Name,
     kind: RecordType,
     pub(super) bytes: Vec<u8>,
+    /// Where the type stands in the bytes, and the class behind it.
+    kind_at: usize,
 }
+
+/// Bytes of a type and a class.
+const KIND_AND_CLASS: usize = 4;
 
 /// What resolv.conf's options change about a question.
 #[derive(Clone, Copy)]
@@ -59,7 +64,19 @@ impl Question {
             message.set_edns(edns);
         }
         let bytes = message.to_vec().ok()?;
-        Some(Self { id, name: name.clone(), kind, bytes })
+        let mut kind_at = HEADER;
+        while let Some(&length) = bytes.get(kind_at).filter(|&&length| length > 0) {
+            kind_at += 1 + usize::from(length);
+        }
+        Some(Self { id, name: name.clone(), kind, bytes, kind_at: kind_at + 1 })
+    }
+
+    /// The same question, but for another kind of record.
+    pub(super) fn for_kind(&self, id: u16, kind: RecordType) -> Option<Self> {
+        let mut bytes = self.bytes.clone();
+        bytes.get_mut(..2)?.copy_from_slice(&id.to_be_bytes());
+        bytes.get_mut(self.kind_at..)?.get_mut(..2)?.copy_from_slice(&u16::from(kind).to_be_bytes());
+        Some(Self { id, name: self.name.clone(), kind, bytes, kind_at: self.kind_at })
     }
 
     /// Whether this message answers it: the id, and exactly this question, in any case (glibc's
@@ -75,9 +92,21 @@ impl Question {
             return true;
         }
         reply.questions() == 1
-            && reply.question().is_some_and(|question| {
-                question.kind == self.kind && question.class == DNSClass::IN && question.name == self.name
-            })
+            && (self.is_repeated_in(reply)
+                || reply.question().is_some_and(|question| {
+                    question.kind == self.kind && question.class == DNSClass::IN && question.name == self.name
+                }))
+    }
+
+    /// Whether the reply has the question byte for byte, but for the case of letters. (No length of a label is one.)
+    fn is_repeated_in(&self, reply: &Reply<'_>) -> bool {
+        let name = HEADER..self.kind_at;
+        let kind = self.kind_at..self.kind_at + KIND_AND_CLASS;
+        let same_name = match (self.bytes.get(name.clone()), reply.0.get(name)) {
+            (Some(asked), Some(repeated)) => asked.eq_ignore_ascii_case(repeated),
+            _ => false,
+        };
+        same_name && self.bytes.get(kind.clone()) == reply.0.get(kind)
     }
 }
 
@@ -309,6 +338,17 @@ mod tests {
     }
 
     #[test]
+    fn a_question_for_another_kind_differs_in_id_and_type_only() {
+        for (text, edns) in [(&b"a.Example"[..], false), (b".", true), (b"a\\001b.example", true)] {
+            let name = parse_name(text).unwrap();
+            let marks = Marks { edns, ..PLAIN };
+            let first = Question::new(1, &name, RecordType::A, marks).unwrap();
+            let second = Question::new(0x1234, &name, RecordType::AAAA, marks).unwrap();
+            assert_eq!(first.for_kind(0x1234, RecordType::AAAA).unwrap().bytes, second.bytes);
+        }
+    }
+
+    #[test]
     fn names_are_read_as_ns_name_pton_reads_them() {
         for bad in [&b".a"[..], b"a..b", b"a..", b"..", b"\\", b"\\25", b"\\999"] {
             assert!(parse_name(bad).is_none(), "{bad:?}");
@@ -332,6 +372,9 @@ mod tests {
         let mut reply = question.bytes.clone();
         reply[2] |= 0x80;
         assert!(question.is_answered_by(&Reply::new(&reply.to_ascii_uppercase()).unwrap()));
+        let mut other_kind = reply.clone();
+        *other_kind.iter_mut().rev().nth(2).unwrap() = 28;
+        assert!(!question.is_answered_by(&Reply::new(&other_kind).unwrap()));
         reply[1] = 8;
         assert!(!question.is_answered_by(&Reply::new(&reply).unwrap()));
         reply[1] = 7;

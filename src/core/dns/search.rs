@@ -166,10 +166,11 @@ impl<'a> Search<'a> {
         let parsed = parse_name(name)?;
         let (first, second) = random::ids();
         Some(match want {
-            Want::Both => vec![
-                Question::new(first, &parsed, RecordType::A, marks)?,
-                Question::new(second, &parsed, RecordType::AAAA, marks)?,
-            ],
+            Want::Both => {
+                let inet = Question::new(first, &parsed, RecordType::A, marks)?;
+                let inet6 = inet.for_kind(second, RecordType::AAAA)?;
+                vec![inet, inet6]
+            }
             Want::A => vec![Question::new(first, &parsed, RecordType::A, marks)?],
             Want::Ptr => vec![Question::new(first, &parsed, RecordType::PTR, marks)?],
             // `no-aaaa` still has to know whether the name exists, and asks for A (resolv/res-noaaaa.c).

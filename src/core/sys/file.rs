@@ -110,17 +110,41 @@ fn read_with(path: &CStr, flag: i32) -> Result<Content, Errno> {
 
 fn open(path: &CStr, flag: i32) -> Result<(Descriptor, libc::stat), Errno> {
     super::fault::point();
+    let file = open_anything(path, flag)?;
+    let status = readable_status(&file)?;
+    Ok((file, status))
+}
+
+fn open_anything(path: &CStr, flag: i32) -> Result<Descriptor, Errno> {
     let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY | flag;
     // SAFETY: `path` is a C string.
-    let file = Descriptor(checked_int(unsafe { libc::open(path.as_ptr(), flags) })?);
+    checked_int(unsafe { libc::open(path.as_ptr(), flags) }).map(Descriptor)
+}
+
+/// What fstat(2) says of a file that can be read to its end.
+fn readable_status(file: &Descriptor) -> Result<libc::stat, Errno> {
     let status = status_of(file.0)?;
     match status.st_mode & libc::S_IFMT {
-        libc::S_IFREG => Ok((file, status)),
+        libc::S_IFREG => Ok(status),
         // Mounted or linked in the place of a file that is to be empty.
-        libc::S_IFCHR if status.st_rdev == libc::makedev(1, 3) => Ok((file, status)),
+        libc::S_IFCHR if status.st_rdev == libc::makedev(1, 3) => Ok(status),
         libc::S_IFDIR => Err(Errno(libc::EISDIR)),
         _ => Err(Errno(libc::EINVAL)),
     }
+}
+
+/// Reads a file of lines that is read at every lookup, and small as a rule. Other than by [`read`], a FIFO or a device is
+/// refused only once it gives more than a small file has: opened like this, neither blocks.
+pub fn read_lines(path: &CStr) -> Result<Vec<u8>, Errno> {
+    super::fault::point();
+    let Chunks { file, buffer: mut bytes, has_ended, .. } = chunks(path)?;
+    if !has_ended {
+        let size = usize::try_from(readable_status(&file)?.st_size).unwrap_or(0).min(LIMIT);
+        let left = size.saturating_sub(bytes.len());
+        memory::reserve(&mut bytes, left + 1)?;
+        read_to_end(&file, &mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 /// A file's lines, some at a time, for who may have seen enough before the end of a long one.
@@ -134,11 +158,20 @@ pub struct Chunks {
     has_ended: bool,
 }
 
-/// Opens a regular file to be read in chunks; refused as by [`read`].
+/// Opens a file to be read in chunks; refused as by [`read_lines`].
+///
+/// The first chunk is read at once. Where it is less than was asked for and ends with a line, that was the file: so a
+/// small one costs no look at its size, and no second read to see its end.
 pub fn chunks(path: &CStr) -> Result<Chunks, Errno> {
     super::fault::point();
-    let (file, _) = open(path, 0)?;
-    Ok(Chunks { file, buffer: Vec::new(), used: 0, size: Chunks::SMALLEST, has_ended: false })
+    let file = open_anything(path, 0)?;
+    let mut chunks = Chunks { file, buffer: Vec::new(), used: 0, size: Chunks::SMALLEST, has_ended: false };
+    let length = chunks.read()?;
+    chunks.has_ended = length < Chunks::SMALLEST && chunks.buffer.last().is_none_or(|&byte| byte == b'\n');
+    if !chunks.has_ended {
+        readable_status(&chunks.file)?;
+    }
+    Ok(chunks)
 }
 
 impl Chunks {
@@ -149,20 +182,17 @@ impl Chunks {
     pub fn next_lines(&mut self) -> Option<&[u8]> {
         super::fault::point();
         self.buffer.drain(..self.used);
-        self.used = 0;
-        while !self.has_ended && self.used == 0 {
-            let before = self.buffer.len();
-            match self.read() {
-                Ok(0) | Err(_) => {
-                    self.has_ended = true;
-                    self.used = before;
-                }
-                Ok(_) => {
-                    let newline = self.buffer.iter().skip(before).rposition(|&byte| byte == b'\n');
-                    self.used = newline.map_or(0, |newline| before + newline + 1);
-                }
+        let mut searched = 0;
+        self.used = loop {
+            if self.has_ended {
+                break self.buffer.len();
             }
-        }
+            if let Some(newline) = self.buffer.iter().skip(searched).rposition(|&byte| byte == b'\n') {
+                break searched + newline + 1;
+            }
+            searched = self.buffer.len();
+            self.has_ended = matches!(self.read(), Ok(0) | Err(_));
+        };
         self.buffer.get(..self.used).filter(|lines| !lines.is_empty())
     }
 
@@ -293,6 +323,7 @@ mod tests {
         let text = (0..9_000).map(|n| format!("line {n}\n")).collect::<String>() + &long + "\nlast, without an end";
         std::fs::write(&path, &text).unwrap();
         let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+        assert!(read_lines(&name).unwrap() == text.as_bytes());
         let mut chunks = chunks(&name).unwrap();
         let mut together = Vec::new();
         while let Some(lines) = chunks.next_lines() {
@@ -308,6 +339,9 @@ mod tests {
         assert_eq!(read(c"/").err(), Some(Errno(libc::EISDIR)));
         assert_eq!(read(c"/dev/null").map(|content| content.bytes).ok(), Some(Vec::new()));
         assert_eq!(read(c"/dev/zero").err(), Some(Errno(libc::EINVAL)));
+        assert_eq!(read_lines(c"/").err(), Some(Errno(libc::EISDIR)));
+        assert_eq!(read_lines(c"/dev/null").ok(), Some(Vec::new()));
+        assert_eq!(read_lines(c"/dev/zero").err(), Some(Errno(libc::EINVAL)));
     }
 
     #[test]
@@ -315,5 +349,6 @@ mod tests {
         let content = read(c"/proc/self/status").unwrap();
         assert!(content.bytes.starts_with(b"Name:"));
         assert!(content.bytes.ends_with(b"\n"));
+        assert!(read_lines(c"/proc/self/status").unwrap().starts_with(b"Name:"));
     }
 }

@@ -107,33 +107,63 @@ pub struct State {
 /// The calling thread's `_res`; none where nobody has initialised it, so that it says nothing.
 pub fn read() -> Option<State> {
     super::fault::point();
-    // SAFETY: the function has no preconditions.
-    let raw = unsafe { __res_state() };
-    // SAFETY: it returns this thread's state, which nobody else writes; null is checked for.
-    let raw = unsafe { raw.as_ref() }?;
-    #[allow(clippy::unnecessary_cast)] // It is narrower on 32-bit machines.
-    let options = raw.options as u64;
-    if options & flag::INIT == 0 {
-        return None;
-    }
-    let count = usize::try_from(raw.nscount).unwrap_or(0);
-    let servers = raw.nsaddr_list.iter().zip(raw.extension.nsaddrs).take(count);
-    let sort_count = (raw.bits >> 4 & 15) as usize;
-    let network = |word: u32| Ipv4Addr::from(word.to_ne_bytes());
+    let raw = raw()?;
     Some(State {
-        options,
+        options: raw.flags(),
         retrans: raw.retrans,
         retry: raw.retry,
-        ndots: raw.bits & 15,
-        servers: servers.filter_map(|(inet, inet6)| server(inet, inet6)).collect(),
-        search: raw.dnsrch.iter().take(MAX_DOMAINS).map_while(|&domain| text(domain)).collect(),
-        sortlist: raw
-            .sort_list
-            .iter()
-            .take(sort_count)
-            .map(|&[address, mask]| (network(address), network(mask)))
-            .collect(),
+        ndots: raw.ndots(),
+        servers: raw.servers().collect(),
+        search: raw.search().map(Into::into).collect(),
+        sortlist: raw.sortlist().collect(),
     })
+}
+
+/// Whether the calling thread's `_res` says just this.
+pub fn says(state: &State) -> bool {
+    super::fault::point();
+    raw().is_some_and(|raw| {
+        raw.flags() == state.options
+            && (raw.retrans, raw.retry, raw.ndots()) == (state.retrans, state.retry, state.ndots)
+            && raw.servers().eq(state.servers.iter().copied())
+            && raw.search().eq(state.search.iter().map(|domain| &**domain))
+            && raw.sortlist().eq(state.sortlist.iter().copied())
+    })
+}
+
+fn raw() -> Option<&'static Raw> {
+    // SAFETY: the function has no preconditions.
+    let raw = unsafe { __res_state() };
+    // SAFETY: it returns this thread's state, which nobody else writes and which outlives every call of ours; null is
+    // checked for.
+    unsafe { raw.as_ref() }.filter(|raw| raw.flags() & flag::INIT != 0)
+}
+
+impl Raw {
+    #[allow(clippy::unnecessary_cast)] // It is narrower on 32-bit machines.
+    fn flags(&self) -> u64 {
+        self.options as u64
+    }
+
+    fn ndots(&self) -> u32 {
+        self.bits & 15
+    }
+
+    fn servers(&self) -> impl Iterator<Item = SocketAddr> {
+        let count = usize::try_from(self.nscount).unwrap_or(0);
+        let all = self.nsaddr_list.iter().zip(self.extension.nsaddrs);
+        all.take(count).filter_map(|(inet, inet6)| server(inet, inet6))
+    }
+
+    fn search(&self) -> impl Iterator<Item = &[u8]> {
+        self.dnsrch.iter().take(MAX_DOMAINS).map_while(|&domain| text(domain))
+    }
+
+    fn sortlist(&self) -> impl Iterator<Item = (Ipv4Addr, Ipv4Addr)> {
+        let count = (self.bits >> 4 & 15) as usize;
+        let network = |word: u32| Ipv4Addr::from(word.to_ne_bytes());
+        self.sort_list.iter().take(count).map(move |&[address, mask]| (network(address), network(mask)))
+    }
 }
 
 /// None: an address of a family that no server has.
@@ -153,12 +183,12 @@ fn server(inet: &libc::sockaddr_in, inet6: *const libc::sockaddr_in6) -> Option<
     })
 }
 
-fn text(domain: *const c_char) -> Option<Box<[u8]>> {
+fn text<'a>(domain: *const c_char) -> Option<&'a [u8]> {
     if domain.is_null() {
         return None;
     }
-    // SAFETY: what is not null in the list is a C string, which glibc relies on too.
-    Some(unsafe { CStr::from_ptr(domain) }.to_bytes().into())
+    // SAFETY: what is not null in the list is a C string, which glibc relies on too, and stays while nobody writes there.
+    Some(unsafe { CStr::from_ptr(domain) }.to_bytes())
 }
 
 /// Makes glibc fill this thread's `_res` from resolv.conf again, if that has changed and the program has not written
@@ -194,8 +224,11 @@ mod tests {
         std::thread::spawn(|| {
             assert_eq!(read(), None);
             refresh();
-            let state = read().unwrap();
+            let mut state = read().unwrap();
             assert!(!state.servers.is_empty() && state.retry > 0);
+            assert!(says(&state));
+            state.sortlist.push((Ipv4Addr::LOCALHOST, Ipv4Addr::BROADCAST));
+            assert!(!says(&state));
         })
         .join()
         .unwrap();

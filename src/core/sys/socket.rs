@@ -177,14 +177,19 @@ impl Socket {
         checked_int(sent).map(|sent| sent as usize)
     }
 
-    /// Receives one datagram, or what a stream has, into the buffer; the length of the datagram, which may be more
-    /// than the buffer holds.
-    pub fn receive(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
+    /// Receives one datagram, as much of it as the buffer has room for; the length of the whole.
+    pub fn receive(&self, buffer: &mut Vec<u8>) -> Result<usize, Errno> {
         super::fault::point();
-        let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+        buffer.clear();
+        let room = buffer.spare_capacity_mut();
+        let (start, size) = (room.as_mut_ptr().cast(), room.len());
         let nobody = std::ptr::null_mut();
-        // SAFETY: the buffer is writable for its length; no address is asked for.
-        checked(unsafe { libc::recvfrom(self.0.0, start, length, libc::MSG_TRUNC, nobody, std::ptr::null_mut()) })
+        // SAFETY: the spare capacity is writable for its length; no address is asked for.
+        let received = unsafe { libc::recvfrom(self.0.0, start, size, libc::MSG_TRUNC, nobody, std::ptr::null_mut()) };
+        let length = checked(received)?;
+        // SAFETY: recvfrom filled as many bytes of the spare capacity.
+        unsafe { buffer.set_len(length.min(size)) };
+        Ok(length)
     }
 
     /// Receives bytes of a stream; 0 at its end.
