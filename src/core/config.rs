@@ -17,11 +17,13 @@ const TIMEOUTS: std::ops::RangeInclusive<u32> = 1..=30;
 const ATTEMPTS: std::ops::RangeInclusive<u32> = 1..=5;
 /// Servers of one rule.
 const MAX_SERVERS: usize = 16;
+/// Seconds that an answer may be kept: a day, as BIND's `max-cache-ttl` and its like are used.
+const MAX_TTLS: std::ops::RangeInclusive<u32> = 1..=86_400;
 /// Port of a name server (RFC 1035, section 4.2).
 const PORT: u16 = 53;
 
 const KEYWORDS: [&str; 3] = ["bypass", "pass", "cache"];
-const OPTIONS: [&str; 6] = ["via", "timeout", "attempts", "search", "hosts", "fallback"];
+const OPTIONS: [&str; 8] = ["via", "timeout", "attempts", "search", "hosts", "fallback", "cache", "max-ttl"];
 
 /// Where a rule stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +79,10 @@ pub struct Answering {
     pub hosts: bool,
     /// Whether libc is asked after all.
     pub fallback: Fallback,
+    /// Whether answers are kept, instead of what the `cache` line says.
+    pub cache: Option<bool>,
+    /// Seconds that they are kept at most, instead of what the `cache` line says.
+    pub max_ttl: Option<u32>,
 }
 
 impl Default for Answering {
@@ -88,7 +94,24 @@ impl Default for Answering {
             search: true,
             hosts: true,
             fallback: Fallback::Never,
+            cache: None,
+            max_ttl: None,
         }
+    }
+}
+
+/// What a `cache` line says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheSize {
+    /// How many answers are kept at most; 0: none.
+    pub entries: usize,
+    /// For how many seconds at most.
+    pub max_ttl: u32,
+}
+
+impl Default for CacheSize {
+    fn default() -> Self {
+        Self { entries: 1024, max_ttl: 60 }
     }
 }
 
@@ -128,8 +151,8 @@ impl Rule {
 pub struct Config {
     /// The rules.
     pub rules: Vec<Rule>,
-    /// How many answers may be cached, if the source says.
-    pub cache: Option<usize>,
+    /// The `cache` line, if there is one.
+    pub cache: Option<CacheSize>,
 }
 
 /// The variables.
@@ -223,10 +246,19 @@ fn parse_line(line: &[u8], origin: &Origin, plain: &Arc<Answering>, config: &mut
         }
         b"cache" => {
             let Some(value) = words.next() else { return wrong(line.len(), "\"cache\" needs a number of entries") };
-            if let Some(more) = words.next() {
-                return wrong(more.at, "\"cache\" has one number and nothing else");
+            let entries = number(value, 0..=1_000_000, "entries")? as usize;
+            let mut size = CacheSize { entries, ..CacheSize::default() };
+            if let Some(option) = words.next() {
+                match words.next() {
+                    Some(seconds) if option.is("max-ttl") => size.max_ttl = number(seconds, MAX_TTLS, "seconds")?,
+                    None if option.is("max-ttl") => return wrong(option.at, "\"max-ttl\" needs a value"),
+                    _ => return wrong(option.at, "after the number of entries there may be \"max-ttl\" and seconds"),
+                }
             }
-            config.cache = Some(number(value, 0..=1_000_000, "entries")? as usize);
+            if let Some(more) = words.next() {
+                return wrong(more.at, format!("{} is one word too many", quoted(more.text)));
+            }
+            config.cache = Some(size);
         }
         other => {
             let hint = nearest(other, &KEYWORDS).map_or_else(
@@ -277,6 +309,8 @@ fn answering(words: &[Word<'_>]) -> Result<Answering, Wrong> {
             b"search" => answering.search = on_or_off(value()?)?,
             b"hosts" => answering.hosts = on_or_off(value()?)?,
             b"fallback" => answering.fallback = fallback(value()?)?,
+            b"cache" => answering.cache = Some(on_or_off(value()?)?),
+            b"max-ttl" => answering.max_ttl = Some(number(value()?, MAX_TTLS, "seconds")?),
             b"via" => {
                 let mut servers = vec![server(&value()?)?];
                 while let Some(word) = words.next_if(|word| !is_option(word)) {
@@ -295,7 +329,7 @@ fn answering(words: &[Word<'_>]) -> Result<Answering, Wrong> {
 
 fn unknown_option(text: &[u8]) -> String {
     let hint = nearest(text, &OPTIONS).map_or_else(
-        || "the options are via, timeout, attempts, search, hosts and fallback".to_owned(),
+        || "the options are via, timeout, attempts, search, hosts, fallback, cache and max-ttl".to_owned(),
         |near| format!("did you mean \"{near}\"?"),
     );
     format!("unknown option {}: {hint}", quoted(text))
@@ -419,7 +453,7 @@ mod tests {
     #[test]
     fn a_rule_has_patterns_and_options() {
         let text = "# comment\n; comment\n\nbypass a *.b via 10.43.0.10 10.43.0.11#5353 fe80::1%2 timeout 2 attempts 1 \
-                    search off hosts off fallback error # end\r\npass c\ncache 1024\nbypass d";
+                    search off hosts off fallback error cache on max-ttl 5 # end\r\npass c\ncache 99 max-ttl 7\nbypass d";
         let (config, faults) = parse(text.as_bytes(), "/etc/nss-bypass.conf");
         assert_eq!(faults, []);
         let [a, b, c, d] = config.rules.as_slice() else { panic!("{:?}", config.rules) };
@@ -429,8 +463,10 @@ mod tests {
         assert_eq!(servers, ["10.43.0.10:53", "10.43.0.11:5353", "[fe80::1%2]:53"]);
         assert_eq!((answering.timeout, answering.attempts), (Some(2), Some(1)));
         assert_eq!((answering.search, answering.hosts, answering.fallback), (false, false, Fallback::Error));
+        assert_eq!((answering.cache, answering.max_ttl), (Some(true), Some(5)));
         assert_eq!(d.answering(), &Answering::default());
-        assert_eq!((d.origin().to_string().as_str(), config.cache), ("/etc/nss-bypass.conf:7", Some(1024)));
+        assert_eq!(d.origin().to_string(), "/etc/nss-bypass.conf:7");
+        assert_eq!(config.cache, Some(CacheSize { entries: 99, max_ttl: 7 }));
     }
 
     #[test]
@@ -459,6 +495,11 @@ mod tests {
                 "f:2:14: \"fe80::1%eth0\": the scope is the number of an interface, not its name",
             ),
             ("pass a\0b", "f:2:7: \"a\\x00b\": a name has no control bytes"),
+            ("cache 10 max-ttl", "f:2:10: \"max-ttl\" needs a value"),
+            ("cache 10 max-ttl 0", "f:2:18: \"0\" is no number of seconds from 1 to 86400"),
+            ("cache 10 20", "f:2:10: after the number of entries there may be \"max-ttl\" and seconds"),
+            ("cache 10 max-ttl 20 x", "f:2:21: \"x\" is one word too many"),
+            ("bypass a cache 10", "f:2:16: \"10\" is neither \"on\" nor \"off\""),
             ("cache many", "f:2:7: \"many\" is no number of entries from 0 to 1000000"),
         ];
         for (line, expected) in table {

@@ -7,12 +7,14 @@
 use std::cell::Cell;
 use std::net::{IpAddr, SocketAddr};
 
+use crate::cache::{Cache, Question, View};
 use crate::config::Answering;
-use crate::dns::{Outcome, Resolver};
+use crate::dns::{Ask, Outcome, Resolver};
 use crate::files::hosts;
 use crate::files::nsswitch::{Action, Module, Service};
 use crate::lookup::{Answer, Failure, Family, Miss, Status};
 use crate::name::Name;
+use crate::resolution::Resolution;
 use crate::sys::Errno;
 use crate::sys::interfaces::{self, InterfaceAddress};
 use crate::sys::resolver_state;
@@ -25,6 +27,8 @@ pub enum Source {
     Files,
     /// A name server, where one spoke.
     Dns(Option<SocketAddr>),
+    /// The same, in a lookup before this one.
+    Cache(Option<SocketAddr>),
 }
 
 /// What getaddrinfo's hints choose.
@@ -44,6 +48,7 @@ pub struct Selection {
 pub struct Engine<'a> {
     tables: &'a Tables,
     answering: &'a Answering,
+    cache: Option<View<'a>>,
     source: Cell<Option<Source>>,
     resolver_h_errno: Cell<Option<Failure>>,
     module_h_errno: Cell<Option<Result<(), Failure>>>,
@@ -82,12 +87,13 @@ const CANNOT_MERGE: Miss = Miss::new(Status::Unavail, Failure::Silent).with_errn
 const NO_NSSWITCH: Miss = Miss::new(Status::Unavail, Failure::System(libc::EINVAL)).with_errno(libc::EINVAL);
 
 impl<'a> Engine<'a> {
-    /// The engine for a name that a rule with this `answering` matched.
-    pub fn new(tables: &'a Tables, answering: &'a Answering) -> Self {
+    /// The engine for a name that a rule with this `answering` matched, and with a cache where its answers are kept.
+    pub fn new(tables: &'a Tables, answering: &'a Answering, cache: Option<&'a Cache>) -> Self {
         crate::sys::fault::point();
         Self {
             tables,
             answering,
+            cache: cache.and_then(Cache::view),
             source: Cell::new(None),
             resolver_h_errno: Cell::new(None),
             module_h_errno: Cell::new(None),
@@ -111,6 +117,11 @@ impl<'a> Engine<'a> {
             }
             None
         })
+    }
+
+    /// What is kept from earlier lookups.
+    pub fn cache(&self) -> Option<&View<'a>> {
+        self.cache.as_ref()
     }
 
     /// Who said last what became of the lookup.
@@ -151,7 +162,7 @@ impl<'a> Engine<'a> {
         crate::sys::fault::point();
         self.walk(Way::Hostent, |module| match module {
             Module::Files => self.files(Reads::UpToTheFirst, |text, _| hosts::lookup_address(text, address)),
-            Module::Dns => Some(self.dns(|resolver| resolver.name_of(address))),
+            Module::Dns => Some(self.dns(Ask::NameOf(address))),
             Module::Other(_) => None,
         })
         .map(|answer| self.trimmed(self.reordered(answer)))
@@ -345,7 +356,7 @@ impl<'a> Engine<'a> {
             Module::Files => {
                 self.files(Reads::AsHostConfSays, |text, multi| hosts::lookup(text, name.as_bytes(), family, multi))
             }
-            Module::Dns => Some(self.dns(|resolver| resolver.one(name, family, checked))),
+            Module::Dns => Some(self.dns(Ask::One { name, family, checked })),
             Module::Other(_) => None,
         }
     }
@@ -362,7 +373,7 @@ impl<'a> Engine<'a> {
                         _ => miss,
                     })
                 }),
-            Module::Dns => Some(self.dns(|resolver| resolver.both(name))),
+            Module::Dns => Some(self.dns(Ask::Both(name))),
             Module::Other(_) => None,
         }
     }
@@ -376,6 +387,7 @@ impl<'a> Engine<'a> {
         self.source.set(Some(Source::Files));
         let multi = self.tables.host_conf().multi;
         let found = match reads {
+            _ if self.cache.is_some() => self.tables.kept_hosts().map(|text| look(&text, multi)),
             Reads::AsHostConfSays if multi => tables::hosts().map(|text| look(&text, multi)),
             _ => tables::first_in_hosts(|lines| look(lines, multi)),
         };
@@ -394,9 +406,28 @@ impl<'a> Engine<'a> {
         Some(found.ok_or(NOT_FOUND))
     }
 
-    fn dns(&self, ask: impl FnOnce(&Resolver<'_>) -> Outcome) -> Result<Answer, Miss> {
+    fn dns(&self, ask: Ask<'_>) -> Result<Answer, Miss> {
         crate::sys::fault::point();
         let resolution = self.tables.resolution();
+        let mut room = [0; 16];
+        let keeps = self.cache.as_ref().filter(|_| !ask.may_be_alias()).zip(resolution.serial);
+        let keeps = keeps.map(|(cache, serial)| (cache, Question::new(&ask, &mut room, self.answering, serial)));
+        let kept = keeps.as_ref().and_then(|(cache, question)| cache.answer(question));
+        let source = if kept.is_some() { Source::Cache } else { Source::Dns };
+        let outcome = kept.unwrap_or_else(|| {
+            let outcome = self.ask(&resolution, ask, keeps.is_some());
+            if let Some((cache, question)) = &keeps {
+                cache.keep_answer(question, &outcome);
+            }
+            outcome
+        });
+        self.source.set(Some(source(outcome.server)));
+        self.resolver_h_errno.set(outcome.h_errno);
+        self.module_h_errno.set(Some(outcome.result.as_ref().map(|_| ()).map_err(|miss| miss.failure)));
+        outcome.result
+    }
+
+    fn ask(&self, resolution: &Resolution, ask: Ask<'_>, wants_lifetime: bool) -> Outcome {
         let conf = &resolution.conf;
         let answering = self.answering;
         let resolver = Resolver {
@@ -407,12 +438,9 @@ impl<'a> Engine<'a> {
             attempts: answering.attempts.unwrap_or(conf.attempts),
             options: conf.options,
             sortlist: &conf.sortlist,
+            wants_lifetime,
         };
-        let outcome = ask(&resolver);
-        self.source.set(Some(Source::Dns(outcome.server)));
-        self.resolver_h_errno.set(outcome.h_errno);
-        self.module_h_errno.set(Some(outcome.result.as_ref().map(|_| ()).map_err(|miss| miss.failure)));
-        outcome.result
+        resolver.ask(ask)
     }
 }
 

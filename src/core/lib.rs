@@ -1,14 +1,16 @@
 //! The rules and the resolver of nss-bypass.
 //!
 //! Read it in this order: [`name`] and [`lookup`] are the words; [`pattern`], [`config`] and [`policy`] decide which
-//! names are ours; [`files`] and [`dns`] know where answers come from; [`resolution`], [`tables`], [`order`] and [`engine`] put them
-//! together; [`sys`] alone touches the system. Nobody lower calls anybody higher.
+//! names are ours; [`files`] and [`dns`] know where answers come from; [`resolution`], [`network`], [`tables`], [`cache`],
+//! [`order`] and [`engine`]
+//! put them together; [`sys`] alone touches the system. Nobody lower calls anybody higher.
 
 #![deny(unsafe_code)]
 
 pub mod name;
 pub mod lookup;
 
+mod fnv;
 pub mod pattern;
 pub mod config;
 pub mod policy;
@@ -17,7 +19,9 @@ pub mod files;
 pub mod dns;
 
 pub mod resolution;
+pub mod network;
 pub mod tables;
+pub mod cache;
 pub mod order;
 pub mod engine;
 

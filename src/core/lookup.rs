@@ -20,7 +20,7 @@ impl Family {
 }
 
 /// An address with the scope that a link-local one needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
     /// The address itself.
     pub ip: IpAddr,

@@ -3,10 +3,12 @@
 
 use std::cell::OnceCell;
 use std::cmp::Ordering;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use crate::cache::View;
 use crate::files::gai_conf::GaiConf;
 use crate::lookup::Address;
+use crate::network::Interfaces;
 use crate::sys::Errno;
 use crate::sys::interfaces::{self, InterfaceAddress};
 use crate::sys::socket::{Socket, endpoint};
@@ -21,40 +23,8 @@ struct Destination {
     interface: OnceCell<Option<InterfaceAddress>>,
 }
 
-/// What this network namespace has, as `AI_ADDRCONFIG` and the order need it.
-#[derive(Clone, Debug, Default)]
-pub struct Interfaces {
-    addresses: Vec<InterfaceAddress>,
-    /// An IPv4 address other than 127.0.0.1.
-    pub has_inet: bool,
-    /// An IPv6 address other than ::1.
-    pub has_inet6: bool,
-}
-
-impl Interfaces {
-    /// Asks the kernel. Where it does not answer, both families are taken to be there, as in glibc.
-    pub fn now() -> Self {
-        crate::sys::fault::point();
-        let Ok(addresses) = interfaces::list() else {
-            return Self { addresses: Vec::new(), has_inet: true, has_inet6: true };
-        };
-        let has_inet = addresses.iter().any(|address| address.ip.is_ipv4() && address.ip != Ipv4Addr::LOCALHOST);
-        let has_inet6 = addresses.iter().any(|address| address.ip.is_ipv6() && address.ip != Ipv6Addr::LOCALHOST);
-        // glibc throws the list away where it holds no IPv6; then the rules that need it do not apply.
-        Self { addresses: if has_inet6 { addresses } else { Vec::new() }, has_inet, has_inet6 }
-    }
-
-    fn of_source(&self, source: IpAddr) -> Option<InterfaceAddress> {
-        let wanted = match source {
-            IpAddr::V4(v4) if v4.is_loopback() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-            ip => ip.to_canonical(), // The source of a mapped destination is a mapped address.
-        };
-        self.addresses.iter().find(|address| address.ip == wanted).copied()
-    }
-}
-
 /// The order of `addresses`, each standing `copies` times in a row: which place of the unsorted list comes first,
-/// second and so on. `port` is what the kernel is asked with, `interfaces` what is known already.
+/// second and so on. `port` is what the kernel is asked with; `interfaces` and `cache` are what is known already.
 ///
 /// Copies are sorted along, not only addresses: the rules are not transitive, so glibc's result depends on the
 /// number of nodes, and its merge sort is part of the contract.
@@ -63,11 +33,12 @@ pub fn sort(
     copies: usize,
     port: u16,
     interfaces: Option<&Interfaces>,
+    cache: Option<&View<'_>>,
     conf: &GaiConf,
 ) -> Vec<usize> {
     crate::sys::fault::point();
-    let destinations = destinations(addresses, port);
-    let order = Order { conf, interfaces, asked: OnceCell::new(), kinds: OnceCell::new() };
+    let destinations = destinations(addresses, port, cache);
+    let order = Order { conf, interfaces, cache, asked: OnceCell::new(), kinds: OnceCell::new() };
     let mut places: Vec<usize> = (0..addresses.len() * copies).collect();
     let destination = |place: usize| destinations.get(place.checked_div(copies).unwrap_or(0));
     merge_sort(&mut places, &mut |&one, &other| match (destination(one), destination(other)) {
@@ -77,8 +48,13 @@ pub fn sort(
     places
 }
 
+/// The interfaces of this moment or, where there is a cache, of the last second.
+pub fn known_interfaces(cache: Option<&View<'_>>) -> Interfaces {
+    cache.map_or_else(Interfaces::now, |cache| cache.interfaces(Interfaces::now))
+}
+
 /// Asks the kernel for the way to each address.
-fn destinations(addresses: &[Address], port: u16) -> Vec<Destination> {
+fn destinations(addresses: &[Address], port: u16, cache: Option<&View<'_>>) -> Vec<Destination> {
     crate::sys::fault::point();
     let unknown = |to: &Address| Destination { ip: to.ip, source: None, interface: OnceCell::new() };
     let mut found: Vec<Destination> = addresses.iter().map(unknown).collect();
@@ -89,7 +65,13 @@ fn destinations(addresses: &[Address], port: u16) -> Vec<Destination> {
         for (address, destination) in addresses.iter().zip(&mut found).filter(|(to, _)| to.ip.is_ipv6() == is_inet6) {
             let source = match previous {
                 Some((same, source)) if same == *address => source,
-                _ => scout.source_towards(&endpoint(address.ip, port, address.scope)),
+                _ => {
+                    let mut ask = || scout.source_towards(&endpoint(address.ip, port, address.scope));
+                    match cache {
+                        Some(cache) => cache.source(*address, ask),
+                        None => ask(),
+                    }
+                }
             };
             previous = Some((*address, source));
             destination.source = source;
@@ -166,6 +148,7 @@ fn merge_sort(items: &mut [usize], compare: &mut dyn FnMut(&usize, &usize) -> Or
 struct Order<'a> {
     conf: &'a GaiConf,
     interfaces: Option<&'a Interfaces>,
+    cache: Option<&'a View<'a>>,
     /// The same, asked for when a rule needs them: most lists are in order before.
     asked: OnceCell<Interfaces>,
     /// Kinds of interfaces, asked for when rule 7 needs them.
@@ -182,7 +165,7 @@ fn mapped(ip: IpAddr) -> Ipv6Addr {
 impl Order<'_> {
     fn interface(&self, destination: &Destination) -> Option<InterfaceAddress> {
         *destination.interface.get_or_init(|| {
-            let interfaces = self.interfaces.unwrap_or_else(|| self.asked.get_or_init(Interfaces::now));
+            let interfaces = self.interfaces.unwrap_or_else(|| self.asked.get_or_init(|| known_interfaces(self.cache)));
             interfaces.of_source(destination.source?)
         })
     }
@@ -276,6 +259,7 @@ impl Order<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
 
     fn destination(ip: &str, source: Option<&str>) -> Destination {
         Destination { ip: ip.parse().unwrap(), source: source.map(|s| s.parse().unwrap()), interface: OnceCell::new() }
@@ -287,7 +271,13 @@ mod tests {
 
     fn first_of(interfaces: &Interfaces, one: &Destination, other: &Destination) -> IpAddr {
         let conf = GaiConf::default();
-        let order = Order { conf: &conf, interfaces: Some(interfaces), asked: OnceCell::new(), kinds: OnceCell::new() };
+        let order = Order {
+            conf: &conf,
+            interfaces: Some(interfaces),
+            cache: None,
+            asked: OnceCell::new(),
+            kinds: OnceCell::new(),
+        };
         if order.compare(one, other).is_le() { one.ip } else { other.ip }
     }
 
@@ -354,7 +344,7 @@ mod tests {
     fn equals_keep_their_order_and_copies_stay_together() {
         let address = |last| Address { ip: IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), scope: 0 };
         let places =
-            sort(&[address(3), address(1), address(2)], 2, 0, Some(&Interfaces::default()), &GaiConf::default());
+            sort(&[address(3), address(1), address(2)], 2, 0, Some(&Interfaces::default()), None, &GaiConf::default());
         assert_eq!(places.len(), 6);
         assert!(places.chunks(2).all(|pair| pair[0] / 2 == pair[1] / 2));
     }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::net::IpAddr;
 
-use crate::config::{Action, Config, Rule};
+use crate::config::{Action, Answering, CacheSize, Config, Rule};
+use crate::fnv::Fnv;
 use crate::name::Name;
 use crate::pattern::{self, Kind};
 
@@ -22,7 +23,7 @@ pub enum Verdict<'p> {
 #[derive(Debug, Default)]
 pub struct Policy {
     rules: Vec<Rule>,
-    cache: usize,
+    cache: Option<CacheSize>,
     /// Exact names.
     exact: Table,
     /// Domains of patterns without wildcards below them.
@@ -38,33 +39,6 @@ pub struct Policy {
     networks: HashMap<(IpAddr, u8), u32, BuildHasherDefault<Fnv>>,
     /// Lengths of prefixes that occur, longest first.
     prefixes: Vec<u8>,
-}
-
-/// FNV-1a (draft-eastlake-fnv): short names, no secrets. std's own hasher would ask the kernel for random keys.
-#[derive(Debug)]
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    fn add(&mut self, byte: u8) {
-        self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.add(byte));
-    }
-
-    fn finish(&self) -> u64 {
-        // hashbrown takes the upper bits, which FNV mixes least.
-        self.0 ^ self.0 << 32
-    }
 }
 
 /// Rules by the hash of some of their bytes. Rules of the same hash are chained, the latest first.
@@ -94,7 +68,7 @@ impl Table {
 fn hash<'a>(bytes: impl Iterator<Item = &'a u8>) -> u64 {
     let mut hash = Fnv::default();
     bytes.for_each(|&byte| hash.add(byte));
-    hash.0
+    hash.finish()
 }
 
 /// The literal bytes before the first wildcard and after the last.
@@ -109,7 +83,7 @@ impl Policy {
     /// The file's rules, and after them the environment's.
     pub fn new(file: Config, environment: Config) -> Self {
         crate::sys::fault::point();
-        let mut policy = Self { cache: environment.cache.or(file.cache).unwrap_or(0), ..Self::default() };
+        let mut policy = Self { cache: environment.cache.or(file.cache), ..Self::default() };
         policy.rules = file.rules;
         policy.rules.extend(environment.rules);
         let rules = std::mem::take(&mut policy.rules);
@@ -154,9 +128,16 @@ impl Policy {
         self.rules.is_empty()
     }
 
-    /// How many answers may be cached; 0: none.
-    pub fn cache(&self) -> usize {
-        self.cache
+    /// The size of the cache; none where nothing is kept. Without a `cache` line it is the default where a rule says
+    /// `cache on`.
+    pub fn cache(&self) -> Option<CacheSize> {
+        let wanted = || self.rules.iter().any(|rule| rule.answering().cache == Some(true));
+        self.cache.or_else(|| wanted().then(CacheSize::default)).filter(|size| size.entries > 0)
+    }
+
+    /// Whether answers that are found like this are kept, where there is a cache.
+    pub fn keeps(&self, answering: &Answering) -> bool {
+        answering.cache.unwrap_or(self.cache.is_some())
     }
 
     /// What the rules say of a name.
@@ -197,10 +178,10 @@ impl Policy {
         for (at, &byte) in name.iter().enumerate() {
             hasher.add(byte);
             if lengths.next_if(|&&length| length == at + 1).is_some() {
-                best.consider(self.heads.chain(hasher.0));
+                best.consider(self.heads.chain(hasher.finish()));
             }
         }
-        let exact = self.exact.chain(hasher.0).filter_map(|number| self.rules.get(number as usize));
+        let exact = self.exact.chain(hasher.finish()).filter_map(|number| self.rules.get(number as usize));
         if let Some(rule) = exact.into_iter().find(|rule| rule.pattern().matches(name)) {
             return Some(rule);
         }
@@ -210,11 +191,11 @@ impl Policy {
             hasher.add(byte);
             let length = name.len() - at;
             if lengths.next_if(|&&wanted| wanted == length).is_some() {
-                best.consider(self.tails.chain(hasher.0));
+                best.consider(self.tails.chain(hasher.finish()));
             }
             let begins_label = at.checked_sub(1).is_none_or(|before| name.get(before) == Some(&b'.'));
             if begins_label {
-                best.consider(self.domains.chain(hasher.0));
+                best.consider(self.domains.chain(hasher.finish()));
             }
         }
         best.consider(self.others.iter().copied());

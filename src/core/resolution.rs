@@ -2,6 +2,7 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::files::resolv_conf::{Options, ResolvConf, SortEntry};
 use crate::sys::resolver_state::{self, State, flag};
@@ -22,6 +23,8 @@ pub struct Resolution {
     /// What counts.
     pub conf: ResolvConf,
     copy: State,
+    /// The number of this state of the file, in the order in which they were read; none for what is a program's own.
+    pub serial: Option<u64>,
     /// Hashes of the copies of earlier states of the file.
     older: Vec<u64>,
 }
@@ -41,7 +44,9 @@ impl Resolution {
             older.push(hash(&before.copy));
             older.extend(before.older.iter().take(REMEMBERED - 1));
         }
-        Self { copy: copy(&conf), conf, older }
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let serial = Some(NEXT.fetch_add(1, Ordering::Relaxed));
+        Self { copy: copy(&conf), conf, serial, older }
     }
 
     /// Whether this thread's `_res` says what the file says.
@@ -78,7 +83,7 @@ impl Resolution {
             attempts: u32::try_from(state.retry).unwrap_or(0),
             options: options(state.options),
         };
-        Self { conf: wished, copy: state.clone(), older: Vec::new() }
+        Self { conf: wished, copy: state.clone(), serial: None, older: Vec::new() }
     }
 }
 

@@ -21,7 +21,7 @@ use crate::sys::environment::{hostname, variable};
 use crate::sys::file::{self, Identity};
 use crate::sys::snapshot::Snapshot;
 use crate::sys::socket::interface_index;
-use crate::sys::{Errno, fork, memory, resolver_state};
+use crate::sys::{Errno, clock, fork, memory, resolver_state};
 
 const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
 const NSSWITCH_CONF: &CStr = c"/etc/nsswitch.conf";
@@ -32,6 +32,9 @@ const SERVICES: &CStr = c"/etc/services";
 
 /// What glibc needs to fill `_res` in. Where it has no memory for the first copy of resolv.conf, it keeps a lock for ever.
 const SOME_MEMORY: usize = 64 << 10;
+
+/// The largest hosts(5) that is kept.
+const KEPT_HOSTS: usize = 64 << 10;
 
 /// A table, and the identity of the file that it was read from.
 struct Read<T> {
@@ -89,6 +92,7 @@ pub struct Tables {
     chosen_hosts: Snapshot<Vec<Service>>,
     chosen_services: Snapshot<Vec<Service>>,
     gai_conf: Cached<GaiConf>,
+    hosts: Snapshot<Read<Vec<u8>>>,
     host_conf: OnceBox<HostConf>,
 }
 
@@ -107,6 +111,7 @@ impl Tables {
             chosen_hosts: Snapshot::new(),
             chosen_services: Snapshot::new(),
             gai_conf: Cached::new(),
+            hosts: Snapshot::new(),
             host_conf: OnceBox::new(),
         }
     }
@@ -201,6 +206,25 @@ impl Tables {
         };
         let read = || file::read(SERVICES).map(|content| files::as_glibc_reads(&content.bytes).into_owned());
         if wanted { read().unwrap_or_default() } else { Vec::new() }
+    }
+
+    /// hosts(5) whole, and kept where it is small: for lookups with a cache, which look only whether it has changed.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn kept_hosts(&self) -> Result<Table<Vec<u8>>, Errno> {
+        crate::sys::fault::point();
+        if let Some(read) = self.hosts.read()
+            && read.identity == file::identity(HOSTS)
+        {
+            return Ok(Table(read));
+        }
+        let now = clock::wall();
+        let content = file::read(HOSTS)?;
+        let stays = content.identity.is_settled(now) && content.bytes.len() <= KEPT_HOSTS;
+        let text = files::as_glibc_reads(&content.bytes).into_owned();
+        let read = Read { identity: content.identity, table: text };
+        Ok(Table(if stays { self.hosts.replace(read).unwrap_or_else(Arc::new) } else { Arc::new(read) }))
     }
 
     /// gai.conf(5), read once unless it says `reload yes`.

@@ -42,7 +42,7 @@ pub(crate) unsafe fn lookup(
     let look_up = |node: Node<'_>, is_convertible: bool| {
         bypass("getaddrinfo", node.subject(), |engine| {
             let mut before = before;
-            let request = input::request(node, hints, service, &mut before);
+            let request = input::request(node, hints, service, engine.cache(), &mut before);
             let found = request.and_then(|request| match node {
                 _ if !is_convertible => Err(codes::EAI_IDN_ENCODE),
                 Node::Name(_) if request.wants_no_name() => Err(libc::EAI_NONAME),
@@ -50,11 +50,11 @@ pub(crate) unsafe fn lookup(
                 Node::Address(numeric) => {
                     let addresses = vec![numeric.address(request.selection, &mut before)?];
                     let answer = Answer { canonical: numeric.text.to_vec(), aliases: Vec::new(), addresses };
-                    Ok(given(answer, &request, before))
+                    Ok(given(engine, answer, &request, before))
                 }
                 Node::Nobody => {
                     let addresses = input::own_addresses(&request);
-                    Ok(given(Answer { addresses, ..Answer::default() }, &request, before))
+                    Ok(given(engine, Answer { addresses, ..Answer::default() }, &request, before))
                 }
             });
             found.unwrap_or_else(|code| {
@@ -95,9 +95,9 @@ pub(crate) unsafe fn with_node<T>(node: *const c_char, hints: Hints, what: impl 
 }
 
 /// Addresses that nobody had to be asked for.
-fn given(answer: Answer, request: &Request, before: Errno) -> (Result<List, c_int>, Ended) {
+fn given(engine: &Engine<'_>, answer: Answer, request: &Request, before: Errno) -> (Result<List, c_int>, Ended) {
     nss_bypass_core::sys::fault::point();
-    let list = list(&answer, request).ok_or(libc::EAI_MEMORY);
+    let list = list(engine, &answer, request).ok_or(libc::EAI_MEMORY);
     set_errno(before);
     (list, Ended::Answered(answer))
 }
@@ -113,9 +113,13 @@ fn answer(engine: &Engine<'_>, name: Name<'_>, request: &Request, before: Errno)
     match engine.addresses(name, request.selection) {
         Ok(answer) if answer.addresses.is_empty() => (Err(libc::EAI_NONAME), Ended::Failed(Failure::NotFound)),
         Ok(answer) => {
-            let list = list(&answer, request).ok_or(libc::EAI_MEMORY);
+            let list = list(engine, &answer, request).ok_or(libc::EAI_MEMORY);
             // glibc's resolver clears it on its way.
-            set_errno(if matches!(engine.source(), Some(Source::Dns(_))) { Errno(0) } else { quiet });
+            set_errno(if matches!(engine.source(), Some(Source::Dns(_) | Source::Cache(_))) {
+                Errno(0)
+            } else {
+                quiet
+            });
             (list, Ended::Answered(answer))
         }
         Err(failure) => {
@@ -127,7 +131,7 @@ fn answer(engine: &Engine<'_>, name: Name<'_>, request: &Request, before: Errno)
 }
 
 /// One node for each address and service, in RFC 3484's order; the canonical name at the first. None: no memory.
-fn list(answer: &Answer, request: &Request) -> Option<List> {
+fn list(engine: &Engine<'_>, answer: &Answer, request: &Request) -> Option<List> {
     nss_bypass_core::sys::fault::point();
     let services = &request.services;
     let nodes: Vec<(Address, Service)> =
@@ -135,7 +139,7 @@ fn list(answer: &Answer, request: &Request) -> Option<List> {
     let order = if answer.addresses.len() > 1 {
         let port = services.first().map_or(0, |service| service.port);
         let interfaces = request.interfaces.as_ref();
-        order::sort(&answer.addresses, services.len(), port, interfaces, &TABLES.gai_conf())
+        order::sort(&answer.addresses, services.len(), port, interfaces, engine.cache(), &TABLES.gai_conf())
     } else {
         (0..nodes.len()).collect()
     };

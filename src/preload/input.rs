@@ -4,11 +4,13 @@ use std::ffi::CStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use libc::{addrinfo, c_char, c_int};
+use nss_bypass_core::cache::View;
 use nss_bypass_core::engine::Selection;
 use nss_bypass_core::files::{inet_aton, inet_pton6, services, trim_start};
 use nss_bypass_core::lookup::{Address, Family};
 use nss_bypass_core::name::Name;
-use nss_bypass_core::order::Interfaces;
+use nss_bypass_core::network::Interfaces;
+use nss_bypass_core::order;
 use nss_bypass_core::policy::Subject;
 use nss_bypass_core::sys::{self, Errno, set_errno};
 use nss_bypass_core::tables;
@@ -232,6 +234,7 @@ pub(crate) fn request(
     node: Node<'_>,
     hints: Hints,
     service: Option<&[u8]>,
+    cache: Option<&View<'_>>,
     errno: &mut Errno,
 ) -> Result<Request, c_int> {
     nss_bypass_core::sys::fault::point();
@@ -254,7 +257,7 @@ pub(crate) fn request(
     };
     let mut interfaces = None;
     if flags & libc::AI_ADDRCONFIG != 0 {
-        let now = interfaces.insert(Interfaces::now());
+        let now = interfaces.insert(order::known_interfaces(cache));
         family = match (family, now.has_inet, now.has_inet6) {
             (None, true, false) => Some(Family::Inet),
             (None, false, true) => Some(Family::Inet6),
@@ -438,9 +441,12 @@ mod tests {
 
     #[test]
     fn checks_come_in_glibcs_order() {
-        let code = |hints, service: Option<&[u8]>| request(name(), hints, service, &mut Errno(0)).err();
-        assert_eq!(request(Node::Nobody, hints(0x800, 99, 99, 0), None, &mut Errno(0)).err(), Some(libc::EAI_NONAME));
-        let canonical = request(Node::Nobody, hints(libc::AI_CANONNAME, 99, 0, 0), Some(b"80"), &mut Errno(0));
+        let code = |hints, service: Option<&[u8]>| request(name(), hints, service, None, &mut Errno(0)).err();
+        assert_eq!(
+            request(Node::Nobody, hints(0x800, 99, 99, 0), None, None, &mut Errno(0)).err(),
+            Some(libc::EAI_NONAME)
+        );
+        let canonical = request(Node::Nobody, hints(libc::AI_CANONNAME, 99, 0, 0), Some(b"80"), None, &mut Errno(0));
         assert_eq!(canonical.err(), Some(libc::EAI_BADFLAGS));
         assert_eq!(code(hints(0x800, 99, 99, 0), None), Some(libc::EAI_BADFLAGS));
         assert_eq!(code(hints(0, 99, 99, 0), None), Some(libc::EAI_FAMILY));
@@ -449,14 +455,14 @@ mod tests {
         assert_eq!(code(hints(0, 0, libc::SOCK_RAW, 0), Some(b"80")), Some(libc::EAI_SERVICE));
         assert_eq!(code(hints(libc::AI_NUMERICHOST, 0, 99, 0), None), Some(libc::EAI_SOCKTYPE));
         assert!(
-            request(name(), hints(libc::AI_NUMERICHOST, 0, 1, 0), None, &mut Errno(0))
+            request(name(), hints(libc::AI_NUMERICHOST, 0, 1, 0), None, None, &mut Errno(0))
                 .is_ok_and(|request| request.wants_no_name())
         );
     }
 
     #[test]
     fn without_a_socket_type_there_are_three_nodes_an_address() {
-        let request = request(name(), hints(0, 0, 0, 0), Some(b"53"), &mut Errno(0)).ok().unwrap();
+        let request = request(name(), hints(0, 0, 0, 0), Some(b"53"), None, &mut Errno(0)).ok().unwrap();
         let rows: Vec<_> = request.services.iter().map(|s| (s.socket_type, s.protocol, s.port)).collect();
         assert_eq!(rows, [(1, 6, 53), (2, 17, 53), (3, 0, 53)]);
     }

@@ -61,7 +61,7 @@ pub(crate) fn bypass<T>(
         }
     };
     let begun = if log.wants(Level::Bypass) { clock::monotonic() } else { Duration::ZERO };
-    let engine = Engine::new(&TABLES, rule.answering());
+    let engine = Engine::new(&TABLES, rule.answering(), rules.cache_for(rule.answering()));
     let (result, ended) = answer(&engine);
     let fall_back = match (rule.answering().fallback, &ended) {
         (Fallback::Never, _) | (_, Ended::Answered(_) | Ended::Named(_) | Ended::Unasked | Ended::Refused(_)) => false,
@@ -131,7 +131,8 @@ fn bypassed(
     let _ = match source {
         Some(Source::Files) => write!(line, " from /etc/hosts"),
         Some(Source::Dns(Some(server))) => write!(line, " from {server}"),
-        Some(Source::Dns(None)) | None => Ok(()),
+        Some(Source::Cache(Some(server))) => write!(line, " as {server} said before"),
+        Some(Source::Dns(None) | Source::Cache(None)) | None => Ok(()),
     };
     let _ = write!(line, " in {} us", took.as_micros());
     if fall_back {

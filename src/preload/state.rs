@@ -4,7 +4,8 @@ use std::ffi::{CStr, CString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nss_bypass_core::config::{self, Environment};
+use nss_bypass_core::cache::Cache;
+use nss_bypass_core::config::{self, Answering, Environment};
 use nss_bypass_core::lookup::Diagnostic;
 use nss_bypass_core::policy::Policy;
 use nss_bypass_core::sys::environment::{is_privileged, trusted_variable};
@@ -56,6 +57,18 @@ pub(crate) struct Rules {
     identity: Identity,
     /// Which names are ours.
     pub(crate) policy: Policy,
+    cache: Option<Cache>,
+}
+
+impl Rules {
+    fn new(identity: Identity, policy: Policy) -> Self {
+        Self { identity, cache: policy.cache().map(Cache::new), policy }
+    }
+
+    /// The cache, if answers that are found like this are kept.
+    pub(crate) fn cache_for(&self, answering: &Answering) -> Option<&Cache> {
+        self.cache.as_ref().filter(|_| self.policy.keeps(answering))
+    }
 }
 
 impl Settings {
@@ -160,7 +173,7 @@ fn read(settings: &Settings, path: &CStr) -> Option<(Rules, Vec<Diagnostic>)> {
     let (from_variables, wrong_items) = config::parse_environment(&variables);
     faults.extend(wrong_lines);
     faults.extend(wrong_items);
-    Some((Rules { identity, policy: Policy::new(from_file, from_variables) }, faults))
+    Some((Rules::new(identity, Policy::new(from_file, from_variables)), faults))
 }
 
 /// Why a program that runs with more privileges than its caller may not follow this file.

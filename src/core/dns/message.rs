@@ -216,6 +216,10 @@ impl<'a> Reply<'a> {
         self.word(6)
     }
 
+    fn authorities(&self) -> u16 {
+        self.word(8)
+    }
+
     /// A code that says more of the server than of the name, so that another server is worth asking.
     pub(super) fn is_server_failure(&self) -> bool {
         matches!(self.rcode(), rcode::SERVFAIL | rcode::NOTIMP | rcode::REFUSED)
@@ -250,6 +254,40 @@ impl<'a> Reply<'a> {
         let left = if read_question(&mut decoder).is_some() { self.answers() } else { 0 };
         Records { decoder, left }
     }
+
+    /// For how long this answer counts: as long as each record of its answer section, or as the SOA record says with which
+    /// it denies something (RFC 2308, section 5).
+    pub(super) fn lifetime(&self) -> Lifetime {
+        crate::sys::fault::point();
+        let Some(kind) = self.question().map(|echo| echo.kind) else { return Lifetime::Temporary };
+        if self.is_truncated() || !matches!(self.rcode(), rcode::NOERROR | rcode::NXDOMAIN) {
+            return Lifetime::Temporary;
+        }
+        let mut records = self.records();
+        let (mut seconds, mut has_data) = (None, false);
+        for record in records.by_ref() {
+            let Ok(record) = record else { return Lifetime::Temporary };
+            seconds = Some(record.seconds().min(seconds.unwrap_or(u32::MAX)));
+            has_data |= record.kind == kind && self.rcode() == rcode::NOERROR;
+        }
+        if has_data {
+            return seconds.map_or(Lifetime::Temporary, Lifetime::OfData);
+        }
+        records.left = self.authorities();
+        let denied = records.find_map(|record| record.ok().and_then(|record| record.seconds_of_denial()));
+        Lifetime::OfNothing(denied.map(|denied| denied.min(seconds.unwrap_or(u32::MAX))))
+    }
+}
+
+/// See [`Reply::lifetime`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lifetime {
+    /// Seconds for which what was asked for is there.
+    OfData(u32),
+    /// Seconds for which it is not there; none where nobody said.
+    OfNothing(Option<u32>),
+    /// The answer says more of the server than of the name.
+    Temporary,
 }
 
 fn read_question(decoder: &mut BinDecoder<'_>) -> Option<Echo> {
@@ -264,11 +302,29 @@ pub(super) struct Record<'a> {
     pub(super) owner: Name,
     pub(super) kind: RecordType,
     pub(super) class: DNSClass,
+    ttl: u32,
     pub(super) data: &'a [u8],
     at_data: BinDecoder<'a>,
 }
 
 impl Record<'_> {
+    /// The time to live, of which only 31 bits count (RFC 2181, section 8).
+    fn seconds(&self) -> u32 {
+        if self.ttl > i32::MAX as u32 { 0 } else { self.ttl }
+    }
+
+    /// For how long a denial counts, if this is the SOA record that it comes with: the lesser of its time to live and its
+    /// last field.
+    fn seconds_of_denial(&self) -> Option<u32> {
+        const FIELDS: usize = 5 * 4;
+        const SHORTEST_NAMES: usize = 2;
+        if self.kind != RecordType::SOA || self.data.len() < SHORTEST_NAMES + FIELDS {
+            return None;
+        }
+        let minimum = self.data.last_chunk().copied().map(u32::from_be_bytes)?;
+        Some(minimum.min(self.seconds()))
+    }
+
     /// The name in the data of a CNAME or PTR record, which may point back into the message.
     pub(super) fn target(&mut self) -> Option<Name> {
         crate::sys::fault::point();
@@ -291,11 +347,11 @@ impl<'a> Records<'a> {
         let owner = Name::read(&mut self.decoder).ok()?;
         let kind = RecordType::from(self.decoder.read_u16().ok()?.unverified());
         let class = DNSClass::from(self.decoder.read_u16().ok()?.unverified());
-        self.decoder.read_u32().ok()?; // The time to live.
+        let ttl = self.decoder.read_u32().ok()?.unverified();
         let length = usize::from(self.decoder.read_u16().ok()?.unverified());
         let at_data = self.decoder.clone(u16::try_from(self.decoder.index()).ok()?);
         let data = self.decoder.read_slice(length).ok()?.unverified();
-        Some(Record { owner, kind, class, data, at_data })
+        Some(Record { owner, kind, class, ttl, data, at_data })
     }
 }
 

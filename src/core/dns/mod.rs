@@ -38,9 +38,44 @@ pub struct Resolver<'a> {
     pub options: Options,
     /// Which IPv4 networks come first.
     pub sortlist: &'a [SortEntry],
+    /// Whether it is to be found out for how long an outcome counts.
+    pub wants_lifetime: bool,
+}
+
+/// What is asked of DNS.
+#[derive(Clone, Copy, Debug)]
+pub enum Ask<'a> {
+    /// Addresses of one family, and aliases: `gethostbyname3_r`. With `checked`, a name that is no host name is not asked
+    /// for: `gethostbyname2_r`.
+    One {
+        /// The name.
+        name: Name<'a>,
+        /// The family.
+        family: Family,
+        /// Whether only host names are asked for.
+        checked: bool,
+    },
+    /// Addresses of both families: `gethostbyname4_r`.
+    Both(Name<'a>),
+    /// The name of an address: `gethostbyaddr2_r`. An IPv6 address that only wraps an IPv4 one is asked for as that, and
+    /// comes back as that.
+    NameOf(IpAddr),
+}
+
+impl Ask<'_> {
+    /// Whether the name may stand for another: it has no dots, and HOSTALIASES names a file.
+    pub fn may_be_alias(&self) -> bool {
+        match self {
+            Self::One { name, .. } | Self::Both(name) => {
+                !name.as_bytes().contains(&b'.') && environment::variable(c"HOSTALIASES").is_some()
+            }
+            Self::NameOf(_) => false,
+        }
+    }
 }
 
 /// A `dns` lookup: what came of it, and which server said so.
+#[derive(Clone, Debug)]
 pub struct Outcome {
     /// The answer, or why there is none.
     pub result: Result<Answer, Miss>,
@@ -48,6 +83,23 @@ pub struct Outcome {
     pub server: Option<SocketAddr>,
     /// What glibc's resolver would leave in the thread's h_errno, also after an answer; none where it is not asked.
     pub h_errno: Option<Failure>,
+    /// Seconds for which it counts, where that was wanted; none where it counts for this time only.
+    pub lifetime: Option<u32>,
+}
+
+impl Outcome {
+    /// Without a question to anybody.
+    fn unasked(miss: Miss) -> Self {
+        Self { result: Err(miss), server: None, h_errno: None, lifetime: None }
+    }
+
+    fn new(result: Result<Answer, Miss>, search: &Search<'_>, h_errno: Option<Failure>) -> Self {
+        // What the servers could not say, or said in a way that is of no use, they may say better the next time.
+        let is_known =
+            result.as_ref().map_or_else(|miss| matches!(miss.failure, Failure::NotFound | Failure::NoData), |_| true);
+        let lifetime = search.lifetime.filter(|_| is_known);
+        Self { result, server: search.exchange.server, h_errno, lifetime }
+    }
 }
 
 impl Resolver<'_> {
@@ -59,12 +111,20 @@ impl Resolver<'_> {
         Duration::from_secs(seconds.max(1))
     }
 
-    /// Addresses of one family, and aliases: `gethostbyname3_r`. With `checked`, a name that is no host name is not
-    /// asked for: `gethostbyname2_r`.
-    pub fn one(&self, name: Name<'_>, family: Family, checked: bool) -> Outcome {
+    /// Asks the servers.
+    pub fn ask(&self, ask: Ask<'_>) -> Outcome {
+        crate::sys::fault::point();
+        match ask {
+            Ask::One { name, family, checked } => self.one(name, family, checked),
+            Ask::Both(name) => self.both(name),
+            Ask::NameOf(address) => self.name_of(address),
+        }
+    }
+
+    fn one(&self, name: Name<'_>, family: Family, checked: bool) -> Outcome {
         crate::sys::fault::point();
         if checked && !message::is_host_name(name) {
-            return Outcome { result: Err(NO_SUCH_NAME), server: None, h_errno: None };
+            return Outcome::unasked(NO_SUCH_NAME);
         }
         let want = match family {
             Family::Inet => Want::A,
@@ -77,14 +137,13 @@ impl Resolver<'_> {
             Err(no_answer) => Err(no_answer.into()),
         };
         let result = result.map(|answer| if family == Family::Inet { self.sorted(answer) } else { answer });
-        Outcome { result, server: search.exchange.server, h_errno: Some(search.h_errno) }
+        Outcome::new(result, &search, Some(search.h_errno))
     }
 
-    /// Addresses of both families: `gethostbyname4_r`.
-    pub fn both(&self, name: Name<'_>) -> Outcome {
+    fn both(&self, name: Name<'_>) -> Outcome {
         crate::sys::fault::point();
         if !message::is_host_name(name) {
-            return Outcome { result: Err(NO_SUCH_NAME), server: None, h_errno: None };
+            return Outcome::unasked(NO_SUCH_NAME);
         }
         let want = if self.options.no_aaaa { Want::A } else { Want::Both };
         let mut search = Search::new(self);
@@ -93,12 +152,10 @@ impl Resolver<'_> {
             Ok(replies) => answer::both(&replies),
             Err(no_answer) => Err(no_answer.into()),
         };
-        Outcome { result, server: search.exchange.server, h_errno: Some(search.h_errno) }
+        Outcome::new(result, &search, Some(search.h_errno))
     }
 
-    /// The name of an address: `gethostbyaddr2_r`. An IPv6 address that only wraps an IPv4 one is asked for as that,
-    /// and comes back as that.
-    pub fn name_of(&self, address: IpAddr) -> Outcome {
+    fn name_of(&self, address: IpAddr) -> Outcome {
         crate::sys::fault::point();
         let address = unwrapped(address);
         let mut search = Search::new(self);
@@ -108,7 +165,7 @@ impl Resolver<'_> {
             // glibc restores errno before it looks at it, so that here every failure is "not found" to nsswitch.conf.
             Err(NoAnswer { failure, .. }) => (Err(Miss::new(Status::NotFound, failure)), Some(failure)),
         };
-        Outcome { result, server: search.exchange.server, h_errno }
+        Outcome::new(result, &search, h_errno)
     }
 
     /// `sortlist`: addresses of the networks named first come first, others keep their order.

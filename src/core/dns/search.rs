@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use hickory_resolver::proto::rr::RecordType;
 
 use super::exchange::{Exchange, Replies};
-use super::message::{Marks, Question, Reply, parse_name, rcode};
+use super::message::{Lifetime, Marks, Question, Reply, parse_name, rcode};
 use super::{Resolver, host_alias};
 use crate::files::resolv_conf::Options;
 use crate::lookup::Failure;
@@ -41,11 +41,19 @@ pub(super) struct Search<'a> {
     errno: Errno,
     /// h_errno as the last step left it, which no success clears.
     pub(super) h_errno: Failure,
+    /// Seconds for which all answers so far count; none where one of them counts for this time only.
+    pub(super) lifetime: Option<u32>,
 }
 
 impl<'a> Search<'a> {
     pub(super) fn new(resolver: &'a Resolver<'a>) -> Self {
-        Self { resolver, exchange: Exchange::new(resolver), errno: Errno(0), h_errno: Failure::NotFound }
+        Self {
+            resolver,
+            exchange: Exchange::new(resolver),
+            errno: Errno(0),
+            h_errno: Failure::NotFound,
+            lifetime: resolver.wants_lifetime.then_some(u32::MAX),
+        }
     }
 
     fn no_answer(&mut self, failure: Failure) -> NoAnswer {
@@ -131,12 +139,14 @@ impl<'a> Search<'a> {
         self.exchange.has_reply = false;
         let Some(questions) = self.questions(name, want) else {
             self.errno = Errno(libc::EMSGSIZE);
+            self.lifetime = None;
             return Err(self.no_answer(Failure::NoRecovery));
         };
         let hide_data = want == Want::Aaaa && self.resolver.options.no_aaaa;
         let replies = match self.exchange.send(&questions) {
             Ok(replies) => replies,
             Err(errno) => {
+                self.lifetime = None;
                 self.errno = errno;
                 // Where no server said anything, glibc then reads an empty answer (resolv/res-noaaaa.c leaves its result
                 // alone).
@@ -145,6 +155,7 @@ impl<'a> Search<'a> {
             }
         };
         self.errno = Errno(0);
+        self.lifetime = self.lifetime.and_then(|seconds| Some(seconds.min(lifetime(&replies, questions.len())?)));
         match verdict(&replies, hide_data) {
             None => Ok(replies),
             Some(failure) => Err(self.no_answer(failure)),
@@ -213,6 +224,22 @@ pub(super) fn verdict(replies: &Replies, hide_data: bool) -> Option<Failure> {
         rcode::NOERROR => Failure::NoData,
         _ => Failure::NoRecovery,
     })
+}
+
+/// Seconds for which so many answers together count. What is not there beside what is, such as the AAAA records of a name
+/// that has A records, needs no SOA record to count for as long: many servers of small networks send none.
+fn lifetime(replies: &Replies, expected: usize) -> Option<u32> {
+    crate::sys::fault::point();
+    let lifetimes = [&replies.first, &replies.second].into_iter().filter_map(|bytes| Reply::new(bytes));
+    let lifetimes: Vec<Lifetime> = lifetimes.map(|reply| reply.lifetime()).collect();
+    let has_data = lifetimes.iter().any(|lifetime| matches!(lifetime, Lifetime::OfData(_)));
+    let seconds = lifetimes.iter().map(|lifetime| match *lifetime {
+        Lifetime::OfData(seconds) | Lifetime::OfNothing(Some(seconds)) => Some(seconds),
+        Lifetime::OfNothing(None) if has_data => Some(u32::MAX),
+        Lifetime::OfNothing(None) | Lifetime::Temporary => None,
+    });
+    // One of two that is missing is a failure of a server.
+    if lifetimes.len() == expected { seconds.min().flatten() } else { None }
 }
 
 /// The name that HOSTALIASES gives to a name without dots, or the name itself (hostname(7)).

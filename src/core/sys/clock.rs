@@ -20,6 +20,11 @@ pub fn coarse() -> Duration {
     read(libc::CLOCK_MONOTONIC_COARSE)
 }
 
+/// Time since the machine started, sleep included: what is good for a minute is old after a night.
+pub fn since_boot() -> Duration {
+    read(libc::CLOCK_BOOTTIME)
+}
+
 /// Time since 1970-01-01 00:00 UTC.
 pub fn wall() -> Duration {
     read(libc::CLOCK_REALTIME)

@@ -1,6 +1,7 @@
 //! Small files, read whole; and how to tell that one has changed.
 
 use std::ffi::{CStr, CString};
+use std::time::Duration;
 
 use super::{Errno, checked, checked_int, memory};
 
@@ -37,6 +38,17 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// Whether the file was left alone for so long that a change after this moment gives it another identity. Times of
+    /// files are those of the kernel's last tick, so that two changes can have the same.
+    pub fn is_settled(&self, now: Duration) -> bool {
+        const SETTLED: i64 = 1;
+        let now = i64::try_from(now.as_secs()).unwrap_or(0);
+        // Every change moves this one, and nobody can set it.
+        self.changed.0 < now - SETTLED
+    }
+}
+
 /// Who owns a file and who may write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ownership {
@@ -46,7 +58,8 @@ pub struct Ownership {
     pub mode: u32,
 }
 
-fn status(path: &CStr) -> Result<libc::stat, Errno> {
+/// What stat(2) says.
+pub(super) fn status(path: &CStr) -> Result<libc::stat, Errno> {
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `path` is a C string and `status` has room for the result.
     checked_int(unsafe { libc::stat(path.as_ptr(), status.as_mut_ptr()) })?;

@@ -15,6 +15,7 @@ pub mod futex;
 pub mod inside;
 pub mod interfaces;
 pub mod memory;
+pub mod namespace;
 pub mod random;
 pub mod resolver_state;
 pub mod signal;

@@ -1,0 +1,178 @@
+//! What is kept from one lookup to the next where the configuration says `cache`: answers of DNS for their time to live
+//! and, for a second, what the kernel said of the ways to their addresses. /etc/hosts comes before it as ever.
+//!
+//! Nothing is ever flushed; what no longer counts is not found. The key of an answer has all that it depends on: the rule,
+//! which belongs to one state of the configuration as the cache itself does, the state of resolv.conf, the network
+//! namespace, and the name with its letters' case, which is in the answer too.
+
+mod store;
+
+use std::hash::Hasher;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use self::store::Store;
+use crate::config::{Answering, CacheSize};
+use crate::dns::{Ask, Outcome};
+use crate::fnv::Fnv;
+use crate::lookup::{Address, Family};
+use crate::network::Interfaces;
+use crate::sys::{clock, memory, namespace};
+
+/// For how long the ways to addresses are taken to stay the same.
+const WAYS_STAY: Duration = Duration::from_secs(1);
+
+/// Addresses of several answers, whose ways are known at once.
+const SOURCES: usize = 256;
+
+/// A new entry is made where there is at least so much memory.
+const SOME_MEMORY: usize = 64 << 10;
+
+/// The cache of one state of the configuration.
+pub struct Cache {
+    answers: Store<Key, Outcome>,
+    sources: Store<(u64, Address), Option<IpAddr>>,
+    interfaces: Store<u64, Interfaces>,
+    max_ttl: u32,
+}
+
+/// The cache as one lookup sees it: at its moment, from its thread's network namespace.
+pub struct View<'a> {
+    cache: &'a Cache,
+    network: u64,
+    now: Duration,
+}
+
+struct Key {
+    kind: u8,
+    name: Box<[u8]>,
+    answering: usize,
+    resolution: u64,
+    network: u64,
+}
+
+/// A question to DNS, with what else its answer depends on.
+pub(crate) struct Question<'a> {
+    kind: u8,
+    name: &'a [u8],
+    /// Where the rule's part lies, which is the rule's for as long as the cache lives.
+    answering: &'a Answering,
+    resolution: u64,
+    hash: u64,
+}
+
+impl<'a> Question<'a> {
+    /// `bytes` is room for an address. `resolution` is the number of resolv.conf's state.
+    pub(crate) fn new(ask: &Ask<'a>, bytes: &'a mut [u8; 16], answering: &'a Answering, resolution: u64) -> Self {
+        let (kind, name) = match *ask {
+            Ask::One { name, family, checked } => {
+                (u8::from(family == Family::Inet6) << 1 | u8::from(checked), name.as_bytes())
+            }
+            Ask::Both(name) => (4, name.as_bytes()),
+            Ask::NameOf(address) => {
+                let octets = match address {
+                    IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
+                    IpAddr::V6(v6) => v6.octets(),
+                };
+                *bytes = octets;
+                (if address.is_ipv4() { 5 } else { 6 }, &bytes[..])
+            }
+        };
+        let mut hasher = Fnv::default();
+        hasher.write(name);
+        hasher.add(kind);
+        hasher.write(&resolution.to_ne_bytes());
+        Self { kind, name, answering, resolution, hash: hasher.finish() }
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self.answering).addr()
+    }
+
+    fn is(&self, key: &Key, network: u64) -> bool {
+        key.kind == self.kind
+            && *key.name == *self.name
+            && (key.answering, key.resolution, key.network) == (self.address(), self.resolution, network)
+    }
+}
+
+impl Cache {
+    /// An empty cache.
+    pub fn new(size: CacheSize) -> Self {
+        Self {
+            answers: Store::new(size.entries),
+            sources: Store::new(SOURCES),
+            interfaces: Store::new(1),
+            max_ttl: size.max_ttl,
+        }
+    }
+
+    /// What the calling thread may find there now. None where nobody can tell which network namespace it is in.
+    pub fn view(&self) -> Option<View<'_>> {
+        Some(View { cache: self, network: namespace::network()?, now: clock::since_boot() })
+    }
+}
+
+impl View<'_> {
+    pub(crate) fn answer(&self, question: &Question<'_>) -> Option<Outcome> {
+        let entry = self.cache.answers.get(question.hash, |key| question.is(key, self.network), self.now)?;
+        Some(entry.value.clone())
+    }
+
+    /// Keeps an answer for as long as its servers and the configuration allow.
+    pub(crate) fn keep_answer(&self, question: &Question<'_>, outcome: &Outcome) {
+        crate::sys::fault::point();
+        let most = question.answering.max_ttl.unwrap_or(self.cache.max_ttl);
+        let seconds = outcome.lifetime.unwrap_or(0).min(most);
+        // Not since the lookup began, which may have taken its time: since the answer came, and somewhat less exactly.
+        let now = clock::since_boot();
+        if seconds == 0 || !memory::can_have(SOME_MEMORY) {
+            return;
+        }
+        let key = Key {
+            kind: question.kind,
+            name: question.name.into(),
+            answering: question.address(),
+            resolution: question.resolution,
+            network: self.network,
+        };
+        let until = now.saturating_add(Duration::from_secs(seconds.into()));
+        self.cache.answers.put(question.hash, key, outcome.clone(), until, now);
+    }
+
+    fn hash_of(&self, address: Address) -> u64 {
+        let mut hasher = Fnv::default();
+        match address.ip {
+            IpAddr::V4(v4) => hasher.write(&v4.octets()),
+            IpAddr::V6(v6) => hasher.write(&v6.octets()),
+        }
+        hasher.finish()
+    }
+
+    /// The source address on the way to this one, asked of `ask` where it is not known; none: there is no way.
+    pub(crate) fn source(&self, to: Address, ask: impl FnOnce() -> Option<IpAddr>) -> Option<IpAddr> {
+        let hash = self.hash_of(to);
+        let key = (self.network, to);
+        if let Some(known) = self.cache.sources.get(hash, |other| *other == key, self.now) {
+            return known.value;
+        }
+        let source = ask();
+        if memory::can_have(SOME_MEMORY) {
+            self.cache.sources.put(hash, key, source, self.now.saturating_add(WAYS_STAY), self.now);
+        }
+        source
+    }
+
+    /// The interfaces of the network namespace, asked of `ask` where they are not known.
+    pub(crate) fn interfaces(&self, ask: impl FnOnce() -> Interfaces) -> Interfaces {
+        if let Some(known) = self.cache.interfaces.get(self.network, |network| *network == self.network, self.now) {
+            return known.value.clone();
+        }
+        let interfaces = ask();
+        if memory::can_have(SOME_MEMORY) {
+            let until = self.now.saturating_add(WAYS_STAY);
+            self.cache.interfaces.put(self.network, self.network, interfaces.clone(), until, self.now);
+        }
+        interfaces
+    }
+}

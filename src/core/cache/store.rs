@@ -1,0 +1,177 @@
+//! A table of values that are good until some moment: of bounded size, without locks, and sound across fork.
+//!
+//! An entry may stand in any of four slots, which the hash of its key chooses. When all are taken, the one that is good
+//! for the shortest time makes room. Each slot is a [`Snapshot`], so nobody waits for anybody; where a slot is just being
+//! written, the new value is not kept, and that is all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use once_cell::race::OnceBox;
+
+use crate::sys::snapshot::Snapshot;
+
+/// Slots that a key may be in.
+const WAYS: usize = 4;
+
+/// The table.
+pub(crate) struct Store<K, V> {
+    /// Made when something is first put there: a large table that is hardly used takes little memory.
+    sets: Box<[OnceBox<Set<K, V>>]>,
+    ways: usize,
+}
+
+type Set<K, V> = [Slot<K, V>; WAYS];
+
+struct Slot<K, V> {
+    /// The hash of the key, and the end of the time in milliseconds: hints, to leave other entries alone. The entry itself
+    /// is what counts.
+    tag: AtomicU64,
+    until: AtomicU64,
+    entry: Snapshot<Entry<K, V>>,
+}
+
+impl<K, V> Slot<K, V> {
+    fn is_tagged(&self, hash: u64) -> bool {
+        self.tag.load(Relaxed) == hash && self.until.load(Relaxed) != 0
+    }
+}
+
+/// A value with its key.
+pub(crate) struct Entry<K, V> {
+    key: K,
+    until: Duration,
+    pub(crate) value: V,
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl<K, V> Store<K, V> {
+    /// A table for so many entries at most.
+    pub(crate) fn new(entries: usize) -> Self {
+        let ways = entries.clamp(1, WAYS);
+        Self { sets: (0..(entries / ways).max(1)).map(|_| OnceBox::new()).collect(), ways }
+    }
+
+    fn set(&self, hash: u64) -> Option<&OnceBox<Set<K, V>>> {
+        self.sets.get(usize::try_from(hash % self.sets.len().max(1) as u64).ok()?)
+    }
+
+    /// The entry whose key `is_it`, if it is there and still good.
+    pub(crate) fn get(&self, hash: u64, is_it: impl Fn(&K) -> bool, now: Duration) -> Option<Arc<Entry<K, V>>> {
+        let set = self.set(hash)?.get()?;
+        let entries = set.iter().filter(|slot| slot.is_tagged(hash)).filter_map(|slot| slot.entry.read());
+        entries.into_iter().find(|entry| now < entry.until && is_it(&entry.key))
+    }
+
+    /// Puts a value there.
+    pub(crate) fn put(&self, hash: u64, key: K, value: V, until: Duration, now: Duration) {
+        let Some(set) = self.set(hash) else { return };
+        let set = set.get_or_init(|| {
+            Box::new(std::array::from_fn(|_| Slot {
+                tag: AtomicU64::new(0),
+                until: AtomicU64::new(0),
+                entry: Snapshot::new(),
+            }))
+        });
+        let rank = |slot: &&Slot<K, V>| {
+            // Its own slot first, so that no older value of the key stays in another.
+            (!slot.is_tagged(hash), slot.until.load(Relaxed).saturating_sub(milliseconds(now)))
+        };
+        let Some(slot) = set.iter().take(self.ways).min_by_key(rank) else { return };
+        if slot.entry.replace(Entry { key, until, value }).is_ok() {
+            slot.tag.store(hash, Relaxed);
+            slot.until.store(milliseconds(until), Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+    use std::time::Duration;
+
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn hash(key: u64) -> u64 {
+        key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 7
+    }
+
+    fn get(store: &Store<u64, u64>, key: u64, now: Duration) -> Option<u64> {
+        store.get(hash(key), |&other| other == key, now).map(|entry| entry.value)
+    }
+
+    /// Never what is too old, never what was replaced, never another key's: beside a map that forgets nothing.
+    #[test]
+    fn it_says_what_a_map_with_a_clock_says_or_nothing() {
+        for entries in [1, 2, 3, 7, 64, 1000] {
+            let store = Store::new(entries);
+            let mut naive: HashMap<u64, (u64, Duration)> = HashMap::new();
+            let (mut now, mut state, mut hits) = (seconds(1), entries as u64 | 1, 0);
+            for step in 0..20_000 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let (key, choice) = (state >> 33 & 127, state >> 60);
+                if choice < 4 {
+                    let until = now + Duration::from_millis(state >> 40 & 4095);
+                    store.put(hash(key), key, step, until, now);
+                    naive.insert(key, (step, until));
+                } else if choice < 5 {
+                    now += Duration::from_millis(state >> 45 & 255);
+                } else if let Some(found) = get(&store, key, now) {
+                    assert_eq!(naive.get(&key).filter(|(_, until)| now < *until).map(|(value, _)| *value), Some(found));
+                    hits += 1;
+                }
+            }
+            assert!(hits > 0, "{entries}");
+        }
+    }
+
+    #[test]
+    fn what_has_room_stays_until_its_time() {
+        let store = Store::new(4096);
+        for key in 0..64 {
+            store.put(hash(key), key, key, seconds(100 + key), seconds(1));
+        }
+        for key in 0..64 {
+            assert_eq!(get(&store, key, seconds(99)), Some(key));
+            assert_eq!(get(&store, key, seconds(100 + key)), None);
+        }
+    }
+
+    #[test]
+    fn what_is_good_for_the_shortest_time_makes_room() {
+        let store = Store::new(4);
+        for key in 0..4 {
+            store.put(hash(key), key, key, seconds(10 + key), seconds(1));
+        }
+        store.put(hash(9), 9, 9, seconds(20), seconds(1));
+        assert_eq!(
+            (0..4).map(|key| get(&store, key, seconds(2))).collect::<Vec<_>>(),
+            [None, Some(1), Some(2), Some(3)]
+        );
+        assert_eq!(get(&store, 9, seconds(2)), Some(9));
+    }
+
+    #[test]
+    fn threads_that_write_and_read_see_whole_entries() {
+        let store = Store::new(8);
+        std::thread::scope(|scope| {
+            for thread in 0..4_u64 {
+                let store = &store;
+                scope.spawn(move || {
+                    for step in 0..20_000_u64 {
+                        let key = (step ^ thread) & 15;
+                        store.put(hash(key), key, key * 1000, seconds(10), seconds(1));
+                        assert!(get(store, key, seconds(2)).is_none_or(|value| value == key * 1000));
+                    }
+                });
+            }
+        });
+    }
+}
