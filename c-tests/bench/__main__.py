@@ -1,4 +1,4 @@
-"""Measures the library against glibc, daemons and its neighbours. scripts/bench starts this, in namespaces of its own."""
+"""Measures the library against glibc, daemons and its neighbours; scripts/bench starts it, in private namespaces."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer rounds: two minutes instead of ten")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the JSON goes (target/bench/bench.json)")
-    for name in ("folder", "library", "unscd", "project"):
+    parser.add_argument("--commit", required=True, help=argparse.SUPPRESS)
+    for name in ("folder", "library", "unscd"):
         parser.add_argument(f"--{name}", type=Path, required=True, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -28,7 +29,8 @@ def measure(bench: Bench) -> None:
     """All comparisons, one after the other."""
     parts = [
         bench.file, bench.start, bench.passed, bench.reading, bench.matched, bench.first, bench.getent, bench.tcp,
-        bench.many_lines, bench.threads, bench.memory, bench.counted, bench.growth,
+        bench.many_lines, bench.threads, bench.memory, bench.counted, bench.phased,
+        bench.growth,
     ]  # fmt: skip
     for part in parts:
         begun = time.monotonic()
@@ -40,7 +42,7 @@ def main() -> None:
     """Measures, prints, writes."""
     chosen = arguments()
     world = World(chosen.folder, chosen.library, chosen.unscd)
-    where = report.circumstances(world, chosen.project)
+    where = report.circumstances(world, chosen.commit)
     try:
         world.start_server()
         bench = Bench(world, chosen.quick)
@@ -52,6 +54,7 @@ def main() -> None:
         report.target_table(targets),
         *report.time_tables(bench.results),
         *report.growth_tables(bench.results),
+        *report.phase_tables(bench.results),
         report.count_table(bench.results),
     ]
     show = report.as_markdown if chosen.markdown else report.as_text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import statistics
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -123,8 +124,9 @@ def interleaved(world: World, variants: list[Variant], plan: Plan) -> dict[str, 
     return {variant.label: Samples(taken) for variant, taken in zip(variants, rounds)}
 
 
-def take_turn(process, plan: Plan) -> list[float]:
+def take_turn(process: subprocess.Popen[str], plan: Plan) -> list[float]:
     """One round of one variant."""
+    assert process.stdin is not None and process.stdout is not None
     process.stdin.write(f"{plan.count} {plan.batch}\n")
     process.stdin.flush()
     line = process.stdout.readline()

@@ -29,7 +29,7 @@ GROWTH = {
     "addresses": ("{} addresses", GROWING_ADDRESSES),
     "servers, of which only the last is there": ("{} servers", GROWING_SERVERS),
     "lines of hosts": ("{} lines of hosts", GROWING_HOSTS),
-    "threads, microseconds for each of their lookups": ("{} threads", GROWING_THREADS),
+    "threads: the time that goes by for each of their lookups": ("{} threads", GROWING_THREADS),
 }
 
 
@@ -49,7 +49,9 @@ def target_table(targets: list[Target]) -> Table:
         spread = f"{number(target.figure.low)} to {number(target.figure.high)}"
         exactly = target.figure.low == target.figure.high
         met = "yes" if target.met else "NO"
-        rows.append([target.what, limit, number(target.figure.value) + unit, "" if exactly else spread, met, target.beside])
+        rows.append(
+            [target.what, limit, number(target.figure.value) + unit, "" if exactly else spread, met, target.beside]
+        )
     return "Targets", ["what", "target", "measured", "p10 to p90", "met", "beside it"], rows
 
 
@@ -58,7 +60,9 @@ def time_tables(results: Results) -> list[Table]:
     return [
         time_table(name, series)
         for name, series in results.times.items()
-        if len(series) > 2 and not name.startswith(("passed, unm", "first lookup, unm")) and not name.endswith("threads")
+        if len(series) > 2
+        and not name.startswith(("passed, unm", "first lookup, unm"))
+        and not name.endswith("threads")
     ]
 
 
@@ -84,16 +88,30 @@ def growth_tables(results: Results) -> list[Table]:
         rows.append([f"{count:,}", number(passing), number(reading / 1000)])
     tables: list[Table] = [("Growth with rules", ["rules", "unmatched, ns added", "reading, us"], rows)]
     for what, (pattern, sizes) in GROWTH.items():
-        rows = [growth_row(results, pattern.format(size), size) for size in sizes]
-        tables.append((f"Growth with {what}", ["", "glibc, us", "ours, us", "ratio"], rows))
+        rows = [growth_row(results.times[pattern.format(size)], size) for size in sizes]
+        labels = results.times[pattern.format(sizes[0])]
+        head = ["", *(f"{label}, us" for label in labels), "ours against glibc"]
+        tables.append((f"Growth with {what}", head, rows))
     return tables
 
 
-def growth_row(results: Results, comparison: str, size: int) -> list[str]:
-    """glibc beside ours."""
-    series = results.times[comparison]
-    medians = [number(series[label].median() / 1000) for label in ("glibc", "ours")]
+def growth_row(series: dict[str, Samples], size: int) -> list[str]:
+    """Medians beside each other."""
+    medians = [number(samples.median() / 1000) for samples in series.values()]
     return [f"{size:,}", *medians, number(ratio(series["ours"], series["glibc"]).value) + "x"]
+
+
+def phase_tables(results: Results) -> list[Table]:
+    """Where the time of a lookup goes; none where that could not be recorded."""
+    if len(results.phases) < 2:
+        return []
+    glibc, ours = results.phases["glibc"], results.phases["ours"]
+    rows = [
+        [phase, *(number(of_one[phase][where] / 1000) for of_one in (glibc, ours) for where in ("kernel", "own"))]
+        for phase in glibc
+    ]
+    head = ["", "glibc, kernel", "glibc, own code", "ours, kernel", "ours, own code"]
+    return [("Phases of a matched lookup, microseconds", head, rows)]
 
 
 def count_table(results: Results) -> Table:
@@ -131,12 +149,11 @@ def output_of(words: list[str]) -> str:
     return ended.stdout.strip()
 
 
-def circumstances(world: World, project: Path) -> dict[str, object]:
+def circumstances(world: World, commit: str) -> dict[str, object]:
     """The machine, and what was measured on it."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     packages = [package for package, _ in NEIGHBOURS.values()]
     query = ["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *packages, "nscd"]
-    git = ["git", "-c", f"safe.directory={project}", "-C", str(project)]
     versions = dict(line.split(" ", 1) for line in output_of(query).splitlines())
     unscd = re.search(r"v[\d.]+", output_of(["strings", str(world.unscd)]))
     return {
@@ -151,8 +168,7 @@ def circumstances(world: World, project: Path) -> dict[str, object]:
         "versions": versions | ({"unscd": unscd[0]} if unscd else {}),
         "library": {
             "path": str(world.library),
-            "commit": output_of([*git, "rev-parse", "--short", "HEAD"]),
-            "changed since": bool(output_of([*git, "status", "--porcelain", "--", "src", "Cargo.toml", "Cargo.lock"])),
+            "commit": commit,
             "bytes": world.library.stat().st_size,
         },
     }
@@ -177,4 +193,5 @@ def as_json(where: dict[str, object], results: Results, targets: list[Target]) -
     times = {
         name: {label: samples.summary() for label, samples in series.items()} for name, series in results.times.items()
     }
-    return json.dumps({**where, "targets": rows, "nanoseconds": times, "numbers": results.numbers}, indent=1) + "\n"
+    everything = {**where, "targets": rows, "nanoseconds": times, "numbers": results.numbers, "phases": results.phases}
+    return json.dumps(everything, indent=1) + "\n"

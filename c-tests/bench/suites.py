@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import counts
 from measure import Plan, Samples, Variant, interleaved
+from phases import phases
 from world import DOMAIN, SERVER, Place, World
 
 NAME = f"a1-1.{DOMAIN}"
@@ -37,6 +38,8 @@ class Results:
 
     times: dict[str, dict[str, Samples]] = field(default_factory=dict)
     numbers: dict[str, dict[str, float]] = field(default_factory=dict)
+    # Of a matched lookup, by variant and phase, if they could be recorded.
+    phases: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
 
 def rules(lines: int) -> str:
@@ -116,7 +119,7 @@ class Bench:
             Variant(label, self.plain, [self.world.program("spawn"), "/bin/true"], {"BENCH_PRELOAD": path, **variables})
             for label, path, variables in self.preloads()
         ]
-        self.compare("start /bin/true", variants, self.plan(1500, 2))
+        self.compare("start /bin/true", variants, self.plan(300, 10))
 
     def getent(self) -> None:
         """A whole process that looks a name up."""
@@ -144,7 +147,7 @@ class Bench:
                 Variant("glibc, unscd", unscd, words),
                 Variant("glibc, nscd, configured", nscd, words, {"BENCH_MODULES": "files dns"}),
             ]
-            self.compare(f"lookup, {'A and AAAA' if family == 'both' else 'A'}", variants, self.plan(200, 50))
+            self.compare(f"lookup, {'A and AAAA' if family == 'both' else 'A'}", variants, self.plan(500, 50))
 
     def first(self) -> None:
         """The first lookup of a process."""
@@ -246,7 +249,9 @@ class Bench:
         }
         self.counted_passed()
         self.results.numbers["instructions of /bin/true"] = {
-            label: counts.instructions(self.world, Variant(label, self.plain, ["/bin/true"], preloaded(path, variables)))
+            label: counts.instructions(
+                self.world, Variant(label, self.plain, ["/bin/true"], preloaded(path, variables))
+            )
             for label, path, variables in self.preloads()
         }
 
@@ -263,6 +268,14 @@ class Bench:
         self.results.numbers["instructions of a passed lookup"] = {
             v.label: counts.instructions_per_lookup(self.world, v, 100, 1100) for v in variants
         }
+
+    def phased(self) -> None:
+        """Where the time of a matched lookup goes."""
+        for variant in self.pair(NAME):
+            untraced = self.results.times["lookup, A and AAAA"][variant.label].median()
+            traced = Variant(variant.label, self.plain, self.lookups("run", NAME), variant.environment)
+            if of_one := phases(self.world, traced, untraced):
+                self.results.phases[variant.label] = of_one
 
     def memory(self) -> None:
         """Private dirty bytes of an idle process, and of each name in the cache."""

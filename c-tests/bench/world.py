@@ -58,6 +58,7 @@ class Place:
 
     name: str
     process: int
+    core: int  # for commands that run once
 
     def command(self, words: list[str], environment: dict[str, str]) -> list[str]:
         """What runs `words` there, with nothing in the environment but this."""
@@ -67,10 +68,13 @@ class Place:
 
     def output(self, words: list[str], environment: dict[str, str]) -> str:
         """What the command prints, once it has ended well."""
-        ended = subprocess.run(self.command(words, environment), stdout=subprocess.PIPE, text=True, check=False)
-        if ended.returncode != 0:
-            raise RuntimeError(f"status {ended.returncode}: {' '.join(words)}")
-        return ended.stdout
+        command = ["taskset", "--cpu-list", str(self.core), *self.command(words, environment)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+            hurry(process.pid)
+            output, _ = process.communicate()
+        if process.returncode != 0:
+            raise RuntimeError(f"status {process.returncode}: {' '.join(words)}")
+        return output
 
 
 @dataclass
@@ -152,7 +156,7 @@ class World:
         script = ["bash", "-ec", ENTER, "bash", str(etc), *quietly(words)]
         process = self.start(["unshare", "--mount", "--propagation", "private", "--", *script])
         expect(process, "ready")
-        place = self.places[name] = Place(name, process.pid)
+        place = self.places[name] = Place(name, process.pid, self.client_core)
         if daemon:
             until_it_listens(Path(f"/proc/{process.pid}/root/run/nscd/socket"))
         return place
