@@ -73,7 +73,7 @@ def draw(measured: dict[str, Any]) -> str:
     about = f"{measured['date'][:10]}, commit {measured['library']['commit']}. {where}."
     parts = [
         text(MARGIN, 28, TITLE, weight="bold"),
-        text(MARGIN, 48, "Microseconds in the kernel (full colour) + in the process itself (paler)."),
+        text(MARGIN, 48, "Microseconds in the kernel (full colour) + in the process itself up to the next system call (paler)."),
         text(MARGIN, 66, about),
     ]
     y = 82.0

@@ -66,9 +66,9 @@ class Place:
         enter = ["nsenter", "--mount", "--target", str(self.process), "--"]
         return [*enter, "/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *variables, *words]
 
-    def output(self, words: list[str], environment: dict[str, str]) -> str:
+    def output(self, words: list[str], environment: dict[str, str], core: int | None = None) -> str:
         """What the command prints, once it has ended well."""
-        command = ["taskset", "--cpu-list", str(self.core), *self.command(words, environment)]
+        command = ["taskset", "--cpu-list", str(self.core if core is None else core), *self.command(words, environment)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
             hurry(process.pid)
             output, _ = process.communicate()
