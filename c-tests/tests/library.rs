@@ -6,6 +6,14 @@ use std::process::Command;
 
 use c_tests::artefacts::{home, library, tool};
 
+/// Bytes of the file, at most. It is mapped into every process, and mounted into images that are not ours.
+const MAX_BYTES: u64 = 1_100_000;
+
+/// Relocations, at most: the loader works through all of them whenever any program starts, and each page that they
+/// write to is memory of that program alone. There were 1263 when this limit was set; nearly all are addresses in
+/// tables of text and of functions, and code that brings many more is to be looked at.
+const MAX_RELOCATIONS: usize = 1300;
+
 fn readelf(option: &str) -> String {
     let output = Command::new(tool("readelf")).args(["--wide", option]).arg(library()).output().unwrap();
     assert!(output.status.success());
@@ -38,6 +46,27 @@ fn it_needs_nothing_but_libc() {
     assert!(names.contains(&"libc.so.6"), "{names:?}");
     let extra: Vec<_> = names.iter().filter(|name| **name != "libc.so.6" && !name.starts_with("ld-linux")).collect();
     assert!(extra.is_empty(), "needed as well: {extra:?}");
+}
+
+/// As it is released: a build for debugging is large.
+#[test]
+fn it_is_small_and_soon_relocated() {
+    let bytes = fs::metadata(library()).unwrap().len();
+    let relocations = relocations();
+    println!("{bytes} bytes, {relocations} relocations");
+    if !cfg!(debug_assertions) {
+        assert!(bytes <= MAX_BYTES, "{bytes} bytes");
+        assert!(relocations <= MAX_RELOCATIONS, "{relocations} relocations");
+    }
+}
+
+/// Of all tables of relocations together.
+fn relocations() -> usize {
+    let listed = readelf("--relocs");
+    let counts = listed.lines().filter_map(|line| line.split_once(" contains ")?.1.split(' ').next());
+    let counts: Vec<usize> = counts.map(|count| count.parse().unwrap()).collect();
+    assert!(!counts.is_empty(), "readelf lists no relocations: {listed}");
+    counts.iter().sum()
 }
 
 #[test]

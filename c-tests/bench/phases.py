@@ -1,0 +1,213 @@
+"""Where the time of a lookup goes: system calls with the kernel's own time stamps, gathered into phases.
+
+perf records the entry and the exit of each system call. That costs time too, about as much each time: what a traced
+lookup takes longer than an untraced one is taken off again, call by call.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import statistics
+import subprocess
+from dataclasses import dataclass, field
+
+from counts import MARK, with_number
+from measure import Variant
+from world import World
+
+LOOKUPS = 1000
+RECORDINGS = 5
+AT_FDCWD = 0xFFFFFF9C
+AF_INET, AF_INET6, AF_UNIX = 2, 10, 1
+
+REQUEST = "rules and request"
+FILES = "status of files"
+HOSTS = "reading files"
+DAEMON = "looking for nscd"
+SOCKET = "socket and connect"
+SEND = "sending"
+WAIT = "waiting for the server"
+RECEIVE = "receiving"
+CLOSE = "closing the socket"
+ORDER = "ordering: interfaces and routes"
+BUILD = "building and freeing the list"
+PHASES = [REQUEST, DAEMON, FILES, HOSTS, SOCKET, SEND, WAIT, RECEIVE, CLOSE, ORDER, BUILD]
+
+OPENING = {"socket", "connect", "setsockopt", "bind", "fcntl"}
+SENDING = {"sendto", "sendmsg", "sendmmsg"}
+POLLING = {"poll", "ppoll"}
+STATUS = {"newfstatat", "stat", "lstat", "statx", "access", "faccessat"}
+
+EVENT = re.compile(r"\s*\d+\s+(\d+)\.(\d+):\s+raw_syscalls:sys_(enter|exit): NR (-?\d+) (?:\((.*)\)|= (-?\d+))")
+
+
+@dataclass
+class Call:
+    """One system call, in nanoseconds."""
+
+    name: str
+    arguments: list[int]
+    begun: int
+    ended: int = 0
+    result: int = 0
+    phase: str = ""
+
+
+@dataclass
+class Spent:
+    """Nanoseconds of a phase: in the kernel, and in the process itself until the next system call."""
+
+    kernel: float = 0
+    own: float = 0
+
+
+@dataclass
+class Descriptor:
+    """An open file or socket, in its lifetime."""
+
+    family: int | None = None  # None: a file
+    calls: list[Call] = field(default_factory=list)
+
+
+def phases(world: World, variants: list[Variant], untraced: dict[str, float]) -> dict[str, dict[str, dict[str, float]]]:
+    """By variant and phase; `untraced` is what a lookup takes otherwise. Empty where nothing can be recorded."""
+    best: dict[str, list[list[Call]]] = {}
+    for _ in range(RECORDINGS):
+        for variant in variants:
+            lookups = usual(divided(recorded(world, with_number(variant, LOOKUPS))))
+            if not lookups:
+                return {}
+            # The least disturbed one: in the others tracing itself took longer.
+            if variant.label not in best or mean_time(lookups) < mean_time(best[variant.label]):
+                best[variant.label] = lookups
+    return {label: averages(lookups, untraced[label]) for label, lookups in best.items()}
+
+
+def usual(lookups: list[list[Call]]) -> list[list[Call]]:
+    """The middle half, by time."""
+    return sorted(lookups, key=mark_to_mark)[len(lookups) // 4 : len(lookups) * 3 // 4]
+
+
+def mean_time(lookups: list[list[Call]]) -> float:
+    """Of a lookup, as it was traced."""
+    return statistics.mean(map(mark_to_mark, lookups))
+
+
+def averages(lookups: list[list[Call]], untraced: float) -> dict[str, dict[str, float]]:
+    """By phase, without what tracing costs."""
+    per_call = max(0.0, mean_time(lookups) - untraced) / statistics.mean(len(lookup) - 1 for lookup in lookups)
+    total = {phase: Spent() for phase in PHASES}
+    for lookup in lookups:
+        add(lookup, per_call, total)
+    count = len(lookups)
+    return {phase: {"kernel": spent.kernel / count, "own": spent.own / count} for phase, spent in total.items()}
+
+
+def mark_to_mark(lookup: list[Call]) -> int:
+    """The time of a lookup, which lies between two marks."""
+    return lookup[-1].begun - lookup[0].ended
+
+
+def recorded(world: World, variant: Variant) -> list[Call]:
+    """The system calls of a process. Empty where perf is missing, or may not record."""
+    file = str(world.folder / "files" / "perf.data")
+    if shutil.which("perf") is None:
+        return []
+    events = ["-e", "raw_syscalls:sys_enter,raw_syscalls:sys_exit"]
+    variables = [f"{name}={value}" for name, value in variant.environment.items()]
+    # perf itself keeps off the core of what it traces.
+    traced = ["taskset", "--cpu-list", str(world.client_core), "env", *variables, *variant.words]
+    try:
+        variant.place.output(["perf", "record", "-q", *events, "-o", file, "--", *traced], {}, world.server_core)
+    except RuntimeError:
+        return []
+    script = ["perf", "script", "-i", file, "--ns", "-F", "tid,time,event,trace"]
+    text = subprocess.run(script, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True).stdout
+    return read_events(text, names_of_calls())
+
+
+def names_of_calls() -> dict[int, str]:
+    """Numbers of system calls are the architecture's."""
+    words = ["gcc", "-E", "-dM", "-include", "sys/syscall.h", "-x", "c", "/dev/null"]
+    text = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
+    return {int(number): name for name, number in re.findall(r"#define __NR_(\w+) (\d+)$", text, re.MULTILINE)}
+
+
+def read_events(text: str, names: dict[int, str]) -> list[Call]:
+    """Entries and exits alternate, as there is one thread."""
+    calls: list[Call] = []
+    for line in text.splitlines():
+        found = EVENT.match(line)
+        if found is None:
+            continue
+        seconds, nanoseconds, kind, number, arguments, result = found.groups()
+        time = int(seconds) * 1_000_000_000 + int(nanoseconds)
+        if kind == "enter":
+            values = [int(word, 16) for word in arguments.split(", ")]
+            calls.append(Call(names.get(int(number), number), values, time))
+        elif calls:
+            calls[-1].ended, calls[-1].result = time, int(result)
+    return calls
+
+
+def divided(calls: list[Call]) -> list[list[Call]]:
+    """One list for each lookup: its mark, its calls, the next mark."""
+    marks = [at for at, call in enumerate(calls) if call.name == MARK]
+    lookups = [calls[begin : end + 1] for begin, end in zip(marks, marks[1:])]
+    for lookup in lookups:
+        name_phases(lookup[1:-1])
+    return lookups
+
+
+def name_phases(calls: list[Call]) -> None:
+    """Says of each call of a lookup what it is for."""
+    descriptors: dict[int, Descriptor] = {}
+    sent = False
+    for call in calls:
+        sent = sent or call.name in SENDING
+        if call.name in {"openat", "open", "socket"} and call.result >= 0:
+            family = call.arguments[0] if call.name == "socket" else None
+            descriptors[call.result] = Descriptor(family, [call])
+        elif call.name in POLLING:
+            call.phase = WAIT if sent else SEND
+        elif call.name in STATUS and call.arguments[0] not in descriptors:
+            call.phase = FILES
+        elif (descriptor := descriptors.get(call.arguments[0])) is not None:
+            descriptor.calls.append(call)
+            if call.name == "close":
+                name_calls(descriptors.pop(call.arguments[0]))
+    for descriptor in descriptors.values():
+        name_calls(descriptor)
+    for call in calls:
+        call.phase = call.phase or BUILD  # memory, mostly
+
+
+def name_calls(descriptor: Descriptor) -> None:
+    """The calls of one descriptor. A socket to a server is one by which something is sent."""
+    to_server = descriptor.family in (AF_INET, AF_INET6) and any(c.name in SENDING for c in descriptor.calls)
+    for call in descriptor.calls:
+        if descriptor.family is None:
+            call.phase = HOSTS
+        elif descriptor.family == AF_UNIX:
+            call.phase = DAEMON
+        elif not to_server:
+            call.phase = ORDER
+        elif call.name in OPENING:
+            call.phase = SOCKET
+        elif call.name in SENDING:
+            call.phase = SEND
+        else:
+            call.phase = CLOSE if call.name == "close" else RECEIVE
+
+
+def add(lookup: list[Call], per_call: float, total: dict[str, Spent]) -> None:
+    """A lookup's time to the total; half of what tracing a call costs is inside of it, half around it."""
+    before = lookup[0]
+    phase = REQUEST
+    for call in lookup[1:]:
+        is_last = call is lookup[-1]
+        total[BUILD if is_last else phase].own += max(0.0, call.begun - before.ended - per_call / 2)
+        if not is_last:
+            total[call.phase].kernel += max(0.0, call.ended - call.begun - per_call / 2)
+        before, phase = call, call.phase
