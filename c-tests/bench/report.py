@@ -166,7 +166,7 @@ def circumstances(world: World, commit: str) -> dict[str, object]:
         },
         "kernel": platform.release(),
         "glibc": " ".join(platform.libc_ver()),
-        "versions": versions | ({"unscd": unscd[0]} if unscd else {}),
+        "versions": versions | ({"unscd": unscd[1]} if unscd else {}),
         "library": {
             "path": str(world.library),
             "commit": commit,
