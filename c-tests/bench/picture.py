@@ -17,6 +17,7 @@ COLOURS = [
     "#fdd49e",
 ]  # fmt: skip
 TITLE = "Where the time of a lookup goes: A and AAAA, no cache, a server on the same machine"
+LEGEND = "Microseconds in the kernel (full colour) + in the process itself up to the next system call (paler)."
 FONT = "font-family='sans-serif' font-size='13'"
 
 
@@ -73,7 +74,7 @@ def draw(measured: dict[str, Any]) -> str:
     about = f"{measured['date'][:10]}, commit {measured['library']['commit']}. {where}."
     parts = [
         text(MARGIN, 28, TITLE, weight="bold"),
-        text(MARGIN, 48, "Microseconds in the kernel (full colour) + in the process itself up to the next system call (paler)."),
+        text(MARGIN, 48, LEGEND),
         text(MARGIN, 66, about),
     ]
     y = 82.0

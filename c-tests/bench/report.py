@@ -155,7 +155,8 @@ def circumstances(world: World, commit: str) -> dict[str, object]:
     packages = [package for package, _ in NEIGHBOURS.values()]
     query = ["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *packages, "nscd"]
     versions = dict(line.split(" ", 1) for line in output_of(query).splitlines())
-    unscd = re.search(r"v[\d.]+", output_of(["strings", str(world.unscd)]))
+    changes = world.unscd.parents[1] / "share/doc/unscd/changelog.Debian.gz"
+    unscd = re.search(r"\((.*?)\)", output_of(["zcat", str(changes)]))
     return {
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "machine": {
@@ -165,7 +166,7 @@ def circumstances(world: World, commit: str) -> dict[str, object]:
         },
         "kernel": platform.release(),
         "glibc": " ".join(platform.libc_ver()),
-        "versions": versions | ({"unscd": unscd[0]} if unscd else {}),
+        "versions": versions | ({"unscd": unscd[1]} if unscd else {}),
         "library": {
             "path": str(world.library),
             "commit": commit,

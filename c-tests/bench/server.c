@@ -1,7 +1,7 @@
 /* A name server that costs as little as possible: server ADDRESS
 
-   Over UDP and TCP, on port 53. The name says what the answer is: the first label of "a3-1.any.thing" is three A records
-   and one AAAA record. Other names do not exist. An answer of more than 512 bytes comes over TCP only. */
+   Over UDP and TCP, on port 53. The name says what the answer is: the first label of "a3-1.any.thing" is three A
+   records and one AAAA record. Other names do not exist. An answer of more than 512 bytes comes over TCP only. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
