@@ -10,7 +10,7 @@
 pub mod name;
 pub mod lookup;
 
-mod fnv;
+mod hash;
 pub mod pattern;
 pub mod config;
 pub mod policy;

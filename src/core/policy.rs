@@ -2,11 +2,11 @@
 //! bytes, then the later line. Deciding costs the same with ten rules and with ten thousand.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 
 use crate::config::{Action, Answering, CacheSize, Config, Rule};
-use crate::fnv::Fnv;
+use crate::hash::{self, Folded};
 use crate::name::Name;
 use crate::pattern::{self, Kind};
 
@@ -36,7 +36,7 @@ pub struct Policy {
     others: Vec<u32>,
     /// The last `*`.
     any: Option<u32>,
-    networks: HashMap<(IpAddr, u8), u32, BuildHasherDefault<Fnv>>,
+    networks: HashMap<(IpAddr, u8), u32, BuildHasherDefault<Folded>>,
     /// Lengths of prefixes that occur, longest first.
     prefixes: Vec<u8>,
 }
@@ -44,31 +44,47 @@ pub struct Policy {
 /// Rules by the hash of some of their bytes. Rules of the same hash are chained, the latest first.
 #[derive(Debug, Default)]
 struct Table {
-    first: HashMap<u64, u32, BuildHasherDefault<Fnv>>,
-    next: HashMap<u32, u32, BuildHasherDefault<Fnv>>,
-    /// Numbers of bytes that are hashed, ascending.
-    lengths: Vec<usize>,
+    first: HashMap<u64, u32, BuildHasherDefault<Folded>>,
+    next: HashMap<u32, u32, BuildHasherDefault<Folded>>,
+    lengths: Lengths,
+}
+
+/// Numbers of bytes, up to 255: no pattern is longer.
+#[derive(Debug, Default)]
+struct Lengths([u64; 4]);
+
+impl Lengths {
+    fn insert(&mut self, length: usize) {
+        if let Some(word) = self.0.get_mut(length / 64) {
+            *word |= 1 << (length % 64);
+        }
+    }
+
+    fn contains(&self, length: usize) -> bool {
+        self.0.get(length / 64).is_some_and(|word| word >> (length % 64) & 1 != 0)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().flat_map(|(at, &word)| {
+            let bits = std::iter::successors(Some(word), |word| Some(word & word.wrapping_sub(1)));
+            bits.take_while(|&bits| bits != 0).map(move |bits| at * 64 + bits.trailing_zeros() as usize)
+        })
+    }
 }
 
 impl Table {
-    fn insert(&mut self, hash: u64, length: usize, rule: u32) {
-        if let Some(before) = self.first.insert(hash, rule) {
+    fn insert(&mut self, bytes: &[u8], rule: u32) {
+        if let Some(before) = self.first.insert(hash::of(bytes), rule) {
             self.next.insert(rule, before);
         }
-        if let Err(place) = self.lengths.binary_search(&length) {
-            self.lengths.insert(place, length);
-        }
+        self.lengths.insert(bytes.len());
     }
 
-    fn chain(&self, hash: u64) -> impl Iterator<Item = u32> {
-        std::iter::successors(self.first.get(&hash).copied(), |rule| self.next.get(rule).copied())
+    /// The rules of just these bytes and, rarely, of others with the same hash.
+    fn rules(&self, bytes: &[u8]) -> impl Iterator<Item = u32> {
+        let first = if self.lengths.contains(bytes.len()) { self.first.get(&hash::of(bytes)) } else { None };
+        std::iter::successors(first.copied(), |rule| self.next.get(rule).copied())
     }
-}
-
-fn hash<'a>(bytes: impl Iterator<Item = &'a u8>) -> u64 {
-    let mut hash = Fnv::default();
-    bytes.for_each(|&byte| hash.add(byte));
-    hash.finish()
 }
 
 /// The literal bytes before the first wildcard and after the last.
@@ -106,15 +122,11 @@ impl Policy {
                     self.prefixes.insert(place, prefix);
                 }
             }
-            Kind::Exact => self.exact.insert(hash(domain.iter()), domain.len(), number),
-            Kind::Below | Kind::Within if !globs => {
-                self.domains.insert(hash(domain.iter().rev()), domain.len(), number);
-            }
+            Kind::Exact => self.exact.insert(domain, number),
+            Kind::Below | Kind::Within if !globs => self.domains.insert(domain, number),
             // The head of a pattern that matches at any depth is not the head of the name.
-            Kind::Glob if !head.is_empty() => self.heads.insert(hash(head.iter()), head.len(), number),
-            Kind::Glob | Kind::Below | Kind::Within if !tail.is_empty() => {
-                self.tails.insert(hash(tail.iter().rev()), tail.len(), number);
-            }
+            Kind::Glob if !head.is_empty() => self.heads.insert(head, number),
+            Kind::Glob | Kind::Below | Kind::Within if !tail.is_empty() => self.tails.insert(tail, number),
             Kind::Any => {
                 self.any = Some(number);
                 self.others.push(number);
@@ -138,6 +150,18 @@ impl Policy {
     /// Whether answers that are found like this are kept, where there is a cache.
     pub fn keeps(&self, answering: &Answering) -> bool {
         answering.cache.unwrap_or(self.cache.is_some())
+    }
+
+    /// Which kinds of lookups a rule of these may take away from libc.
+    pub fn scope(&self) -> Scope {
+        let bypasses = |rule: &&Rule| rule.action() == Action::Bypass;
+        let (networks, names): (Vec<&Rule>, Vec<&Rule>) =
+            self.rules.iter().filter(bypasses).partition(|rule| matches!(rule.pattern().kind(), Kind::Network(..)));
+        Scope {
+            names: !names.is_empty(),
+            addresses: !networks.is_empty(),
+            nobody: matches!(self.decide_subject(Subject::Nobody), Verdict::Bypass(_)),
+        }
     }
 
     /// What the rules say of a name.
@@ -172,31 +196,20 @@ impl Policy {
     }
 
     fn find(&self, name: &[u8]) -> Option<&Rule> {
-        let mut hasher = Fnv::default();
-        let mut best = Best { policy: self, name, rule: None };
-        let mut lengths = self.heads.lengths.iter().peekable();
-        for (at, &byte) in name.iter().enumerate() {
-            hasher.add(byte);
-            if lengths.next_if(|&&length| length == at + 1).is_some() {
-                best.consider(self.heads.chain(hasher.finish()));
-            }
-        }
-        let exact = self.exact.chain(hasher.finish()).filter_map(|number| self.rules.get(number as usize));
+        let exact = self.exact.rules(name).filter_map(|number| self.rules.get(number as usize));
         if let Some(rule) = exact.into_iter().find(|rule| rule.pattern().matches(name)) {
             return Some(rule);
         }
-        let mut hasher = Fnv::default();
-        let mut lengths = self.tails.lengths.iter().peekable();
-        for (at, &byte) in name.iter().enumerate().rev() {
-            hasher.add(byte);
-            let length = name.len() - at;
-            if lengths.next_if(|&&wanted| wanted == length).is_some() {
-                best.consider(self.tails.chain(hasher.finish()));
-            }
-            let begins_label = at.checked_sub(1).is_none_or(|before| name.get(before) == Some(&b'.'));
-            if begins_label {
-                best.consider(self.domains.chain(hasher.finish()));
-            }
+        let mut best = Best { policy: self, name, rule: None };
+        for head in self.heads.lengths.iter().map_while(|length| name.get(..length)) {
+            best.consider(self.heads.rules(head));
+        }
+        for start in self.tails.lengths.iter().map_while(|length| name.len().checked_sub(length)) {
+            best.consider(self.tails.rules(name.get(start..).unwrap_or_default()));
+        }
+        let labels = name.iter().enumerate().filter(|&(_, &byte)| byte == b'.').map(|(dot, _)| dot + 1);
+        for start in std::iter::once(0).chain(labels) {
+            best.consider(self.domains.rules(name.get(start..).unwrap_or_default()));
         }
         best.consider(self.others.iter().copied());
         best.rule.map(|(_, rule)| rule)
@@ -213,6 +226,17 @@ impl Policy {
         });
         verdict(found)
     }
+}
+
+/// Which lookups rules may be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Some names.
+    pub names: bool,
+    /// Some addresses.
+    pub addresses: bool,
+    /// No name at all.
+    pub nobody: bool,
 }
 
 /// What a lookup is about, as far as rules go.
@@ -270,6 +294,20 @@ mod tests {
             Verdict::Pass(Some(rule)) => -i64::from(rule.origin().line),
             Verdict::Pass(None) => 0,
         }
+    }
+
+    #[test]
+    fn the_scope_is_what_rules_may_take_away() {
+        let scope = |text| {
+            let Scope { names, addresses, nobody } = policy(text).scope();
+            (names, addresses, nobody)
+        };
+        assert_eq!(scope(""), (false, false, false));
+        assert_eq!(scope("pass a\npass 10.0.0.0/8\npass *\n"), (false, false, false));
+        assert_eq!(scope("bypass a\n"), (true, false, false));
+        assert_eq!(scope("bypass 10.0.0.0/8\n"), (false, true, false));
+        assert_eq!(scope("bypass *\n"), (true, false, true));
+        assert_eq!(scope("bypass *\npass *\n"), (true, false, false));
     }
 
     #[test]

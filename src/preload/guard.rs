@@ -42,6 +42,16 @@ pub(crate) fn run<T: Copy>(owns: fn(T) -> bool, ours: impl FnOnce(Errno) -> Opti
     result
 }
 
+/// The same, unless it is known already that the call is libc's.
+#[inline]
+pub(crate) fn run_unless<T: Copy>(
+    is_libcs: bool,
+    owns: fn(T) -> bool,
+    ours: impl FnOnce(Errno) -> Option<T> + Copy,
+) -> Option<T> {
+    if is_libcs { None } else { run(owns, ours) }
+}
+
 /// Runs something with this thread's cancellation off, and then acts on a request that came meanwhile if the thread
 /// wants that at any time (pthread_setcanceltype(3)).
 pub(crate) fn uncancelled<T: Copy>(ours: impl FnOnce() -> T + Copy) -> T {
@@ -87,7 +97,7 @@ compile_error!("a panic must end in libc's answer, not in the end of the host pr
 /// Makes panics of this library silent, once. std is linked into it, so no other code's panics are touched.
 pub(crate) fn silence_panics() {
     static SILENT: AtomicBool = AtomicBool::new(cfg!(any(fuzzing, test))); // There somebody wants to hear of them.
-    if !SILENT.swap(true, Ordering::Relaxed) {
+    if !SILENT.load(Ordering::Relaxed) && !SILENT.swap(true, Ordering::Relaxed) {
         std::panic::set_hook(Box::new(|_| {}));
     }
 }

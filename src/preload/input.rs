@@ -50,6 +50,22 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
     Some(unsafe { CStr::from_ptr(pointer) }.to_bytes())
 }
 
+/// Whether a text is an address of four plain decimal numbers: then [`Node::new`] takes it for one, without a doubt.
+pub(crate) fn is_plainly_an_address(text: &[u8]) -> bool {
+    let (mut numbers, mut digits, mut value) = (1, 0, 0_u32);
+    for &byte in text {
+        match byte {
+            // Not with a 0 before it, which would make it octal.
+            b'0'..=b'9' if digits == 0 || (digits < 3 && value > 0) => {
+                (digits, value) = (digits + 1, value * 10 + u32::from(byte - b'0'));
+            }
+            b'.' if digits > 0 && value < 256 => (numbers, digits, value) = (numbers + 1, 0, 0),
+            _ => return false,
+        }
+    }
+    numbers == 4 && digits > 0 && value < 256
+}
+
 /// What getaddrinfo is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Node<'a> {
@@ -410,6 +426,20 @@ mod tests {
             assert!(matches!(Node::new(Some(name.as_bytes())), Node::Name(_)), "{name}");
         }
         assert!(Node::new(None) == Node::Nobody && Node::new(Some(b"*")) == Node::Nobody);
+    }
+
+    #[test]
+    fn what_is_plainly_an_address_is_one() {
+        for text in ["0.0.0.0", "10.1.2.3", "255.255.255.255", "192.0.2.1"] {
+            assert!(is_plainly_an_address(text.as_bytes()), "{text}");
+            assert!(matches!(Node::new(Some(text.as_bytes())), Node::Address(_)), "{text}");
+        }
+        for text in ["", "1", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4.", ".1.2.3.4", "1..2.3"] {
+            assert!(!is_plainly_an_address(text.as_bytes()), "{text}");
+        }
+        for text in ["1.2.3.4x", "a.b.c.d", "1.2.3.00", "1.2.3.0004", "::1", "1.2.3.4 "] {
+            assert!(!is_plainly_an_address(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

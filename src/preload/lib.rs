@@ -54,7 +54,8 @@ pub unsafe extern "C-unwind" fn getaddrinfo(
     hints: *const libc::addrinfo,
     result: *mut *mut libc::addrinfo,
 ) -> c_int {
-    let ours = guard::run(addrinfo::owns, |before| {
+    // SAFETY: the caller's promise, under libc's contract.
+    let ours = guard::run_unless(unsafe { state::passes(node) }, addrinfo::owns, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { addrinfo::lookup(node, service, hints, result, before) }
     });
@@ -75,7 +76,8 @@ pub unsafe extern "C-unwind" fn getaddrinfo(
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gethostbyname(name: *const c_char) -> *mut libc::hostent {
     let place = &hostent::GETHOSTBYNAME;
-    let ours = guard::run(guard::owns_nothing, |before| {
+    // SAFETY: the caller's promise, under libc's contract.
+    let ours = guard::run_unless(unsafe { state::passes(name) }, guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { hostent::shared_by_name("gethostbyname", name, libc::AF_INET, place, before) }
     });
@@ -96,7 +98,8 @@ pub unsafe extern "C-unwind" fn gethostbyname(name: *const c_char) -> *mut libc:
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn gethostbyname2(name: *const c_char, family: c_int) -> *mut libc::hostent {
     let place = &hostent::GETHOSTBYNAME2;
-    let ours = guard::run(guard::owns_nothing, |before| {
+    // SAFETY: the caller's promise, under libc's contract.
+    let ours = guard::run_unless(unsafe { state::passes(name) }, guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { hostent::shared_by_name("gethostbyname2", name, family, place, before) }
     });
@@ -124,7 +127,8 @@ pub unsafe extern "C-unwind" fn gethostbyname_r(
     h_errno: *mut c_int,
 ) -> c_int {
     let out = Out { host, buffer, length, result, h_errno };
-    let ours = guard::run(guard::owns_nothing, |before| {
+    // SAFETY: the caller's promise, under libc's contract.
+    let ours = guard::run_unless(unsafe { state::passes(name) }, guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { hostent::by_name("gethostbyname_r", name, libc::AF_INET, out, before) }
     });
@@ -153,7 +157,8 @@ pub unsafe extern "C-unwind" fn gethostbyname2_r(
     h_errno: *mut c_int,
 ) -> c_int {
     let out = Out { host, buffer, length, result, h_errno };
-    let ours = guard::run(guard::owns_nothing, |before| {
+    // SAFETY: the caller's promise, under libc's contract.
+    let ours = guard::run_unless(unsafe { state::passes(name) }, guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { hostent::by_name("gethostbyname2_r", name, family, out, before) }
     });
@@ -177,7 +182,7 @@ pub unsafe extern "C-unwind" fn gethostbyaddr(
     size: socklen_t,
     family: c_int,
 ) -> *mut libc::hostent {
-    let ours = guard::run(guard::owns_nothing, |before| {
+    let ours = guard::run_unless(state::passes_addresses(), guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { hostent::shared_by_address(address, size, family, before) }
     });
@@ -207,7 +212,7 @@ pub unsafe extern "C-unwind" fn gethostbyaddr_r(
     h_errno: *mut c_int,
 ) -> c_int {
     let out = Out { host, buffer, length, result, h_errno };
-    let ours = guard::run(guard::owns_nothing, |before| {
+    let ours = guard::run_unless(state::passes_addresses(), guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { hostent::by_address(address, size, family, out, before) }
     });
@@ -237,7 +242,7 @@ pub unsafe extern "C-unwind" fn getnameinfo(
 ) -> c_int {
     let (host_place, service_place) =
         (Place { start: host, length: host_length }, Place { start: service, length: service_length });
-    let ours = guard::run(guard::owns_nothing, |before| {
+    let ours = guard::run_unless(state::passes_addresses(), guard::owns_nothing, |before| {
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { nameinfo::lookup(address, size, host_place, service_place, flags, before) }
     });

@@ -2,12 +2,14 @@
 
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
+use libc::c_char;
 
 use nss_bypass_core::cache::Cache;
 use nss_bypass_core::config::{self, Answering, Environment};
 use nss_bypass_core::lookup::Diagnostic;
-use nss_bypass_core::policy::Policy;
+use nss_bypass_core::policy::{Policy, Scope};
 use nss_bypass_core::sys::environment::{is_privileged, trusted_variable};
 use nss_bypass_core::sys::file::{self, Identity};
 use nss_bypass_core::sys::snapshot::Snapshot;
@@ -16,7 +18,7 @@ use nss_bypass_core::tables::Tables;
 use once_cell::race::OnceBox;
 
 use crate::log::{Level, Log};
-use crate::{guard, real};
+use crate::{guard, input, real};
 
 /// The configuration, where NSS_BYPASS_CONF names no other.
 const CONFIGURATION: &CStr = c"/etc/nss-bypass.conf";
@@ -40,6 +42,13 @@ pub(crate) static TABLES: Tables = Tables::new();
 static SETTINGS: OnceBox<Settings> = OnceBox::new();
 static RULES: Snapshot<Rules> = Snapshot::new();
 static NEXT_LOOK: AtomicU64 = AtomicU64::new(0);
+
+/// What [`passes`] may go by, in bits: it is known, and rules may take away names, addresses, or no name at all.
+static SCOPE: AtomicU32 = AtomicU32::new(0);
+const KNOWN: u32 = 1;
+const NAMES: u32 = 2;
+const ADDRESSES: u32 = 4;
+const NOBODY: u32 = 8;
 
 /// What the environment said when the library was loaded.
 pub(crate) struct Settings {
@@ -100,6 +109,40 @@ pub(crate) fn load() {
     settings();
 }
 
+/// Whether a node is libc's at once: no rule is about its kind, nobody wants to read of it, and it is not the time to look
+/// at the configuration again. This is all that most lookups of most programs cost, so it takes no guard: it has nothing to
+/// drop, and calls nothing but a clock.
+///
+/// # Safety
+/// `node` is NULL or a C string.
+pub(crate) unsafe fn passes(node: *const c_char) -> bool {
+    match known_scope() {
+        None => false,
+        Some(KNOWN) => true,
+        Some(scope) if node.is_null() => scope & NOBODY == 0,
+        Some(scope) => {
+            // SAFETY: the caller's promise.
+            scope & ADDRESSES == 0 && unsafe { input::text(node) }.is_some_and(input::is_plainly_an_address)
+        }
+    }
+}
+
+/// The same for lookups of addresses.
+pub(crate) fn passes_addresses() -> bool {
+    known_scope().is_some_and(|scope| scope & ADDRESSES == 0)
+}
+
+fn known_scope() -> Option<u32> {
+    let scope = SCOPE.load(Ordering::Relaxed);
+    (scope & KNOWN != 0 && now() < NEXT_LOOK.load(Ordering::Relaxed)).then_some(scope)
+}
+
+/// Milliseconds since some moment.
+fn now() -> u64 {
+    let now = clock::coarse();
+    now.as_secs() * 1000 + u64::from(now.subsec_millis())
+}
+
 /// The rules in force; none where everything passes. The configuration is looked at again at most once a second.
 pub(crate) fn rules() -> Option<Arc<Rules>> {
     nss_bypass_core::sys::fault::point();
@@ -107,7 +150,7 @@ pub(crate) fn rules() -> Option<Arc<Rules>> {
     if settings.disabled {
         return None;
     }
-    let now = u64::try_from(clock::coarse().as_millis()).unwrap_or(u64::MAX);
+    let now = now();
     let due = NEXT_LOOK.load(Ordering::Relaxed);
     if now >= due {
         // Whoever moves the time looks; the others go on with the rules that they have.
@@ -134,7 +177,12 @@ fn look(settings: &Settings) {
     }
     let Some((rules, faults)) = read(settings, path) else { return };
     // Where they cannot be stored just now, the old rules stay for another second.
-    if RULES.replace(rules).is_ok() {
+    if let Ok(rules) = RULES.replace(rules) {
+        let Scope { names, addresses, nobody } = rules.policy.scope();
+        let bits = [(names, NAMES), (addresses, ADDRESSES), (nobody, NOBODY)];
+        let scope = bits.iter().filter(|(is, _)| *is).fold(KNOWN, |scope, (_, bit)| scope | bit);
+        // Who wants to read of every lookup gets the long way.
+        SCOPE.store(if settings.log.wants(Level::All) { 0 } else { scope }, Ordering::Relaxed);
         for fault in faults.iter().take(LOGGED_FAULTS) {
             settings.log.write(Level::Error, &fault.to_string());
         }

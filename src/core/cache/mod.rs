@@ -14,7 +14,7 @@ use std::time::Duration;
 use self::store::Store;
 use crate::config::{Answering, CacheSize};
 use crate::dns::{Ask, Outcome};
-use crate::fnv::Fnv;
+use crate::hash::{self, Folded};
 use crate::lookup::{Address, Family};
 use crate::network::Interfaces;
 use crate::sys::{clock, memory, namespace};
@@ -78,10 +78,10 @@ impl<'a> Question<'a> {
                 (if address.is_ipv4() { 5 } else { 6 }, &bytes[..])
             }
         };
-        let mut hasher = Fnv::default();
+        let mut hasher = Folded::default();
         hasher.write(name);
-        hasher.add(kind);
-        hasher.write(&resolution.to_ne_bytes());
+        hasher.write_u8(kind);
+        hasher.write_u64(resolution);
         Self { kind, name, answering, resolution, hash: hasher.finish() }
     }
 
@@ -140,18 +140,12 @@ impl View<'_> {
         self.cache.answers.put(question.hash, key, outcome.clone(), until, now);
     }
 
-    fn hash_of(&self, address: Address) -> u64 {
-        let mut hasher = Fnv::default();
-        match address.ip {
-            IpAddr::V4(v4) => hasher.write(&v4.octets()),
-            IpAddr::V6(v6) => hasher.write(&v6.octets()),
-        }
-        hasher.finish()
-    }
-
     /// The source address on the way to this one, asked of `ask` where it is not known; none: there is no way.
     pub(crate) fn source(&self, to: Address, ask: impl FnOnce() -> Option<IpAddr>) -> Option<IpAddr> {
-        let hash = self.hash_of(to);
+        let hash = match to.ip {
+            IpAddr::V4(v4) => hash::of(&v4.octets()),
+            IpAddr::V6(v6) => hash::of(&v6.octets()),
+        };
         let key = (self.network, to);
         if let Some(known) = self.cache.sources.get(hash, |other| *other == key, self.now) {
             return known.value;

@@ -1,0 +1,90 @@
+//! A hash of short bytes, eight at a time, by folded multiplication: the product of two words, its halves laid over each
+//! other. There are no secrets in what is hashed here, and std's own hasher would ask the kernel for random keys.
+
+use std::hash::Hasher;
+
+/// Odd, and without a pattern: the golden ratio's fraction.
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The hasher.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Folded(u64);
+
+impl Default for Folded {
+    fn default() -> Self {
+        Self(MULTIPLIER)
+    }
+}
+
+impl Folded {
+    fn add(&mut self, word: u64) {
+        // Not 0, whatever is added, or all that follows would be lost.
+        let factor = (self.0 ^ word) | 1 << 63;
+        let product = u128::from(factor) * u128::from(MULTIPLIER ^ word.rotate_left(32));
+        self.0 = product as u64 ^ (product >> 64) as u64;
+    }
+}
+
+impl Hasher for Folded {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.add(u64::from_le_bytes(*word)));
+        let mut last = [0; 8];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        // With the length, so that zeros at the end count.
+        self.add(u64::from_le_bytes(last) ^ (bytes.len() as u64) << 56);
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.add(value.into());
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.add(value.into());
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.add(value);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// The hash of some bytes.
+pub(crate) fn of(bytes: &[u8]) -> u64 {
+    let mut hasher = Folded::default();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn bytes_that_differ_have_hashes_that_differ() {
+        let mut texts: BTreeSet<Vec<u8>> = (0..20_000_u32).map(|n| format!("name-{n}.example").into_bytes()).collect();
+        texts.extend((0..64).map(|length| vec![0; length]));
+        texts.extend((0..64).map(|length| vec![b'a'; length]));
+        texts.extend((0..=255).map(|byte| vec![byte; 8]));
+        let hashes: BTreeSet<u64> = texts.iter().map(|text| of(text)).collect();
+        assert_eq!(hashes.len(), texts.len());
+    }
+
+    #[test]
+    fn each_bit_of_the_input_turns_about_half_of_the_output() {
+        for bit in 0..200 {
+            let mut turned = 0;
+            for seed in 0..64_u8 {
+                let mut text: Vec<u8> = (0..25).map(|at: u8| at.wrapping_mul(37) ^ seed).collect();
+                let before = of(&text);
+                text[bit / 8] ^= 1 << (bit % 8);
+                turned += (before ^ of(&text)).count_ones();
+            }
+            assert!((24 * 64..40 * 64).contains(&turned), "bit {bit}: {turned}");
+        }
+    }
+}
