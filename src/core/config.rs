@@ -214,10 +214,13 @@ pub fn parse(text: &[u8], source: &str) -> (Config, Vec<Diagnostic>) {
     let shared_source: Arc<str> = source.into();
     let plain = Arc::new(Answering::default());
     let (mut config, mut faults) = (Config::default(), Vec::new());
+    let mut room = Vec::new();
     for (number, line) in text.split(|&byte| byte == b'\n').enumerate() {
         let line_number = u32::try_from(number + 1).unwrap_or(u32::MAX);
         let origin = Origin { source: shared_source.clone(), line: line_number };
-        if let Err(Wrong { at, message }) = parse_line(line, &origin, &plain, &mut config) {
+        let before = config.rules.len();
+        if let Err(Wrong { at, message }) = parse_line(line, &origin, &plain, &mut config, &mut room) {
+            config.rules.truncate(before);
             let column = u32::try_from(at + 1).unwrap_or(u32::MAX);
             faults.push(Diagnostic { source: source.to_owned(), line: line_number, column, message });
         }
@@ -225,7 +228,14 @@ pub fn parse(text: &[u8], source: &str) -> (Config, Vec<Diagnostic>) {
     (config, faults)
 }
 
-fn parse_line(line: &[u8], origin: &Origin, plain: &Arc<Answering>, config: &mut Config) -> Result<(), Wrong> {
+/// Adds what a line says; some of it also where the line is wrong. `room` is for its words.
+fn parse_line<'a>(
+    line: &'a [u8],
+    origin: &Origin,
+    plain: &Arc<Answering>,
+    config: &mut Config,
+    room: &mut Vec<Word<'a>>,
+) -> Result<(), Wrong> {
     if line.starts_with(b";") {
         return Ok(()); // resolv.conf's other comment.
     }
@@ -233,16 +243,21 @@ fn parse_line(line: &[u8], origin: &Origin, plain: &Arc<Answering>, config: &mut
     let Some(keyword) = words.next() else { return Ok(()) };
     match keyword.text {
         b"bypass" => {
-            let rest: Vec<Word<'_>> = words.collect();
-            let options = rest.iter().skip(1).position(|word| OPTIONS.iter().any(|option| word.is(option)));
-            let (names, options) = rest.split_at_checked(options.map_or(rest.len(), |at| at + 1)).unwrap_or_default();
-            let patterns = patterns(names, line)?;
-            let answering = if options.is_empty() { plain.clone() } else { Arc::new(answering(options)?) };
-            add(config, patterns, origin, Action::Bypass, &answering);
+            room.clear();
+            room.extend(words);
+            let options = room.iter().skip(1).position(|word| OPTIONS.iter().any(|option| word.is(option)));
+            let (names, options) = room.split_at_checked(options.map_or(room.len(), |at| at + 1)).unwrap_or_default();
+            let first = config.rules.len();
+            add(names, line, origin, Action::Bypass, plain, config)?;
+            if !options.is_empty() {
+                let answering = Arc::new(answering(options)?);
+                config.rules.iter_mut().skip(first).for_each(|rule| rule.answering = answering.clone());
+            }
         }
         b"pass" => {
-            let names: Vec<Word<'_>> = words.collect();
-            add(config, patterns(&names, line)?, origin, Action::Pass, plain);
+            room.clear();
+            room.extend(words);
+            add(room, line, origin, Action::Pass, plain, config)?;
         }
         b"cache" => {
             let Some(value) = words.next() else { return wrong(line.len(), "\"cache\" needs a number of entries") };
@@ -271,16 +286,22 @@ fn parse_line(line: &[u8], origin: &Origin, plain: &Arc<Answering>, config: &mut
     Ok(())
 }
 
-fn add(config: &mut Config, patterns: Vec<Pattern>, origin: &Origin, action: Action, answering: &Arc<Answering>) {
-    let rule = |pattern| Rule { origin: origin.clone(), pattern, action, answering: answering.clone() };
-    config.rules.extend(patterns.into_iter().map(rule));
-}
-
-fn patterns(names: &[Word<'_>], line: &[u8]) -> Result<Vec<Pattern>, Wrong> {
+fn add(
+    names: &[Word<'_>],
+    line: &[u8],
+    origin: &Origin,
+    action: Action,
+    answering: &Arc<Answering>,
+    config: &mut Config,
+) -> Result<(), Wrong> {
     if names.is_empty() {
         return wrong(line.len(), "a pattern is missing");
     }
-    names.iter().map(pattern).collect()
+    for name in names {
+        let pattern = pattern(name)?;
+        config.rules.push(Rule { origin: origin.clone(), pattern, action, answering: answering.clone() });
+    }
+    Ok(())
 }
 
 fn pattern(word: &Word<'_>) -> Result<Pattern, Wrong> {
@@ -406,9 +427,8 @@ pub fn parse_environment(environment: &Environment<'_>) -> (Config, Vec<Diagnost
             Some(text) => (Action::Pass, Word { at: word.at + 1, text }),
             None => (Action::Bypass, word),
         };
-        match pattern(&word) {
-            Ok(pattern) => add(&mut config, vec![pattern], &origin, action, &answering),
-            Err(wrong) => fault("NSS_BYPASS", wrong),
+        if let Err(wrong) = add(&[word], &[], &origin, action, &answering, &mut config) {
+            fault("NSS_BYPASS", wrong);
         }
     }
     (config, faults)

@@ -57,13 +57,10 @@ impl Pattern {
     /// Reads a pattern.
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
         crate::sys::fault::point();
-        if let Some(at) = text.iter().position(|byte| !byte.is_ascii()) {
-            return error(at, "a name has only ASCII bytes here: write its A-label form (xn--...)");
+        if !text.iter().all(u8::is_ascii_graphic) {
+            return Err(strange_byte(text));
         }
-        if let Some(at) = text.iter().position(|byte| !byte.is_ascii_graphic()) {
-            return error(at, "a name has no control bytes");
-        }
-        let text = String::from_utf8_lossy(text).to_ascii_lowercase();
+        let text = String::from_utf8(text.to_ascii_lowercase()).unwrap_or_default(); // ASCII is UTF-8.
         if let Some(network) = parse_network(&text) {
             let (ip, prefix) = network?;
             return Ok(Self { text: text.into(), kind: Kind::Network(ip, prefix) });
@@ -173,8 +170,37 @@ fn glob(pattern: &[u8], name: &[u8]) -> bool {
     true
 }
 
+/// Which byte of a text no pattern has.
+fn strange_byte(text: &[u8]) -> Error {
+    let first = |is: fn(&u8) -> bool| text.iter().position(is);
+    let (at, message) = match first(|byte| !byte.is_ascii()) {
+        Some(at) => (at, "a name has only ASCII bytes here: write its A-label form (xn--...)"),
+        None => (first(|byte| !byte.is_ascii_graphic()).unwrap_or(0), "a name has no control bytes"),
+    };
+    Error { at, message: message.to_owned() }
+}
+
+/// Bytes that stand in other words than names.
+const SEPARATORS: [char; 5] = ['/', ':', ',', '!', '\\'];
+
+/// Whether [`check_labels`] will find nothing: most patterns of long files are looked at just once.
+fn has_good_labels(domain: &str) -> bool {
+    let (mut length, mut before) = (0, 0);
+    let good = domain.bytes().all(|byte| {
+        length = if byte == b'.' { 0 } else { length + 1 };
+        let is_empty_label = byte == b'.' && matches!(before, 0 | b'.');
+        let is_double_star = byte == b'*' && before == b'*';
+        before = byte;
+        !is_empty_label && !is_double_star && length <= MAX_LABEL && !SEPARATORS.contains(&char::from(byte))
+    });
+    good && length > 0 && domain.len() <= MAX_NAME
+}
+
 /// `at` is where the labels begin in the text.
 fn check_labels(domain: &str, mut at: usize) -> Result<(), Error> {
+    if has_good_labels(domain) {
+        return Ok(());
+    }
     if domain.is_empty() {
         return error(at, "a name is missing");
     }
@@ -191,7 +217,7 @@ fn check_labels(domain: &str, mut at: usize) -> Result<(), Error> {
         if let Some(stars) = label.find("**") {
             return error(at + stars, "one \"*\" is as good as two");
         }
-        if let Some(slash) = label.find(['/', ':', ',', '!', '\\']) {
+        if let Some(slash) = label.find(SEPARATORS) {
             return error(at + slash, "this is neither a name nor an address");
         }
         at += label.len() + 1;
@@ -202,6 +228,11 @@ fn check_labels(domain: &str, mut at: usize) -> Result<(), Error> {
 /// An address or a network; none where the text is a name.
 fn parse_network(text: &str) -> Option<Result<(IpAddr, u8), Error>> {
     let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
+    let mut bytes = address.bytes();
+    // Names are told apart at a glance.
+    if !address.contains(':') && !bytes.all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return None;
+    }
     let ip: IpAddr = address.parse().ok()?;
     let width = if ip.is_ipv4() { 32 } else { 128 };
     let Some(bits) = bits else { return Some(Ok((ip, width))) };
