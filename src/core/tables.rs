@@ -166,7 +166,11 @@ impl Tables {
         }
         // Nobody's, the program's wish, or glibc's copy of another state of the file: glibc can tell.
         if fork::is_safe_for_locks() && memory::can_have(SOME_MEMORY) {
-            resolver_state::refresh()?;
+            if !resolver_state::refresh()
+                && let Some(error) = file.error()
+            {
+                return Err(error);
+            }
             let file = self.resolv_conf();
             return Ok(match resolver_state::read() {
                 Some(state) if !file.is_copied_in(&state) => Table::own(file.with_wishes(&state)),

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Errno, errno, fault, set_errno};
+use super::{errno, fault, set_errno};
 
 const MAX_SERVERS: usize = 3;
 const MAX_DOMAINS: usize = 6;
@@ -166,13 +166,11 @@ fn text(domain: *const c_char) -> Option<Box<[u8]>> {
 ///
 /// Looking an address up by name does just this and nothing else: it asks neither nscd nor any module. Where glibc has
 /// no memory for it, it keeps that lock for ever (resolv/resolv_conf.c, `get_locked_global`), so it is not asked again.
-///
-/// # Errors
-/// glibc cannot read the file.
-pub fn refresh() -> Result<(), Errno> {
+/// False: glibc cannot read the file, or another library's function was called instead of glibc's and found nothing.
+pub fn refresh() -> bool {
     static FAILED: AtomicBool = AtomicBool::new(false);
     if FAILED.load(Ordering::Relaxed) {
-        return Ok(());
+        return true;
     }
     fault::point();
     let before = errno();
@@ -183,14 +181,10 @@ pub fn refresh() -> Result<(), Errno> {
     // SAFETY: a C string, and places for all results.
     let code = unsafe { gethostbyname_r(c"0".as_ptr(), host.as_mut_ptr(), start, length, &mut result, &mut h_errno) };
     set_errno(before);
-    match code {
-        0 => Ok(()),
-        libc::ENOMEM => {
-            FAILED.store(true, Ordering::Relaxed);
-            Ok(())
-        }
-        error => Err(Errno(error)),
+    if code == libc::ENOMEM {
+        FAILED.store(true, Ordering::Relaxed);
     }
+    code == 0 || code == libc::ENOMEM
 }
 
 #[cfg(test)]
@@ -201,7 +195,7 @@ mod tests {
     fn a_state_that_nobody_initialised_says_nothing_and_one_that_glibc_filled_has_a_server() {
         std::thread::spawn(|| {
             assert_eq!(read(), None);
-            refresh().unwrap();
+            assert!(refresh());
             let state = read().unwrap();
             assert!(!state.servers.is_empty() && state.retry > 0);
         })
