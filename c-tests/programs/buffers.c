@@ -2,8 +2,8 @@
    Usage: buffers NAME [FAMILY] or buffers @ADDRESS
 
    Whatever the buffer, a call says ERANGE and leaves the buffer's surroundings alone, or gives an answer that lies
-   wholly inside the buffer. How long a buffer must be is not told by anyone; what is printed must not depend on it:
-   the distinct outcomes, in the order in which growing buffers meet them. */
+   wholly inside the buffer. Printed are the distinct outcomes, in the order in which growing buffers meet them, each with
+   the length from which on it comes. */
 
 #include "facts.h"
 
@@ -74,7 +74,7 @@ int main(int count, char **words)
 		for (size_t length = 0; length <= LONGEST; length += length < 640 ? 1 : 173) {
 			try(name, family, offset, length, outcome);
 			if (strcmp(outcome, last) != 0)
-				printf("  %s\n", outcome);
+				printf("  from %zu: %s\n", length, outcome);
 			strcpy(last, outcome);
 		}
 	}

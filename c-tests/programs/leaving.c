@@ -142,6 +142,55 @@ static void cancel_static(int count)
 	cancel_type(PTHREAD_CANCEL_DEFERRED, "deferred", count, STATIC, END);
 }
 
+/* Calls of getaddrinfo, each in a thread that has been told to end: libc's lookups notice that in a system call, and what
+   asks nobody makes none of these. */
+static const struct {
+	const char *node, *service;
+	int flags, family, kind;
+} unasked[] = {
+	{ "name.m.example", NULL, AI_NUMERICHOST, AF_UNSPEC, SOCK_STREAM },
+	{ "name.m.example", "80", AI_NUMERICHOST, AF_INET, SOCK_STREAM },
+	{ "192.0.2.1", NULL, AI_NUMERICHOST, AF_INET, SOCK_STREAM },
+	{ "192.0.2.1", NULL, 0, AF_INET6, SOCK_STREAM },
+	{ NULL, "80", 0, AF_INET, SOCK_STREAM },
+	{ NULL, NULL, 0, AF_INET, SOCK_STREAM },
+	{ "name.m.example", NULL, 0, 99, SOCK_STREAM },
+	{ "name.m.example", NULL, 0, AF_INET, 99 },
+	{ "name.m.example", "80x", AI_NUMERICSERV, AF_INET, SOCK_STREAM },
+	{ "name.m.example", NULL, 0x8000, AF_INET, SOCK_STREAM },
+	{ "\xff.m.example", NULL, AI_IDN, AF_INET, SOCK_STREAM },
+};
+enum { UNASKED = sizeof unasked / sizeof *unasked };
+
+static volatile int returned;
+
+static void *call_cancelled(void *argument)
+{
+	size_t which = (size_t)argument;
+	struct addrinfo hints = { .ai_flags = unasked[which].flags, .ai_family = unasked[which].family,
+				  .ai_socktype = unasked[which].kind }, *list = NULL;
+	pthread_cancel(pthread_self());
+	getaddrinfo(unasked[which].node, unasked[which].service, &hints, &list);
+	returned++;
+	if (list != NULL)
+		freeaddrinfo(list);
+	pthread_testcancel();
+	return NULL;
+}
+
+static void cancel_unasked(int unused)
+{
+	void *result;
+	int ended = 0;
+	(void)unused;
+	for (size_t i = 0; i < UNASKED; i++) {
+		pthread_join(start(call_cancelled, (void *)i), &result);
+		ended += result == PTHREAD_CANCELED;
+	}
+	row(returned != UNASKED || ended != UNASKED, "pthread_cancel before a getaddrinfo that asks nobody", UNASKED,
+	    "%d returned, %d ended after that", returned, ended);
+}
+
 /* ---- pthread_exit in a handler ---- */
 
 static void exit_here(int unused)
@@ -341,7 +390,7 @@ int main(int argc, char **argv)
 {
 	static const struct scenario scenarios[] = {
 		{ "cancel-deferred", cancel_deferred }, { "cancel-asynchronous", cancel_asynchronous },
-		{ "cancel-static", cancel_static }, { "exit-passed", exit_passed }, { "jump-matched", jump_matched },
+		{ "cancel-static", cancel_static }, { "cancel-unasked", cancel_unasked }, { "exit-passed", exit_passed }, { "jump-matched", jump_matched },
 		{ "jump-passed", jump_passed }, { "jump-static", jump_static }, { "jump-descriptors", jump_descriptors },
 		{ "jump-everywhere", jump_everywhere }, { "jump-deeper", jump_deeper }, { NULL, NULL },
 	};

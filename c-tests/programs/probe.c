@@ -10,6 +10,8 @@
      res WHAT VALUE...      writes into _res: see set_resolver
      choose DATABASE MODULES...                           __nss_configure_lookup
      put FILE TEXT          a new /etc/FILE;  setenv NAME VALUE;  locale NAME;  sleep MILLISECONDS;  limit DESCRIPTORS
+     folder FILE            a folder in its place
+     thread COMMAND         does that in a thread of its own
 
    A word "-" is NULL, "''" is empty, %XX is a byte. A family is 4, 6, or its number. PROBE_LIMIT=SECONDS ends the
    process when a case takes longer; PROBE_SECONDS=1 adds how long each command took, in whole seconds; PROBE_ERRNO=1 the errno that getaddrinfo
@@ -19,9 +21,11 @@
 
 #include <locale.h>
 #include <nss.h>
+#include <pthread.h>
 #include <resolv.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -140,7 +144,8 @@ static void run_gethostbyaddr(char **words)
 	socklen_t length = parse_address(words[1], address, &family);
 	errno = UNTOUCHED_ERRNO;
 	h_errno = UNTOUCHED_H_ERRNO;
-	print_static(gethostbyaddr(address, length, family), errno);
+	struct hostent *host = gethostbyaddr(address, length, family);
+	print_static(host, errno);
 }
 
 /* The functions with a buffer of the caller's, for which they must leave the bytes around it alone. */
@@ -299,6 +304,14 @@ static void put_file(char **words)
 	fputs("done", stdout);
 }
 
+static void put_folder(char **words)
+{
+	char path[256];
+	snprintf(path, sizeof path, "/etc/%s", words[1]);
+	unlink(path);
+	fputs(mkdir(path, 0755) == 0 ? "done" : "failed", stdout);
+}
+
 static void change_process(char **words)
 {
 	struct rlimit limit;
@@ -322,6 +335,25 @@ static void change_process(char **words)
 
 /* ---- Cases ---- */
 
+static void run_words(char **words, int count);
+
+static void *run_here(void *words)
+{
+	char **all = words;
+	int count = 0;
+	while (all[count] != NULL)
+		count++;
+	run_words(all, count);
+	return NULL;
+}
+
+static void run_thread(char **words)
+{
+	pthread_t thread;
+	if (pthread_create(&thread, NULL, run_here, words + 1) == 0)
+		pthread_join(thread, NULL);
+}
+
 static const struct command {
 	const char *name;
 	int words;
@@ -330,7 +362,8 @@ static const struct command {
 	{ "gai", 2, run_getaddrinfo }, { "ghbn", 2, run_gethostbyname }, { "ghbn2", 3, run_gethostbyname },
 	{ "ghbnr", 3, run_reentrant }, { "ghbn2r", 4, run_reentrant }, { "ghba", 2, run_gethostbyaddr },
 	{ "ghbar", 3, run_reentrant }, { "gni", 4, run_getnameinfo }, { "res", 2, set_resolver },
-	{ "choose", 2, choose_modules }, { "put", 2, put_file }, { "setenv", 2, change_process }, { "locale", 2, change_process },
+	{ "choose", 2, choose_modules }, { "put", 2, put_file }, { "folder", 2, put_folder }, { "thread", 2, run_thread },
+	 { "setenv", 2, change_process }, { "locale", 2, change_process },
 	{ "sleep", 2, change_process }, { "limit", 2, change_process },
 };
 
@@ -341,14 +374,8 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static void run_command(char *text)
+static void run_words(char **words, int count)
 {
-	char *words[MAX_WORDS + 1] = { NULL }, *rest = NULL;
-	int count = 0;
-	for (char *word = strtok_r(text, " \t\n", &rest); word != NULL && count < MAX_WORDS; word = strtok_r(NULL, " \t\n", &rest))
-		words[count++] = word;
-	if (count == 0)
-		return;
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
 		if (strcmp(words[0], commands[i].name) != 0)
 			continue;
@@ -361,6 +388,16 @@ static void run_command(char *text)
 		return;
 	}
 	printf("NOT A COMMAND: %s", words[0]);
+}
+
+static void run_command(char *text)
+{
+	char *words[MAX_WORDS + 1] = { NULL }, *rest = NULL;
+	int count = 0;
+	for (char *word = strtok_r(text, " \t\n", &rest); word != NULL && count < MAX_WORDS; word = strtok_r(NULL, " \t\n", &rest))
+		words[count++] = word;
+	if (count > 0)
+		run_words(words, count);
 }
 
 static void run_case(char *line)

@@ -5,6 +5,7 @@
 //! [a search list of two]                          a section; it begins with the plain set-up
 //! set resolv.conf nameserver 127.0.0.53           a line of a file of /etc: the first replaces the plain file, more append
 //! set without host.conf                           no such file
+//! set folder resolv.conf                          a folder in its place
 //! set env RES_OPTIONS=ndots:2                     an environment variable
 //! set addresses 192.0.2.200/24 fe80::1/64         of the interface, instead of the usual two; may be none
 //! set silent                                      servers keep silent here: seconds count, cases are slow
@@ -55,6 +56,8 @@ pub struct Setup {
     pub limit: u32,
     /// Files of /etc that are other than in `etc/`; None where there is no such file.
     files: BTreeMap<String, Option<Vec<u8>>>,
+    /// Folders in the place of files.
+    folders: Vec<String>,
 }
 
 impl Default for Setup {
@@ -66,6 +69,7 @@ impl Default for Setup {
             alone: false,
             limit: 20,
             files: BTreeMap::new(),
+            folders: Vec::new(),
         }
     }
 }
@@ -137,6 +141,10 @@ impl Setup {
             "alone" => self.alone = true,
             "limit" => self.limit = value.parse().expect("a number of seconds"),
             "without" => drop(self.files.insert(value.to_owned(), None)),
+            "folder" => {
+                self.files.insert(value.to_owned(), None);
+                self.folders.push(value.to_owned());
+            }
             file if file.contains('.') || file == "hosts" || file == "services" || file == "aliases" => {
                 let content = self.files.entry(file.to_owned()).or_default().get_or_insert_default();
                 if !value.is_empty() {
@@ -163,6 +171,9 @@ impl Setup {
                 None => fs::remove_file(path).unwrap_or_default(),
             }
         }
+        for name in &self.folders {
+            fs::create_dir(folder.join(name)).expect("a folder in the place of a file");
+        }
         folder
     }
 
@@ -179,6 +190,7 @@ impl Setup {
                 content.as_ref().map_or("none".to_owned(), |bytes| format!("{:?}", String::from_utf8_lossy(bytes)));
             parts.push(format!("{name}: {}", text.chars().take(300).collect::<String>()));
         }
+        parts.extend(self.folders.iter().map(|name| format!("{name} is a folder")));
         if parts.is_empty() { "plain".to_owned() } else { parts.join("; ") }
     }
 }

@@ -303,6 +303,11 @@ mod leaving {
     }
 
     #[test]
+    fn a_thread_is_not_cancelled_where_nobody_is_asked() {
+        holds_in_both_builds("cancel-unasked", 1);
+    }
+
+    #[test]
     fn a_thread_that_exits_in_a_handler_during_a_passed_lookup_ends_as_without_the_library() {
         holds_in_both_builds("exit-passed", many(4, 20, 100));
     }

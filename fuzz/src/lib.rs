@@ -153,7 +153,7 @@ pub fn hosts(data: &[u8]) {
                 answer.aliases.iter_mut().for_each(Vec::clear);
             }
             assert_eq!(found, expected);
-            assert!(hosts::room(text, hosts::Key::Name(name, family), multi, 3) <= 128 + 16 * text.len());
+            check_room(text, hosts::Key::Name(name, family), multi);
         }
     }
     let any = hosts::lookup_any(text, name).map(|answer| answer.addresses);
@@ -163,7 +163,18 @@ pub fn hosts(data: &[u8]) {
     for address in wanted {
         let found = hosts::lookup_address(text, address).map(|answer| answer.canonical);
         assert_eq!(found, naive::name_of(text, address), "{address}");
-        assert!(hosts::room(text, hosts::Key::Address(address), true, 3) <= 128 + 16 * text.len());
+        check_room(text, hosts::Key::Address(address), true);
+    }
+}
+
+/// The short way to see that a buffer is large enough says what the long one does.
+fn check_room(text: &[u8], key: hosts::Key<'_>, multi: bool) {
+    const ALIGNED: usize = 8;
+    let room = hosts::room(text, key, multi, ALIGNED);
+    assert!(room <= 128 + 16 * text.len());
+    for length in [room - 1, room, room + text.len(), room + 5 * text.len()] {
+        let buffer = hosts::Buffer { address: ALIGNED, length };
+        assert_eq!(buffer.is_enough(text, key, multi), length >= room, "{length} of {room} bytes");
     }
 }
 
@@ -271,10 +282,21 @@ pub fn hostent(data: &[u8]) {
     const ALIGNMENT: usize = 16;
     const FILLER: u8 = 0xa5;
     let answer = answer_from(&data[..data.len().min(200)]);
-    let pointers = (answer.addresses.len() + answer.aliases.len() + 2) * size_of::<usize>();
+    let lists_first = data.len() % 2 == 1;
+    let is_shared = lists_first && answer.aliases.is_empty();
+    let pointers = (answer.addresses.len() + answer.aliases.len() + 2 - usize::from(is_shared)) * size_of::<usize>();
     let width = answer.addresses.first().map_or(16, |address| if address.ip.is_ipv4() { 4 } else { 16 });
     let names: usize = answer.canonical.len() + 1 + answer.aliases.iter().map(|alias| alias.len() + 1).sum::<usize>();
-    let needed = pointers + answer.addresses.len() * width + names;
+    let addresses = answer.addresses.len() * width;
+    let needed_at = |start: usize| {
+        let end = if is_shared {
+            (start.next_multiple_of(8) + pointers + names).next_multiple_of(4) + addresses
+        } else {
+            ((start + names).next_multiple_of(4) + addresses).next_multiple_of(8) + pointers
+        };
+        end - start
+    };
+    let needed = (0..ALIGNMENT).map(needed_at).max().unwrap_or_default();
     for offset in 0..ALIGNMENT {
         // Above what is needed, and well below it, a few lengths will do.
         for length in (0..needed + 16).filter(|length| length % 37 == 0 || length + 40 > needed) {
@@ -289,9 +311,9 @@ pub fn hostent(data: &[u8]) {
             // SAFETY: a hostent is plain data.
             let mut host: libc::hostent = unsafe { std::mem::zeroed() };
             // SAFETY: the buffer is writable for `length` bytes, as was just looked.
-            let packed = unsafe { packers::pack(&answer, &mut host, buffer.cast(), length) };
-            let padding = buffer.align_offset(align_of::<usize>());
-            assert_eq!(packed.is_some(), length >= padding + needed, "{length} of {needed} bytes");
+            let packed = unsafe { packers::pack(&answer, &mut host, buffer.cast(), length, lists_first) };
+            let needed = needed_at(buffer.addr());
+            assert_eq!(packed.is_some(), length >= needed, "{length} of {needed} bytes");
             if packed.is_some() {
                 check_hostent(&answer, &host, buffer as usize..buffer as usize + length);
             }

@@ -4,21 +4,20 @@
 //! (nss/getXXbyYY_r.c); [`Engine::addresses`] is the middle of `getaddrinfo` (sysdeps/posix/getaddrinfo.c,
 //! `get_nss_addresses`).
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::cache::{Cache, Question, View};
 use crate::config::Answering;
 use crate::dns::{Ask, Outcome, Resolver};
-use crate::files::hosts;
+use crate::files::hosts::{self, Buffer, Key};
 use crate::files::nsswitch::{Action, Module, Service};
 use crate::lookup::{Answer, Failure, Family, Miss, Status};
 use crate::name::Name;
 use crate::resolution::Resolution;
 use crate::sys::Errno;
 use crate::sys::interfaces::{self, InterfaceAddress};
-use crate::sys::resolver_state;
-use crate::tables::{self, Tables};
+use crate::tables::{self, Table, Tables};
 
 /// Where an answer came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +48,8 @@ pub struct Engine<'a> {
     tables: &'a Tables,
     answering: &'a Answering,
     cache: Option<View<'a>>,
+    resolution: OnceCell<Result<Table<Resolution>, Errno>>,
+    no_modules: Cell<Option<Errno>>,
     source: Cell<Option<Source>>,
     resolver_h_errno: Cell<Option<Failure>>,
     module_h_errno: Cell<Option<Result<(), Failure>>>,
@@ -58,10 +59,10 @@ pub struct Engine<'a> {
 #[derive(Clone, Copy)]
 enum Way {
     /// nss/getXXbyYY_r.c: after `[SUCCESS=merge]`, which hosts cannot do, the answer only stands beside another
-    /// module's failure, and nsswitch.conf that cannot be read is an error.
+    /// module's failure, and what cannot be read of nsswitch.conf or resolv.conf is an error.
     Hostent,
-    /// getaddrinfo: such an answer is thrown away where another module follows, which is not asked, and without
-    /// nsswitch.conf nothing is found.
+    /// getaddrinfo: such an answer is thrown away where another module follows, which is not asked, and where one of those
+    /// files cannot be read nothing is found.
     Addrinfo,
 }
 
@@ -73,6 +74,9 @@ enum Reads {
     UpToTheFirst,
 }
 
+/// Bytes of a list of one address.
+const ADDRESS_LIST: usize = 2 * size_of::<*const u8>();
+
 /// No module of nsswitch.conf could be asked (glibc's EBUSY, which only getaddrinfo says).
 const NO_MODULE: Miss = Miss::new(Status::Unavail, Failure::System(libc::EBUSY));
 const NO_MODULE_FOR_HOSTENT: Miss = Miss::new(Status::Unavail, Failure::System(0));
@@ -80,11 +84,16 @@ const NO_MODULE_FOR_HOSTENT: Miss = Miss::new(Status::Unavail, Failure::System(0
 const NO_SUCH_FAMILY: Miss = Miss::new(Status::Unavail, Failure::NoData).with_errno(libc::EAFNOSUPPORT);
 const NOT_FOUND: Miss = Miss::new(Status::NotFound, Failure::NotFound);
 /// There is no /etc/hosts.
-const NO_HOSTS_FILE: Miss = Miss::new(Status::Unavail, Failure::Silent).with_errno(libc::ENOENT);
+const NO_HOSTS_FILE: Miss = Miss::new(Status::Unavail, Failure::Absent);
 /// After `[SUCCESS=merge]`. Who knew the name has said so, and that is what `h_errno` shows.
-const CANNOT_MERGE: Miss = Miss::new(Status::Unavail, Failure::Silent).with_errno(libc::EINVAL);
-/// A line of nsswitch.conf cannot be read.
-const NO_NSSWITCH: Miss = Miss::new(Status::Unavail, Failure::System(libc::EINVAL)).with_errno(libc::EINVAL);
+const CANNOT_MERGE: Miss = Miss::new(Status::Unavail, Failure::Unmerged).with_errno(libc::EINVAL);
+/// The caller's buffer is too small, and that ends the lookup, whatever nsswitch.conf says.
+const TOO_SMALL: Miss = Miss::new(Status::TryAgain, Failure::System(libc::ERANGE));
+
+/// A file cannot be read.
+const fn unreadable(Errno(errno): Errno) -> Miss {
+    Miss::new(Status::Unavail, Failure::System(errno)).with_errno(errno)
+}
 
 impl<'a> Engine<'a> {
     /// The engine for a name that a rule with this `answering` matched, and with a cache where its answers are kept.
@@ -94,29 +103,24 @@ impl<'a> Engine<'a> {
             tables,
             answering,
             cache: cache.and_then(Cache::view),
+            resolution: OnceCell::new(),
+            no_modules: Cell::new(None),
             source: Cell::new(None),
             resolver_h_errno: Cell::new(None),
             module_h_errno: Cell::new(None),
         }
     }
 
-    /// Whether /etc/hosts is looked at, and whether before DNS.
-    pub fn looks_at_hosts(&self) -> Option<bool> {
-        if !self.answering.hosts {
-            return None;
-        }
-        self.tables.with_host_modules(|modules| {
-            let mut is_first = true;
-            for service in modules? {
-                match service.module {
-                    Module::Files => return Some(is_first),
-                    Module::Dns => is_first = false,
-                    Module::Other(_) if service.actions.on(Status::Unavail) == Action::Return => return None,
-                    Module::Other(_) => {}
-                }
-            }
-            None
-        })
+    /// What resolv.conf and the program say, found out once: glibc begins every lookup with it, also of what is in
+    /// /etc/hosts (`__resolv_context_get`).
+    fn resolution(&self) -> Result<&Resolution, Errno> {
+        let resolution = self.resolution.get_or_init(|| self.tables.resolution());
+        resolution.as_deref().map_err(|errno| *errno)
+    }
+
+    /// Why no module can be asked: resolv.conf or nsswitch.conf cannot be read.
+    pub fn obstacle(&self) -> Option<Errno> {
+        self.resolution().err().or(self.no_modules.get())
     }
 
     /// What is kept from earlier lookups.
@@ -139,18 +143,19 @@ impl<'a> Engine<'a> {
         self.module_h_errno.get()
     }
 
-    /// Addresses of one family, with aliases.
-    pub fn host(&self, name: Name<'_>, family: Family) -> Result<Answer, Miss> {
+    /// Addresses of one family, with aliases. A `buffer` must be large enough for glibc to look for them.
+    pub fn host(&self, name: Name<'_>, family: Family, buffer: Option<Buffer>) -> Result<Answer, Miss> {
         crate::sys::fault::point();
-        self.walk(Way::Hostent, |module| self.one(module, name, family, true)).map(|answer| self.reordered(answer))
+        self.walk(Way::Hostent, |module| self.one(module, name, family, true, buffer))
+            .map(|answer| self.reordered(answer))
     }
 
     /// Addresses of a family that DNS has none of. With `any`, AF_UNSPEC, one of /etc/hosts will do.
-    pub fn host_of_other_family(&self, name: Name<'_>, any: bool) -> Result<Answer, Miss> {
+    pub fn host_of_other_family(&self, name: Name<'_>, any: bool, buffer: Option<Buffer>) -> Result<Answer, Miss> {
+        let room = buffer.map(|buffer| (buffer, Key::Name(name.as_bytes(), Family::Inet)));
         self.walk(Way::Hostent, |module| match module {
-            Module::Files => {
-                self.files(Reads::UpToTheFirst, |text, _| hosts::lookup_any(text, name.as_bytes()).filter(|_| any))
-            }
+            Module::Files => self
+                .files(Reads::UpToTheFirst, room, |text, _| hosts::lookup_any(text, name.as_bytes()).filter(|_| any)),
             Module::Dns => Some(Err(NO_SUCH_FAMILY)),
             Module::Other(_) => None,
         })
@@ -158,10 +163,13 @@ impl<'a> Engine<'a> {
     }
 
     /// The name of an address: `gethostbyaddr_r`.
-    pub fn name_of(&self, address: IpAddr) -> Result<Answer, Miss> {
+    pub fn name_of(&self, address: IpAddr, buffer: Option<Buffer>) -> Result<Answer, Miss> {
         crate::sys::fault::point();
+        let room = buffer.map(|buffer| (buffer, Key::Address(address)));
         self.walk(Way::Hostent, |module| match module {
-            Module::Files => self.files(Reads::UpToTheFirst, |text, _| hosts::lookup_address(text, address)),
+            Module::Files => self.files(Reads::UpToTheFirst, room, |text, _| hosts::lookup_address(text, address)),
+            // glibc takes its place for the list of addresses before it asks.
+            Module::Dns if buffer.is_some_and(|buffer| buffer.aligned().length < ADDRESS_LIST) => Some(Err(TOO_SMALL)),
             Module::Dns => Some(self.dns(Ask::NameOf(address))),
             Module::Other(_) => None,
         })
@@ -193,22 +201,6 @@ impl<'a> Engine<'a> {
     /// `System`.
     pub fn addresses(&self, name: Name<'_>, selection: Selection) -> Result<Answer, Failure> {
         crate::sys::fault::point();
-        let result = self.selected(name, selection);
-        match result {
-            // Without a descriptor to spare, glibc cannot read resolv.conf for a thread's first lookup, and on this way says
-            // so to nobody.
-            Err(Failure::System(libc::EMFILE | libc::ENFILE))
-                if (selection.canonical || selection.family != Some(Family::Inet))
-                    && resolver_state::read().is_none() =>
-            {
-                Err(Failure::NotFound)
-            }
-            result => result,
-        }
-    }
-
-    fn selected(&self, name: Name<'_>, selection: Selection) -> Result<Answer, Failure> {
-        crate::sys::fault::point();
         match selection.family {
             None => self.walk(Way::Addrinfo, |module| self.both(module, name)).map_err(|miss| match miss {
                 Miss { status: Status::TryAgain | Status::Unavail, failure: Failure::System(errno), .. } => {
@@ -217,13 +209,15 @@ impl<'a> Engine<'a> {
                 Miss { failure: failure @ (Failure::TryAgain | Failure::NoData), .. } => failure,
                 _ => Failure::NotFound,
             }),
-            Some(Family::Inet) if !selection.canonical => self.host(name, Family::Inet).map_err(|miss| match miss {
-                Miss { status: Status::NotFound, failure: Failure::NoData, .. } => Failure::NoData,
-                Miss { status: Status::NotFound, .. } => Failure::NotFound,
-                Miss { failure: failure @ (Failure::System(_) | Failure::TryAgain), .. } => failure,
-                // Asked and answered, but to no use: the name is known.
-                _ => Failure::NoData,
-            }),
+            Some(Family::Inet) if !selection.canonical => {
+                self.host(name, Family::Inet, None).map_err(|miss| match miss {
+                    Miss { status: Status::NotFound, failure: Failure::NoData, .. } => Failure::NoData,
+                    Miss { status: Status::NotFound, .. } => Failure::NotFound,
+                    Miss { failure: failure @ (Failure::System(_) | Failure::TryAgain), .. } => failure,
+                    // Asked and answered, but to no use: the name is known.
+                    _ => Failure::NoData,
+                })
+            }
             Some(family) => self.one_of_two(name, family, selection),
         }
     }
@@ -236,7 +230,7 @@ impl<'a> Engine<'a> {
         let (first, last) = (Cell::new(Failure::NotFound), Cell::new(Failure::NotFound));
         let system = Cell::new(None);
         let ask = |module: &Module, family| {
-            let result = self.one(module, name, family, checked);
+            let result = self.one(module, name, family, checked, None);
             if let Some(Err(Miss { failure: Failure::System(errno), .. })) = result {
                 system.set(Some(errno)); // Ends the lookup at once.
             }
@@ -262,7 +256,7 @@ impl<'a> Engine<'a> {
                 _ => None,
             };
             let failures = (failure(&inet6), failure(&inet));
-            if failures.0.or(failures.1) != Some(Failure::Silent) {
+            if failures.0.or(failures.1) != Some(Failure::Absent) {
                 first.set(failures.0.or(failures.1).unwrap_or(Failure::NotFound));
                 last.set(failures.1.or(failures.0).unwrap_or(Failure::NotFound));
             }
@@ -285,12 +279,21 @@ impl<'a> Engine<'a> {
     /// Asks module after module, as nsswitch.conf's actions say. `ask` gives None for a module that cannot be asked.
     fn walk(&self, way: Way, ask: impl FnMut(&Module) -> Option<Result<Answer, Miss>>) -> Result<Answer, Miss> {
         crate::sys::fault::point();
-        self.tables.with_host_modules(|modules| match modules {
-            Some(modules) => Self::walk_through(modules, way, ask),
-            None => Err(match way {
-                Way::Hostent => NO_NSSWITCH,
+        let fails = |errno| {
+            Err(match way {
+                Way::Hostent => unreadable(errno),
                 Way::Addrinfo => NOT_FOUND,
-            }),
+            })
+        };
+        if let Err(errno) = self.resolution() {
+            return fails(errno);
+        }
+        self.tables.with_host_modules(|modules| match modules {
+            Ok(modules) => Self::walk_through(modules, way, ask),
+            Err(errno) => {
+                self.no_modules.set(Some(errno));
+                fails(errno)
+            }
         })
     }
 
@@ -313,6 +316,9 @@ impl<'a> Engine<'a> {
                 }
                 continue;
             };
+            if let Err(TOO_SMALL) = result {
+                return result;
+            }
             if let (Way::Hostent, Some(first)) = (way, &to_merge) {
                 // Two answers cannot be merged; beside a failure the first one stands.
                 result = match result {
@@ -337,7 +343,7 @@ impl<'a> Engine<'a> {
             last = match (result, last) {
                 // Who is not there leaves what was said before.
                 (Err(miss), Err(Miss { failure, .. }))
-                    if is_absence(&miss) && !matches!(failure, Failure::System(_)) =>
+                    if miss.failure == Failure::Absent && !matches!(failure, Failure::System(_)) =>
                 {
                     Err(Miss { failure, ..miss })
                 }
@@ -350,12 +356,19 @@ impl<'a> Engine<'a> {
         last
     }
 
-    fn one(&self, module: &Module, name: Name<'_>, family: Family, checked: bool) -> Option<Result<Answer, Miss>> {
+    fn one(
+        &self,
+        module: &Module,
+        name: Name<'_>,
+        family: Family,
+        checked: bool,
+        buffer: Option<Buffer>,
+    ) -> Option<Result<Answer, Miss>> {
         crate::sys::fault::point();
+        let room = buffer.map(|buffer| (buffer, Key::Name(name.as_bytes(), family)));
+        let look = |text: &[u8], multi| hosts::lookup(text, name.as_bytes(), family, multi);
         match module {
-            Module::Files => {
-                self.files(Reads::AsHostConfSays, |text, multi| hosts::lookup(text, name.as_bytes(), family, multi))
-            }
+            Module::Files => self.files(Reads::AsHostConfSays, room, look),
             Module::Dns => Some(self.dns(Ask::One { name, family, checked })),
             Module::Other(_) => None,
         }
@@ -366,10 +379,10 @@ impl<'a> Engine<'a> {
         match module {
             // For both families, a missing file is no silent one.
             Module::Files => self
-                .files(Reads::AsHostConfSays, |text, multi| hosts::lookup_both(text, name.as_bytes(), multi))
+                .files(Reads::AsHostConfSays, None, |text, multi| hosts::lookup_both(text, name.as_bytes(), multi))
                 .map(|result| {
                     result.map_err(|miss| match miss.failure {
-                        Failure::Silent => Miss { failure: Failure::NotFound, ..miss },
+                        Failure::Absent => Miss { failure: Failure::NotFound, ..miss },
                         _ => miss,
                     })
                 }),
@@ -378,25 +391,33 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Looks into /etc/hosts: all of it where all lines with a name count, else up to the first.
-    fn files(&self, reads: Reads, look: impl Fn(&[u8], bool) -> Option<Answer>) -> Option<Result<Answer, Miss>> {
+    /// Looks into /etc/hosts: all of it where all lines with a name count, else up to the first; with a buffer, as far as
+    /// its lines fit into that.
+    fn files(
+        &self,
+        reads: Reads,
+        room: Option<(Buffer, Key<'_>)>,
+        look: impl Fn(&[u8], bool) -> Option<Answer>,
+    ) -> Option<Result<Answer, Miss>> {
         crate::sys::fault::point();
         if !self.answering.hosts {
             return Some(Err(NOT_FOUND)); // The rule says `hosts off`.
         }
         self.source.set(Some(Source::Files));
         let multi = self.tables.host_conf().multi;
+        let fits = |text: &[u8]| room.is_none_or(|(buffer, key)| buffer.is_enough(text, key, multi));
+        let look = |text: &[u8]| if fits(text) { look(text, multi).map(Ok) } else { Some(Err(TOO_SMALL)) };
         let found = match reads {
-            _ if self.cache.is_some() => self.tables.kept_hosts().map(|text| look(&text, multi)),
-            Reads::AsHostConfSays if multi => tables::hosts().map(|text| look(&text, multi)),
-            _ => tables::first_in_hosts(|lines| look(lines, multi)),
+            _ if self.cache.is_some() => self.tables.kept_hosts().map(|text| look(&text)),
+            Reads::AsHostConfSays if multi => tables::hosts().map(|text| look(&text)),
+            _ => tables::first_in_hosts(look),
         };
         let found = match found {
-            Ok(found) => found,
+            Ok(Some(Ok(found))) => Some(found),
+            Ok(None) if fits(&[]) => None,
+            Ok(_) => return Some(Err(TOO_SMALL)),
             // It can be opened, and then not read.
-            Err(Errno(errno @ libc::EISDIR)) => {
-                return Some(Err(Miss::new(Status::Unavail, Failure::System(errno)).with_errno(errno)));
-            }
+            Err(errno @ Errno(libc::EISDIR)) => return Some(Err(unreadable(errno))),
             Err(Errno(errno)) => return Some(Err(NO_HOSTS_FILE.with_errno(errno))),
         };
         if multi || found.is_none() {
@@ -408,14 +429,14 @@ impl<'a> Engine<'a> {
 
     fn dns(&self, ask: Ask<'_>) -> Result<Answer, Miss> {
         crate::sys::fault::point();
-        let resolution = self.tables.resolution();
+        let resolution = self.resolution().map_err(unreadable)?;
         let mut room = [0; 16];
         let keeps = self.cache.as_ref().filter(|_| !ask.may_be_alias()).zip(resolution.serial);
         let keeps = keeps.map(|(cache, serial)| (cache, Question::new(&ask, &mut room, self.answering, serial)));
         let kept = keeps.as_ref().and_then(|(cache, question)| cache.answer(question));
         let source = if kept.is_some() { Source::Cache } else { Source::Dns };
         let outcome = kept.unwrap_or_else(|| {
-            let outcome = self.ask(&resolution, ask, keeps.is_some());
+            let outcome = self.ask(resolution, ask, keeps.is_some());
             if let Some((cache, question)) = &keeps {
                 cache.keep_answer(question, &outcome);
             }
@@ -442,11 +463,6 @@ impl<'a> Engine<'a> {
         };
         resolver.ask(ask)
     }
-}
-
-/// Whether that is what `files` says where there is no /etc/hosts.
-fn is_absence(miss: &Miss) -> bool {
-    Miss { errno: NO_HOSTS_FILE.errno, ..*miss } == NO_HOSTS_FILE && *miss != CANNOT_MERGE
 }
 
 /// Whether an IPv4 address lies in the network of an interface.

@@ -49,7 +49,9 @@ pub enum Failure {
     /// The answer was of no use: `NO_RECOVERY`.
     NoRecovery,
     /// The source was not there, and said so to nobody: `h_errno` stays as it was.
-    Silent,
+    Absent,
+    /// Two sources had an answer, and answers cannot be merged: `h_errno` shows what the second one said.
+    Unmerged,
     /// The name exists, but not with such addresses: `NO_DATA`.
     NoData,
     /// The system refused: `NETDB_INTERNAL`, with the errno that says why; 0 where errno stays as it was.

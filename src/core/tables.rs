@@ -39,6 +39,8 @@ const KEPT_HOSTS: usize = 64 << 10;
 /// A table, and the identity of the file that it was read from.
 struct Read<T> {
     identity: Identity,
+    /// Why it could not be read.
+    error: Option<Errno>,
     table: T,
 }
 
@@ -50,7 +52,23 @@ pub struct Table<T>(Arc<Read<T>>);
 
 impl<T> Table<T> {
     fn own(table: T) -> Self {
-        Self(Arc::new(Read { identity: Identity::default(), table }))
+        Self(Arc::new(Read { identity: Identity::default(), error: None, table }))
+    }
+
+    /// Why the file could not be read, where that is more to glibc than a file that is not there: a folder, or no
+    /// descriptor to spare.
+    fn error(&self) -> Option<Errno> {
+        self.0.error.filter(|&error| !is_absence(error))
+    }
+}
+
+/// Whether a file that cannot be opened for this reason counts as one that is not there.
+fn is_absence(Errno(error): Errno) -> bool {
+    match error {
+        libc::EACCES | libc::ELOOP | libc::ENOENT | libc::ENOTDIR | libc::EPERM => true, // nss/nss_database.c
+        libc::EINVAL => true, // A device or FIFO, which could block the host process.
+        libc::ENOMEM => true, // Without memory this library goes on as long as it can.
+        _ => false,
     }
 }
 
@@ -72,15 +90,19 @@ impl<T> Cached<T> {
     fn get(&self, path: &CStr, keep: impl Fn(&T) -> bool, parse: impl Fn(Option<&[u8]>, Option<&T>) -> T) -> Table<T> {
         crate::sys::fault::point();
         let before = match self.0.read() {
-            Some(read) if keep(&read.table) || read.identity == file::identity(path) => return Table(read),
+            Some(read) if keep(&read.table) => return Table(read),
+            Some(read) if read.error.is_none_or(is_absence) && read.identity == file::identity(path) => {
+                return Table(read);
+            }
             before => before,
         };
-        let content = file::read(path).ok();
+        let content = file::read(path);
         let identity = content.as_ref().map(|content| content.identity).unwrap_or_default();
-        let bytes = content.as_ref().map(|content| content.bytes.as_slice());
+        let bytes = content.as_ref().map(|content| content.bytes.as_slice()).ok();
         let table = parse(bytes, before.as_ref().map(|read| &read.table));
+        let error = content.err();
         // Where it cannot be stored just now, it serves this lookup and the next one reads the file again.
-        Table(self.0.replace(Read { identity, table }).unwrap_or_else(Arc::new))
+        Table(self.0.replace(Read { identity, error, table }).unwrap_or_else(Arc::new))
     }
 }
 
@@ -136,42 +158,55 @@ impl Tables {
     }
 
     /// How this thread resolves: as resolv.conf says, unless the program wrote otherwise into its `_res`, or wants no
-    /// reload. As with a lookup of glibc's, `_res` is filled in if nobody has done so yet.
-    pub fn resolution(&self) -> Table<Resolution> {
+    /// reload. As with a lookup of glibc's, `_res` is filled in if nobody has done so yet, and host.conf is read with it.
+    ///
+    /// # Errors
+    /// `_res` is to be filled in or brought up to date, and the file cannot be read.
+    pub fn resolution(&self) -> Result<Table<Resolution>, Errno> {
         crate::sys::fault::point();
+        self.host_conf();
         let file = self.resolv_conf();
-        if file.is_copied() {
-            return file;
+        if file.error().is_none() && file.is_copied() {
+            return Ok(file);
         }
         let state = resolver_state::read();
         // Nobody's, the program's wish, or glibc's copy of another state of the file: glibc can tell.
         if fork::is_safe_for_locks() && memory::can_have(SOME_MEMORY) {
-            resolver_state::refresh();
+            if !resolver_state::refresh()
+                && let Some(error) = file.error()
+            {
+                return Err(error);
+            }
             let file = self.resolv_conf();
-            return match resolver_state::read() {
+            return Ok(match resolver_state::read() {
                 Some(state) if !file.is_copied_in(&state) => Table::own(file.with_wishes(&state)),
                 _ => file,
-            };
+            });
         }
-        match state {
-            Some(state) if !file.was_copied_in(&state) => Table::own(file.with_wishes(&state)),
-            _ => file,
+        match (state, file.error()) {
+            (Some(state), _) if !file.was_copied_in(&state) => Ok(Table::own(file.with_wishes(&state))),
+            (_, Some(error)) => Err(error),
+            (_, None) => Ok(file),
         }
     }
 
-    /// nsswitch.conf(5); none where it cannot be read.
-    fn nsswitch(&self) -> Table<Option<Nsswitch>> {
+    /// Calls `with` with nsswitch.conf(5), or with why it, or a line of it, cannot be read.
+    fn with_nsswitch<R>(&self, with: impl FnOnce(Result<&Nsswitch, Errno>) -> R) -> R {
         crate::sys::fault::point();
-        self.nsswitch.get(NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text))
+        let table = self.nsswitch.get(NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text));
+        with(match table.error() {
+            Some(error) => Err(error),
+            None => table.as_ref().ok_or(Errno(libc::EINVAL)),
+        })
     }
 
-    /// Calls `with` with the modules that know hosts, in order; none where nsswitch.conf cannot be read.
-    pub fn with_host_modules<R>(&self, with: impl FnOnce(Option<&[Service]>) -> R) -> R {
+    /// Calls `with` with the modules that know hosts, in order, or with why nsswitch.conf cannot be read.
+    pub fn with_host_modules<R>(&self, with: impl FnOnce(Result<&[Service], Errno>) -> R) -> R {
         crate::sys::fault::point();
         if let Some(chosen) = self.chosen_hosts.read() {
-            return with(Some(&chosen));
+            return with(Ok(&chosen));
         }
-        with(self.nsswitch().as_ref().map(|table| table.hosts.as_slice()))
+        self.with_nsswitch(|nsswitch| with(nsswitch.map(|nsswitch| nsswitch.hosts.as_slice())))
     }
 
     /// Takes note of what the program chose for hosts with `__nss_configure_lookup`.
@@ -192,7 +227,10 @@ impl Tables {
     }
 
     /// services(5), read anew at every lookup; empty where it cannot be read, or nsswitch.conf does not want it.
-    pub fn services(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// nsswitch.conf cannot be read.
+    pub fn services(&self) -> Result<Vec<u8>, Errno> {
         crate::sys::fault::point();
         let asks_files = |modules: &[Service]| {
             let mut modules = modules.iter();
@@ -202,10 +240,10 @@ impl Tables {
         };
         let wanted = match self.chosen_services.read() {
             Some(chosen) => asks_files(&chosen),
-            None => self.nsswitch().as_ref().is_some_and(|table| asks_files(&table.services)),
+            None => self.with_nsswitch(|nsswitch| nsswitch.map(|nsswitch| asks_files(&nsswitch.services)))?,
         };
         let read = || file::read(SERVICES).map(|content| files::as_glibc_reads(&content.bytes).into_owned());
-        if wanted { read().unwrap_or_default() } else { Vec::new() }
+        Ok(if wanted { read().unwrap_or_default() } else { Vec::new() })
     }
 
     /// hosts(5) whole, and kept where it is small: for lookups with a cache, which look only whether it has changed.
@@ -223,7 +261,7 @@ impl Tables {
         let content = file::read(HOSTS)?;
         let stays = content.identity.is_settled(now) && content.bytes.len() <= KEPT_HOSTS;
         let text = files::as_glibc_reads(&content.bytes).into_owned();
-        let read = Read { identity: content.identity, table: text };
+        let read = Read { identity: content.identity, error: None, table: text };
         Ok(Table(if stays { self.hosts.replace(read).unwrap_or_else(Arc::new) } else { Arc::new(read) }))
     }
 

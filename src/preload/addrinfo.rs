@@ -1,5 +1,6 @@
 //! getaddrinfo: a request answered, and the answer in glibc's memory shape.
 
+use std::cell::Cell;
 use std::ffi::CStr;
 use std::net::IpAddr;
 use std::ptr;
@@ -9,7 +10,7 @@ use nss_bypass_core::engine::{Engine, Source};
 use nss_bypass_core::lookup::{Address, Answer, Failure, Family};
 use nss_bypass_core::name::Name;
 use nss_bypass_core::order;
-use nss_bypass_core::sys::{Errno, set_errno};
+use nss_bypass_core::sys::{Errno, errno, set_errno};
 
 use crate::codes;
 use crate::idn;
@@ -17,10 +18,18 @@ use crate::input::{self, Hints, Node, Request, Service};
 use crate::lookup::{Ended, bypass};
 use crate::state::TABLES;
 
-/// Whether a thread must not be cancelled with this code: there is a list, or nobody was asked, so that glibc would not
-/// have been cancelled either.
-pub(crate) fn owns(code: c_int) -> bool {
-    !matches!(code, libc::EAI_NONAME | codes::EAI_NODATA | libc::EAI_AGAIN | libc::EAI_SYSTEM | libc::EAI_MEMORY)
+/// What getaddrinfo returns.
+#[derive(Clone, Copy)]
+pub(crate) struct Done {
+    pub(crate) code: c_int,
+    /// Whether anybody was asked about the name.
+    has_asked: bool,
+}
+
+/// Whether a thread must not be cancelled now: there is a list, or nobody was asked, so that glibc would not have been
+/// cancelled either.
+pub(crate) fn owns(done: Done) -> bool {
+    done.code == 0 || !done.has_asked
 }
 
 /// getaddrinfo(3) for a node that is ours, with errno as it was at the call. None: the call is libc's.
@@ -33,28 +42,35 @@ pub(crate) unsafe fn lookup(
     hints: *const addrinfo,
     result: *mut *mut addrinfo,
     before: Errno,
-) -> Option<c_int> {
+) -> Option<Done> {
     nss_bypass_core::sys::fault::point();
     // SAFETY: the caller's promise.
     let hints = unsafe { Hints::read(hints) };
     // SAFETY: the caller's promise.
     let service = unsafe { input::text(service) };
-    let look_up = |node: Node<'_>, is_convertible: bool| {
+    let has_asked = Cell::new(false);
+    let look_up = |node: Node<'_>, conversion: Conversion| {
         bypass("getaddrinfo", node.subject(), |engine| {
             let mut before = before;
             let request = input::request(node, hints, service, engine.cache(), &mut before);
-            let found = request.and_then(|request| match node {
-                _ if !is_convertible => Err(codes::EAI_IDN_ENCODE),
-                Node::Name(_) if request.wants_no_name() => Err(libc::EAI_NONAME),
-                Node::Name(name) => Ok(answer(engine, name, &request, before)),
-                Node::Address(numeric) => {
-                    let addresses = vec![numeric.address(request.selection, &mut before)?];
-                    let answer = Answer { canonical: numeric.text.to_vec(), aliases: Vec::new(), addresses };
-                    Ok(given(engine, answer, &request, before))
-                }
-                Node::Nobody => {
-                    let addresses = input::own_addresses(&request);
-                    Ok(given(engine, Answer { addresses, ..Answer::default() }, &request, before))
+            let found = request.and_then(|request| {
+                before = conversion.errno.unwrap_or(before);
+                conversion.result?;
+                match node {
+                    Node::Name(_) if request.wants_no_name() => Err(libc::EAI_NONAME),
+                    Node::Name(name) => {
+                        has_asked.set(true);
+                        Ok(answer(engine, name, &request, before))
+                    }
+                    Node::Address(numeric) => {
+                        let addresses = vec![numeric.address(request.selection, &mut before)?];
+                        let answer = Answer { canonical: numeric.text.to_vec(), aliases: Vec::new(), addresses };
+                        Ok(given(engine, answer, &request, before))
+                    }
+                    Node::Nobody => {
+                        let addresses = input::own_addresses(&request);
+                        Ok(given(engine, Answer { addresses, ..Answer::default() }, &request, before))
+                    }
                 }
             });
             found.unwrap_or_else(|code| {
@@ -65,32 +81,47 @@ pub(crate) unsafe fn lookup(
     };
     // SAFETY: the caller's promise.
     let ours = unsafe { with_node(node, hints, look_up) }?;
-    Some(match ours {
+    let code = match ours {
         Ok(List(first)) => {
             // SAFETY: the caller's promise. It is written on success only, as in glibc.
             unsafe { result.write(first) };
             0
         }
         Err(code) => code,
-    })
+    };
+    Some(Done { code, has_asked: has_asked.get() })
 }
 
-/// Gives `what` the node that getaddrinfo will look up, in its A-label form where the hints ask for that, and whether it
-/// has one.
+/// What became of the conversion of a name to its A-label form.
+#[derive(Clone, Copy)]
+pub(crate) struct Conversion {
+    result: Result<(), c_int>,
+    /// What it left in errno, if anything.
+    errno: Option<Errno>,
+}
+
+/// Gives `what` the node that getaddrinfo will look up, in its A-label form where the hints ask for that and it has one.
 ///
 /// # Safety
 /// `node` is NULL or a C string.
-pub(crate) unsafe fn with_node<T>(node: *const c_char, hints: Hints, what: impl FnOnce(Node<'_>, bool) -> T) -> T {
+pub(crate) unsafe fn with_node<T>(
+    node: *const c_char,
+    hints: Hints,
+    what: impl FnOnce(Node<'_>, Conversion) -> T,
+) -> T {
     // SAFETY: the caller's promise.
     let text = unsafe { input::text(node) };
     match text {
         Some(text) if hints.wants_idn() && !text.is_ascii() => {
+            set_errno(Errno(0));
             // SAFETY: a node that is not NULL is a C string.
             let a_labels = idn::to_a_labels(unsafe { CStr::from_ptr(node) });
+            let errno = Some(errno()).filter(|&errno| errno != Errno(0));
             // Wide digits become an address.
-            what(Node::new(a_labels.as_deref().or(Some(text))), a_labels.is_some())
+            let result = a_labels.as_ref().map_or_else(|&code| Err(code), |_| Ok(()));
+            what(Node::new(a_labels.as_deref().ok().or(Some(text))), Conversion { result, errno })
         }
-        text => what(Node::new(text), true),
+        text => what(Node::new(text), Conversion { result: Ok(()), errno: None }),
     }
 }
 
@@ -124,8 +155,10 @@ fn answer(engine: &Engine<'_>, name: Name<'_>, request: &Request, before: Errno)
         }
         Err(failure) => {
             let untouched = if failure == Failure::System(0) { before } else { quiet };
-            set_errno(codes::errno(failure).unwrap_or(untouched));
-            (Err(codes::eai(failure)), Ended::Failed(failure))
+            // What kept it from asking anybody glibc often tells by nothing but errno.
+            let reason = engine.obstacle().map_or(failure, |Errno(errno)| Failure::System(errno));
+            set_errno(codes::errno(reason).unwrap_or(untouched));
+            (Err(codes::eai(failure)), Ended::Failed(reason))
         }
     }
 }

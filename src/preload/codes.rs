@@ -29,7 +29,7 @@ pub(crate) const NETDB_SUCCESS: c_int = 0;
 /// What getaddrinfo returns.
 pub(crate) fn eai(failure: Failure) -> c_int {
     match failure {
-        Failure::NotFound | Failure::NoRecovery | Failure::Silent => libc::EAI_NONAME,
+        Failure::NotFound | Failure::NoRecovery | Failure::Absent | Failure::Unmerged => libc::EAI_NONAME,
         Failure::NoData => EAI_NODATA,
         Failure::TryAgain => libc::EAI_AGAIN,
         Failure::System(_) => libc::EAI_SYSTEM,
@@ -44,7 +44,7 @@ pub(crate) fn h_errno(failure: Failure) -> Option<c_int> {
         Failure::NoRecovery => Some(3),
         Failure::NoData => Some(4),
         Failure::System(_) => Some(NETDB_INTERNAL),
-        Failure::Silent => None,
+        Failure::Absent | Failure::Unmerged => None,
     }
 }
 
@@ -54,6 +54,6 @@ pub(crate) fn errno(failure: Failure) -> Option<Errno> {
         Failure::TryAgain => Some(Errno(libc::EAGAIN)),
         Failure::System(0) => None,
         Failure::System(errno) => Some(Errno(errno)),
-        Failure::NotFound | Failure::NoData | Failure::NoRecovery | Failure::Silent => None,
+        Failure::NotFound | Failure::NoData | Failure::NoRecovery | Failure::Absent | Failure::Unmerged => None,
     }
 }

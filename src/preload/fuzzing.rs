@@ -3,16 +3,24 @@
 use libc::{addrinfo, c_char, c_int, hostent};
 use nss_bypass_core::lookup::{Address, Answer};
 
+use crate::hostent::Order;
 use crate::input::Service;
 use crate::{addrinfo as list, hostent as host};
 
-/// See `hostent::pack`.
+/// See `hostent::pack`. The lists come first in answers of DNS about an address.
 ///
 /// # Safety
 /// `host` is writable, `buffer` for `length` bytes.
-pub unsafe fn pack(answer: &Answer, host: *mut hostent, buffer: *mut c_char, length: usize) -> Option<()> {
+pub unsafe fn pack(
+    answer: &Answer,
+    host: *mut hostent,
+    buffer: *mut c_char,
+    length: usize,
+    lists_first: bool,
+) -> Option<()> {
+    let order = if lists_first { Order::ListsFirst } else { Order::ListsLast };
     // SAFETY: the caller's promise.
-    unsafe { host::pack(answer, host, buffer, length) }
+    unsafe { host::pack(answer, host, buffer, length, order) }
 }
 
 /// A list for freeaddrinfo, in the order given; services are socket type, protocol and port. None where it is not to be

@@ -7,17 +7,15 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{c_char, c_int, c_void, hostent, size_t};
 use nss_bypass_core::engine::{Engine, Source};
-use nss_bypass_core::files::hosts;
+use nss_bypass_core::files::hosts::Buffer;
 use nss_bypass_core::lookup::{Answer, Failure, Family, Miss, Status};
 use nss_bypass_core::name::Name;
 use nss_bypass_core::policy::Subject;
 use nss_bypass_core::sys::{Errno, fork, set_errno};
-use nss_bypass_core::tables;
 
 use crate::codes::{self, NETDB_INTERNAL, NETDB_SUCCESS};
 use crate::input;
 use crate::lookup::{Ended, bypass};
-use crate::state::TABLES;
 
 unsafe extern "C" {
     /// This thread's h_errno (netdb.h).
@@ -105,24 +103,16 @@ impl<'a> Question<'a> {
             Subject::Address(_) | Subject::Nobody => 0,
         }
     }
-
-    /// What is looked for in /etc/hosts.
-    fn key(self) -> hosts::Key<'a> {
-        match self {
-            Self::Name(name, family) => hosts::Key::Name(name.as_bytes(), family),
-            Self::Other(name, _) => hosts::Key::Name(name.as_bytes(), Family::Inet),
-            Self::Address(address) => hosts::Key::Address(address),
-        }
-    }
 }
 
-/// Looks up, and leaves this thread's h_errno as glibc's resolver leaves it on its way.
-fn find(engine: &Engine<'_>, question: Question<'_>) -> Result<Answer, Miss> {
+/// Looks up, and leaves this thread's h_errno as glibc's resolver leaves it on its way. glibc reads /etc/hosts into the
+/// caller's `buffer`, and asks for more before it knows whether the name exists.
+fn find(engine: &Engine<'_>, question: Question<'_>, buffer: Option<Buffer>) -> Result<Answer, Miss> {
     nss_bypass_core::sys::fault::point();
     let result = match question {
-        Question::Name(name, family) => engine.host(name, family),
-        Question::Other(name, family) => engine.host_of_other_family(name, family == libc::AF_UNSPEC),
-        Question::Address(address) => engine.name_of(address),
+        Question::Name(name, family) => engine.host(name, family, buffer),
+        Question::Other(name, family) => engine.host_of_other_family(name, family == libc::AF_UNSPEC, buffer),
+        Question::Address(address) => engine.name_of(address, buffer),
     };
     if let Some(value) = engine.resolver_h_errno().and_then(codes::h_errno) {
         set_h_errno(value);
@@ -139,6 +129,7 @@ fn ended(question: Question<'_>, result: &Result<Answer, Miss>) -> Ended {
     match result {
         Ok(answer) if matches!(question, Question::Address(_)) => Ended::Named(answer.canonical.clone()),
         Ok(answer) => Ended::Answered(answer.clone()),
+        Err(Miss { failure: Failure::System(code @ libc::ERANGE), .. }) => Ended::Refused(*code),
         Err(miss) => Ended::Failed(miss.failure),
     }
 }
@@ -209,23 +200,19 @@ pub(crate) unsafe fn by_address(
 unsafe fn reentrant(function: &str, question: Question<'_>, out: Out, before: Errno) -> Option<c_int> {
     nss_bypass_core::sys::fault::point();
     bypass(function, question.subject(), |engine| {
-        let looks_at_hosts = engine.looks_at_hosts();
-        let is_short_for_hosts =
-            looks_at_hosts.is_some() && out.length < smallest_buffer(out.buffer, out.length, question);
-        if out.length < question.room_for_digits() || (is_short_for_hosts && looks_at_hosts == Some(true)) {
-            // glibc reads /etc/hosts into the buffer, and asks for more before it knows whether the name exists.
+        if engine.obstacle().is_none() && out.length < question.room_for_digits() {
             // SAFETY: the caller's promise.
             return (unsafe { too_small(out) }, Ended::Refused(libc::ERANGE));
         }
-        let result = find(engine, question);
-        if is_short_for_hosts && engine.source() == Some(Source::Files) {
-            // SAFETY: the caller's promise.
-            return (unsafe { too_small(out) }, Ended::Refused(libc::ERANGE));
-        }
+        let result = find(engine, question, Some(Buffer { address: out.buffer.addr(), length: out.length }));
         let ended = ended(question, &result);
+        let order = match (question, engine.source()) {
+            (Question::Address(_), Some(Source::Dns(_))) => Order::ListsFirst,
+            _ => Order::ListsLast,
+        };
         let code = match result {
             // SAFETY: the caller's promise.
-            Ok(answer) => match unsafe { pack(&answer, out.host, out.buffer, out.length) } {
+            Ok(answer) => match unsafe { pack(&answer, out.host, out.buffer, out.length, order) } {
                 Some(()) => {
                     // SAFETY: the caller's promise.
                     unsafe { out.result.write(out.host) };
@@ -264,82 +251,111 @@ unsafe fn too_small(out: Out) -> c_int {
     libc::ERANGE
 }
 
-/// Bytes below which glibc's `files` module cannot go on. It aligns the buffer for names only.
-fn smallest_buffer(buffer: *mut c_char, length: usize, question: Question<'_>) -> usize {
-    nss_bypass_core::sys::fault::point();
-    /// Hardly anybody has longer lines, so larger buffers need no look at the file.
-    const LARGE: usize = 1024;
-    let padding = match question {
-        Question::Address(_) => 0,
-        _ => buffer.align_offset(align_of::<*mut c_char>()),
-    };
-    let address = buffer.addr() + padding;
-    let multi = TABLES.host_conf().multi;
-    let room = || tables::hosts().map_or(0, |text| padding + hosts::room(&text, question.key(), multi, address));
-    if length < LARGE { room() } else { 0 }
+/// In which order glibc's modules fill a buffer, which decides how long it must be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Names, addresses, and the lists of both.
+    ListsLast,
+    /// Answers of DNS about an address: the lists, the name, the address. The NULL of the list of addresses is the list of
+    /// aliases, of which there are none.
+    ListsFirst,
+}
+
+/// Where in a buffer everything of an answer goes: offsets.
+struct Layout {
+    address_list: usize,
+    alias_list: usize,
+    names: usize,
+    addresses: usize,
+    end: usize,
+}
+
+impl Layout {
+    /// Lists are aligned as pointers are and addresses to four bytes, wherever the buffer begins.
+    fn new(answer: &Answer, width: usize, start: usize, order: Order) -> Self {
+        const ADDRESS_ALIGNMENT: usize = 4;
+        const POINTER: usize = size_of::<*mut c_char>();
+        let aligned = |offset: usize, to: usize| (start + offset).next_multiple_of(to) - start;
+        let Answer { canonical, aliases, addresses } = answer;
+        let names_length = canonical.len() + 1 + aliases.iter().map(|alias| alias.len() + 1).sum::<usize>();
+        let addresses_length = addresses.len() * width;
+        let address_list_length = (addresses.len() + 1) * POINTER;
+        match order {
+            Order::ListsFirst if aliases.is_empty() => {
+                let address_list = aligned(0, POINTER);
+                let names = address_list + address_list_length;
+                let addresses = aligned(names + names_length, ADDRESS_ALIGNMENT);
+                Self { address_list, alias_list: names - POINTER, names, addresses, end: addresses + addresses_length }
+            }
+            Order::ListsFirst | Order::ListsLast => {
+                let addresses = aligned(names_length, ADDRESS_ALIGNMENT);
+                let address_list = aligned(addresses + addresses_length, POINTER);
+                let alias_list = address_list + address_list_length;
+                let end = alias_list + (aliases.len() + 1) * POINTER;
+                Self { address_list, alias_list, names: 0, addresses, end }
+            }
+        }
+    }
 }
 
 /// Writes an answer and all that it points to into a buffer of any alignment. None: it is too short.
 ///
 /// # Safety
 /// `host` is writable, `buffer` for `length` bytes.
-pub(crate) unsafe fn pack(answer: &Answer, host: *mut hostent, buffer: *mut c_char, length: usize) -> Option<()> {
+pub(crate) unsafe fn pack(
+    answer: &Answer,
+    host: *mut hostent,
+    buffer: *mut c_char,
+    length: usize,
+    order: Order,
+) -> Option<()> {
     nss_bypass_core::sys::fault::point();
-    let (addresses, aliases) = (&answer.addresses, &answer.aliases);
-    let is_inet = addresses.first().is_some_and(|address| address.ip.is_ipv4());
+    let is_inet = answer.addresses.first().is_some_and(|address| address.ip.is_ipv4());
     let (address_type, width) = if is_inet { (libc::AF_INET, 4) } else { (libc::AF_INET6, 16) };
-    // Pointers first, since they need the strictest alignment; then addresses, a multiple of four; then names.
-    let padding = buffer.align_offset(align_of::<*mut c_char>());
-    let pointers = (addresses.len() + 1 + aliases.len() + 1) * size_of::<*mut c_char>();
-    let names: usize = answer.canonical.len() + 1 + aliases.iter().map(|alias| alias.len() + 1).sum::<usize>();
-    if length < padding.checked_add(pointers)?.checked_add(addresses.len() * width)?.checked_add(names)? {
+    let layout = Layout::new(answer, width, buffer.addr(), order);
+    if length < layout.end {
         return None;
     }
-    // SAFETY: the sum above says that the padding lies within the buffer.
-    let list = unsafe { buffer.add(padding) }.cast::<*mut c_char>();
-    // SAFETY: as above, for the pointers.
-    let mut data = unsafe { buffer.add(padding + pointers) };
-    let mut copy = |bytes: &[u8]| {
-        let start = data;
-        // SAFETY: the sum above counts every byte that is copied; the answer is not in the caller's buffer.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().cast(), data, bytes.len()) };
-        // SAFETY: as above.
-        data = unsafe { data.add(bytes.len()) };
+    // SAFETY: the layout lies within the buffer.
+    let at = |offset: usize| unsafe { buffer.add(offset) };
+    let copy = |bytes: &[u8], offset: &mut usize| {
+        let start = at(*offset);
+        // SAFETY: the layout counts every byte that is copied; the answer is not in the caller's buffer.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().cast(), start, bytes.len()) };
+        *offset += bytes.len();
         start
     };
-    let mut pointer_count = 0;
-    let mut point = |to: *mut c_char| {
-        // SAFETY: the sum above counts every pointer.
-        let place = unsafe { list.add(pointer_count) };
-        // SAFETY: as above, and `list` is aligned.
+    let point = |list: usize, index: usize, to: *mut c_char| {
+        let place = at(list + index * size_of::<*mut c_char>()).cast::<*mut c_char>();
+        // SAFETY: the layout counts every pointer, and its lists are aligned.
         unsafe { place.write(to) };
-        pointer_count += 1;
     };
-    for address in addresses {
-        match address.ip {
-            IpAddr::V4(ip) => point(copy(&ip.octets())),
-            IpAddr::V6(ip) => point(copy(&ip.octets())),
-        }
+    let mut end = layout.addresses;
+    for (index, address) in answer.addresses.iter().enumerate() {
+        let copied = match address.ip {
+            IpAddr::V4(ip) => copy(&ip.octets(), &mut end),
+            IpAddr::V6(ip) => copy(&ip.octets(), &mut end),
+        };
+        point(layout.address_list, index, copied);
     }
-    point(ptr::null_mut());
+    point(layout.address_list, answer.addresses.len(), ptr::null_mut());
+    let mut end = layout.names;
     let mut string = |bytes: &[u8]| {
-        let start = copy(bytes);
-        copy(b"\0");
+        let start = copy(bytes, &mut end);
+        copy(b"\0", &mut end);
         start
     };
     let name = string(&answer.canonical);
-    for alias in aliases {
-        point(string(alias));
+    for (index, alias) in answer.aliases.iter().enumerate() {
+        point(layout.alias_list, index, string(alias));
     }
-    point(ptr::null_mut());
-    // SAFETY: within the pointers, which end with the aliases'.
-    let alias_list = unsafe { list.add(addresses.len() + 1) };
+    point(layout.alias_list, answer.aliases.len(), ptr::null_mut());
     let filled = hostent {
         h_name: name,
-        h_aliases: alias_list,
+        h_aliases: at(layout.alias_list).cast(),
         h_addrtype: address_type,
         h_length: width as c_int,
-        h_addr_list: list,
+        h_addr_list: at(layout.address_list).cast(),
     };
     // SAFETY: the caller's promise.
     unsafe { host.write(filled) };
@@ -394,9 +410,8 @@ impl Static {
     /// Puts an answer there. None: no memory.
     fn store(&self, answer: &Answer) -> Option<*mut hostent> {
         nss_bypass_core::sys::fault::point();
-        let names: usize = answer.aliases.iter().map(|alias| alias.len() + 1).sum();
-        let pointers = (answer.addresses.len() + answer.aliases.len() + 2) * size_of::<*mut c_char>();
-        let length = pointers + answer.addresses.len() * 16 + answer.canonical.len() + 1 + names;
+        const WIDEST: usize = 16;
+        let length = Layout::new(answer, WIDEST, 0, Order::ListsLast).end; // malloc aligns for everything.
         // SAFETY: malloc may be called with any size.
         let buffer = unsafe { libc::malloc(length) }.cast::<c_char>();
         if buffer.is_null() {
@@ -416,7 +431,7 @@ impl Static {
         // SAFETY: this thread holds `writer`; no reference to the content is made.
         let host = unsafe { &raw mut (*content).host };
         // SAFETY: the host is writable by us alone, the buffer is new and of this length.
-        let packed = unsafe { pack(answer, host, buffer, length) };
+        let packed = unsafe { pack(answer, host, buffer, length, Order::ListsLast) };
         // SAFETY: as for the host.
         let old = unsafe { std::mem::replace(&mut (*content).buffer, buffer) };
         drop(writing);
@@ -459,7 +474,7 @@ pub(crate) unsafe fn shared_by_address(
 fn shared(function: &str, question: Question<'_>, place: &Static, before: Errno) -> Option<*mut hostent> {
     nss_bypass_core::sys::fault::point();
     bypass(function, question.subject(), |engine| {
-        let result = find(engine, question);
+        let result = find(engine, question, None);
         let ended = ended(question, &result);
         let host = match result {
             Ok(answer) => {

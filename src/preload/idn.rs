@@ -6,7 +6,17 @@ use std::mem;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use libc::{c_char, c_int, c_void};
+use libc::{c_char, c_int, c_void, wchar_t};
+
+use crate::codes::EAI_IDN_ENCODE;
+
+/// It had no memory (idn2.h).
+const IDN2_MALLOC: c_int = -100;
+
+unsafe extern "C" {
+    /// wchar.h; an `mbstate_t` is two words, zero at the beginning.
+    fn mbrtowc(wide: *mut wchar_t, text: *const c_char, length: usize, state: *mut [c_int; 2]) -> usize;
+}
 
 /// A function of libidn2: text in the locale's encoding or in UTF-8 in, malloc's memory out.
 type Convert = unsafe extern "C" fn(*const c_char, *mut *mut c_char, c_int) -> c_int;
@@ -40,28 +50,50 @@ impl Function {
         Some(unsafe { mem::transmute::<*mut c_void, Convert>(address) })
     }
 
-    /// None where there is no libidn2, or it does not know what to make of the text.
-    fn call(&self, text: &CStr) -> Option<Vec<u8>> {
+    /// EAI_IDN_ENCODE where there is no libidn2, or it does not know what to make of the text.
+    fn call(&self, text: &CStr) -> Result<Vec<u8>, c_int> {
         nss_bypass_core::sys::fault::point();
-        let convert = self.get()?;
+        let convert = self.get().ok_or(EAI_IDN_ENCODE)?;
         let mut converted: *mut c_char = ptr::null_mut();
         // SAFETY: the text is a C string and `converted` writable.
-        if unsafe { convert(text.as_ptr(), &mut converted, 0) } != 0 || converted.is_null() {
-            return None;
+        match unsafe { convert(text.as_ptr(), &mut converted, 0) } {
+            0 if !converted.is_null() => {}
+            IDN2_MALLOC => return Err(libc::EAI_MEMORY),
+            _ => return Err(EAI_IDN_ENCODE),
         }
         // SAFETY: on success it is a C string from malloc.
         let bytes = unsafe { CStr::from_ptr(converted) }.to_bytes().to_vec();
         // SAFETY: as above, and nobody else has it.
         unsafe { libc::free(converted.cast()) };
-        Some(bytes)
+        Ok(bytes)
     }
 }
 
-/// The A-label form of a name with bytes beyond ASCII, in the current locale's encoding. None: libc shall say why not.
-pub(crate) fn to_a_labels(name: &CStr) -> Option<Vec<u8>> {
+/// The A-label form of a name with bytes beyond ASCII, in the current locale's encoding; or getaddrinfo's code. errno is
+/// left as the conversion leaves it.
+pub(crate) fn to_a_labels(name: &CStr) -> Result<Vec<u8>, c_int> {
     nss_bypass_core::sys::fault::point();
     // A backslash would mean one thing to libidn2 and another to DNS.
-    if name.to_bytes().contains(&b'\\') { None } else { LOOKUP.call(name) }
+    if is_text_without_backslash(name) { LOOKUP.call(name) } else { Err(EAI_IDN_ENCODE) }
+}
+
+/// Reads a name as the current locale's encoding has it (inet/idna_name_classify.c).
+fn is_text_without_backslash(name: &CStr) -> bool {
+    let mut rest = name.to_bytes_with_nul();
+    let mut state = [0; 2];
+    let mut has_backslash = false;
+    loop {
+        let mut wide = 0;
+        // SAFETY: the rest is readable for its length; `wide` and `state` are writable.
+        match unsafe { mbrtowc(&mut wide, rest.as_ptr().cast(), rest.len(), &mut state) } {
+            0 => return !has_backslash,
+            length => match rest.get(length..) {
+                Some(after) => rest = after,
+                None => return false, // (size_t) -1 or -2: no character, or a part of one.
+            },
+        }
+        has_backslash |= wide == wchar_t::from(b'\\');
+    }
 }
 
 /// The U-label form of a canonical name, in the current locale's encoding; the name itself where there is none.
@@ -72,5 +104,5 @@ pub(crate) fn to_u_labels(name: &[u8]) -> Vec<u8> {
         return name.to_vec(); // Nothing to convert, and no library to load for it.
     }
     let text = std::ffi::CString::new(name).ok();
-    text.and_then(|text| TO_UNICODE.call(&text)).unwrap_or_else(|| name.to_vec())
+    text.and_then(|text| TO_UNICODE.call(&text).ok()).unwrap_or_else(|| name.to_vec())
 }

@@ -367,9 +367,14 @@ const ROWS: [Row; 7] = [
 fn find_services(hints: Hints, port: &Port<'_>, errno: &mut Errno) -> Result<Vec<Service>, c_int> {
     nss_bypass_core::sys::fault::point();
     let Hints { socket_type, protocol, .. } = hints;
-    let mut find = |text: &[u8], name: &[u8], row: &Row| {
-        *errno = Errno(0); // getservbyname_r clears it, whatever it finds.
-        services::by_name(text, name, row.name)
+    let text = match port {
+        Port::Name(_) => TABLES.services(),
+        Port::None | Port::Number(_) => Ok(Vec::new()),
+    };
+    let mut find = |name: &[u8], row: &Row| {
+        // getservbyname_r clears it, whatever it finds, if it can look.
+        *errno = text.as_ref().err().copied().unwrap_or(Errno(0));
+        services::by_name(text.as_ref().ok()?, name, row.name)
     };
     let raw = |row: &Row| row.socket_type == libc::SOCK_RAW;
     let as_service = |row: &Row, port| Service {
@@ -388,7 +393,7 @@ fn find_services(hints: Hints, port: &Port<'_>, errno: &mut Errno) -> Result<Vec
             Port::None => 0,
             _ if raw(row) => return Err(libc::EAI_SERVICE),
             Port::Number(number) => *number,
-            Port::Name(name) => find(&TABLES.services(), name, row).ok_or(libc::EAI_SERVICE)?,
+            Port::Name(name) => find(name, row).ok_or(libc::EAI_SERVICE)?,
         };
         return Ok(vec![as_service(row, port)]);
     }
@@ -396,8 +401,7 @@ fn find_services(hints: Hints, port: &Port<'_>, errno: &mut Errno) -> Result<Vec
         Port::None => 0,
         Port::Number(number) => *number,
         Port::Name(name) => {
-            let text = TABLES.services();
-            let named = |row: &Row| find(&text, name, row).map(|port| as_service(row, port));
+            let named = |row: &Row| find(name, row).map(|port| as_service(row, port));
             let found: Vec<Service> = ROWS.iter().filter(|row| !raw(row)).filter_map(named).collect();
             return if found.is_empty() { Err(libc::EAI_SERVICE) } else { Ok(found) };
         }

@@ -59,8 +59,8 @@ pub unsafe extern "C-unwind" fn getaddrinfo(
         // SAFETY: the arguments are the caller's, under libc's contract.
         unsafe { addrinfo::lookup(node, service, hints, result, before) }
     });
-    if let Some(code) = ours {
-        return code;
+    if let Some(done) = ours {
+        return done.code;
     }
     match real::GETADDRINFO.get() {
         // SAFETY: the same arguments.

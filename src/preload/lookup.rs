@@ -147,7 +147,8 @@ fn in_words(failure: Failure) -> String {
         Failure::NoData => "no such addresses".to_owned(),
         Failure::TryAgain => "no answer, try again".to_owned(),
         Failure::NoRecovery => "no usable answer".to_owned(),
-        Failure::Silent => "no /etc/hosts".to_owned(),
+        Failure::Absent => "no /etc/hosts".to_owned(),
+        Failure::Unmerged => "two answers, which cannot be merged".to_owned(),
         Failure::System(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
     }
 }

@@ -167,7 +167,7 @@ pub(crate) unsafe fn lookup(
 unsafe fn write_host(engine: &Engine<'_>, socket: &Socket, host: Place, ended: &mut Ended) -> c_int {
     nss_bypass_core::sys::fault::point();
     if !socket.has(libc::NI_NUMERICHOST) && socket.ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED) {
-        match engine.name_of(socket.ip) {
+        match engine.name_of(socket.ip, None) {
             Ok(answer) => {
                 let mut name = answer.canonical;
                 if socket.has(libc::NI_NOFQDN) {
@@ -205,7 +205,7 @@ unsafe fn write_service(socket: &Socket, service: Place) -> c_int {
     nss_bypass_core::sys::fault::point();
     if !socket.has(libc::NI_NUMERICSERV) {
         let protocol: &[u8] = if socket.has(libc::NI_DGRAM) { b"udp" } else { b"tcp" };
-        if let Some(name) = services::by_port(&TABLES.services(), socket.port, protocol) {
+        if let Some(name) = services::by_port(&TABLES.services().unwrap_or_default(), socket.port, protocol) {
             // SAFETY: the caller's promise.
             return unsafe { service.write(&name) };
         }
@@ -234,11 +234,11 @@ fn own_domain(engine: &Engine<'_>) -> Option<Vec<u8>> {
         let dot = name.iter().position(|&byte| byte == b'.')?;
         name.get(dot + 1..).map(<[u8]>::to_vec)
     };
-    let canonical = |name: &[u8]| engine.host(Name::new(name), Family::Inet).ok().map(|answer| answer.canonical);
+    let canonical = |name: &[u8]| engine.host(Name::new(name), Family::Inet, None).ok().map(|answer| answer.canonical);
     let host = hostname();
     canonical(b"localhost")
         .and_then(|name| domain(&name))
         .or_else(|| domain(&host))
         .or_else(|| domain(&canonical(&host)?))
-        .or_else(|| domain(&engine.name_of(IpAddr::V4(Ipv4Addr::LOCALHOST)).ok()?.canonical))
+        .or_else(|| domain(&engine.name_of(IpAddr::V4(Ipv4Addr::LOCALHOST), None).ok()?.canonical))
 }

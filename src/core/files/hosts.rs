@@ -1,5 +1,6 @@
 //! hosts(5), as glibc's `files` module reads it (nss/nss_files/files-hosts.c).
 
+use std::io::BufRead;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::{inet_pton4, inet_pton6, split_word, without_comment};
@@ -83,6 +84,47 @@ pub enum Key<'a> {
     Address(IpAddr),
 }
 
+/// A caller's buffer: its address, and its length in bytes.
+#[derive(Clone, Copy)]
+pub struct Buffer {
+    /// Where it begins.
+    pub address: usize,
+    /// How long it is.
+    pub length: usize,
+}
+
+impl Buffer {
+    /// What is left of it behind its first address that is aligned for pointers.
+    pub fn aligned(self) -> Self {
+        let address = self.address.next_multiple_of(POINTER);
+        Self { address, length: self.length.saturating_sub(address - self.address) }
+    }
+
+    /// Whether glibc's `files` module can look for `key` in this text with it. It aligns the buffer for names only.
+    pub fn is_enough(self, text: &[u8], key: Key<'_>, multi: bool) -> bool {
+        crate::sys::fault::point();
+        let Self { address, length } = match key {
+            Key::Name(..) => self.aligned(),
+            Key::Address(_) => self,
+        };
+        let is_single = match key {
+            Key::Name(name, _) if multi => lines_with(text, name).nth(1).is_none(),
+            _ => true,
+        };
+        // Hardly any line is so long that words must be counted.
+        (is_single && length >= most_for_one(text)) || length >= room(text, key, multi, address)
+    }
+}
+
+/// More than glibc wants for any single line of a text.
+fn most_for_one(mut text: &[u8]) -> usize {
+    let mut longest = 0;
+    while let Some(length) = text.skip_until(b'\n').ok().filter(|&length| length > 0) {
+        longest = longest.max(length);
+    }
+    HOSTENT_DATA + longest + 2 + POINTER + (longest / 2 + 2) * POINTER
+}
+
 /// `struct hostent_data`, which stands before a line in the caller's buffer.
 const HOSTENT_DATA: usize = 32;
 const POINTER: usize = size_of::<usize>();
@@ -100,11 +142,13 @@ pub fn room(text: &[u8], key: Key<'_>, multi: bool, address: usize) -> usize {
     for raw in lines.by_ref() {
         // A byte of the buffer tells whether the line fitted.
         most = most.max(HOSTENT_DATA + raw.len() + 2);
-        let raw = super::until_nul(raw.strip_suffix(b"\n").unwrap_or(raw));
-        let Some((line, ip)) = parse_line(raw).and_then(|line| Some((line, as_family(line.address, family)?))) else {
+        let seen = super::until_nul(raw);
+        let text = seen.strip_suffix(b"\n").unwrap_or(seen);
+        let Some((line, ip)) = parse_line(text).and_then(|line| Some((line, as_family(line.address, family)?))) else {
             continue;
         };
-        let list = aligned(HOSTENT_DATA + super::without_comment(super::trim_start(raw)).len() + 1, POINTER);
+        // Behind the whole line, also where blanks or a comment do not count.
+        let list = aligned(HOSTENT_DATA + seen.len() + 1, POINTER);
         most = most.max(list + (line.aliases().count() + 2) * POINTER);
         let is_it = match key {
             Key::Name(name, _) => line.has_name(name),
@@ -273,6 +317,28 @@ mod tests {
         assert_eq!(lookup_both(b"192.0.2.1 nam", b"name", true), None);
         assert_eq!(lookup_both(b"192.0.2.1 x\0 name\n", b"name", true), None);
         assert_eq!(lookup_both(b"", b"", true), None);
+    }
+
+    #[test]
+    fn a_buffer_is_enough_from_one_length_on() {
+        let many = format!("10.0.0.1{}\n10.0.0.2 x y # {}\n", " x".repeat(300), "z".repeat(900));
+        for text in [b"", TEXT, many.as_bytes(), b"10.0.0.3"] {
+            for key in
+                [Key::Name(b"dual", Family::Inet), Key::Name(b"x", Family::Inet), Key::Address([10, 0, 0, 9].into())]
+            {
+                for (multi, start) in [(false, 0), (true, 0), (true, 3), (false, 5)] {
+                    let aligned = if let Key::Name(..) = key {
+                        Buffer { address: start, length: 0 }.aligned().address
+                    } else {
+                        start
+                    };
+                    let needed = aligned - start + room(text, key, multi, aligned);
+                    let is_enough = |length| Buffer { address: start, length }.is_enough(text, key, multi);
+                    assert!((0..needed).all(|length| !is_enough(length)));
+                    assert!((needed..needed + 5000).all(is_enough));
+                }
+            }
+        }
     }
 
     #[test]

@@ -15,8 +15,8 @@ impl Drop for Descriptor {
     }
 }
 
-/// What glibc compares to see whether a file was changed (file_change_detection.c): size, inode, both times. A file
-/// that is not there has an identity of its own.
+/// What glibc compares to see whether a file was changed (file_change_detection.c): size, inode, both times. Files that are
+/// not there, empty ones and folders are one to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     device: u64,
@@ -28,6 +28,9 @@ pub struct Identity {
 
 impl Identity {
     fn of(status: &libc::stat) -> Self {
+        if status.st_size == 0 || status.st_mode & libc::S_IFMT == libc::S_IFDIR {
+            return Self::default();
+        }
         Self {
             device: status.st_dev,
             inode: status.st_ino,

@@ -196,10 +196,11 @@ fn text<'a>(domain: *const c_char) -> Option<&'a [u8]> {
 ///
 /// Looking an address up by name does just this and nothing else: it asks neither nscd nor any module. Where glibc has
 /// no memory for it, it keeps that lock for ever (resolv/resolv_conf.c, `get_locked_global`), so it is not asked again.
-pub fn refresh() {
+/// False: glibc cannot read the file, or another library's function was called instead of glibc's and found nothing.
+pub fn refresh() -> bool {
     static FAILED: AtomicBool = AtomicBool::new(false);
     if FAILED.load(Ordering::Relaxed) {
-        return;
+        return true;
     }
     fault::point();
     let before = errno();
@@ -209,10 +210,11 @@ pub fn refresh() {
     let (start, length) = (buffer.as_mut_ptr(), buffer.len());
     // SAFETY: a C string, and places for all results.
     let code = unsafe { gethostbyname_r(c"0".as_ptr(), host.as_mut_ptr(), start, length, &mut result, &mut h_errno) };
+    set_errno(before);
     if code == libc::ENOMEM {
         FAILED.store(true, Ordering::Relaxed);
     }
-    set_errno(before);
+    code == 0 || code == libc::ENOMEM
 }
 
 #[cfg(test)]
@@ -223,7 +225,7 @@ mod tests {
     fn a_state_that_nobody_initialised_says_nothing_and_one_that_glibc_filled_has_a_server() {
         std::thread::spawn(|| {
             assert_eq!(read(), None);
-            refresh();
+            assert!(refresh());
             let mut state = read().unwrap();
             assert!(!state.servers.is_empty() && state.retry > 0);
             assert!(says(&state));

@@ -104,7 +104,7 @@ pub(super) unsafe fn perform(request: *mut Request) -> c_int {
     let ours =
         guard::run(guard::owns_something, |before| unsafe { addrinfo::lookup(name, service, hints, result, before) });
     match (ours, real::GETADDRINFO.get()) {
-        (Some(code), _) => code,
+        (Some(done), _) => done.code,
         // SAFETY: the caller's promise.
         (None, Some(real)) => unsafe { real(name, service, hints, result) },
         (None, None) => libc::EAI_SYSTEM,
