@@ -39,13 +39,13 @@ fn record_type(family: Family) -> RecordType {
 pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
     crate::sys::fault::point();
     let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
-    let echo = reply.question().ok_or(UNUSABLE)?;
+    let (echo, records) = reply.read().ok_or(UNUSABLE)?;
     let wanted = record_type(family);
     let mut expected: Name = echo.name;
     // The question's name counts as the first alias, in the answer's spelling.
     let queried = host_text(&expected).filter(|_| reply.rcode() != rcode::NXDOMAIN).ok_or(NOT_FOUND)?;
     let mut answer = Answer { canonical: queried, ..Answer::default() };
-    for record in reply.records() {
+    for record in records {
         let mut record = record.map_err(|_| UNUSABLE)?;
         if record.class != DNSClass::IN {
             continue;
@@ -67,8 +67,9 @@ pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
 pub(super) fn pointer(replies: &Replies, address: IpAddr) -> Result<Answer, Miss> {
     crate::sys::fault::point();
     let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
-    let mut expected = reply.question().ok_or(UNUSABLE)?.name;
-    for record in reply.records() {
+    let (echo, records) = reply.read().ok_or(UNUSABLE)?;
+    let mut expected = echo.name;
+    for record in records {
         let mut record = record.map_err(|_| UNUSABLE)?;
         if record.class != DNSClass::IN {
             continue;
@@ -102,12 +103,12 @@ pub(super) fn both(replies: &Replies) -> Result<Answer, Miss> {
 /// Adds one answer's addresses; the canonical name only where none is known yet (`gaih_getanswer_slice`).
 fn slice(bytes: &[u8], answer: &mut Answer) -> Result<(), Miss> {
     let reply = Reply::new(bytes).ok_or(UNUSABLE)?;
-    let echo = reply.question().ok_or(UNUSABLE)?;
+    let (echo, records) = reply.read().ok_or(UNUSABLE)?;
     let store_canonical = answer.addresses.is_empty();
     let known = answer.addresses.len();
     let mut expected = echo.name;
     let mut canonical = host_text(&expected).filter(|_| reply.answers() > 0).ok_or(NOT_FOUND)?;
-    for record in reply.records() {
+    for record in records {
         let mut record = record.map_err(|_| UNUSABLE)?;
         // glibc does not look at the class here.
         if record.kind == RecordType::CNAME {

@@ -3,7 +3,6 @@
 //! Answers are walked record by record rather than decoded whole: glibc uses the good records of an answer that
 //! holds a bad one, so a codec that refuses the whole message would find less.
 
-use hickory_resolver::proto::op::{Edns, Message, MessageType, OpCode, Query};
 use hickory_resolver::proto::rr::{DNSClass, Name, RecordType};
 use hickory_resolver::proto::serialize::binary::{BinDecodable, BinDecoder};
 
@@ -36,6 +35,9 @@ pub(super) struct Question {
 
 /// Bytes of a type and a class.
 const KIND_AND_CLASS: usize = 4;
+/// Bytes of a name at most (RFC 1035, section 2.3.4), and of an OPT record without options.
+const LONGEST_NAME: usize = 255;
+const OPT: usize = 11;
 
 /// What resolv.conf's options change about a question.
 #[derive(Clone, Copy)]
@@ -51,24 +53,30 @@ pub(super) struct Marks {
 }
 
 impl Question {
-    /// A recursive question of class IN. None where it cannot be put into a message.
-    pub(super) fn new(id: u16, name: &Name, kind: RecordType, marks: Marks) -> Option<Self> {
-        let mut message = Message::new(id, MessageType::Query, OpCode::Query);
-        message.metadata.recursion_desired = marks.recursion;
-        message.metadata.authentic_data = marks.authentic_data;
-        message.add_query(Query::query(name.clone(), kind));
+    /// A question of class IN, as glibc's `__res_context_mkquery` writes it (resolv/res_mkquery.c).
+    pub(super) fn new(id: u16, name: &Name, kind: RecordType, marks: Marks) -> Self {
+        let flags = u16::from(marks.recursion) << 8 | u16::from(marks.authentic_data) << 5;
+        let mut bytes = Vec::with_capacity(HEADER + LONGEST_NAME + KIND_AND_CLASS + OPT);
+        for word in [id, flags, 1, 0, 0, u16::from(marks.edns)] {
+            bytes.extend_from_slice(&word.to_be_bytes());
+        }
+        for label in name.iter() {
+            bytes.push(label.len() as u8);
+            bytes.extend_from_slice(label);
+        }
+        bytes.push(0);
+        let kind_at = bytes.len();
+        bytes.extend_from_slice(&u16::from(kind).to_be_bytes());
+        bytes.extend_from_slice(&u16::from(DNSClass::IN).to_be_bytes());
         if marks.edns {
-            let mut edns = Edns::new();
-            edns.set_max_payload(EDNS_PAYLOAD);
-            edns.set_dnssec_ok(marks.dnssec);
-            message.set_edns(edns);
+            // RFC 6891, section 6.1.2: the root, OPT, the payload; no extended code, version 0, DO; no options.
+            bytes.push(0);
+            let extended = u16::from(marks.dnssec) << 15;
+            for word in [u16::from(RecordType::OPT), EDNS_PAYLOAD, 0, extended, 0] {
+                bytes.extend_from_slice(&word.to_be_bytes());
+            }
         }
-        let bytes = message.to_vec().ok()?;
-        let mut kind_at = HEADER;
-        while let Some(&length) = bytes.get(kind_at).filter(|&&length| length > 0) {
-            kind_at += 1 + usize::from(length);
-        }
-        Some(Self { id, name: name.clone(), kind, bytes, kind_at: kind_at + 1 })
+        Self { id, name: name.clone(), kind, bytes, kind_at }
     }
 
     /// The same question, but for another kind of record.
@@ -93,7 +101,7 @@ impl Question {
         }
         reply.questions() == 1
             && (self.is_repeated_in(reply)
-                || reply.question().is_some_and(|question| {
+                || reply.read().is_some_and(|(question, _)| {
                     question.kind == self.kind && question.class == DNSClass::IN && question.name == self.name
                 }))
     }
@@ -113,10 +121,13 @@ impl Question {
 /// A name in presentation form, as labels (glibc's `ns_name_pton`). None where it is not a name.
 pub(super) fn parse_name(text: &[u8]) -> Option<Name> {
     crate::sys::fault::point();
-    let text = match text {
-        b"" | b"." => return Some(Name::root()),
-        text => text,
-    };
+    if let b"" | b"." = text {
+        return Some(Name::root());
+    }
+    if !text.contains(&b'\\') {
+        let labels = text.strip_suffix(b".").unwrap_or(text).split(|&byte| byte == b'.');
+        return if labels.clone().any(<[u8]>::is_empty) { None } else { Name::from_labels(labels).ok() };
+    }
     let mut labels: Vec<Vec<u8>> = vec![Vec::new()];
     let mut bytes = text.iter().copied();
     while let Some(byte) = bytes.next() {
@@ -241,29 +252,23 @@ impl<'a> Reply<'a> {
         decoder
     }
 
-    /// The first question.
-    pub(super) fn question(&self) -> Option<Echo> {
-        crate::sys::fault::point();
-        read_question(&mut self.decoder())
-    }
-
-    /// The records of the answer section, in order. `Err` once, where one cannot be read; then nothing more.
-    pub(super) fn records(&self) -> Records<'a> {
+    /// The first question, and the records of the answer section, in order: `Err` once, where one cannot be read; then
+    /// nothing more. None where the question cannot be read.
+    pub(super) fn read(&self) -> Option<(Echo, Records<'a>)> {
         crate::sys::fault::point();
         let mut decoder = self.decoder();
-        let left = if read_question(&mut decoder).is_some() { self.answers() } else { 0 };
-        Records { decoder, left }
+        let echo = read_question(&mut decoder)?;
+        Some((echo, Records { decoder, left: self.answers() }))
     }
 
     /// For how long this answer counts: as long as each record of its answer section, or as the SOA record says with which
     /// it denies something (RFC 2308, section 5).
     pub(super) fn lifetime(&self) -> Lifetime {
         crate::sys::fault::point();
-        let Some(kind) = self.question().map(|echo| echo.kind) else { return Lifetime::Temporary };
+        let Some((Echo { kind, .. }, mut records)) = self.read() else { return Lifetime::Temporary };
         if self.is_truncated() || !matches!(self.rcode(), rcode::NOERROR | rcode::NXDOMAIN) {
             return Lifetime::Temporary;
         }
-        let mut records = self.records();
         let (mut seconds, mut has_data) = (None, false);
         for record in records.by_ref() {
             let Ok(record) = record else { return Lifetime::Temporary };
@@ -377,7 +382,7 @@ mod tests {
     #[test]
     fn a_question_is_what_glibc_sends() {
         let name = parse_name(b"Rancher-Metadata").unwrap();
-        let question = Question::new(0x1234, &name, RecordType::A, PLAIN).unwrap();
+        let question = Question::new(0x1234, &name, RecordType::A, PLAIN);
         assert_eq!(
             question.bytes,
             b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x10Rancher-Metadata\x00\x00\x01\x00\x01"
@@ -388,7 +393,7 @@ mod tests {
     fn edns_and_trust_ad_mark_the_question() {
         let name = parse_name(b"a").unwrap();
         let marks = Marks { edns: true, authentic_data: true, ..PLAIN };
-        let question = Question::new(1, &name, RecordType::AAAA, marks).unwrap();
+        let question = Question::new(1, &name, RecordType::AAAA, marks);
         assert_eq!(&question.bytes[2..4], b"\x01\x20");
         assert!(question.bytes.ends_with(b"\x00\x00\x29\x04\xb0\x00\x00\x00\x00\x00\x00"));
     }
@@ -398,8 +403,8 @@ mod tests {
         for (text, edns) in [(&b"a.Example"[..], false), (b".", true), (b"a\\001b.example", true)] {
             let name = parse_name(text).unwrap();
             let marks = Marks { edns, ..PLAIN };
-            let first = Question::new(1, &name, RecordType::A, marks).unwrap();
-            let second = Question::new(0x1234, &name, RecordType::AAAA, marks).unwrap();
+            let first = Question::new(1, &name, RecordType::A, marks);
+            let second = Question::new(0x1234, &name, RecordType::AAAA, marks);
             assert_eq!(first.for_kind(0x1234, RecordType::AAAA).unwrap().bytes, second.bytes);
         }
     }
@@ -424,7 +429,7 @@ mod tests {
     #[test]
     fn an_answer_must_repeat_id_and_question_in_any_case() {
         let name = parse_name(b"a.example").unwrap();
-        let question = Question::new(7, &name, RecordType::A, PLAIN).unwrap();
+        let question = Question::new(7, &name, RecordType::A, PLAIN);
         let mut reply = question.bytes.clone();
         reply[2] |= 0x80;
         assert!(question.is_answered_by(&Reply::new(&reply.to_ascii_uppercase()).unwrap()));
@@ -443,13 +448,13 @@ mod tests {
     #[test]
     fn messages_cut_anywhere_end_in_an_error_at_most() {
         let name = parse_name(b"a.example").unwrap();
-        let mut reply = Question::new(7, &name, RecordType::A, PLAIN).unwrap().bytes;
+        let mut reply = Question::new(7, &name, RecordType::A, PLAIN).bytes;
         reply[7] = 2;
         reply.extend_from_slice(b"\xc0\x0c\0\x01\0\x01\0\0\0\x05\0\x04\x01\x02\x03\x04");
         reply.extend_from_slice(b"\xc0\x0c\0\x05\0\x01\0\0\0\x05\0\x02\xc0\x0c");
         for end in HEADER..=reply.len() {
             let cut = &reply[..end];
-            let good = Reply::new(cut).unwrap().records().filter(Result::is_ok).count();
+            let good = Reply::new(cut).unwrap().read().map_or(0, |(_, records)| records.filter(Result::is_ok).count());
             assert!(good <= 2);
             assert_eq!(good == 2, end == reply.len());
         }

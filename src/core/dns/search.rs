@@ -178,17 +178,17 @@ impl<'a> Search<'a> {
         let (first, second) = random::ids();
         Some(match want {
             Want::Both => {
-                let inet = Question::new(first, &parsed, RecordType::A, marks)?;
+                let inet = Question::new(first, &parsed, RecordType::A, marks);
                 let inet6 = inet.for_kind(second, RecordType::AAAA)?;
                 vec![inet, inet6]
             }
-            Want::A => vec![Question::new(first, &parsed, RecordType::A, marks)?],
-            Want::Ptr => vec![Question::new(first, &parsed, RecordType::PTR, marks)?],
+            Want::A => vec![Question::new(first, &parsed, RecordType::A, marks)],
+            Want::Ptr => vec![Question::new(first, &parsed, RecordType::PTR, marks)],
             // `no-aaaa` still has to know whether the name exists, and asks for A (resolv/res-noaaaa.c).
             Want::Aaaa if options.no_aaaa => {
-                vec![Question::new(first, &parsed, RecordType::A, Marks { edns: false, ..marks })?]
+                vec![Question::new(first, &parsed, RecordType::A, Marks { edns: false, ..marks })]
             }
-            Want::Aaaa => vec![Question::new(first, &parsed, RecordType::AAAA, marks)?],
+            Want::Aaaa => vec![Question::new(first, &parsed, RecordType::AAAA, marks)],
         })
     }
 }
