@@ -27,12 +27,18 @@ impl Folded {
 
 impl Hasher for Folded {
     fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
+        // The last word may begin within the one before: what counts twice does no harm, and nothing is copied.
+        let last = match (bytes.last_chunk(), bytes.first_chunk(), bytes.last_chunk()) {
+            (Some(last), _, _) => u64::from_le_bytes(*last),
+            (None, Some(first), Some(last)) => {
+                u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32
+            }
+            _ => bytes.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)),
+        };
+        let (words, _) = bytes.as_chunks::<8>();
         words.iter().for_each(|word| self.add(u64::from_le_bytes(*word)));
-        let mut last = [0; 8];
-        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
         // With the length, so that zeros at the end count.
-        self.add(u64::from_le_bytes(last) ^ (bytes.len() as u64) << 56);
+        self.add(last ^ (bytes.len() as u64) << 56);
     }
 
     fn write_u8(&mut self, value: u8) {

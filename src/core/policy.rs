@@ -64,11 +64,18 @@ impl Lengths {
         self.0.get(length / 64).is_some_and(|word| word >> (length % 64) & 1 != 0)
     }
 
-    fn iter(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().enumerate().flat_map(|(at, &word)| {
-            let bits = std::iter::successors(Some(word), |word| Some(word & word.wrapping_sub(1)));
-            bits.take_while(|&bits| bits != 0).map(move |bits| at * 64 + bits.trailing_zeros() as usize)
-        })
+    /// Calls `each` with those up to `most`, ascending.
+    fn up_to(&self, most: usize, mut each: impl FnMut(usize)) {
+        for (at, mut word) in self.0.iter().copied().enumerate() {
+            while word != 0 {
+                let length = at * 64 + word.trailing_zeros() as usize;
+                if length > most {
+                    return;
+                }
+                each(length);
+                word &= word - 1;
+            }
+        }
     }
 }
 
@@ -201,15 +208,17 @@ impl Policy {
             return Some(rule);
         }
         let mut best = Best { policy: self, name, rule: None };
-        for head in self.heads.lengths.iter().map_while(|length| name.get(..length)) {
-            best.consider(self.heads.rules(head));
-        }
-        for start in self.tails.lengths.iter().map_while(|length| name.len().checked_sub(length)) {
-            best.consider(self.tails.rules(name.get(start..).unwrap_or_default()));
-        }
-        let labels = name.iter().enumerate().filter(|&(_, &byte)| byte == b'.').map(|(dot, _)| dot + 1);
-        for start in std::iter::once(0).chain(labels) {
-            best.consider(self.domains.rules(name.get(start..).unwrap_or_default()));
+        self.heads.lengths.up_to(name.len(), |length| {
+            best.consider(self.heads.rules(name.get(..length).unwrap_or_default()));
+        });
+        self.tails.lengths.up_to(name.len(), |length| {
+            best.consider(self.tails.rules(name.get(name.len() - length..).unwrap_or_default()));
+        });
+        let mut labels = Some(name);
+        while let Some(last_labels) = labels {
+            best.consider(self.domains.rules(last_labels));
+            let dot = last_labels.iter().position(|&byte| byte == b'.');
+            labels = dot.and_then(|dot| last_labels.get(dot + 1..));
         }
         best.consider(self.others.iter().copied());
         best.rule.map(|(_, rule)| rule)

@@ -27,12 +27,15 @@ const NOTHING: Open = Open { descriptor: -1, frame: 0, inode: 0 };
 thread_local! {
     /// Without a destructor, and never borrowed, so that a jump at any moment leaves it usable.
     static SOCKETS: Cell<[Open; MOST]> = const { Cell::new([NOTHING; MOST]) };
+    /// Whether there may be one: what most lookups ask only.
+    static ANY: Cell<bool> = const { Cell::new(false) };
 }
 
 fn change(mut each: impl FnMut(&mut Open)) {
     let mut sockets = SOCKETS.get();
     sockets.iter_mut().for_each(&mut each);
     SOCKETS.set(sockets);
+    ANY.set(sockets.iter().any(|open| open.descriptor >= 0));
 }
 
 /// Notes a socket of this thread's lookup.
@@ -41,6 +44,7 @@ pub(super) fn note(descriptor: i32) {
     let mut sockets = SOCKETS.get();
     if let Some(free) = sockets.iter_mut().find(|open| open.descriptor < 0) {
         *free = Open { descriptor, frame, inode: 0 };
+        ANY.set(true);
         SOCKETS.set(sockets);
     }
 }
@@ -65,8 +69,7 @@ pub(super) fn identify() {
 
 /// Closes what lookups left that cannot go on, now that one begins at this frame.
 pub(super) fn close_left_by_frames_up_to(frame: usize) {
-    // Nothing at all, as a rule: then nothing is written either.
-    if SOCKETS.get().iter().all(|open| open.descriptor < 0 || open.frame > frame) {
+    if !ANY.get() {
         return;
     }
     change(|open| {
