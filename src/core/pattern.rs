@@ -60,20 +60,22 @@ impl Pattern {
         if !text.iter().all(u8::is_ascii_graphic) {
             return Err(strange_byte(text));
         }
-        let text = String::from_utf8(text.to_ascii_lowercase()).unwrap_or_default(); // ASCII is UTF-8.
+        let mut text = String::from_utf8(text.to_ascii_lowercase()).unwrap_or_default(); // ASCII is UTF-8.
         if let Some(network) = parse_network(&text) {
             let (ip, prefix) = network?;
             return Ok(Self { text: text.into(), kind: Kind::Network(ip, prefix) });
         }
-        let text = text.strip_suffix('.').filter(|text| !text.is_empty()).unwrap_or(&text);
+        if text.len() > 1 && text.ends_with('.') {
+            text.pop();
+        }
         if text == "*" {
             return Ok(Self { text: text.into(), kind: Kind::Any });
         }
         let (kind, domain) = match (text.strip_prefix("*."), text.strip_prefix('.')) {
             (Some(domain), _) => (Kind::Below, domain),
             (None, Some(domain)) => (Kind::Within, domain),
-            (None, None) if has_wildcard(text.as_bytes()) => (Kind::Glob, text),
-            (None, None) => (Kind::Exact, text),
+            (None, None) if has_wildcard(text.as_bytes()) => (Kind::Glob, &*text),
+            (None, None) => (Kind::Exact, &*text),
         };
         check_labels(domain, text.len() - domain.len())?;
         Ok(Self { text: text.into(), kind })
@@ -180,8 +182,10 @@ fn strange_byte(text: &[u8]) -> Error {
     Error { at, message: message.to_owned() }
 }
 
-/// Bytes that stand in other words than names.
-const SEPARATORS: [char; 5] = ['/', ':', ',', '!', '\\'];
+/// Whether a byte stands in other words than names.
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'/' | b':' | b',' | b'!' | b'\\')
+}
 
 /// Whether [`check_labels`] will find nothing: most patterns of long files are looked at just once.
 fn has_good_labels(domain: &str) -> bool {
@@ -191,7 +195,7 @@ fn has_good_labels(domain: &str) -> bool {
         let is_empty_label = byte == b'.' && matches!(before, 0 | b'.');
         let is_double_star = byte == b'*' && before == b'*';
         before = byte;
-        !is_empty_label && !is_double_star && length <= MAX_LABEL && !SEPARATORS.contains(&char::from(byte))
+        !is_empty_label && !is_double_star && length <= MAX_LABEL && !is_separator(byte)
     });
     good && length > 0 && domain.len() <= MAX_NAME
 }
@@ -217,7 +221,7 @@ fn check_labels(domain: &str, mut at: usize) -> Result<(), Error> {
         if let Some(stars) = label.find("**") {
             return error(at + stars, "one \"*\" is as good as two");
         }
-        if let Some(slash) = label.find(SEPARATORS) {
+        if let Some(slash) = label.bytes().position(is_separator) {
             return error(at + slash, "this is neither a name nor an address");
         }
         at += label.len() + 1;
@@ -227,12 +231,15 @@ fn check_labels(domain: &str, mut at: usize) -> Result<(), Error> {
 
 /// An address or a network; none where the text is a name.
 fn parse_network(text: &str) -> Option<Result<(IpAddr, u8), Error>> {
-    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
-    let mut bytes = address.bytes();
-    // Names are told apart at a glance.
-    if !address.contains(':') && !bytes.all(|byte| byte.is_ascii_digit() || byte == b'.') {
+    // Most names are told apart at a glance.
+    if !text
+        .bytes()
+        .take_while(|&byte| byte != b'.')
+        .all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'/'))
+    {
         return None;
     }
+    let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
     let ip: IpAddr = address.parse().ok()?;
     let width = if ip.is_ipv4() { 32 } else { 128 };
     let Some(bits) = bits else { return Some(Ok((ip, width))) };

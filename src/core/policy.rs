@@ -96,10 +96,10 @@ impl Table {
 
 /// The literal bytes before the first wildcard and after the last.
 fn literal_ends(domain: &[u8]) -> (&[u8], &[u8]) {
-    let wildcard = |byte: &u8| matches!(byte, b'*' | b'?');
-    let head = domain.split(wildcard).next().unwrap_or_default();
-    let tail = domain.rsplit(wildcard).next().unwrap_or_default();
-    (head, tail)
+    let is_wildcard = |byte: &u8| matches!(byte, b'*' | b'?');
+    let head = domain.iter().position(is_wildcard).unwrap_or(domain.len());
+    let tail = domain.iter().rposition(is_wildcard).map_or(0, |wildcard| wildcard + 1);
+    (domain.get(..head).unwrap_or_default(), domain.get(tail..).unwrap_or_default())
 }
 
 impl Policy {
@@ -120,8 +120,10 @@ impl Policy {
     fn index(&mut self, number: u32, rule: &Rule) {
         let pattern = rule.pattern();
         let domain = pattern.domain();
-        let globs = pattern::has_wildcard(domain);
-        let (head, tail) = literal_ends(domain);
+        let (head, tail) = match pattern.kind() {
+            Kind::Glob | Kind::Below | Kind::Within => literal_ends(domain),
+            Kind::Exact | Kind::Any | Kind::Network(..) => Default::default(),
+        };
         match pattern.kind() {
             Kind::Network(ip, prefix) => {
                 self.networks.insert((ip, prefix), number);
@@ -130,7 +132,7 @@ impl Policy {
                 }
             }
             Kind::Exact => self.exact.insert(domain, number),
-            Kind::Below | Kind::Within if !globs => self.domains.insert(domain, number),
+            Kind::Below | Kind::Within if tail.len() == domain.len() => self.domains.insert(domain, number),
             // The head of a pattern that matches at any depth is not the head of the name.
             Kind::Glob if !head.is_empty() => self.heads.insert(head, number),
             Kind::Glob | Kind::Below | Kind::Within if !tail.is_empty() => self.tails.insert(tail, number),
