@@ -47,6 +47,7 @@ pub struct Engine<'a> {
     source: Cell<Option<Source>>,
     resolver_h_errno: Cell<Option<Failure>>,
     module_h_errno: Cell<Option<Result<(), Failure>>>,
+    has_memory: bool,
 }
 
 /// glibc's two ways through the modules, which differ at the edges.
@@ -80,6 +81,7 @@ const NO_HOSTS_FILE: Miss = Miss::new(Status::Unavail, Failure::Silent).with_err
 const CANNOT_MERGE: Miss = Miss::new(Status::Unavail, Failure::Silent).with_errno(libc::EINVAL);
 /// A line of nsswitch.conf cannot be read.
 const NO_NSSWITCH: Miss = Miss::new(Status::Unavail, Failure::System(libc::EINVAL)).with_errno(libc::EINVAL);
+const NO_MEMORY: Miss = Miss::new(Status::Unavail, Failure::System(libc::ENOMEM)).with_errno(libc::ENOMEM);
 
 impl<'a> Engine<'a> {
     /// The engine for a name that a rule with this `answering` matched.
@@ -91,7 +93,13 @@ impl<'a> Engine<'a> {
             source: Cell::new(None),
             resolver_h_errno: Cell::new(None),
             module_h_errno: Cell::new(None),
+            has_memory: true,
         }
+    }
+
+    /// The same where the process has no memory for it: every lookup ends with ENOMEM before it begins.
+    pub fn without_memory(self) -> Self {
+        Self { has_memory: false, ..self }
     }
 
     /// Whether /etc/hosts is looked at, and whether before DNS.
@@ -274,6 +282,9 @@ impl<'a> Engine<'a> {
     /// Asks module after module, as nsswitch.conf's actions say. `ask` gives None for a module that cannot be asked.
     fn walk(&self, way: Way, ask: impl FnMut(&Module) -> Option<Result<Answer, Miss>>) -> Result<Answer, Miss> {
         crate::sys::fault::point();
+        if !self.has_memory {
+            return Err(NO_MEMORY);
+        }
         self.tables.with_host_modules(|modules| match modules {
             Some(modules) => Self::walk_through(modules, way, ask),
             None => Err(match way {
