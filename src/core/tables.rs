@@ -139,7 +139,7 @@ impl Tables {
             return file;
         }
         // Nobody's, the program's wish, or glibc's copy of another state of the file: glibc can tell.
-        if fork::is_safe_for_locks() && memory::can_have(SOME_MEMORY) {
+        if fork::is_safe_for_locks() && memory::can_have(SOME_MEMORY) && !file.cannot_be_copied_in() {
             resolver_state::refresh();
             let file = self.resolv_conf();
             return match resolver_state::read() {
