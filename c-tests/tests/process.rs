@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use c_tests::artefacts::{home, library, program, stand_in, tool};
+use c_tests::artefacts::{checked_program, home, library, preloadable, program, stand_in, tool};
 use c_tests::cases::Setup;
 use c_tests::length::{Length, length, many};
 use c_tests::table::{Heading, report};
@@ -164,6 +164,15 @@ fn holds_where_glibc_does_not(name: &str, scenario: &str, count: u32, bare_count
     conclude(heading_of(name), "", &bare.0, Some(&bare.1));
 }
 
+/// The same for a program that checks its own use of memory.
+fn holds_under_address_sanitizer(name: &str, scenario: &str, count: u32) {
+    let (sanitizer, place) = (preloadable("libasan.so.8"), Place::new());
+    let words = [scenario, &count.to_string()];
+    let mut command = place.command(&[&sanitizer, &library()], &checked_program(name), &words);
+    let output = command.env("ASAN_OPTIONS", "detect_leaks=0").output().unwrap();
+    conclude(heading_of(name), ", under AddressSanitizer", &output, None);
+}
+
 mod fork {
     use super::*;
 
@@ -216,6 +225,18 @@ mod threads {
     #[test]
     fn changes_of_the_configuration_take_effect_and_cost_no_memory() {
         holds("crowd", "reloads", many(1000, 3000, 20_000));
+    }
+
+    #[test]
+    fn the_first_lookups_of_a_process_may_be_many_threads_at_once() {
+        holds("crowd", "first", many(100, 500, 3000));
+    }
+
+    #[test]
+    fn a_host_that_checks_its_memory_has_nothing_to_complain_of() {
+        holds_under_address_sanitizer("crowd", "first", many(20, 100, 500));
+        holds_under_address_sanitizer("interrupts", "closing-servers", many(10, 100, 1000));
+        holds_under_address_sanitizer("constructor", "moments", 1);
     }
 
     /// Helgrind knows nothing of atomic pointers, so that it calls each read of a value that one thread has made and

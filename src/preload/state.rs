@@ -96,38 +96,39 @@ pub(crate) fn rules() -> Option<Arc<Rules>> {
     }
     let now = u64::try_from(clock::coarse().as_millis()).unwrap_or(u64::MAX);
     let due = NEXT_LOOK.load(Ordering::Relaxed);
-    if now >= due {
-        // Whoever moves the time looks; the others go on with the rules that they have.
-        let next = now.saturating_add(LOOK_EVERY);
-        if NEXT_LOOK.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            look(settings);
-        }
-    }
-    let rules = RULES.read().or_else(|| {
-        look(settings); // Another thread is looking for the first time.
-        RULES.read()
-    })?;
+    // Whoever moves the time looks; the others go on with the rules that they have.
+    let next = now.saturating_add(LOOK_EVERY);
+    let looks = now >= due && NEXT_LOOK.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+    let in_force = if looks { None } else { RULES.read() };
+    // Without any yet, another thread is looking for the first time. Its rules may not be there for a while.
+    let rules = in_force.or_else(|| look(settings))?;
     (!rules.policy.is_empty()).then_some(rules)
 }
 
-/// Reads the configuration if it is another than the one in force.
-fn look(settings: &Settings) {
+/// Reads the configuration if it is another than the one in force, and says what is in force then.
+fn look(settings: &Settings) -> Option<Arc<Rules>> {
     nss_bypass_core::sys::fault::point();
     let path = settings.configuration.as_c_str();
-    if let Some(rules) = RULES.read()
+    let in_force = RULES.read();
+    if let Some(rules) = &in_force
         && rules.identity == file::identity(path)
     {
-        return;
+        return in_force;
     }
-    let Some((rules, faults)) = read(settings, path) else { return };
-    // Where they cannot be stored just now, the old rules stay for another second.
-    if RULES.replace(rules).is_ok() {
-        for fault in faults.iter().take(LOGGED_FAULTS) {
-            settings.log.write(Level::Error, &fault.to_string());
+    let Some((rules, faults)) = read(settings, path) else { return in_force };
+    match RULES.replace(rules) {
+        Ok(rules) => {
+            for fault in faults.iter().take(LOGGED_FAULTS) {
+                settings.log.write(Level::Error, &fault.to_string());
+            }
+            if let Some(more) = faults.len().checked_sub(LOGGED_FAULTS).filter(|&more| more > 0) {
+                settings.log.write(Level::Error, &format!("and {more} faults more"));
+            }
+            Some(rules)
         }
-        if let Some(more) = faults.len().checked_sub(LOGGED_FAULTS).filter(|&more| more > 0) {
-            settings.log.write(Level::Error, &format!("and {more} faults more"));
-        }
+        // They cannot be stored just now: the old ones stay for another second, and where there are none, these are for
+        // this lookup. No name that they match may be libc's meanwhile.
+        Err(rules) => RULES.read().or_else(|| Some(Arc::new(rules))),
     }
 }
 
