@@ -105,5 +105,5 @@ fn a_library_that_is_linked_against_ours_breaks_nothing() {
     linked.holds("a library linked against ours, libc before it", &unaware, &["linked"], &[]);
     let path = speaker.to_str().unwrap();
     linked.holds("a plug-in linked against ours", &plain, &["opened", path], &[]);
-    linked.holds("such a plug-in, RTLD_DEEPBIND", &plain, &["deep", path], &["library"]);
+    linked.holds("a plug-in linked against ours, RTLD_DEEPBIND", &plain, &["deep", path], &["library"]);
 }

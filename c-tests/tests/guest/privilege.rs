@@ -129,7 +129,13 @@ below good 755 0:0; below sticky 1777 0:0; below group 775 0:0; below world 757 
         assert!(line.ends_with(expected), "{said:#?}");
     }
     let result = "refused wherever others than root could change `/`";
-    report(Heading::Privilege, "the same, where the root directory is another's", said.len(), result, None);
+    report(
+        Heading::Privilege,
+        "configurations for privileged programs, below another's root",
+        said.len(),
+        result,
+        None,
+    );
 }
 
 const LOGS: &str = r#"

@@ -56,7 +56,7 @@ fn calls_for_datagrams_are_enough() {
 #[test]
 fn calls_for_datagrams_and_streams_are_enough() {
     let all: Vec<&str> = LOOKUPS.iter().chain(OVER_TCP).copied().collect();
-    filtered("and for streams", &format!("{ALWAYS},{DATAGRAMS},{STREAMS}"), &all);
+    filtered("what glibc needs for datagrams and streams", &format!("{ALWAYS},{DATAGRAMS},{STREAMS}"), &all);
 }
 
 #[test]
