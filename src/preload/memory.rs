@@ -7,7 +7,7 @@
 //! Each part goes back on its own, since some stay out for long: what is read from files, and what threads hold that a
 //! child of fork does not have. Once less than half of the reserve is left, lookups are refused before they begin.
 //!
-//! What is left: very many lookups that begin at once may use the reserve up while malloc has nothing.
+//! What is left: very many lookups that began while malloc still had something may use the reserve up.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
@@ -107,10 +107,16 @@ fn give_back(part: *mut u8, layout: Layout) {
 /// What a lookup takes at the most, as a rule.
 const LOOKUP: usize = 160 << 10;
 
+/// Whether so many bytes more are to be had, from malloc or else from the first half of the reserve. What is begun then
+/// can be ended with the other half.
+pub(crate) fn has_room(bytes: usize) -> bool {
+    let taken: u32 = TAKEN.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum();
+    (taken as usize * BLOCK).saturating_add(bytes) <= SIZE / 2 || can_have(bytes)
+}
+
 /// Whether a lookup is better not begun: malloc has nothing to give, and the reserve little.
 pub(crate) fn is_short() -> bool {
-    let taken: u32 = TAKEN.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum();
-    taken as usize > BLOCKS / 2 && !can_have(LOOKUP)
+    !has_room(LOOKUP)
 }
 
 // SAFETY: memory is the system's, or a part of the pool of the size and alignment asked for, which nobody else has until
@@ -169,6 +175,7 @@ mod tests {
             let others = taken.iter().enumerate().filter(|(other, _)| *other != index);
             assert!(others.into_iter().all(|(_, other)| !(part.addr()..part.addr() + size).contains(&other.addr())));
         }
+        assert!(!is_short(), "malloc has enough");
         assert!(take(layout(SIZE / 2, 1)).is_null() && take(layout(1, 2 * ALIGNMENT)).is_null());
         let [_, _, third, ..] = taken;
         give_back(third, layout(BLOCK * 100, 1));

@@ -10,12 +10,12 @@ use nss_bypass_core::policy::Policy;
 use nss_bypass_core::sys::environment::{is_privileged, trusted_variable};
 use nss_bypass_core::sys::file::{self, Identity};
 use nss_bypass_core::sys::snapshot::Snapshot;
-use nss_bypass_core::sys::{clock, fork, memory};
+use nss_bypass_core::sys::{clock, fork};
 use nss_bypass_core::tables::Tables;
 use once_cell::race::OnceBox;
 
 use crate::log::{Level, Log};
-use crate::{guard, real};
+use crate::{guard, memory, real};
 
 /// The configuration, where NSS_BYPASS_CONF names no other.
 const CONFIGURATION: &CStr = c"/etc/nss-bypass.conf";
@@ -153,7 +153,7 @@ fn read(settings: &Settings, path: &CStr) -> Option<(Rules, Vec<Diagnostic>)> {
             faults.push(fault(std::io::Error::from_raw_os_error(error.0).to_string()));
         }
     }
-    if !memory::can_have(text.len().saturating_mul(MEMORY_PER_BYTE) + SOME_MEMORY) {
+    if !memory::has_room(text.len().saturating_mul(MEMORY_PER_BYTE) + SOME_MEMORY) {
         return None;
     }
     let (from_file, wrong_lines) = config::parse(&text, &source);
