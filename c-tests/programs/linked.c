@@ -5,6 +5,7 @@
      linked                and those of a library that is linked into the program
      opened PATH           and those of the library at PATH, opened now (dlopen)
      deep PATH             the same, where the library's own libraries come first (RTLD_DEEPBIND)
+     deep-too PATH         the same: where the program has such a library already, and libc before it
 
    Prints "program: LOOKUP => WHAT IS FOUND", and the same for the library. */
 
@@ -32,7 +33,7 @@ void speak(const char *line)
 
 int main(int count, char **words)
 {
-	int opened = strcmp(words[1], "opened") == 0, deep = strcmp(words[1], "deep") == 0, first = opened || deep ? 3 : 2;
+	int opened = strcmp(words[1], "opened") == 0, deep = strstr(words[1], "deep") != NULL, first = opened || deep ? 3 : 2;
 	void *library = RTLD_DEFAULT;
 	alarm(60);
 	if (opened || deep) {

@@ -106,4 +106,8 @@ fn a_library_that_is_linked_against_ours_breaks_nothing() {
     let path = speaker.to_str().unwrap();
     linked.holds("a plug-in linked against ours", &plain, &["opened", path], &[]);
     linked.holds("a plug-in linked against ours, RTLD_DEEPBIND", &plain, &["deep", path], &["library"]);
+    // Ours is behind libc in the program's order, and before it in the plug-in's, which is another than the program's.
+    let other = super::linked("linked", &["-DLIBRARY", "-DOTHER", "-shared", "-fPIC"], &[&ours]);
+    let how = ["deep-too", other.to_str().unwrap()];
+    linked.holds("a plug-in linked against ours, RTLD_DEEPBIND, beside such a library", &unaware, &how, &["library"]);
 }
