@@ -29,6 +29,7 @@ impl Checker {
                 // "Possibly lost" is what a hash table of std points to the middle of.
                 command.args(["--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect"]);
                 command.args(["--errors-for-leak-kinds=definite,indirect", "--error-exitcode=99"]);
+                command.arg(format!("--suppressions={}", home().join("valgrind.supp").display()));
                 command.arg("--log-file=/dev/stderr").arg(program("probe")).env("PROBE_LIMIT", "60");
                 command
             }

@@ -18,7 +18,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use c_tests::artefacts::{checked_program, faulty_library, library, linked, preloadable, program, stand_in, tool};
+use c_tests::artefacts::{
+    checked_program, faulty_library, home, library, linked, preloadable, program, stand_in, tool,
+};
 use c_tests::cases::{CaseFile, Section, Setup, shares_a_process};
 use c_tests::differ::{EVERYTHING, Side};
 use c_tests::length::{Length, length, many};
