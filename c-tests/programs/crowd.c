@@ -128,6 +128,39 @@ static void few(int seconds)
 	run(6, seconds);
 }
 
+/* ---- The first lookups ---- */
+
+static pthread_barrier_t together;
+
+static void *look_first(void *unused)
+{
+	pthread_barrier_wait(&together);
+	__atomic_fetch_add(&wrong, !is_right(&matched[0]), __ATOMIC_RELAXED);
+	return unused;
+}
+
+/* So many processes whose first lookups are many threads' at the same moment, when all of them look for the rules. */
+static void first(int count)
+{
+	int bad = 0, status = 0;
+	for (int i = 0; i < count; i++) {
+		pid_t child = fork();
+		if (child == 0) {
+			pthread_t thread[THREADS];
+			alarm(60);
+			pthread_barrier_init(&together, NULL, THREADS);
+			for (int j = 0; j < THREADS; j++)
+				thread[j] = start(look_first, NULL);
+			for (int j = 0; j < THREADS; j++)
+				pthread_join(thread[j], NULL);
+			_exit(wrong > 0);
+		}
+		waitpid(child, &status, 0);
+		bad += status != 0;
+	}
+	row(bad > 0, "processes whose first lookups are 64 threads' at the same moment", count, "%d with a wrong answer", bad);
+}
+
 /* ---- Memory ---- */
 
 static long resident(void)
@@ -175,7 +208,7 @@ static void reloads(int count)
 int main(int argc, char **argv)
 {
 	static const struct scenario scenarios[] = {
-		{ "rewriting", rewriting }, { "few", few }, { "reloads", reloads }, { NULL, NULL },
+		{ "rewriting", rewriting }, { "few", few }, { "reloads", reloads }, { "first", first }, { NULL, NULL },
 	};
 	return run_scenario(argc, argv, scenarios);
 }

@@ -41,17 +41,31 @@ pub fn scratch(name: &str) -> PathBuf {
 
 /// `programs/NAME.c` as an executable.
 pub fn program(name: &str) -> PathBuf {
-    compile(name, &[])
+    compile(name, &[], &[])
 }
 
 /// `programs/NAME.c` as a library to preload.
 pub fn stand_in(name: &str) -> PathBuf {
-    compile(name, &["-shared", "-fPIC"])
+    compile(name, &["-shared", "-fPIC"], &[])
 }
 
 /// `programs/NAME.c` as an executable that checks its own use of memory (gcc's AddressSanitizer).
 pub fn checked_program(name: &str) -> PathBuf {
-    compile(name, &["-fsanitize=address"])
+    compile(name, &["-fsanitize=address"], &[])
+}
+
+/// `programs/NAME.c` with these options, linked against these libraries, which it finds where they are.
+pub fn linked(name: &str, options: &[&str], libraries: &[&Path]) -> PathBuf {
+    let found = |library: &&Path| {
+        let [folder, file] = [library.parent().expect("a folder"), Path::new(library.file_name().expect("a file"))];
+        [
+            format!("-L{}", folder.display()),
+            format!("-Wl,-rpath,{}", folder.display()),
+            format!("-l:{}", file.display()),
+        ]
+    };
+    let words: Vec<String> = libraries.iter().flat_map(found).collect();
+    compile(name, options, &words)
 }
 
 /// A library of the machine that programs preload, by its name in the folder of libraries.
@@ -81,10 +95,10 @@ pub fn faulty_library() -> PathBuf {
 }
 
 /// Compiles once for each state of the source; tests in other threads and processes may be at it too.
-fn compile(name: &str, options: &[&str]) -> PathBuf {
+fn compile(name: &str, options: &[&str], libraries: &[String]) -> PathBuf {
     let source = home().join("programs").join(name).with_extension("c");
     let mut hasher = DefaultHasher::new();
-    options.hash(&mut hasher);
+    (options, libraries).hash(&mut hasher);
     let shared = ["facts.h", "lookups.h", "checks.h"].map(|file| home().join("programs").join(file));
     for file in [&source].into_iter().chain(&shared) {
         fs::read(file).unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display())).hash(&mut hasher);
@@ -99,6 +113,7 @@ fn compile(name: &str, options: &[&str]) -> PathBuf {
         .arg("-rdynamic")
         .args(options)
         .arg(&source)
+        .args(libraries)
         .arg("-o")
         .arg(&unfinished)
         .output()

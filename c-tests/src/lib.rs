@@ -8,3 +8,5 @@ pub mod world;
 pub mod cases;
 pub mod differ;
 pub mod report;
+pub mod length;
+pub mod table;

@@ -10,6 +10,7 @@ use std::process::{Output, Stdio};
 use c_tests::artefacts::{library, program, tool};
 use c_tests::cases::{CaseFile, Setup};
 use c_tests::differ::{EVERYTHING, Side};
+use c_tests::table::{Heading, report};
 use c_tests::world::{Nscd, World};
 
 /// Every second name of a list.
@@ -66,7 +67,7 @@ fn equal(scenario: &str, expected: &str, found: &str, what: &str) {
     );
 }
 
-fn as_bare_glibc(scenario: &str) {
+fn as_bare_glibc(scenario: &str, condition: &str) {
     let quiet = Place::new(Nscd::None);
     let bare = quiet.print(&Side::bare(), scenario);
     assert!(bare.ends_with("ended with exit status: 0\n"), "{scenario}, bare: {bare}");
@@ -74,13 +75,20 @@ fn as_bare_glibc(scenario: &str) {
     equal(scenario, &bare, &quiet.print(&with(NO_MATCH), scenario), "no name ours");
     let lying = Place::new(Nscd::Lying);
     equal(scenario, &bare, &lying.print(&with(EVERYTHING), scenario), "all names ours, beside an nscd that lies");
+    let lines = bare.lines().count();
+    tell(condition, 3 * lines, "as bare glibc, with no name ours, half of them, and all");
+}
+
+/// A line of the table; `times` are facts that were compared, or what was done.
+fn tell(condition: &str, times: usize, result: &str) {
+    report(Heading::Asynchronous, condition, times, result, None);
 }
 
 macro_rules! as_bare_glibc {
     ($($test:ident: $scenario:literal)+) => { $(
         #[test]
         fn $test() {
-            as_bare_glibc($scenario);
+            as_bare_glibc($scenario, &stringify!($test).replace('_', " "));
         }
     )+ };
 }
@@ -112,12 +120,14 @@ fn other_names_are_nscds() {
     let bare = lying.print(&Side::bare_beside_nscd(), "wait");
     assert!(bare.contains("203.0.113.66"), "nscd's lie is missing: {bare}");
     equal("wait", &bare, &lying.print(&with(NO_MATCH), "wait"), "no name ours, beside an nscd that lies");
+    tell("other names, beside an nscd that lies", bare.lines().count(), "nscd's answers");
 }
 
 /// What a program prints where bare glibc hangs, stops the program, or breaks its own lists.
-fn beyond_glibc(scenario: &str, expected: &str) {
+fn beyond_glibc(scenario: &str, condition: &str, expected: &str) {
     let place = Place::new(Nscd::Lying);
     equal(scenario, expected, &place.print(&with(EVERYTHING), scenario), "all names ours, beside an nscd that lies");
+    tell(condition, expected.lines().count(), "as it must be, beyond glibc");
 }
 
 const CHILD: &str = "the parent's, gai_suspend: EAI_ALLDONE
@@ -134,17 +144,23 @@ fn a_child_works_whatever_its_parent_had_in_hand() {
     assert_eq!(found.matches("the child's end: 0\n").count(), 2, "{found}");
     assert!(found.contains("30 found, 0 not, 0 in progress"), "{found}");
     assert!(found.ends_with("ended with exit status: 0\n"), "{found}");
+    tell("children of a process with requests in hand", 2, "begin with none, and theirs are answered");
 }
 
 #[test]
 fn children_are_made_at_every_moment() {
-    beyond_glibc("beyond-forks", "0 of 200 children went wrong\nended with exit status: 0\n");
+    beyond_glibc(
+        "beyond-forks",
+        "children are made at every moment",
+        "0 of 200 children went wrong\nended with exit status: 0\n",
+    );
 }
 
 #[test]
 fn a_handler_forks_while_its_thread_waits() {
     beyond_glibc(
         "beyond-handler",
+        "a handler forks while its thread waits",
         "EAI_INTR, the child's end: 7
   2 found, 0 not, 0 in progress
 0, the child's end: 7
@@ -158,6 +174,7 @@ ended with exit status: 0
 fn who_waits_for_a_request_that_is_taken_back_goes_on() {
     beyond_glibc(
         "beyond-cancel",
+        "who waits for a request that is taken back",
         "getaddrinfo_a: 0
 gai_cancel: EAI_CANCELED
 gai_suspend: 0
@@ -175,18 +192,20 @@ fn threads_are_cancelled_and_nothing_stays_held() {
     let found = place.print(&with(EVERYTHING), "beyond-cancelled");
     assert_eq!(found.matches(" found, 0 not, 0 in progress").count(), 6, "{found}");
     assert!(found.ends_with("ended with exit status: 0\n"), "{found}");
+    tell("threads are cancelled, later requests", 6, "answered: nothing stays held");
 }
 
 #[test]
 fn many_callers_use_gai_suspend() {
     let callers: String = (0..8).map(|caller| format!("caller {caller}: 100\n")).collect();
-    beyond_glibc("beyond-callers", &format!("{callers}ended with exit status: 0\n"));
+    beyond_glibc("beyond-callers", "many callers of gai_suspend", &format!("{callers}ended with exit status: 0\n"));
 }
 
 #[test]
 fn times_that_are_none_stop_nothing() {
     beyond_glibc(
         "beyond-times",
+        "times that are none",
         "a second of four thousand million nanoseconds: EAI_SYSTEM
 less than no nanoseconds: EAI_SYSTEM
 ended with exit status: 0
@@ -199,12 +218,13 @@ fn no_function_to_call_stops_nothing() {
     let place = Place::new(Nscd::Lying);
     let found = place.print(&with(EVERYTHING), "beyond-function");
     assert!(found.starts_with("getaddrinfo_a: 0\n") && found.ends_with("ended with exit status: 0\n"), "{found}");
+    tell("SIGEV_THREAD without a function", 1, "stops nothing");
 }
 
 /// One call's requests are libc's and the other's ours, and one gai_suspend waits for both.
 #[test]
 fn requests_of_both_sides_are_waited_for_together() {
-    as_bare_glibc("two-sides");
+    as_bare_glibc("two-sides", "requests of both sides are waited for together");
 }
 
 #[test]
@@ -222,4 +242,5 @@ fn nscd_is_not_asked_about_matched_names() {
     };
     assert_eq!(connects(EVERYTHING), 0);
     assert!(connects(HALF) > 0, "nobody asked about the other half");
+    tell("connections to nscd about matched names", 1, "none");
 }

@@ -43,6 +43,18 @@ const DEVIATIONS: &[Deviation] = &[
         reason: "glibc stops the program: an assertion fails where the search list is longer than _res holds",
     },
     Deviation {
+        file: "programs.txt",
+        section: "_res that counts more servers than it has, and the first fails",
+        case: "res",
+        reason: "an entry without an address ends glibc's lookup as if the name did not exist; here it is no server",
+    },
+    Deviation {
+        file: "programs.txt",
+        section: "_res that counts more servers than there can be",
+        case: "res",
+        reason: "glibc reads and writes beyond the list, and crashes",
+    },
+    Deviation {
         file: "nsswitch.txt",
         section: "hosts: ",
         case: "ghbn",

@@ -116,3 +116,19 @@ fn garbage(file: &mut dyn Write, length: usize, last: &[u8]) -> std::io::Result<
     file.write_all(last)?;
     file.write_all(b"\n")
 }
+
+/// glibc's own lookups end the process there, by an assertion.
+#[test]
+fn a_search_list_that_glibc_cannot_copy_ends_no_process() {
+    for search in ["d.".repeat(200) + "ok.w ok2.w", format!("nx.w {}ok.w", "d.".repeat(200))] {
+        let text = format!("nameserver 127.0.0.53\nsearch {search}\noptions timeout:1 attempts:1\n");
+        let pair = Pair::new(|etc| fs::write(etc.join("resolv.conf"), &text).unwrap());
+        let side = Side::with(&library(), Some(EVERYTHING));
+        let mut command = side.configure(pair.worlds[1].command(&program("stack"), &pair.etc), &pair.setup);
+        let mut child = command.arg("64").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"gai ok_ok.t.example\nghbn v4only\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("found ") && said.contains("192.0.2.77"), "{output:?}");
+    }
+}

@@ -1,19 +1,20 @@
 //! The library is a guest: it works whatever its process does, and does nothing to it (ARCHITECTURE.md, section 5).
 //!
-//! The programs print lines of a table, "= condition | times | result", and end with 1 where a result must not be so.
-//! Where bare glibc does worse, the same is run bare, and the line says both. `NSS_BYPASS_SOAK` makes the numbers larger:
-//! see `scripts/soak`, which prints the whole table at its end.
+//! The programs print lines of the table (`c_tests::table`), "= condition | times | result", and end with 1 where a result
+//! must not be so. Where bare glibc does worse, the same is run bare, and the line says both. `NSS_BYPASS_SOAK` makes the
+//! numbers larger: see `scripts/soak`.
 
 use std::env;
 use std::fs;
-use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use c_tests::artefacts::{home, library, program, stand_in, tool};
+use c_tests::artefacts::{checked_program, home, library, preloadable, program, stand_in, tool};
 use c_tests::cases::Setup;
+use c_tests::length::{Length, length, many};
+use c_tests::table::{Heading, report};
 use c_tests::world::{Nscd, World};
 
 const HOSTS: &str = "127.0.0.1 localhost\n192.0.2.90 filed.m.example filed\n2001:db8::90 filed.m.example filed\n\
@@ -21,31 +22,6 @@ const HOSTS: &str = "127.0.0.1 localhost\n192.0.2.90 filed.m.example filed\n2001
 const RULES: &str = "bypass *.m.example 192.0.2.0/24 via 127.0.0.54 timeout 5 attempts 3\n\
     bypass *.short.example via 127.0.0.54 timeout 1 attempts 1\n\
     bypass *.nobody.example via 127.0.0.99 timeout 1 attempts 1\n";
-
-/// How much of everything there is to be.
-#[derive(Clone, Copy, PartialEq, PartialOrd)]
-enum Length {
-    Test,
-    Quick,
-    Full,
-}
-
-fn length() -> Length {
-    match env::var("NSS_BYPASS_SOAK").as_deref() {
-        Ok("full") => Length::Full,
-        Ok(_) => Length::Quick,
-        Err(_) => Length::Test,
-    }
-}
-
-/// So many in the test command, and so many in the long form's two lengths.
-fn many(test: u32, quick: u32, full: u32) -> u32 {
-    match length() {
-        Length::Test => test,
-        Length::Quick => quick,
-        Length::Full => full,
-    }
-}
 
 /// A world without nscd, and an /etc.
 struct Place {
@@ -99,8 +75,7 @@ impl Drop for Place {
     }
 }
 
-/// A line of the table.
-#[derive(Clone)]
+/// A line of the table, as a program prints it.
 struct Row {
     condition: String,
     times: String,
@@ -126,24 +101,33 @@ fn text(output: &Output) -> String {
     format!("{}\n{} lines, ended with {}", lines[..shown].join("\n"), lines.len(), output.status)
 }
 
-/// Past the test runner's capture: the table is what somebody runs this for.
-fn announce(label: &str, row: &Row, bare: Option<&Row>) {
-    let bare = bare.map_or(String::new(), |bare| format!("; bare glibc, {} times: {}", bare.times, bare.result));
-    let Row { condition, times, result } = row;
-    let _ = std::io::stdout().write_all(format!("process: {condition}{label} | {times} | {result}{bare}\n").as_bytes());
-}
-
-fn conclude(label: &str, ours: &Output, bare: Option<&Output>) {
+fn conclude(heading: Heading, label: &str, ours: &Output, bare: Option<&Output>) {
     let bare_rows = bare.map(rows).unwrap_or_default();
     // Rows that are missing are those at which it hung, and what would have come then.
     let hangs = bare.is_some_and(|bare| bare.status.signal() == Some(libc::SIGKILL));
     for row in rows(ours) {
-        let bare = bare_rows.iter().find(|bare| bare.condition == row.condition);
-        let hang = Row { condition: String::new(), times: row.times.clone(), result: "HANGS".to_owned() };
-        announce(label, &row, if bare.is_none() && hangs { Some(&hang) } else { bare });
+        let bare = match bare_rows.iter().find(|bare| bare.condition == row.condition) {
+            Some(bare) if bare.times == row.times => Some(bare.result.clone()),
+            Some(bare) => Some(format!("{} ({} times)", bare.result, bare.times)),
+            None => hangs.then(|| "HANGS".to_owned()),
+        };
+        report(heading, &format!("{}{label}", row.condition), &row.times, &row.result, bare.as_deref());
     }
     assert!(ours.status.success(), "{}", text(ours));
     assert!(ours.stderr.is_empty(), "{}", text(ours));
+}
+
+/// What a program is about.
+fn heading_of(program: &str) -> Heading {
+    match program {
+        "children" => Heading::Fork,
+        "crowd" => Heading::Threads,
+        "leaving" => Heading::Cancellation,
+        "descriptors" => Heading::Descriptors,
+        "interrupts" | "nested" => Heading::Signals,
+        "constructor" => Heading::EarlyAndLate,
+        _ => panic!("{program} is about nothing"),
+    }
 }
 
 fn run(place: &Place, libraries: &[&Path], name: &str, scenario: &str, count: u32) -> Output {
@@ -167,7 +151,7 @@ fn other_build() -> PathBuf {
 
 /// What a program does under the library is as it must be.
 fn holds(name: &str, scenario: &str, count: u32) {
-    conclude("", &run(&Place::new(), &[&library()], name, scenario, count), None);
+    conclude(heading_of(name), "", &run(&Place::new(), &[&library()], name, scenario, count), None);
 }
 
 /// The same, with bare glibc's numbers of `bare_count` times.
@@ -177,7 +161,16 @@ fn holds_where_glibc_does_not(name: &str, scenario: &str, count: u32, bare_count
         let ours = run(&Place::new(), &[&library()], name, scenario, count);
         (ours, bare.join().unwrap())
     });
-    conclude("", &bare.0, Some(&bare.1));
+    conclude(heading_of(name), "", &bare.0, Some(&bare.1));
+}
+
+/// The same for a program that checks its own use of memory.
+fn holds_under_address_sanitizer(name: &str, scenario: &str, count: u32) {
+    let (sanitizer, place) = (preloadable("libasan.so.8"), Place::new());
+    let words = [scenario, &count.to_string()];
+    let mut command = place.command(&[&sanitizer, &library()], &checked_program(name), &words);
+    let output = command.env("ASAN_OPTIONS", "detect_leaks=0").output().unwrap();
+    conclude(heading_of(name), ", under AddressSanitizer", &output, None);
 }
 
 mod fork {
@@ -234,6 +227,18 @@ mod threads {
         holds("crowd", "reloads", many(1000, 3000, 20_000));
     }
 
+    #[test]
+    fn the_first_lookups_of_a_process_may_be_many_threads_at_once() {
+        holds("crowd", "first", many(100, 500, 3000));
+    }
+
+    #[test]
+    fn a_host_that_checks_its_memory_has_nothing_to_complain_of() {
+        holds_under_address_sanitizer("crowd", "first", many(20, 100, 500));
+        holds_under_address_sanitizer("interrupts", "closing-servers", many(10, 100, 1000));
+        holds_under_address_sanitizer("constructor", "moments", 1);
+    }
+
     /// Helgrind knows nothing of atomic pointers, so that it calls each read of a value that one thread has made and
     /// others read a race with its making. What remains to be seen is that nothing else is one: no write to what others
     /// can see, nothing outside of such values, and no lock that is misused.
@@ -249,7 +254,7 @@ mod threads {
         let mut command = place.world.command(&tool("valgrind"), &place.etc);
         command.args(words).arg(tool("env")).arg(preload).arg(program("crowd")).args(["few", &seconds]);
         let output = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
-        conclude(", under helgrind", &output, None);
+        conclude(Heading::Threads, ", under helgrind", &output, None);
 
         let found = fs::read_to_string(log).unwrap();
         let found: String =
@@ -260,18 +265,18 @@ mod threads {
             report.contains("Possible data race during read") && report.contains("inside a block of size")
         };
         let (values, other): (Vec<&str>, Vec<&str>) = ours.iter().partition(|report| is_read_of_value(report));
-        let row = Row {
-            condition: "what helgrind finds in the library".to_owned(),
-            times: ours.len().to_string(),
-            result: format!("{} reads of values published by an atomic pointer, {} others", values.len(), other.len()),
-        };
-        announce("", &row, None);
+        let result = format!("{} reads of values published by an atomic pointer, {} others", values.len(), other.len());
+        report(Heading::Threads, "what helgrind finds in the library", ours.len(), &result, None);
         assert!(found.contains("ERROR SUMMARY") && other.is_empty(), "{}", other.join("\n"));
     }
 }
 
 mod leaving {
     use super::*;
+
+    fn conclude(label: &str, ours: &Output, bare: Option<&Output>) {
+        super::conclude(Heading::Cancellation, label, ours, bare);
+    }
 
     /// Under both builds, which differ in how they unwind, and bare.
     fn holds_in_both_builds(scenario: &str, count: u32) {
@@ -346,6 +351,10 @@ mod leaving {
 mod descriptors {
     use super::*;
 
+    fn conclude(label: &str, ours: &Output, bare: Option<&Output>) {
+        super::conclude(Heading::Descriptors, label, ours, bare);
+    }
+
     #[test]
     fn a_lookup_leaves_none_open_whatever_its_outcome() {
         holds("descriptors", "none-left", 1);
@@ -416,6 +425,13 @@ mod signals {
     }
 
     #[test]
+    fn a_lookup_is_right_though_a_handler_on_another_stack_looks_up_in_its_midst() {
+        let every = many(5, 2, 1);
+        holds_where_glibc_does_not("nested", "above", every, many(25, 9, 3));
+        holds("nested", "below", every);
+    }
+
+    #[test]
     fn sigpipe_is_never_raised() {
         holds("interrupts", "closing-servers", many(40, 400, 4000));
     }
@@ -426,7 +442,7 @@ mod early_and_late {
 
     fn at_every_moment(label: &str, libraries: &[&Path], moments: usize) {
         let output = run(&Place::new(), libraries, "constructor", "moments", 1);
-        conclude(label, &output, None);
+        conclude(Heading::EarlyAndLate, label, &output, None);
         assert_eq!(rows(&output).len(), moments, "{}", text(&output));
     }
 

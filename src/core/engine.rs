@@ -53,6 +53,7 @@ pub struct Engine<'a> {
     source: Cell<Option<Source>>,
     resolver_h_errno: Cell<Option<Failure>>,
     module_h_errno: Cell<Option<Result<(), Failure>>>,
+    has_memory: bool,
 }
 
 /// glibc's two ways through the modules, which differ at the edges.
@@ -94,6 +95,7 @@ const TOO_SMALL: Miss = Miss::new(Status::TryAgain, Failure::System(libc::ERANGE
 const fn unreadable(Errno(errno): Errno) -> Miss {
     Miss::new(Status::Unavail, Failure::System(errno)).with_errno(errno)
 }
+const NO_MEMORY: Miss = Miss::new(Status::Unavail, Failure::System(libc::ENOMEM)).with_errno(libc::ENOMEM);
 
 impl<'a> Engine<'a> {
     /// The engine for a name that a rule with this `answering` matched, and with a cache where its answers are kept.
@@ -108,7 +110,13 @@ impl<'a> Engine<'a> {
             source: Cell::new(None),
             resolver_h_errno: Cell::new(None),
             module_h_errno: Cell::new(None),
+            has_memory: true,
         }
+    }
+
+    /// The same where the process has no memory for it: every lookup ends with ENOMEM before it begins.
+    pub fn without_memory(self) -> Self {
+        Self { has_memory: false, ..self }
     }
 
     /// What resolv.conf and the program say, found out once: glibc begins every lookup with it, also of what is in
@@ -279,6 +287,9 @@ impl<'a> Engine<'a> {
     /// Asks module after module, as nsswitch.conf's actions say. `ask` gives None for a module that cannot be asked.
     fn walk(&self, way: Way, ask: impl FnMut(&Module) -> Option<Result<Answer, Miss>>) -> Result<Answer, Miss> {
         crate::sys::fault::point();
+        if !self.has_memory {
+            return Err(NO_MEMORY);
+        }
         let fails = |errno| {
             Err(match way {
                 Way::Hostent => unreadable(errno),

@@ -60,6 +60,15 @@ impl Resolution {
         self.copy == *state
     }
 
+    /// Whether glibc's own copying ends the process: it takes a search list that does not fit into `_res` for a
+    /// mistake of its own (an assertion in `update_from_conf`), unless six domains fit, or more than the bytes of the
+    /// pointers to them (`resolv_conf_matches`).
+    pub fn cannot_be_copied_in(&self) -> bool {
+        let [all, copied] = [&self.conf.search, &self.copy.search].map(Vec::len);
+        let bytes: usize = self.copy.search.iter().map(|domain| domain.len() + 1).sum();
+        copied < all.min(COPIED_DOMAINS) && (copied == 0 || bytes <= (COPIED_DOMAINS + 1) * size_of::<usize>())
+    }
+
     /// Whether `_res` says what the file said some time ago, and is to follow it.
     pub fn was_copied_in(&self, state: &State) -> bool {
         state.options & flag::NORELOAD == 0 && self.older.contains(&hash(state))
@@ -198,5 +207,15 @@ mod tests {
         let long = "x".repeat(200);
         let file = resolution(&format!("search {long} {long} short\n"), None);
         assert_eq!((file.conf.search.len(), file.copy.search.len()), (3, 1));
+    }
+
+    #[test]
+    fn it_is_known_when_glibc_would_end_the_process() {
+        let [long, short] = ["x".repeat(300), "y".repeat(55)];
+        let ends = |search: &str| resolution(&format!("search {search}\n"), None).cannot_be_copied_in();
+        assert!(ends(&long) && ends(&format!("a {long}")) && ends(&format!("{short} {long}")));
+        assert!(
+            !ends(&format!("{short} b {long}")) && !ends(&format!("a b c d e f {long}")) && !ends("a b") && !ends("")
+        );
     }
 }

@@ -171,7 +171,7 @@ impl Tables {
         }
         let state = resolver_state::read();
         // Nobody's, the program's wish, or glibc's copy of another state of the file: glibc can tell.
-        if fork::is_safe_for_locks() && memory::can_have(SOME_MEMORY) {
+        if fork::is_safe_for_locks() && memory::can_have(SOME_MEMORY) && !file.cannot_be_copied_in() {
             if !resolver_state::refresh()
                 && let Some(error) = file.error()
             {

@@ -11,6 +11,7 @@ use nss_bypass_core::policy::{Subject, Verdict};
 use nss_bypass_core::sys::clock;
 
 use crate::log::{Level, printable};
+use crate::memory;
 use crate::state::{self, Rules, TABLES};
 
 /// Whether the rules take a name or an address away from libc, and the program has not chosen otherwise.
@@ -61,7 +62,10 @@ pub(crate) fn bypass<T>(
         }
     };
     let begun = if log.wants(Level::Bypass) { clock::monotonic() } else { Duration::ZERO };
-    let engine = Engine::new(&TABLES, rule.answering(), rules.cache_for(rule.answering()));
+    let mut engine = Engine::new(&TABLES, rule.answering(), rules.cache_for(rule.answering()));
+    if memory::is_short() {
+        engine = engine.without_memory();
+    }
     let (result, ended) = answer(&engine);
     let fall_back = match (rule.answering().fallback, &ended) {
         (Fallback::Never, _) | (_, Ended::Answered(_) | Ended::Named(_) | Ended::Unasked | Ended::Refused(_)) => false,

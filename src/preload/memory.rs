@@ -4,31 +4,45 @@
 //! what is large is asked for in a way that can be refused (`core::sys::memory`), and what is small comes from here. So
 //! a lookup goes on to where it hands memory out, which is malloc's and not the reserve's, and ends in EAI_MEMORY.
 //!
-//! What is left: many lookups at once, or one with very much to say, may use the reserve up while malloc has nothing.
+//! Each part goes back on its own, since some stay out for long: what is read from files, and what threads hold that a
+//! child of fork does not have. Once less than half of the reserve is left, lookups are refused before they begin.
+//!
+//! What is left: very many lookups that began while malloc still had something may use the reserve up.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use nss_bypass_core::sys::memory::can_have;
+
 #[global_allocator]
 static MEMORY: Memory = Memory;
 
 struct Memory;
 
-/// Enough for a few lookups with answers of 64 KiB. Untouched, it costs no memory.
-const SIZE: usize = 512 << 10;
+/// Enough for some lookups with answers of 64 KiB. Untouched, it costs no memory.
+const SIZE: usize = 1 << 20;
 
-#[repr(align(16))]
+/// A part is a number of whole blocks.
+const BLOCK: usize = 128;
+const BLOCKS: usize = SIZE / BLOCK;
+const BITS: usize = u64::BITS as usize;
+
+/// Where parts can be aligned to.
+const ALIGNMENT: usize = 4096;
+
+#[repr(align(4096))]
 struct Pool(UnsafeCell<[u8; SIZE]>);
 
-// SAFETY: a part of the pool belongs to whoever `take` gave it to, and `STATE` gives none out twice.
+// SAFETY: a part of the pool belongs to whoever `take` gave it to, and `TAKEN` says of each block whether it is out.
 unsafe impl Sync for Pool {}
 
 static POOL: Pool = Pool(UnsafeCell::new([0; SIZE]));
 
-/// Parts that are out, in the upper half; where the next one begins, in the lower. When all are back, it begins anew.
-static STATE: AtomicU64 = AtomicU64::new(0);
+/// A bit for each block that somebody has. Nobody waits: a run of blocks is claimed word by word, and given up again if
+/// one of them was taken; so a fork or a signal in the midst of it loses a few blocks at most.
+static TAKEN: [AtomicU64; BLOCKS / BITS] = [const { AtomicU64::new(0) }; BLOCKS / BITS];
 
 fn start() -> *mut u8 {
     POOL.0.get().cast()
@@ -38,27 +52,71 @@ fn is_ours(part: *mut u8) -> bool {
     (start().addr()..start().addr() + SIZE).contains(&part.addr())
 }
 
-/// A part of the reserve; null where it has none left.
-fn take(layout: Layout) -> *mut u8 {
-    let mut at = 0;
-    let taken = STATE.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| {
-        let (out, next) = (state >> 32, (state & 0xffff_ffff) as usize);
-        at = (start().addr() + next).next_multiple_of(layout.align()) - start().addr();
-        let end = at.checked_add(layout.size()).filter(|&end| end <= SIZE)?;
-        Some((out + 1) << 32 | end as u64)
-    });
-    match taken {
-        // SAFETY: the part lies within the pool, as was just computed.
-        Ok(_) => unsafe { start().add(at) },
-        Err(_) => ptr::null_mut(),
+/// The words that have the bits of these blocks, each with where it begins and with those bits.
+fn words(first: usize, count: usize) -> impl Iterator<Item = (usize, &'static AtomicU64, u64)> {
+    let end = first + count;
+    TAKEN.iter().enumerate().skip(first / BITS).map_while(move |(index, word)| {
+        let begin = index * BITS;
+        let (from, to) = (first.max(begin) - begin, end.saturating_sub(begin).min(BITS));
+        (from < to).then(|| (begin, word, u64::MAX >> (BITS - (to - from)) << from))
+    })
+}
+
+/// Makes these blocks the caller's. Or none of them: then one is somebody's.
+fn claim(first: usize, count: usize) -> Result<(), usize> {
+    for (begin, word, bits) in words(first, count) {
+        let mut others = word.load(Ordering::Relaxed) & bits;
+        if others == 0 {
+            others = word.fetch_or(bits, Ordering::Acquire) & bits;
+            if others != 0 {
+                word.fetch_and(!(bits & !others), Ordering::Release);
+            }
+        }
+        if others != 0 {
+            release(first, begin.saturating_sub(first));
+            return Err(begin + others.trailing_zeros() as usize);
+        }
+    }
+    Ok(())
+}
+
+fn release(first: usize, count: usize) {
+    for (_, word, bits) in words(first, count) {
+        word.fetch_and(!bits, Ordering::Release);
     }
 }
 
-fn give_back() {
-    let _ = STATE.fetch_update(Ordering::AcqRel, Ordering::Acquire, |state| {
-        let out = (state >> 32).saturating_sub(1);
-        Some(if out == 0 { 0 } else { out << 32 | (state & 0xffff_ffff) })
-    });
+/// A part of the reserve; null where it has none left.
+fn take(layout: Layout) -> *mut u8 {
+    let (count, step) = (layout.size().div_ceil(BLOCK), layout.align().div_ceil(BLOCK));
+    let mut first = 0;
+    while layout.align() <= ALIGNMENT && first + count <= BLOCKS {
+        match claim(first, count) {
+            // SAFETY: the part lies within the pool, as the condition of the loop says.
+            Ok(()) => return unsafe { start().add(first * BLOCK) },
+            Err(taken) => first = (taken + 1).next_multiple_of(step),
+        }
+    }
+    ptr::null_mut()
+}
+
+fn give_back(part: *mut u8, layout: Layout) {
+    release((part.addr() - start().addr()) / BLOCK, layout.size().div_ceil(BLOCK));
+}
+
+/// What a lookup takes at the most, as a rule.
+const LOOKUP: usize = 160 << 10;
+
+/// Whether so many bytes more are to be had, from malloc or else from the first half of the reserve. What is begun then
+/// can be ended with the other half.
+pub(crate) fn has_room(bytes: usize) -> bool {
+    let taken: u32 = TAKEN.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum();
+    (taken as usize * BLOCK).saturating_add(bytes) <= SIZE / 2 || can_have(bytes)
+}
+
+/// Whether a lookup is better not begun: malloc has nothing to give, and the reserve little.
+pub(crate) fn is_short() -> bool {
+    !has_room(LOOKUP)
 }
 
 // SAFETY: memory is the system's, or a part of the pool of the size and alignment asked for, which nobody else has until
@@ -72,7 +130,7 @@ unsafe impl GlobalAlloc for Memory {
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         if is_ours(memory) {
-            return give_back();
+            return give_back(memory, layout);
         }
         // SAFETY: the caller's promise, and it is not the reserve's.
         unsafe { System.dealloc(memory, layout) }
@@ -103,17 +161,39 @@ unsafe impl GlobalAlloc for Memory {
 mod tests {
     use super::*;
 
+    fn layout(size: usize, align: usize) -> Layout {
+        Layout::from_size_align(size, align).unwrap()
+    }
+
+    /// Nobody else takes anything from it in this test program: malloc has enough.
     #[test]
-    fn the_reserve_gives_each_part_once_and_begins_anew_when_all_are_back() {
-        let layout = |size, align| Layout::from_size_align(size, align).unwrap();
-        let [one, other] = [take(layout(100, 1)), take(layout(8, 64))];
-        assert!(is_ours(one) && is_ours(other) && other.addr() >= one.addr() + 100 && other.addr() % 64 == 0);
-        assert!(take(layout(SIZE, 1)).is_null());
-        give_back();
-        assert_ne!(take(layout(1, 1)), one);
-        give_back();
-        give_back();
-        assert_eq!(take(layout(1, 1)), one);
-        give_back();
+    fn the_reserve_gives_each_part_once_and_again_when_it_is_back() {
+        let parts = [(100, 1), (8, 64), (BLOCK * 100, 1), (1, 4096), (BLOCK + 1, 8), (SIZE / 2, 16)];
+        let taken = parts.map(|(size, align)| take(layout(size, align)));
+        for (index, (part, (size, align))) in taken.into_iter().zip(parts).enumerate() {
+            assert!(is_ours(part) && part.addr() % align == 0);
+            let others = taken.iter().enumerate().filter(|(other, _)| *other != index);
+            assert!(others.into_iter().all(|(_, other)| !(part.addr()..part.addr() + size).contains(&other.addr())));
+        }
+        assert!(!is_short(), "malloc has enough");
+        assert!(take(layout(SIZE / 2, 1)).is_null() && take(layout(1, 2 * ALIGNMENT)).is_null());
+        let [_, _, third, ..] = taken;
+        give_back(third, layout(BLOCK * 100, 1));
+        assert_eq!(take(layout(BLOCK * 100, 1)), third);
+        taken.into_iter().zip(parts).for_each(|(part, (size, align))| give_back(part, layout(size, align)));
+        let all = take(layout(SIZE, 1));
+        assert_eq!(all, start());
+        assert!(take(layout(1, 1)).is_null());
+        give_back(all, layout(SIZE, 1));
+        assert!(TAKEN.iter().all(|word| word.load(Ordering::Relaxed) == 0));
+    }
+
+    #[test]
+    fn every_run_of_blocks_has_its_bits() {
+        for (first, count) in [(0, 1), (63, 2), (60, 4), (64, 64), (1, 200), (BLOCKS - 1, 1)] {
+            let bits: u32 = words(first, count).map(|(_, _, bits)| bits.count_ones()).sum();
+            assert_eq!(bits as usize, count);
+        }
+        assert_eq!(words(5, 0).count(), 0);
     }
 }

@@ -126,10 +126,21 @@ impl<F: Copy> Real<F> {
     fn find(&self) -> *mut c_void {
         let symbol = self.symbol;
         // redhook panics over a missing symbol.
-        catch_unwind(|| {
+        let behind_us = catch_unwind(|| {
             // SAFETY: the symbol ends in NUL. The search starts behind this library, into which redhook is linked.
             unsafe { redhook::ld_preload::dlsym_next(symbol) }
-        })
-        .map_or(ptr::null_mut(), |found| found.cast_mut().cast())
+        });
+        behind_us.map_or_else(|_| in_libc(symbol), |found| found.cast_mut().cast())
     }
+}
+
+/// Where libc comes before this library, as it does if only another library is linked against it, nothing is behind it.
+fn in_libc(symbol: &'static str) -> *mut c_void {
+    // SAFETY: a C string; the library is in the process already, and stays.
+    let libc = unsafe { libc::dlopen(c"libc.so.6".as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
+    if libc.is_null() {
+        return libc;
+    }
+    // SAFETY: the handle is from just now, and the symbol ends in NUL.
+    unsafe { libc::dlsym(libc, symbol.as_ptr().cast()) }
 }

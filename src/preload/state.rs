@@ -13,12 +13,12 @@ use nss_bypass_core::policy::{Policy, Scope};
 use nss_bypass_core::sys::environment::{is_privileged, trusted_variable};
 use nss_bypass_core::sys::file::{self, Identity};
 use nss_bypass_core::sys::snapshot::Snapshot;
-use nss_bypass_core::sys::{clock, fork, memory};
+use nss_bypass_core::sys::{clock, fork};
 use nss_bypass_core::tables::Tables;
 use once_cell::race::OnceBox;
 
 use crate::log::{Level, Log};
-use crate::{guard, input, real};
+use crate::{guard, input, memory, real};
 
 /// The configuration, where NSS_BYPASS_CONF names no other.
 const CONFIGURATION: &CStr = c"/etc/nss-bypass.conf";
@@ -152,43 +152,44 @@ pub(crate) fn rules() -> Option<Arc<Rules>> {
     }
     let now = now();
     let due = NEXT_LOOK.load(Ordering::Relaxed);
-    if now >= due {
-        // Whoever moves the time looks; the others go on with the rules that they have.
-        let next = now.saturating_add(LOOK_EVERY);
-        if NEXT_LOOK.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            look(settings);
-        }
-    }
-    let rules = RULES.read().or_else(|| {
-        look(settings); // Another thread is looking for the first time.
-        RULES.read()
-    })?;
+    // Whoever moves the time looks; the others go on with the rules that they have.
+    let next = now.saturating_add(LOOK_EVERY);
+    let looks = now >= due && NEXT_LOOK.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+    let in_force = if looks { None } else { RULES.read() };
+    // Without any yet, another thread is looking for the first time. Its rules may not be there for a while.
+    let rules = in_force.or_else(|| look(settings))?;
     (!rules.policy.is_empty()).then_some(rules)
 }
 
-/// Reads the configuration if it is another than the one in force.
-fn look(settings: &Settings) {
+/// Reads the configuration if it is another than the one in force, and says what is in force then.
+fn look(settings: &Settings) -> Option<Arc<Rules>> {
     nss_bypass_core::sys::fault::point();
     let path = settings.configuration.as_c_str();
-    if let Some(rules) = RULES.read()
+    let in_force = RULES.read();
+    if let Some(rules) = &in_force
         && rules.identity == file::identity(path)
     {
-        return;
+        return in_force;
     }
-    let Some((rules, faults)) = read(settings, path) else { return };
-    // Where they cannot be stored just now, the old rules stay for another second.
-    if let Ok(rules) = RULES.replace(rules) {
-        let Scope { names, addresses, nobody } = rules.policy.scope();
-        let bits = [(names, NAMES), (addresses, ADDRESSES), (nobody, NOBODY)];
-        let scope = bits.iter().filter(|(is, _)| *is).fold(KNOWN, |scope, (_, bit)| scope | bit);
-        // Who wants to read of every lookup gets the long way.
-        SCOPE.store(if settings.log.wants(Level::All) { 0 } else { scope }, Ordering::Relaxed);
-        for fault in faults.iter().take(LOGGED_FAULTS) {
-            settings.log.write(Level::Error, &fault.to_string());
+    let Some((rules, faults)) = read(settings, path) else { return in_force };
+    match RULES.replace(rules) {
+        Ok(rules) => {
+            let Scope { names, addresses, nobody } = rules.policy.scope();
+            let bits = [(names, NAMES), (addresses, ADDRESSES), (nobody, NOBODY)];
+            let scope = bits.iter().filter(|(is, _)| *is).fold(KNOWN, |scope, (_, bit)| scope | bit);
+            // Who wants to read of every lookup gets the long way.
+            SCOPE.store(if settings.log.wants(Level::All) { 0 } else { scope }, Ordering::Relaxed);
+            for fault in faults.iter().take(LOGGED_FAULTS) {
+                settings.log.write(Level::Error, &fault.to_string());
+            }
+            if let Some(more) = faults.len().checked_sub(LOGGED_FAULTS).filter(|&more| more > 0) {
+                settings.log.write(Level::Error, &format!("and {more} faults more"));
+            }
+            Some(rules)
         }
-        if let Some(more) = faults.len().checked_sub(LOGGED_FAULTS).filter(|&more| more > 0) {
-            settings.log.write(Level::Error, &format!("and {more} faults more"));
-        }
+        // They cannot be stored just now: the old ones stay for another second, and where there are none, these are for
+        // this lookup. No name that they match may be libc's meanwhile.
+        Err(rules) => RULES.read().or_else(|| Some(Arc::new(rules))),
     }
 }
 
@@ -213,7 +214,7 @@ fn read(settings: &Settings, path: &CStr) -> Option<(Rules, Vec<Diagnostic>)> {
             faults.push(fault(std::io::Error::from_raw_os_error(error.0).to_string()));
         }
     }
-    if !memory::can_have(text.len().saturating_mul(MEMORY_PER_BYTE) + SOME_MEMORY) {
+    if !memory::has_room(text.len().saturating_mul(MEMORY_PER_BYTE) + SOME_MEMORY) {
         return None;
     }
     let (from_file, wrong_lines) = config::parse(&text, &source);
