@@ -12,7 +12,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use nss_bypass_core::sys::memory::can_have;
 
@@ -43,6 +43,9 @@ static POOL: Pool = Pool(UnsafeCell::new([0; SIZE]));
 /// A bit for each block that somebody has. Nobody waits: a run of blocks is claimed word by word, and given up again if
 /// one of them was taken; so a fork or a signal in the midst of it loses a few blocks at most.
 static TAKEN: [AtomicU64; BLOCKS / BITS] = [const { AtomicU64::new(0) }; BLOCKS / BITS];
+
+/// Whether anything ever came from the reserve. In most processes nothing does, and nothing is counted then.
+static IN_USE: AtomicBool = AtomicBool::new(false);
 
 fn start() -> *mut u8 {
     POOL.0.get().cast()
@@ -88,6 +91,7 @@ fn release(first: usize, count: usize) {
 
 /// A part of the reserve; null where it has none left.
 fn take(layout: Layout) -> *mut u8 {
+    IN_USE.store(true, Ordering::Relaxed);
     let (count, step) = (layout.size().div_ceil(BLOCK), layout.align().div_ceil(BLOCK));
     let mut first = 0;
     while layout.align() <= ALIGNMENT && first + count <= BLOCKS {
@@ -110,7 +114,8 @@ const LOOKUP: usize = 160 << 10;
 /// Whether so many bytes more are to be had, from malloc or else from the first half of the reserve. What is begun then
 /// can be ended with the other half.
 pub(crate) fn has_room(bytes: usize) -> bool {
-    let taken: u32 = TAKEN.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum();
+    let count = || TAKEN.iter().map(|word| word.load(Ordering::Relaxed).count_ones()).sum();
+    let taken: u32 = if IN_USE.load(Ordering::Relaxed) { count() } else { 0 };
     (taken as usize * BLOCK).saturating_add(bytes) <= SIZE / 2 || can_have(bytes)
 }
 
