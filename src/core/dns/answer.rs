@@ -41,9 +41,9 @@ pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
     let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
     let (echo, records) = reply.read().ok_or(UNUSABLE)?;
     let wanted = record_type(family);
-    let mut expected: Name = echo.name;
+    let mut target: Option<Name> = None;
     // The question's name counts as the first alias, in the answer's spelling.
-    let queried = host_text(&expected).filter(|_| reply.rcode() != rcode::NXDOMAIN).ok_or(NOT_FOUND)?;
+    let queried = host_text(&echo.name).filter(|_| reply.rcode() != rcode::NXDOMAIN).ok_or(NOT_FOUND)?;
     let mut answer = Answer { canonical: queried, ..Answer::default() };
     for record in records {
         let mut record = record.map_err(|_| UNUSABLE)?;
@@ -52,11 +52,11 @@ pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
         }
         if record.kind == RecordType::CNAME {
             // The owner is not compared, as in glibc: servers have always been sloppy here.
-            expected = record.target().ok_or(UNUSABLE)?;
-            if let Some(text) = host_text(&expected) {
+            let name = target.insert(record.target().ok_or(UNUSABLE)?);
+            if let Some(text) = host_text(name) {
                 answer.aliases.push(std::mem::replace(&mut answer.canonical, text));
             }
-        } else if record.kind == wanted && record.owner == expected {
+        } else if record.kind == wanted && record.is_of(&echo.name, target.as_ref()) {
             answer.addresses.extend(address(&record));
         }
     }
@@ -68,15 +68,15 @@ pub(super) fn pointer(replies: &Replies, address: IpAddr) -> Result<Answer, Miss
     crate::sys::fault::point();
     let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
     let (echo, records) = reply.read().ok_or(UNUSABLE)?;
-    let mut expected = echo.name;
+    let mut target: Option<Name> = None;
     for record in records {
         let mut record = record.map_err(|_| UNUSABLE)?;
         if record.class != DNSClass::IN {
             continue;
         }
         if record.kind == RecordType::CNAME {
-            expected = record.target().ok_or(UNUSABLE)?;
-        } else if record.kind == RecordType::PTR && record.owner == expected {
+            target = Some(record.target().ok_or(UNUSABLE)?);
+        } else if record.kind == RecordType::PTR && record.is_of(&echo.name, target.as_ref()) {
             let name = record.target().ok_or(UNUSABLE)?;
             let canonical = host_text(&name).ok_or(NO_HOST_NAME)?;
             return Ok(Answer { canonical, aliases: Vec::new(), addresses: vec![Address { ip: address, scope: 0 }] });
@@ -106,18 +106,18 @@ fn slice(bytes: &[u8], answer: &mut Answer) -> Result<(), Miss> {
     let (echo, records) = reply.read().ok_or(UNUSABLE)?;
     let store_canonical = answer.addresses.is_empty();
     let known = answer.addresses.len();
-    let mut expected = echo.name;
-    let mut canonical = host_text(&expected).filter(|_| reply.answers() > 0).ok_or(NOT_FOUND)?;
+    let mut target: Option<Name> = None;
+    let mut canonical = host_text(&echo.name).filter(|_| reply.answers() > 0).ok_or(NOT_FOUND)?;
     for record in records {
         let mut record = record.map_err(|_| UNUSABLE)?;
         // glibc does not look at the class here.
         if record.kind == RecordType::CNAME {
-            expected = record.target().ok_or(UNUSABLE)?;
-            if let Some(text) = host_text(&expected) {
+            let name = target.insert(record.target().ok_or(UNUSABLE)?);
+            if let Some(text) = host_text(name) {
                 canonical = text;
             }
         } else if record.kind == echo.kind
-            && record.owner == expected
+            && record.is_of(&echo.name, target.as_ref())
             && let Some(address) = address(&record)
         {
             if store_canonical && answer.addresses.len() == known {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::answer;
 use super::exchange::Replies;
-use super::message::{Marks, Question, Reply, is_host_name, parse_name};
+use super::message::{Marks, Question, Reply, is_host_name, to_wire};
 use super::search::verdict;
 use crate::lookup::{Answer, Family, Miss};
 use crate::name::Name;
@@ -23,7 +23,7 @@ pub struct Read {
 pub fn read(name: &[u8], id: u16, first: &[u8], second: &[u8], address: IpAddr) -> Option<Read> {
     let marks = Marks { edns: id & 1 != 0, dnssec: id & 2 != 0, recursion: true, authentic_data: id & 4 != 0 };
     is_host_name(Name::new(name));
-    let question = Question::new(id, &parse_name(name)?, RecordType::A, marks);
+    let question = Question::new(id, &to_wire(name)?, RecordType::A, marks);
     let reply = Reply::new(first);
     if let Some(reply) = reply {
         let _ = (reply.is_lame(), reply.is_truncated(), reply.is_server_failure());
@@ -42,5 +42,5 @@ pub fn read(name: &[u8], id: u16, first: &[u8], second: &[u8], address: IpAddr) 
 /// The question as it is sent; none where such a name is never asked for.
 pub fn question(name: &[u8], id: u16) -> Option<Vec<u8>> {
     let marks = Marks { edns: false, dnssec: false, recursion: true, authentic_data: false };
-    Some(Question::new(id, &parse_name(name)?, RecordType::A, marks).bytes)
+    Some(Question::new(id, &to_wire(name)?, RecordType::A, marks).bytes)
 }

@@ -26,7 +26,6 @@ const EDNS_PAYLOAD: u16 = 1200;
 /// A question as it goes over the wire, with what an answer must match.
 pub(super) struct Question {
     pub(super) id: u16,
-    name: Name,
     kind: RecordType,
     pub(super) bytes: Vec<u8>,
     /// Where the type stands in the bytes, and the class behind it.
@@ -35,8 +34,9 @@ pub(super) struct Question {
 
 /// Bytes of a type and a class.
 const KIND_AND_CLASS: usize = 4;
-/// Bytes of a name at most (RFC 1035, section 2.3.4), and of an OPT record without options.
+/// Bytes of a name and of a label at most (RFC 1035, section 2.3.4), and of an OPT record without options.
 const LONGEST_NAME: usize = 255;
+const LONGEST_LABEL: u8 = 63;
 const OPT: usize = 11;
 
 /// What resolv.conf's options change about a question.
@@ -54,17 +54,15 @@ pub(super) struct Marks {
 
 impl Question {
     /// A question of class IN, as glibc's `__res_context_mkquery` writes it (resolv/res_mkquery.c).
-    pub(super) fn new(id: u16, name: &Name, kind: RecordType, marks: Marks) -> Self {
+    ///
+    /// `name` is in wire form.
+    pub(super) fn new(id: u16, name: &[u8], kind: RecordType, marks: Marks) -> Self {
         let flags = u16::from(marks.recursion) << 8 | u16::from(marks.authentic_data) << 5;
         let mut bytes = Vec::with_capacity(HEADER + LONGEST_NAME + KIND_AND_CLASS + OPT);
         for word in [id, flags, 1, 0, 0, u16::from(marks.edns)] {
             bytes.extend_from_slice(&word.to_be_bytes());
         }
-        for label in name.iter() {
-            bytes.push(label.len() as u8);
-            bytes.extend_from_slice(label);
-        }
-        bytes.push(0);
+        bytes.extend_from_slice(name);
         let kind_at = bytes.len();
         bytes.extend_from_slice(&u16::from(kind).to_be_bytes());
         bytes.extend_from_slice(&u16::from(DNSClass::IN).to_be_bytes());
@@ -76,7 +74,7 @@ impl Question {
                 bytes.extend_from_slice(&word.to_be_bytes());
             }
         }
-        Self { id, name: name.clone(), kind, bytes, kind_at }
+        Self { id, kind, bytes, kind_at }
     }
 
     /// The same question, but for another kind of record.
@@ -84,7 +82,7 @@ impl Question {
         let mut bytes = self.bytes.clone();
         bytes.get_mut(..2)?.copy_from_slice(&id.to_be_bytes());
         bytes.get_mut(self.kind_at..)?.get_mut(..2)?.copy_from_slice(&u16::from(kind).to_be_bytes());
-        Some(Self { id, name: self.name.clone(), kind, bytes, kind_at: self.kind_at })
+        Some(Self { id, kind, bytes, kind_at: self.kind_at })
     }
 
     /// Whether this message answers it: the id, and exactly this question, in any case (glibc's
@@ -102,7 +100,10 @@ impl Question {
         reply.questions() == 1
             && (self.is_repeated_in(reply)
                 || reply.read().is_some_and(|(question, _)| {
-                    question.kind == self.kind && question.class == DNSClass::IN && question.name == self.name
+                    let asked = Reply(&self.bytes).read();
+                    question.kind == self.kind
+                        && question.class == DNSClass::IN
+                        && asked.is_some_and(|(asked, _)| question.name == asked.name)
                 }))
     }
 
@@ -118,31 +119,48 @@ impl Question {
     }
 }
 
-/// A name in presentation form, as labels (glibc's `ns_name_pton`). None where it is not a name.
-pub(super) fn parse_name(text: &[u8]) -> Option<Name> {
+/// A name in presentation form, as it goes over the wire (glibc's `ns_name_pton`). None where it is not a name.
+pub(super) fn to_wire(text: &[u8]) -> Option<Vec<u8>> {
     crate::sys::fault::point();
     if let b"" | b"." = text {
-        return Some(Name::root());
+        return Some(vec![0]);
     }
-    if !text.contains(&b'\\') {
-        let labels = text.strip_suffix(b".").unwrap_or(text).split(|&byte| byte == b'.');
-        return if labels.clone().any(<[u8]>::is_empty) { None } else { Name::from_labels(labels).ok() };
-    }
-    let mut labels: Vec<Vec<u8>> = vec![Vec::new()];
+    let mut wire = Vec::with_capacity(text.len() + 2);
+    wire.push(0);
+    let mut label = 0; // Where its length stands, which is not known before its end.
     let mut bytes = text.iter().copied();
     while let Some(byte) = bytes.next() {
-        let label = labels.last_mut()?;
         match byte {
-            b'.' if label.is_empty() => return None,
-            b'.' => labels.push(Vec::new()),
-            b'\\' => label.push(escaped(&mut bytes)?),
-            byte => label.push(byte),
+            b'.' => {
+                end_label(&mut wire, label)?;
+                label = wire.len();
+                wire.push(0);
+            }
+            b'\\' => wire.push(escaped(&mut bytes)?),
+            byte => wire.push(byte),
         }
     }
-    if labels.last().is_some_and(Vec::is_empty) {
-        labels.pop();
+    if label + 1 < wire.len() {
+        end_label(&mut wire, label)?;
+        wire.push(0); // After a final dot it is there already.
     }
-    Name::from_labels(labels.iter().map(Vec::as_slice)).ok()
+    (wire.len() <= LONGEST_NAME).then_some(wire)
+}
+
+fn end_label(wire: &mut [u8], label: usize) -> Option<()> {
+    let length = u8::try_from(wire.len() - label - 1).ok().filter(|length| (1..=LONGEST_LABEL).contains(length))?;
+    *wire.get_mut(label)? = length;
+    Some(())
+}
+
+/// The labels of a name as it goes over the wire.
+fn labels(mut wire: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (&length, rest) = wire.split_first().filter(|(length, _)| **length > 0)?;
+        let (label, rest) = rest.split_at_checked(length.into())?;
+        wire = rest;
+        Some(label)
+    })
 }
 
 /// Whether glibc would ask for this name: `res_hnok`, which reads escapes before it looks at the bytes.
@@ -151,7 +169,11 @@ pub(super) fn is_host_name(name: crate::name::Name<'_>) -> bool {
     if !text.contains(&b'\\') {
         return name.is_host_name();
     }
-    text.iter().all(u8::is_ascii_graphic) && parse_name(text).is_some_and(|name| host_text(&name).is_some())
+    let is_hosts = |wire: &[u8]| {
+        labels(wire).all(|label| label.iter().all(|&byte| is_host_byte(byte)))
+            && !labels(wire).next().is_some_and(|first| first.starts_with(b"-"))
+    };
+    text.iter().all(u8::is_ascii_graphic) && to_wire(text).is_some_and(|wire| is_hosts(&wire))
 }
 
 /// The byte after a backslash: three decimal digits, or the byte itself (RFC 1035, section 5.1).
@@ -302,9 +324,16 @@ fn read_question(decoder: &mut BinDecoder<'_>) -> Option<Echo> {
     Some(Echo { name, kind, class })
 }
 
+/// Whose a record is.
+enum Owner {
+    /// The question's name, by a pointer to it: most records of most answers.
+    Question,
+    Name(Name),
+}
+
 /// A resource record (RFC 1035, section 4.1.3), its data not yet read.
 pub(super) struct Record<'a> {
-    pub(super) owner: Name,
+    owner: Owner,
     pub(super) kind: RecordType,
     pub(super) class: DNSClass,
     ttl: u32,
@@ -313,6 +342,15 @@ pub(super) struct Record<'a> {
 }
 
 impl Record<'_> {
+    /// Whether it is of the name that the question is about or, once there is one, of the `target` of a CNAME record.
+    pub(super) fn is_of(&self, question: &Name, target: Option<&Name>) -> bool {
+        match (&self.owner, target) {
+            (Owner::Question, None) => true,
+            (Owner::Question, Some(target)) => question == target,
+            (Owner::Name(name), target) => name == target.unwrap_or(question),
+        }
+    }
+
     /// The time to live, of which only 31 bits count (RFC 2181, section 8).
     fn seconds(&self) -> u32 {
         if self.ttl > i32::MAX as u32 { 0 } else { self.ttl }
@@ -348,8 +386,18 @@ pub(super) struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
+    fn read_owner(&mut self) -> Option<Owner> {
+        const TO_QUESTION: u16 = 0xc000 | HEADER as u16; // RFC 1035, section 4.1.4.
+        let mut ahead = self.decoder.clone(u16::try_from(self.decoder.index()).ok()?);
+        if ahead.read_u16().is_ok_and(|pointer| pointer.unverified() == TO_QUESTION) {
+            self.decoder.read_u16().ok()?;
+            return Some(Owner::Question);
+        }
+        Name::read(&mut self.decoder).ok().map(Owner::Name)
+    }
+
     fn read(&mut self) -> Option<Record<'a>> {
-        let owner = Name::read(&mut self.decoder).ok()?;
+        let owner = self.read_owner()?;
         let kind = RecordType::from(self.decoder.read_u16().ok()?.unverified());
         let class = DNSClass::from(self.decoder.read_u16().ok()?.unverified());
         let ttl = self.decoder.read_u32().ok()?.unverified();
@@ -381,7 +429,7 @@ mod tests {
 
     #[test]
     fn a_question_is_what_glibc_sends() {
-        let name = parse_name(b"Rancher-Metadata").unwrap();
+        let name = to_wire(b"Rancher-Metadata").unwrap();
         let question = Question::new(0x1234, &name, RecordType::A, PLAIN);
         assert_eq!(
             question.bytes,
@@ -391,7 +439,7 @@ mod tests {
 
     #[test]
     fn edns_and_trust_ad_mark_the_question() {
-        let name = parse_name(b"a").unwrap();
+        let name = to_wire(b"a").unwrap();
         let marks = Marks { edns: true, authentic_data: true, ..PLAIN };
         let question = Question::new(1, &name, RecordType::AAAA, marks);
         assert_eq!(&question.bytes[2..4], b"\x01\x20");
@@ -401,7 +449,7 @@ mod tests {
     #[test]
     fn a_question_for_another_kind_differs_in_id_and_type_only() {
         for (text, edns) in [(&b"a.Example"[..], false), (b".", true), (b"a\\001b.example", true)] {
-            let name = parse_name(text).unwrap();
+            let name = to_wire(text).unwrap();
             let marks = Marks { edns, ..PLAIN };
             let first = Question::new(1, &name, RecordType::A, marks);
             let second = Question::new(0x1234, &name, RecordType::AAAA, marks);
@@ -412,11 +460,11 @@ mod tests {
     #[test]
     fn names_are_read_as_ns_name_pton_reads_them() {
         for bad in [&b".a"[..], b"a..b", b"a..", b"..", b"\\", b"\\25", b"\\999"] {
-            assert!(parse_name(bad).is_none(), "{bad:?}");
+            assert!(to_wire(bad).is_none(), "{bad:?}");
         }
-        assert_eq!(parse_name(b"a\\046b.c").unwrap().iter().collect::<Vec<_>>(), [&b"a.b"[..], b"c"]);
-        assert!(parse_name(&[b'x'; 64]).is_none());
-        assert!(parse_name(b"a.b.").unwrap() == parse_name(b"a.b").unwrap());
+        assert_eq!(to_wire(b"a\\046b.c").unwrap(), b"\x03a.b\x01c\0");
+        assert!(to_wire(&[b'x'; 64]).is_none());
+        assert!(to_wire(b"a.b.").unwrap() == to_wire(b"a.b").unwrap());
     }
 
     #[test]
@@ -428,7 +476,7 @@ mod tests {
 
     #[test]
     fn an_answer_must_repeat_id_and_question_in_any_case() {
-        let name = parse_name(b"a.example").unwrap();
+        let name = to_wire(b"a.example").unwrap();
         let question = Question::new(7, &name, RecordType::A, PLAIN);
         let mut reply = question.bytes.clone();
         reply[2] |= 0x80;
@@ -447,7 +495,7 @@ mod tests {
 
     #[test]
     fn messages_cut_anywhere_end_in_an_error_at_most() {
-        let name = parse_name(b"a.example").unwrap();
+        let name = to_wire(b"a.example").unwrap();
         let mut reply = Question::new(7, &name, RecordType::A, PLAIN).bytes;
         reply[7] = 2;
         reply.extend_from_slice(b"\xc0\x0c\0\x01\0\x01\0\0\0\x05\0\x04\x01\x02\x03\x04");

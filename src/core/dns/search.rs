@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use hickory_resolver::proto::rr::RecordType;
 
 use super::exchange::{Exchange, Replies};
-use super::message::{Lifetime, Marks, Question, Reply, parse_name, rcode};
+use super::message::{Lifetime, Marks, Question, Reply, rcode, to_wire};
 use super::{Resolver, host_alias};
 use crate::files::resolv_conf::Options;
 use crate::lookup::Failure;
@@ -174,21 +174,21 @@ impl<'a> Search<'a> {
             authentic_data: options.trust_ad,
             recursion: !options.no_recursion,
         };
-        let parsed = parse_name(name)?;
+        let wire = to_wire(name)?;
         let (first, second) = random::ids();
         Some(match want {
             Want::Both => {
-                let inet = Question::new(first, &parsed, RecordType::A, marks);
+                let inet = Question::new(first, &wire, RecordType::A, marks);
                 let inet6 = inet.for_kind(second, RecordType::AAAA)?;
                 vec![inet, inet6]
             }
-            Want::A => vec![Question::new(first, &parsed, RecordType::A, marks)],
-            Want::Ptr => vec![Question::new(first, &parsed, RecordType::PTR, marks)],
+            Want::A => vec![Question::new(first, &wire, RecordType::A, marks)],
+            Want::Ptr => vec![Question::new(first, &wire, RecordType::PTR, marks)],
             // `no-aaaa` still has to know whether the name exists, and asks for A (resolv/res-noaaaa.c).
             Want::Aaaa if options.no_aaaa => {
-                vec![Question::new(first, &parsed, RecordType::A, Marks { edns: false, ..marks })]
+                vec![Question::new(first, &wire, RecordType::A, Marks { edns: false, ..marks })]
             }
-            Want::Aaaa => vec![Question::new(first, &parsed, RecordType::AAAA, marks)],
+            Want::Aaaa => vec![Question::new(first, &wire, RecordType::AAAA, marks)],
         })
     }
 }
