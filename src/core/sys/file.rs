@@ -119,7 +119,7 @@ fn read_with(path: &CStr, flag: i32) -> Result<Content, Errno> {
     let expected = usize::try_from(status.st_size).unwrap_or(0).min(LIMIT);
     let mut bytes = Vec::new();
     memory::reserve(&mut bytes, expected + 1)?;
-    read_to_end(&file, &mut bytes)?;
+    read_to_end(&file, &mut bytes, expected)?;
     let ownership = Ownership { user: status.st_uid, mode: status.st_mode };
     Ok(Content { bytes, identity: Identity::of(&status), ownership })
 }
@@ -158,7 +158,7 @@ pub fn read_lines(path: &CStr) -> Result<Vec<u8>, Errno> {
         let size = usize::try_from(readable_status(&file)?.st_size).unwrap_or(0).min(LIMIT);
         let left = size.saturating_sub(bytes.len());
         memory::reserve(&mut bytes, left + 1)?;
-        read_to_end(&file, &mut bytes)?;
+        read_to_end(&file, &mut bytes, size)?;
     }
     Ok(bytes)
 }
@@ -232,7 +232,9 @@ impl Chunks {
     }
 }
 
-fn read_to_end(file: &Descriptor, bytes: &mut Vec<u8>) -> Result<(), Errno> {
+/// Reads on to the end: where nothing more comes, or where a read gave less than was asked for and all of `size`, which is
+/// 0 where files do not say theirs (proc(5)).
+fn read_to_end(file: &Descriptor, bytes: &mut Vec<u8>, size: usize) -> Result<(), Errno> {
     super::fault::point();
     while bytes.len() < LIMIT {
         if bytes.spare_capacity_mut().is_empty() {
@@ -247,6 +249,9 @@ fn read_to_end(file: &Descriptor, bytes: &mut Vec<u8>) -> Result<(), Errno> {
                 let length = bytes.len() + count;
                 // SAFETY: read filled `count` bytes of the spare capacity.
                 unsafe { bytes.set_len(length) };
+                if size > 0 && length >= size && length < bytes.capacity() {
+                    break;
+                }
             }
             Err(Errno(libc::EINTR)) => {}
             Err(error) => return Err(error),
