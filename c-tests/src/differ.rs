@@ -22,12 +22,13 @@ pub struct Side {
     nscd: Nscd,
     library: Option<PathBuf>,
     rules: Option<&'static str>,
+    configuration: Option<PathBuf>,
 }
 
 impl Side {
     /// Bare glibc, without any nscd.
     pub fn bare() -> Self {
-        Self { nscd: Nscd::None, library: None, rules: None }
+        Self { nscd: Nscd::None, library: None, rules: None, configuration: None }
     }
 
     /// Bare glibc beside an nscd that lies.
@@ -37,7 +38,12 @@ impl Side {
 
     /// The library, beside an nscd that lies.
     pub fn with(library: &Path, rules: Option<&'static str>) -> Self {
-        Self { nscd: Nscd::Lying, library: Some(library.to_path_buf()), rules }
+        Self { nscd: Nscd::Lying, library: Some(library.to_path_buf()), rules, configuration: None }
+    }
+
+    /// The same with a configuration file of its own.
+    pub fn configured(self, file: &Path) -> Self {
+        Self { configuration: Some(file.to_path_buf()), ..self }
     }
 
     fn is_reference(&self) -> bool {
@@ -60,6 +66,9 @@ impl Side {
         }
         if let Some(rules) = self.rules {
             command.env("NSS_BYPASS", rules);
+        }
+        if let Some(file) = &self.configuration {
+            command.env("NSS_BYPASS_CONF", file);
         }
         command
     }

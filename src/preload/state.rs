@@ -173,7 +173,12 @@ fn read(settings: &Settings, path: &CStr) -> Option<(Rules, Vec<Diagnostic>)> {
     let (from_variables, wrong_items) = config::parse_environment(&variables);
     faults.extend(wrong_lines);
     faults.extend(wrong_items);
-    Some((Rules::new(identity, Policy::new(from_file, from_variables)), faults))
+    let policy = Policy::new(from_file, from_variables);
+    // Such a table is too large for the reserve of who has no memory.
+    if !memory::can_have(policy.cache().map_or(0, Cache::room) + SOME_MEMORY) {
+        return None;
+    }
+    Some((Rules::new(identity, policy), faults))
 }
 
 /// Why a program that runs with more privileges than its caller may not follow this file.

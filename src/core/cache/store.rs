@@ -38,9 +38,11 @@ impl<K, V> Slot<K, V> {
     }
 }
 
-/// A value with its key.
+/// A value with its key, good from one moment until another. Both count: a clock that went back, as in a process that was
+/// moved to another machine or is in another time namespace, would make old values good for who knows how long.
 pub(crate) struct Entry<K, V> {
     key: K,
+    since: Duration,
     until: Duration,
     pub(crate) value: V,
 }
@@ -52,8 +54,19 @@ fn milliseconds(time: Duration) -> u64 {
 impl<K, V> Store<K, V> {
     /// A table for so many entries at most.
     pub(crate) fn new(entries: usize) -> Self {
+        let (sets, ways) = Self::shape(entries);
+        Self { sets: (0..sets).map(|_| OnceBox::new()).collect(), ways }
+    }
+
+    /// Bytes that such a table takes while it is empty.
+    pub(crate) fn room(entries: usize) -> usize {
+        Self::shape(entries).0.saturating_mul(size_of::<OnceBox<Set<K, V>>>())
+    }
+
+    /// How many sets there are, and slots of each that are used.
+    fn shape(entries: usize) -> (usize, usize) {
         let ways = entries.clamp(1, WAYS);
-        Self { sets: (0..(entries / ways).max(1)).map(|_| OnceBox::new()).collect(), ways }
+        ((entries / ways).max(1), ways)
     }
 
     fn set(&self, hash: u64) -> Option<&OnceBox<Set<K, V>>> {
@@ -64,10 +77,10 @@ impl<K, V> Store<K, V> {
     pub(crate) fn get(&self, hash: u64, is_it: impl Fn(&K) -> bool, now: Duration) -> Option<Arc<Entry<K, V>>> {
         let set = self.set(hash)?.get()?;
         let entries = set.iter().filter(|slot| slot.is_tagged(hash)).filter_map(|slot| slot.entry.read());
-        entries.into_iter().find(|entry| now < entry.until && is_it(&entry.key))
+        entries.into_iter().find(|entry| entry.since <= now && now < entry.until && is_it(&entry.key))
     }
 
-    /// Puts a value there.
+    /// Puts a value there, which is good from now on.
     pub(crate) fn put(&self, hash: u64, key: K, value: V, until: Duration, now: Duration) {
         let Some(set) = self.set(hash) else { return };
         let set = set.get_or_init(|| {
@@ -82,7 +95,7 @@ impl<K, V> Store<K, V> {
             (!slot.is_tagged(hash), slot.until.load(Relaxed).saturating_sub(milliseconds(now)))
         };
         let Some(slot) = set.iter().take(self.ways).min_by_key(rank) else { return };
-        if slot.entry.replace(Entry { key, until, value }).is_ok() {
+        if slot.entry.replace(Entry { key, since: now, until, value }).is_ok() {
             slot.tag.store(hash, Relaxed);
             slot.until.store(milliseconds(until), Relaxed);
         }
@@ -156,6 +169,17 @@ mod tests {
             [None, Some(1), Some(2), Some(3)]
         );
         assert_eq!(get(&store, 9, seconds(2)), Some(9));
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_makes_nothing_good_for_longer() {
+        let store = Store::new(4);
+        store.put(hash(1), 1, 1, seconds(1010), seconds(1000));
+        assert_eq!(get(&store, 1, seconds(1000)), Some(1));
+        assert_eq!(get(&store, 1, seconds(999)), None);
+        assert_eq!(get(&store, 1, seconds(3)), None);
+        store.put(hash(1), 1, 2, seconds(13), seconds(3));
+        assert_eq!(get(&store, 1, seconds(4)), Some(2));
     }
 
     #[test]
