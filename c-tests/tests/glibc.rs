@@ -186,6 +186,9 @@ fn matched_with_a_cache(name: &str) {
     fs::write(&configuration, "cache 4096 max-ttl 600\n").unwrap();
     let ours = Side::with(&library(), Some(EVERYTHING)).configured(&configuration);
     let comparison = compare_in_one_process(&file, &[Side::bare(), ours]);
+    let [bare, kept] = comparison.asked;
+    let _ = writeln!(std::io::stdout(), "{name}: {kept} questions, of bare glibc's {bare}");
+    assert!(kept < bare || bare == 0, "{name}: nothing was kept: {kept} questions, of {bare}");
     conclude(&file, "equal bare glibc with a cache", comparison, IN_ONE_PROCESS);
 }
 

@@ -173,7 +173,11 @@ mod memory {
         &["answered", "EAI_MEMORY", "EAI_SYSTEM errno=12", "EAI_AGAIN", "h_errno=-1", "h_errno=-1 rc=12", "h_errno=2"];
 
     fn starve(mode: &str, when: &str, lookups: &[&str]) {
-        let place = Place::new(|_| ());
+        starve_with("", mode, when, lookups);
+    }
+
+    fn starve_with(configuration: &str, mode: &str, when: &str, lookups: &[&str]) {
+        let place = Place::new(|etc| fs::write(etc.join("nss-bypass.conf"), configuration).unwrap());
         let program = program("starve");
         let mut ours = place.with(&library(), &program);
         ours.args([mode, when]).args(lookups);
@@ -186,7 +190,7 @@ mod memory {
         let strange: Vec<_> = found.keys().filter(|how| !HONEST.contains(&how.as_str())).collect();
         let times = found.values().sum();
         say(
-            &format!("malloc fails: {mode}, {when}"),
+            &format!("malloc fails: {mode}, {when} {}", configuration.trim()),
             times,
             &format!("{} (glibc, one kind of lookup: {})", in_words(&found), in_words(&expected)),
         );
@@ -203,6 +207,20 @@ mod memory {
     fn malloc_that_fails_from_some_call_on_ends_in_an_answer_or_a_code() {
         starve("from", "first", KINDS);
         starve("from", "later", KINDS);
+    }
+
+    #[test]
+    fn malloc_that_fails_where_answers_are_kept_ends_in_an_answer_or_a_code() {
+        for mode in ["nth", "from", "above"] {
+            for when in ["first", "later"] {
+                starve_with(
+                    "cache 1000000\n",
+                    mode,
+                    when,
+                    &["gai ok3_ok3.t.example", "ghbnr ok_ok.t.example", "gni 10.0.0.5"],
+                );
+            }
+        }
     }
 
     #[test]

@@ -61,8 +61,13 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    fn new(identity: Identity, policy: Policy) -> Self {
-        Self { identity, cache: policy.cache().map(Cache::new), policy }
+    /// None: there is no memory for the cache just now.
+    fn new(identity: Identity, policy: Policy) -> Option<Self> {
+        let cache = match policy.cache() {
+            Some(size) => Some(Cache::new(size)?),
+            None => None,
+        };
+        Some(Self { identity, policy, cache })
     }
 
     /// The cache, if answers that are found like this are kept.
@@ -173,12 +178,7 @@ fn read(settings: &Settings, path: &CStr) -> Option<(Rules, Vec<Diagnostic>)> {
     let (from_variables, wrong_items) = config::parse_environment(&variables);
     faults.extend(wrong_lines);
     faults.extend(wrong_items);
-    let policy = Policy::new(from_file, from_variables);
-    // Such a table is too large for the reserve of who has no memory.
-    if !memory::can_have(policy.cache().map_or(0, Cache::room) + SOME_MEMORY) {
-        return None;
-    }
-    Some((Rules::new(identity, policy), faults))
+    Some((Rules::new(identity, Policy::new(from_file, from_variables))?, faults))
 }
 
 /// Why a program that runs with more privileges than its caller may not follow this file.

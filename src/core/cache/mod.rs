@@ -112,19 +112,14 @@ fn size(outcome: &Outcome) -> usize {
 }
 
 impl Cache {
-    /// Bytes that the empty cache takes.
-    pub fn room(size: CacheSize) -> usize {
-        Store::<Key, Outcome>::room(size.entries)
-    }
-
-    /// An empty cache.
-    pub fn new(size: CacheSize) -> Self {
-        Self {
-            answers: Store::new(size.entries),
-            sources: Store::new(SOURCES),
-            interfaces: Store::new(1),
+    /// An empty cache; none where there is no memory for it.
+    pub fn new(size: CacheSize) -> Option<Self> {
+        Some(Self {
+            answers: Store::new(size.entries)?,
+            sources: Store::new(SOURCES)?,
+            interfaces: Store::new(1)?,
             max_ttl: size.max_ttl,
-        }
+        })
     }
 
     /// What the calling thread may find there now. None where nobody can tell which network namespace it is in.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use once_cell::race::OnceBox;
 
+use crate::sys::memory;
 use crate::sys::snapshot::Snapshot;
 
 /// Slots that a key may be in.
@@ -18,7 +19,7 @@ const WAYS: usize = 4;
 /// The table.
 pub(crate) struct Store<K, V> {
     /// Made when something is first put there: a large table that is hardly used takes little memory.
-    sets: Box<[OnceBox<Set<K, V>>]>,
+    sets: Vec<OnceBox<Set<K, V>>>,
     ways: usize,
 }
 
@@ -52,21 +53,18 @@ fn milliseconds(time: Duration) -> u64 {
 }
 
 impl<K, V> Store<K, V> {
-    /// A table for so many entries at most.
-    pub(crate) fn new(entries: usize) -> Self {
-        let (sets, ways) = Self::shape(entries);
-        Self { sets: (0..sets).map(|_| OnceBox::new()).collect(), ways }
-    }
-
-    /// Bytes that such a table takes while it is empty.
-    pub(crate) fn room(entries: usize) -> usize {
-        Self::shape(entries).0.saturating_mul(size_of::<OnceBox<Set<K, V>>>())
-    }
-
-    /// How many sets there are, and slots of each that are used.
-    fn shape(entries: usize) -> (usize, usize) {
+    /// A table for so many entries at most; none where there is no memory for it.
+    pub(crate) fn new(entries: usize) -> Option<Self> {
         let ways = entries.clamp(1, WAYS);
-        ((entries / ways).max(1), ways)
+        let count = (entries / ways).max(1);
+        // Not from the reserve of who has no memory either, which would not get it back.
+        if !memory::can_have(count.saturating_mul(size_of::<OnceBox<Set<K, V>>>())) {
+            return None;
+        }
+        let mut sets = Vec::new();
+        sets.try_reserve_exact(count).ok()?;
+        sets.resize_with(count, OnceBox::new);
+        Some(Self { sets, ways })
     }
 
     fn set(&self, hash: u64) -> Option<&OnceBox<Set<K, V>>> {
@@ -124,7 +122,7 @@ mod tests {
     #[test]
     fn it_says_what_a_map_with_a_clock_says_or_nothing() {
         for entries in [1, 2, 3, 7, 64, 1000] {
-            let store = Store::new(entries);
+            let store = Store::new(entries).unwrap();
             let mut naive: HashMap<u64, (u64, Duration)> = HashMap::new();
             let (mut now, mut state, mut hits) = (seconds(1), entries as u64 | 1, 0);
             for step in 0..20_000 {
@@ -147,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_has_room_stays_until_its_time() {
-        let store = Store::new(4096);
+        let store = Store::new(4096).unwrap();
         for key in 0..64 {
             store.put(hash(key), key, key, seconds(100 + key), seconds(1));
         }
@@ -159,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_good_for_the_shortest_time_makes_room() {
-        let store = Store::new(4);
+        let store = Store::new(4).unwrap();
         for key in 0..4 {
             store.put(hash(key), key, key, seconds(10 + key), seconds(1));
         }
@@ -173,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_goes_back_makes_nothing_good_for_longer() {
-        let store = Store::new(4);
+        let store = Store::new(4).unwrap();
         store.put(hash(1), 1, 1, seconds(1010), seconds(1000));
         assert_eq!(get(&store, 1, seconds(1000)), Some(1));
         assert_eq!(get(&store, 1, seconds(999)), None);
@@ -184,7 +182,7 @@ mod tests {
 
     #[test]
     fn threads_that_write_and_read_see_whole_entries() {
-        let store = Store::new(8);
+        let store = Store::new(8).unwrap();
         std::thread::scope(|scope| {
             for thread in 0..4_u64 {
                 let store = &store;
