@@ -61,13 +61,9 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// None: there is no memory for the cache just now.
-    fn new(identity: Identity, policy: Policy) -> Option<Self> {
-        let cache = match policy.cache() {
-            Some(size) => Some(Cache::new(size)?),
-            None => None,
-        };
-        Some(Self { identity, policy, cache })
+    /// Where there is no memory for a cache, nothing is kept: that is less than names which go to libc.
+    fn new(identity: Identity, policy: Policy) -> Self {
+        Self { identity, cache: policy.cache().and_then(Cache::new), policy }
     }
 
     /// The cache, if answers that are found like this are kept.
@@ -178,7 +174,7 @@ fn read(settings: &Settings, path: &CStr) -> Option<(Rules, Vec<Diagnostic>)> {
     let (from_variables, wrong_items) = config::parse_environment(&variables);
     faults.extend(wrong_lines);
     faults.extend(wrong_items);
-    Some((Rules::new(identity, Policy::new(from_file, from_variables))?, faults))
+    Some((Rules::new(identity, Policy::new(from_file, from_variables)), faults))
 }
 
 /// Why a program that runs with more privileges than its caller may not follow this file.
