@@ -224,7 +224,7 @@ impl Tables {
         let stays = content.identity.is_settled(now) && content.bytes.len() <= KEPT_HOSTS;
         let read = Read { identity: content.identity, table: as_glibc_reads_hosts(content.bytes) };
         // What comes from the reserve of who has no memory is not kept from others.
-        let stays = stays && memory::can_have(KEPT_HOSTS);
+        let stays = stays && memory::has_to_spare(KEPT_HOSTS);
         Ok(Table(if stays { self.hosts.replace(read).unwrap_or_else(Arc::new) } else { Arc::new(read) }))
     }
 

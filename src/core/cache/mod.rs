@@ -154,7 +154,7 @@ impl View<'_> {
         let seconds = outcome.lifetime.unwrap_or(0).min(most);
         // Not since the lookup began either: since the answer came, and somewhat less exactly.
         let now = clock::since_boot();
-        if seconds == 0 || size(outcome) > LARGEST_ANSWER || !memory::can_have(SOME_MEMORY) {
+        if seconds == 0 || size(outcome) > LARGEST_ANSWER || !memory::has_to_spare(SOME_MEMORY) {
             return;
         }
         let key = Key {
@@ -187,7 +187,7 @@ impl View<'_> {
             return known.value;
         }
         let (source, is_known) = ask();
-        if is_known && memory::can_have(SOME_MEMORY) {
+        if is_known && memory::has_to_spare(SOME_MEMORY) {
             self.cache.sources.put(hash, key, source, self.now.saturating_add(WAYS_STAY), self.now);
         }
         source
@@ -199,7 +199,7 @@ impl View<'_> {
             return known.value.clone();
         }
         let interfaces = ask();
-        if interfaces.is_known && memory::can_have(SOME_MEMORY) {
+        if interfaces.is_known && memory::has_to_spare(SOME_MEMORY) {
             let until = self.now.saturating_add(WAYS_STAY);
             self.cache.interfaces.put(self.network, self.network, interfaces.clone(), until, self.now);
         }

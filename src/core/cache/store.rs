@@ -58,7 +58,7 @@ impl<K, V> Store<K, V> {
         let ways = entries.clamp(1, WAYS);
         let count = (entries / ways).max(1);
         // Not from the reserve of who has no memory either, which would not get it back.
-        if !memory::can_have(count.saturating_mul(size_of::<OnceBox<Set<K, V>>>())) {
+        if !memory::has_to_spare(count.saturating_mul(size_of::<OnceBox<Set<K, V>>>())) {
             return None;
         }
         let mut sets = Vec::new();
