@@ -151,6 +151,41 @@ def ttl0(q):
 
 
 @behaviour
+def live(q, seconds):
+    """An address for so many seconds."""
+    return reply(q, [q.one(ttl=seconds)])
+
+
+@behaviour
+def links(q, seconds):
+    """Two aliases and an address, of which the second alias lives so long, and the others longer."""
+    return reply(q, [record(SAME_NAME, CNAME, C1), record(C1, CNAME, C2, seconds), q.one(7, C2)])
+
+
+COUNTED = {}
+
+
+def count(q):
+    """How often this was asked, with this time."""
+    key = '.'.join(q.labels).lower(), q.kind
+    COUNTED[key] = COUNTED.get(key, 0) + 1
+    return COUNTED[key]
+
+
+@behaviour
+def nth(q, seconds):
+    """The number of the question in the address."""
+    return reply(q, [q.one(count(q), ttl=seconds)])
+
+
+@behaviour
+def turn(q, seconds):
+    """Five addresses, another one first each time."""
+    first = count(q) % 5
+    return reply(q, [q.one((first + number) % 5 + 1, ttl=seconds) for number in range(5)])
+
+
+@behaviour
 def slow(q, tenths=20):
     """The answer, after so many tenths of a second."""
     return [Packet(reply(q, [q.one()]), tenths / 10)]
@@ -199,6 +234,28 @@ def nx(q):
 @behaviour
 def nodata(q):
     return reply(q, authority=[START_OF_AUTHORITY])
+
+
+def start_of_authority(times):
+    """1002: a time to live of one second, and two in the last field."""
+    data = wire('ns') + wire('root') + struct.pack('>5I', 1, 1, 1, 1, times % 1000)
+    return record(name('t.example'), SOA, data, times // 1000)
+
+
+@behaviour
+def nxsoa(q, times):
+    return reply(q, code=NXDOMAIN, authority=[start_of_authority(times)])
+
+
+@behaviour
+def ndsoa(q, times):
+    return reply(q, authority=[start_of_authority(times)])
+
+
+@behaviour
+def bare(q):
+    """Nothing, and for how long is not said."""
+    return reply(q)
 
 
 @behaviour

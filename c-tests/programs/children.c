@@ -41,7 +41,8 @@ static void judge(int status)
 static void *look_up_matched(void *unused)
 {
 	for (int i = 0; !stop; i++)
-		if (strncmp(matched[i % KINDS].kind, "ghbn", 5) != 0)
+		/* Not those whose result is libc's static memory. */
+		if (strcmp(matched[i % KINDS].kind, "ghbn") != 0 && strcmp(matched[i % KINDS].kind, "ghbn2") != 0)
 			failed += !is_right(&matched[i % KINDS]);
 	return unused;
 }

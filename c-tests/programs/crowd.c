@@ -53,6 +53,17 @@ static const struct expected {
 };
 enum { EXPECTED = sizeof expected / sizeof *expected };
 
+/* What is put before each configuration. */
+static const char *before = "";
+
+static void put_state(const struct file *file, int state, int in_place)
+{
+	char text[1024];
+	int is_configuration = file == &files[0];
+	snprintf(text, sizeof text, "%s%s", is_configuration ? before : "", file->text[state]);
+	put(file->path, text, in_place);
+}
+
 static volatile int stop;
 static int lookups, wrong, met[EXPECTED][4];
 
@@ -85,7 +96,7 @@ static int change(double seconds, int in_place)
 	double end = now() + seconds;
 	for (; now() < end; changes++) {
 		for (int i = 0; i < FILES; i++)
-			put(files[i].path, files[i].text[changes % 2 + 2 * in_place], in_place);
+			put_state(&files[i], changes % 2 + 2 * in_place, in_place);
 		pause_for(1.0 / CHANGES_PER_SECOND);
 	}
 	return changes;
@@ -96,14 +107,14 @@ static void run(int threads, double seconds)
 	pthread_t thread[THREADS];
 	int changes[2], all_met = 1;
 	for (int i = 0; i < FILES; i++)
-		put(files[i].path, files[i].text[0], 0);
+		put_state(&files[i], 0, 0);
 	pause_for(1.1);
 	for (int i = 0; i < threads; i++)
 		thread[i] = start(looker, (void *)(size_t)i);
 	changes[0] = change(seconds / 2, 0);
 	/* The same states, before they are written over in place: a file that shrinks has an old end for a moment. */
 	for (int i = 0; i < FILES; i++)
-		put(files[i].path, files[i].text[2], 0);
+		put_state(&files[i], 2, 0);
 	changes[1] = change(seconds / 2, 1);
 	stop = 1;
 	for (int i = 0; i < threads; i++)
@@ -119,6 +130,13 @@ static void run(int threads, double seconds)
 
 static void rewriting(int seconds)
 {
+	run(THREADS, seconds);
+}
+
+/* The same with a cache, and a new one every time that the configuration changes. */
+static void rewriting_kept(int seconds)
+{
+	before = "cache 64\n";
 	run(THREADS, seconds);
 }
 
@@ -208,7 +226,8 @@ static void reloads(int count)
 int main(int argc, char **argv)
 {
 	static const struct scenario scenarios[] = {
-		{ "rewriting", rewriting }, { "few", few }, { "reloads", reloads }, { "first", first }, { NULL, NULL },
+		{ "rewriting", rewriting }, { "rewriting-kept", rewriting_kept }, { "few", few }, { "reloads", reloads },
+		{ "first", first }, { NULL, NULL },
 	};
 	return run_scenario(argc, argv, scenarios);
 }

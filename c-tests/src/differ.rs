@@ -22,12 +22,13 @@ pub struct Side {
     nscd: Nscd,
     library: Option<PathBuf>,
     rules: Option<&'static str>,
+    configuration: Option<PathBuf>,
 }
 
 impl Side {
     /// Bare glibc, without any nscd.
     pub fn bare() -> Self {
-        Self { nscd: Nscd::None, library: None, rules: None }
+        Self { nscd: Nscd::None, library: None, rules: None, configuration: None }
     }
 
     /// Bare glibc beside an nscd that lies.
@@ -37,7 +38,12 @@ impl Side {
 
     /// The library, beside an nscd that lies.
     pub fn with(library: &Path, rules: Option<&'static str>) -> Self {
-        Self { nscd: Nscd::Lying, library: Some(library.to_path_buf()), rules }
+        Self { nscd: Nscd::Lying, library: Some(library.to_path_buf()), rules, configuration: None }
+    }
+
+    /// The same with a configuration file of its own.
+    pub fn configured(self, file: &Path) -> Self {
+        Self { configuration: Some(file.to_path_buf()), ..self }
     }
 
     fn is_reference(&self) -> bool {
@@ -60,6 +66,9 @@ impl Side {
         }
         if let Some(rules) = self.rules {
             command.env("NSS_BYPASS", rules);
+        }
+        if let Some(file) = &self.configuration {
+            command.env("NSS_BYPASS_CONF", file);
         }
         command
     }
@@ -85,6 +94,8 @@ pub struct Comparison {
     pub differences: Vec<Difference>,
     /// Cases that differed at first, and were equal when run again with the machine at rest.
     pub calmed: usize,
+    /// How many questions the sides' name servers got, where that is counted.
+    pub asked: [usize; 2],
 }
 
 /// Every case in a process of its own.
@@ -114,13 +125,18 @@ pub fn compare(file: &CaseFile, sides: &[Side; 2]) -> Comparison {
         let (scene, case) = suspects[index];
         scene.difference(case, [outputs[index * 2].clone(), outputs[index * 2 + 1].clone()])
     });
-    Comparison { total: all.len(), calmed: suspects.len() - differing.len(), differences: differences.collect() }
+    Comparison {
+        total: all.len(),
+        calmed: suspects.len() - differing.len(),
+        differences: differences.collect(),
+        asked: [0, 0],
+    }
 }
 
 /// All cases of a section one after the other in one process, with what they print and what name servers are asked.
 pub fn compare_in_one_process(file: &CaseFile, sides: &[Side; 2]) -> Comparison {
     let worlds = Worlds::start(file, sides);
-    let mut comparison = Comparison { total: 0, differences: Vec::new(), calmed: 0 };
+    let mut comparison = Comparison { total: 0, differences: Vec::new(), calmed: 0, asked: [0, 0] };
     for section in file.sections.iter().filter(|section| !section.setup.silent && !section.setup.alone) {
         let scene = Scene::new(section);
         let cases: Vec<&str> = section.cases.iter().map(String::as_str).filter(|case| shares_a_process(case)).collect();
@@ -128,11 +144,13 @@ pub fn compare_in_one_process(file: &CaseFile, sides: &[Side; 2]) -> Comparison 
             let world = worlds.of(&scene, side);
             let before = world.questions().len();
             let output = scene.run(side, world, &cases.join("\n"));
-            (split_by_case(&output), distinct(&world.questions()[before..]))
+            let questions = &world.questions()[before..];
+            (split_by_case(&output), distinct(questions), questions.len())
         });
         comparison.total += cases.len();
+        comparison.asked = [comparison.asked[0] + left.2, comparison.asked[1] + right.2];
         for (index, case) in cases.iter().enumerate() {
-            let outputs = [&left, &right].map(|(blocks, _)| blocks.get(index).cloned().unwrap_or_default());
+            let outputs = [&left, &right].map(|(blocks, ..)| blocks.get(index).cloned().unwrap_or_default());
             if outputs[0] != outputs[1] {
                 comparison.differences.push(scene.difference(case, outputs));
             }

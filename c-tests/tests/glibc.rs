@@ -9,7 +9,7 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use c_tests::artefacts::{library, program, tool};
+use c_tests::artefacts::{library, program, scratch, tool};
 use c_tests::cases::{CaseFile, Setup};
 use c_tests::differ::{EVERYTHING, Side, compare, compare_in_one_process};
 use c_tests::report::{Deviation, conclude};
@@ -144,6 +144,11 @@ macro_rules! promises {
             }
 
             #[test]
+            fn matched_names_whose_answers_are_kept_answer_as_bare_glibc_does() {
+                super::matched_with_a_cache($file);
+            }
+
+            #[test]
             fn other_names_answer_as_without_the_library() {
                 super::unmatched($file);
             }
@@ -182,6 +187,24 @@ fn matched_in_one_process(name: &str) {
         .retain(|section| !FRESH_ONLY.iter().any(|(file, start)| *file == name && section.title.starts_with(start)));
     let comparison = compare_in_one_process(&file, &[Side::bare(), Side::with(&library(), Some(EVERYTHING))]);
     conclude(&file, "equal bare glibc in one process", comparison, IN_ONE_PROCESS);
+}
+
+/// Each case twice: what is found, and what is kept. Bare glibc asks both times.
+fn matched_with_a_cache(name: &str) {
+    let mut file = CaseFile::read(name);
+    file.sections
+        .retain(|section| !FRESH_ONLY.iter().any(|(file, start)| *file == name && section.title.starts_with(start)));
+    for section in &mut file.sections {
+        section.cases = section.cases.iter().flat_map(|case| [case.clone(), case.clone()]).collect();
+    }
+    let configuration = scratch("cache").join(format!("{name}.conf"));
+    fs::write(&configuration, "cache 4096 max-ttl 600\n").unwrap();
+    let ours = Side::with(&library(), Some(EVERYTHING)).configured(&configuration);
+    let comparison = compare_in_one_process(&file, &[Side::bare(), ours]);
+    let [bare, kept] = comparison.asked;
+    let _ = writeln!(std::io::stdout(), "{name}: {kept} questions, of bare glibc's {bare}");
+    assert!(kept < bare || bare == 0, "{name}: nothing was kept: {kept} questions, of {bare}");
+    conclude(&file, "equal bare glibc with a cache", comparison, IN_ONE_PROCESS);
 }
 
 fn unmatched(name: &str) {

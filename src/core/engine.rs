@@ -7,7 +7,7 @@
 use std::cell::{Cell, OnceCell};
 use std::net::{IpAddr, SocketAddr};
 
-use crate::cache::{Cache, Question, View};
+use crate::cache::{Cache, View};
 use crate::config::Answering;
 use crate::dns::{Ask, Outcome, Resolver};
 use crate::files::hosts::{self, Buffer, Key};
@@ -443,7 +443,7 @@ impl<'a> Engine<'a> {
         let resolution = self.resolution().map_err(unreadable)?;
         let mut room = [0; 16];
         let keeps = self.cache.as_ref().filter(|_| !ask.may_be_alias()).zip(resolution.serial);
-        let keeps = keeps.map(|(cache, serial)| (cache, Question::new(&ask, &mut room, self.answering, serial)));
+        let keeps = keeps.map(|(cache, serial)| (cache, cache.question(&ask, &mut room, self.answering, serial)));
         let kept = keeps.as_ref().and_then(|(cache, question)| cache.answer(question));
         let source = if kept.is_some() { Source::Cache } else { Source::Dns };
         let outcome = kept.unwrap_or_else(|| {

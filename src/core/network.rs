@@ -12,6 +12,8 @@ pub struct Interfaces {
     pub has_inet: bool,
     /// An IPv6 address other than ::1.
     pub has_inet6: bool,
+    /// Whether the kernel said so.
+    pub(crate) is_known: bool,
 }
 
 impl Interfaces {
@@ -19,12 +21,13 @@ impl Interfaces {
     pub fn now() -> Self {
         crate::sys::fault::point();
         let Ok(addresses) = interfaces::list() else {
-            return Self { addresses: Vec::new(), has_inet: true, has_inet6: true };
+            return Self { addresses: Vec::new(), has_inet: true, has_inet6: true, is_known: false };
         };
         let has_inet = addresses.iter().any(|address| address.ip.is_ipv4() && address.ip != Ipv4Addr::LOCALHOST);
         let has_inet6 = addresses.iter().any(|address| address.ip.is_ipv6() && address.ip != Ipv6Addr::LOCALHOST);
         // glibc throws the list away where it holds no IPv6; then the rules that need it do not apply.
-        Self { addresses: if has_inet6 { addresses } else { Vec::new() }, has_inet, has_inet6 }
+        let addresses = if has_inet6 { addresses } else { Vec::new() };
+        Self { addresses, has_inet, has_inet6, is_known: true }
     }
 
     /// The one that a source address is of.

@@ -66,10 +66,13 @@ fn destinations(addresses: &[Address], port: u16, cache: Option<&View<'_>>) -> V
             let source = match previous {
                 Some((same, source)) if same == *address => source,
                 _ => {
-                    let mut ask = || scout.source_towards(&endpoint(address.ip, port, address.scope));
+                    let mut ask = || {
+                        let source = scout.source_towards(&endpoint(address.ip, port, address.scope));
+                        (source, scout.socket.is_some())
+                    };
                     match cache {
                         Some(cache) => cache.source(*address, ask),
-                        None => ask(),
+                        None => ask().0,
                     }
                 }
             };

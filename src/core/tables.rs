@@ -260,8 +260,9 @@ impl Tables {
         let now = clock::wall();
         let content = file::read(HOSTS)?;
         let stays = content.identity.is_settled(now) && content.bytes.len() <= KEPT_HOSTS;
-        let text = files::as_glibc_reads(&content.bytes).into_owned();
-        let read = Read { identity: content.identity, error: None, table: text };
+        let read = Read { identity: content.identity, error: None, table: as_glibc_reads_hosts(content.bytes) };
+        // What comes from the reserve of who has no memory is not kept from others.
+        let stays = stays && memory::can_have(KEPT_HOSTS);
         Ok(Table(if stays { self.hosts.replace(read).unwrap_or_else(Arc::new) } else { Arc::new(read) }))
     }
 
@@ -326,11 +327,14 @@ pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Result<Option<R>,
 /// The file cannot be read.
 pub fn hosts() -> Result<Vec<u8>, Errno> {
     crate::sys::fault::point();
-    let text = file::read_lines(HOSTS)?;
-    Ok(match files::as_glibc_reads(&text) {
+    file::read_lines(HOSTS).map(as_glibc_reads_hosts)
+}
+
+fn as_glibc_reads_hosts(text: Vec<u8>) -> Vec<u8> {
+    match files::as_glibc_reads(&text) {
         Cow::Borrowed(_) => text,
         Cow::Owned(read) => read,
-    })
+    }
 }
 
 /// The scope of an address: a number or, with one of a node or a link, the name of an interface (glibc,

@@ -70,8 +70,9 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
+    /// Where there is no memory for a cache, nothing is kept: that is less than names which go to libc.
     fn new(identity: Identity, policy: Policy) -> Self {
-        Self { identity, cache: policy.cache().map(Cache::new), policy }
+        Self { identity, cache: policy.cache().and_then(Cache::new), policy }
     }
 
     /// The cache, if answers that are found like this are kept.

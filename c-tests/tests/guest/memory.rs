@@ -68,7 +68,11 @@ const HONEST: &[&str] =
     &["answered", "EAI_MEMORY", "EAI_SYSTEM errno=12", "EAI_AGAIN", "h_errno=-1", "h_errno=-1 rc=12", "h_errno=2"];
 
 fn starve(mode: &str, when: &str, lookups: &[&str]) {
-    let place = Place::new(|_| ());
+    starve_with("", mode, when, lookups);
+}
+
+fn starve_with(configuration: &str, mode: &str, when: &str, lookups: &[&str]) {
+    let place = Place::new(|etc| fs::write(etc.join("nss-bypass.conf"), configuration).unwrap());
     let program = program("starve");
     let mut ours = place.with(&library(), &program);
     ours.args([mode, when]).args(lookups);
@@ -80,7 +84,8 @@ fn starve(mode: &str, when: &str, lookups: &[&str]) {
     let (found, expected) = (outcomes(&text(&ours)), outcomes(&text(&bare)));
     let strange: Vec<_> = found.keys().filter(|how| !HONEST.contains(&how.as_str())).collect();
     let times: usize = found.values().sum();
-    let condition = format!("malloc fails: {mode}, {when} lookup");
+    let cache = if configuration.is_empty() { "" } else { ", with a cache" };
+    let condition = format!("malloc fails: {mode}, {when} lookup{cache}");
     let bare = format!("{} (one kind of lookup)", in_words(&expected));
     report(Heading::MemoryAndStack, &condition, times, &in_words(&found), Some(&bare));
     assert!(strange.is_empty(), "{mode} {when}: {strange:?}\n{}", text(&ours));
@@ -96,6 +101,16 @@ fn one_failing_malloc_ends_in_an_answer_or_a_code() {
 fn malloc_that_fails_from_some_call_on_ends_in_an_answer_or_a_code() {
     starve("from", "first", KINDS);
     starve("from", "later", KINDS);
+}
+
+#[test]
+fn malloc_that_fails_where_answers_are_kept_ends_in_an_answer_or_a_code() {
+    let lookups = ["gai ok3_ok3.t.example", "ghbnr ok_ok.t.example", "gni 10.0.0.5"];
+    for mode in ["nth", "from", "above"] {
+        for when in ["first", "later"] {
+            starve_with("cache 1000000\n", mode, when, &lookups);
+        }
+    }
 }
 
 #[test]

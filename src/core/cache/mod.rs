@@ -14,8 +14,8 @@ use std::time::Duration;
 use self::store::Store;
 use crate::config::{Answering, CacheSize};
 use crate::dns::{Ask, Outcome};
-use crate::hash::{self, Folded};
-use crate::lookup::{Address, Family};
+use crate::hash::Folded;
+use crate::lookup::{Address, Answer, Family};
 use crate::network::Interfaces;
 use crate::sys::{clock, memory, namespace};
 
@@ -24,6 +24,10 @@ const WAYS_STAY: Duration = Duration::from_secs(1);
 
 /// Addresses of several answers, whose ways are known at once.
 const SOURCES: usize = 256;
+
+/// The largest answer that is kept, in bytes of names and addresses. Some servers say what they like, and their answers of
+/// 64 KiB, of which aliases without end can be made, are not to fill the memory of a process.
+const LARGEST_ANSWER: usize = 4 << 10;
 
 /// A new entry is made where there is at least so much memory.
 const SOME_MEMORY: usize = 64 << 10;
@@ -62,8 +66,7 @@ pub(crate) struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    /// `bytes` is room for an address. `resolution` is the number of resolv.conf's state.
-    pub(crate) fn new(ask: &Ask<'a>, bytes: &'a mut [u8; 16], answering: &'a Answering, resolution: u64) -> Self {
+    fn new(ask: &Ask<'a>, bytes: &'a mut [u8; 16], answering: &'a Answering, resolution: u64, network: u64) -> Self {
         let (kind, name) = match *ask {
             Ask::One { name, family, checked } => {
                 (u8::from(family == Family::Inet6) << 1 | u8::from(checked), name.as_bytes())
@@ -81,7 +84,10 @@ impl<'a> Question<'a> {
         let mut hasher = Folded::default();
         hasher.write(name);
         hasher.write_u8(kind);
-        hasher.write_u64(resolution);
+        // All of the key: what is like it in this takes the place of the older.
+        for number in [resolution, network, std::ptr::from_ref(answering).addr() as u64] {
+            hasher.write_u64(number);
+        }
         Self { kind, name, answering, resolution, hash: hasher.finish() }
     }
 
@@ -96,15 +102,24 @@ impl<'a> Question<'a> {
     }
 }
 
+/// Bytes of the names and addresses of an outcome.
+fn size(outcome: &Outcome) -> usize {
+    let of = |answer: &Answer| {
+        let aliases: usize = answer.aliases.iter().map(|alias| size_of_val(alias) + alias.len()).sum();
+        answer.canonical.len() + aliases + size_of_val(answer.addresses.as_slice())
+    };
+    outcome.result.as_ref().map_or(0, of)
+}
+
 impl Cache {
-    /// An empty cache.
-    pub fn new(size: CacheSize) -> Self {
-        Self {
-            answers: Store::new(size.entries),
-            sources: Store::new(SOURCES),
-            interfaces: Store::new(1),
+    /// An empty cache; none where there is no memory for it.
+    pub fn new(size: CacheSize) -> Option<Self> {
+        Some(Self {
+            answers: Store::new(size.entries)?,
+            sources: Store::new(SOURCES)?,
+            interfaces: Store::new(1)?,
             max_ttl: size.max_ttl,
-        }
+        })
     }
 
     /// What the calling thread may find there now. None where nobody can tell which network namespace it is in.
@@ -114,8 +129,21 @@ impl Cache {
 }
 
 impl View<'_> {
+    /// A question of this lookup. `bytes` is room for an address. `resolution` is the number of resolv.conf's state.
+    pub(crate) fn question<'q>(
+        &self,
+        ask: &Ask<'q>,
+        bytes: &'q mut [u8; 16],
+        answering: &'q Answering,
+        resolution: u64,
+    ) -> Question<'q> {
+        Question::new(ask, bytes, answering, resolution, self.network)
+    }
+
     pub(crate) fn answer(&self, question: &Question<'_>) -> Option<Outcome> {
-        let entry = self.cache.answers.get(question.hash, |key| question.is(key, self.network), self.now)?;
+        // Not since the lookup began: another question of it may have taken its time.
+        let now = clock::since_boot();
+        let entry = self.cache.answers.get(question.hash, |key| question.is(key, self.network), now)?;
         Some(entry.value.clone())
     }
 
@@ -124,9 +152,9 @@ impl View<'_> {
         crate::sys::fault::point();
         let most = question.answering.max_ttl.unwrap_or(self.cache.max_ttl);
         let seconds = outcome.lifetime.unwrap_or(0).min(most);
-        // Not since the lookup began, which may have taken its time: since the answer came, and somewhat less exactly.
+        // Not since the lookup began either: since the answer came, and somewhat less exactly.
         let now = clock::since_boot();
-        if seconds == 0 || !memory::can_have(SOME_MEMORY) {
+        if seconds == 0 || size(outcome) > LARGEST_ANSWER || !memory::can_have(SOME_MEMORY) {
             return;
         }
         let key = Key {
@@ -140,18 +168,26 @@ impl View<'_> {
         self.cache.answers.put(question.hash, key, outcome.clone(), until, now);
     }
 
-    /// The source address on the way to this one, asked of `ask` where it is not known; none: there is no way.
-    pub(crate) fn source(&self, to: Address, ask: impl FnOnce() -> Option<IpAddr>) -> Option<IpAddr> {
-        let hash = match to.ip {
-            IpAddr::V4(v4) => hash::of(&v4.octets()),
-            IpAddr::V6(v6) => hash::of(&v6.octets()),
-        };
+    fn hash_of(&self, address: Address) -> u64 {
+        let mut hasher = Folded::default();
+        match address.ip {
+            IpAddr::V4(v4) => hasher.write(&v4.octets()),
+            IpAddr::V6(v6) => hasher.write(&v6.octets()),
+        }
+        hasher.write_u64(self.network);
+        hasher.finish()
+    }
+
+    /// The source address on the way to this one, asked of `ask` where it is not known; none: there is no way. `ask` also says
+    /// whether it could ask, and where not, for want of a descriptor, nothing is kept.
+    pub(crate) fn source(&self, to: Address, ask: impl FnOnce() -> (Option<IpAddr>, bool)) -> Option<IpAddr> {
+        let hash = self.hash_of(to);
         let key = (self.network, to);
         if let Some(known) = self.cache.sources.get(hash, |other| *other == key, self.now) {
             return known.value;
         }
-        let source = ask();
-        if memory::can_have(SOME_MEMORY) {
+        let (source, is_known) = ask();
+        if is_known && memory::can_have(SOME_MEMORY) {
             self.cache.sources.put(hash, key, source, self.now.saturating_add(WAYS_STAY), self.now);
         }
         source
@@ -163,7 +199,7 @@ impl View<'_> {
             return known.value.clone();
         }
         let interfaces = ask();
-        if memory::can_have(SOME_MEMORY) {
+        if interfaces.is_known && memory::can_have(SOME_MEMORY) {
             let until = self.now.saturating_add(WAYS_STAY);
             self.cache.interfaces.put(self.network, self.network, interfaces.clone(), until, self.now);
         }

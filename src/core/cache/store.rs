@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use once_cell::race::OnceBox;
 
+use crate::sys::memory;
 use crate::sys::snapshot::Snapshot;
 
 /// Slots that a key may be in.
@@ -18,7 +19,7 @@ const WAYS: usize = 4;
 /// The table.
 pub(crate) struct Store<K, V> {
     /// Made when something is first put there: a large table that is hardly used takes little memory.
-    sets: Box<[OnceBox<Set<K, V>>]>,
+    sets: Vec<OnceBox<Set<K, V>>>,
     ways: usize,
 }
 
@@ -38,9 +39,11 @@ impl<K, V> Slot<K, V> {
     }
 }
 
-/// A value with its key.
+/// A value with its key, good from one moment until another. Both count: a clock that went back, as in a process that was
+/// moved to another machine or is in another time namespace, would make old values good for who knows how long.
 pub(crate) struct Entry<K, V> {
     key: K,
+    since: Duration,
     until: Duration,
     pub(crate) value: V,
 }
@@ -50,10 +53,18 @@ fn milliseconds(time: Duration) -> u64 {
 }
 
 impl<K, V> Store<K, V> {
-    /// A table for so many entries at most.
-    pub(crate) fn new(entries: usize) -> Self {
+    /// A table for so many entries at most; none where there is no memory for it.
+    pub(crate) fn new(entries: usize) -> Option<Self> {
         let ways = entries.clamp(1, WAYS);
-        Self { sets: (0..(entries / ways).max(1)).map(|_| OnceBox::new()).collect(), ways }
+        let count = (entries / ways).max(1);
+        // Not from the reserve of who has no memory either, which would not get it back.
+        if !memory::can_have(count.saturating_mul(size_of::<OnceBox<Set<K, V>>>())) {
+            return None;
+        }
+        let mut sets = Vec::new();
+        sets.try_reserve_exact(count).ok()?;
+        sets.resize_with(count, OnceBox::new);
+        Some(Self { sets, ways })
     }
 
     fn set(&self, hash: u64) -> Option<&OnceBox<Set<K, V>>> {
@@ -64,10 +75,10 @@ impl<K, V> Store<K, V> {
     pub(crate) fn get(&self, hash: u64, is_it: impl Fn(&K) -> bool, now: Duration) -> Option<Arc<Entry<K, V>>> {
         let set = self.set(hash)?.get()?;
         let entries = set.iter().filter(|slot| slot.is_tagged(hash)).filter_map(|slot| slot.entry.read());
-        entries.into_iter().find(|entry| now < entry.until && is_it(&entry.key))
+        entries.into_iter().find(|entry| entry.since <= now && now < entry.until && is_it(&entry.key))
     }
 
-    /// Puts a value there.
+    /// Puts a value there, which is good from now on.
     pub(crate) fn put(&self, hash: u64, key: K, value: V, until: Duration, now: Duration) {
         let Some(set) = self.set(hash) else { return };
         let set = set.get_or_init(|| {
@@ -82,7 +93,7 @@ impl<K, V> Store<K, V> {
             (!slot.is_tagged(hash), slot.until.load(Relaxed).saturating_sub(milliseconds(now)))
         };
         let Some(slot) = set.iter().take(self.ways).min_by_key(rank) else { return };
-        if slot.entry.replace(Entry { key, until, value }).is_ok() {
+        if slot.entry.replace(Entry { key, since: now, until, value }).is_ok() {
             slot.tag.store(hash, Relaxed);
             slot.until.store(milliseconds(until), Relaxed);
         }
@@ -111,7 +122,7 @@ mod tests {
     #[test]
     fn it_says_what_a_map_with_a_clock_says_or_nothing() {
         for entries in [1, 2, 3, 7, 64, 1000] {
-            let store = Store::new(entries);
+            let store = Store::new(entries).unwrap();
             let mut naive: HashMap<u64, (u64, Duration)> = HashMap::new();
             let (mut now, mut state, mut hits) = (seconds(1), entries as u64 | 1, 0);
             for step in 0..20_000 {
@@ -134,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_has_room_stays_until_its_time() {
-        let store = Store::new(4096);
+        let store = Store::new(4096).unwrap();
         for key in 0..64 {
             store.put(hash(key), key, key, seconds(100 + key), seconds(1));
         }
@@ -146,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_good_for_the_shortest_time_makes_room() {
-        let store = Store::new(4);
+        let store = Store::new(4).unwrap();
         for key in 0..4 {
             store.put(hash(key), key, key, seconds(10 + key), seconds(1));
         }
@@ -159,8 +170,19 @@ mod tests {
     }
 
     #[test]
+    fn a_clock_that_goes_back_makes_nothing_good_for_longer() {
+        let store = Store::new(4).unwrap();
+        store.put(hash(1), 1, 1, seconds(1010), seconds(1000));
+        assert_eq!(get(&store, 1, seconds(1000)), Some(1));
+        assert_eq!(get(&store, 1, seconds(999)), None);
+        assert_eq!(get(&store, 1, seconds(3)), None);
+        store.put(hash(1), 1, 2, seconds(13), seconds(3));
+        assert_eq!(get(&store, 1, seconds(4)), Some(2));
+    }
+
+    #[test]
     fn threads_that_write_and_read_see_whole_entries() {
-        let store = Store::new(8);
+        let store = Store::new(8).unwrap();
         std::thread::scope(|scope| {
             for thread in 0..4_u64 {
                 let store = &store;

@@ -7,6 +7,8 @@ mod answer;
 mod exchange;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+#[cfg(test)]
+mod lifetimes;
 mod message;
 mod search;
 

@@ -228,7 +228,7 @@ pub(super) fn verdict(replies: &Replies, hide_data: bool) -> Option<Failure> {
 
 /// Seconds for which so many answers together count. What is not there beside what is, such as the AAAA records of a name
 /// that has A records, needs no SOA record to count for as long: many servers of small networks send none.
-fn lifetime(replies: &Replies, expected: usize) -> Option<u32> {
+pub(super) fn lifetime(replies: &Replies, expected: usize) -> Option<u32> {
     crate::sys::fault::point();
     let lifetimes = [&replies.first, &replies.second].into_iter().filter_map(|bytes| Reply::new(bytes));
     let lifetimes: Vec<Lifetime> = lifetimes.map(|reply| reply.lifetime()).collect();

@@ -162,10 +162,42 @@ impl<T> Snapshot<T> {
     }
 }
 
+impl<T> Drop for Snapshot<T> {
+    fn drop(&mut self) {
+        let generation = fork::generation();
+        for cell in [&mut self.current, &mut self.retired] {
+            let entry = std::mem::replace(cell.get_mut(), ptr::null_mut());
+            if entry.is_null() {
+                continue;
+            }
+            // SAFETY: it came from `Box::into_raw` in `replace_alone`, stands in one of the two cells only and has been taken
+            // out. Nobody else has the cell any more, so that nobody reads.
+            let entry = unsafe { Box::from_raw(entry) };
+            if entry.born != generation {
+                std::mem::forget(entry); // As in `reclaim`.
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicBool;
+
+    #[test]
+    fn a_cell_that_goes_gives_its_values_up() {
+        let (first, second) = (Arc::new(1), Arc::new(2));
+        let cell = Snapshot::new();
+        let shared = cell.replace(first.clone()).unwrap();
+        // Somebody is taking a share of the first just now, for ever: it stays retired.
+        cell.count(cell.epoch.load(SeqCst)).enter(fork::generation());
+        assert!(cell.replace(second.clone()).is_ok());
+        assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (2, 2));
+        drop(shared);
+        drop(cell);
+        assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (1, 1));
+    }
 
     #[test]
     fn a_value_is_replaced_and_the_old_one_dropped() {
