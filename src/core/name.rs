@@ -19,6 +19,11 @@ impl<'a> Name<'a> {
         Self(bytes.split(|&b| b == 0).next().unwrap_or_default())
     }
 
+    /// The name in the bytes of a C string, among which there is no NUL.
+    pub fn of_c_string(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes as they were passed.
     pub fn as_bytes(self) -> &'a [u8] {
         self.0

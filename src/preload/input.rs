@@ -86,12 +86,12 @@ pub(crate) struct Numeric<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// What glibc's `gaih_inet` and `text_to_binary_address` take this for.
+    /// What glibc's `gaih_inet` and `text_to_binary_address` take this C string for.
     pub(crate) fn new(text: Option<&'a [u8]>) -> Self {
         nss_bypass_core::sys::fault::point();
         match text {
             None | Some(b"*") => Self::Nobody,
-            Some(text) => numeric(text).map_or(Self::Name(Name::new(text)), Self::Address),
+            Some(text) => numeric(text).map_or(Self::Name(Name::of_c_string(text)), Self::Address),
         }
     }
 
