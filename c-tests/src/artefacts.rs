@@ -16,14 +16,22 @@ pub fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The library that cargo built for these tests. `NSS_BYPASS_LIBRARY` names another one to test instead.
+/// The library, built like these tests, optimised or not. `NSS_BYPASS_LIBRARY` names another one to test instead.
 pub fn library() -> PathBuf {
     if let Some(path) = env::var_os("NSS_BYPASS_LIBRARY") {
         return PathBuf::from(path).canonicalize().expect("NSS_BYPASS_LIBRARY must name a library");
     }
-    let path = profile_folder().join("deps/libnss_bypass.so");
-    assert!(path.exists(), "{} is missing: cargo builds it before these tests", path.display());
-    path
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let (folder, profile) = (profile_folder(), if cfg!(debug_assertions) { "dev" } else { "release" });
+        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo.args(["build", "--locked", "--quiet", "-p", "nss-bypass", "--profile", profile]);
+        cargo.current_dir(home()).env("CARGO_TARGET_DIR", folder.parent().expect("a profile's folder lies in target"));
+        let output = cargo.output().expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        folder.join("libnss_bypass.so")
+    };
+    BUILT.get_or_init(build).clone()
 }
 
 /// `target/debug`, or its like, from where the test's own executable lies.

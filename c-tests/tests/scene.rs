@@ -5,12 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// libnss_bypass.so as cargo built it for this test run.
 fn library() -> String {
-    let test = std::env::current_exe().expect("a test has a path");
-    let folders = test.ancestors().skip(1).take(2);
-    let found = folders.map(|folder| folder.join("libnss_bypass.so")).find(|library| library.exists());
-    found.expect("cargo builds the library before the tests").display().to_string()
+    c_tests::artefacts::library().display().to_string()
 }
 
 /// Runs a bash script in the scene's container; what it printed, both streams together.

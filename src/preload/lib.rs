@@ -32,11 +32,13 @@ use nameinfo::Place;
 /// Runs when the library is loaded.
 #[used]
 #[unsafe(link_section = ".init_array")]
-static ON_LOAD: extern "C" fn() = {
-    extern "C" fn on_load() {
-        // Also stops a panic, which must not reach the dynamic linker. Nor must a thread be cancelled in there.
-        guard::run(guard::owns_something, |_| {
-            state::load();
+static ON_LOAD: extern "C" fn(c_int, *const *const c_char, *const *const c_char) = {
+    // The arguments are glibc's extension, which std relies on too.
+    extern "C" fn on_load(_: c_int, _: *const *const c_char, environment: *const *const c_char) {
+        // A panic must not reach the dynamic linker. No lookup and no cancellation can come about in here.
+        guard::caught(|_| {
+            // SAFETY: the environment that libc has.
+            unsafe { state::load(environment) };
             Some(())
         });
     }

@@ -92,15 +92,15 @@ pub(crate) static GAI_CANCEL: Real<GaiCancel> = Real::new("gai_cancel\0");
 
 /// Looks the others up, while the dynamic linker has nothing else to do.
 pub(crate) fn find_all() {
-    GETADDRINFO.get();
-    GETHOSTBYNAME.get();
-    GETHOSTBYNAME2.get();
-    GETHOSTBYNAME_R.get();
-    GETHOSTBYNAME2_R.get();
-    GETHOSTBYADDR.get();
-    GETHOSTBYADDR_R.get();
-    GETNAMEINFO.get();
-    CONFIGURE_LOOKUP.get();
+    GETADDRINFO.look_up();
+    GETHOSTBYNAME.look_up();
+    GETHOSTBYNAME2.look_up();
+    GETHOSTBYNAME_R.look_up();
+    GETHOSTBYNAME2_R.look_up();
+    GETHOSTBYADDR.look_up();
+    GETHOSTBYADDR_R.look_up();
+    GETNAMEINFO.look_up();
+    CONFIGURE_LOOKUP.look_up();
 }
 
 impl<F: Copy> Real<F> {
@@ -112,7 +112,8 @@ impl<F: Copy> Real<F> {
     pub(crate) fn get(&self) -> Option<F> {
         let mut address = self.address.load(Ordering::Acquire);
         if address.is_null() {
-            address = self.find();
+            // Before the library's constructor has run, or where libc lacks it.
+            address = find_late(self.symbol);
             self.address.store(address, Ordering::Release);
         }
         if address.is_null() {
@@ -123,18 +124,32 @@ impl<F: Copy> Real<F> {
         Some(unsafe { mem::transmute_copy::<*mut c_void, F>(&address) })
     }
 
-    fn find(&self) -> *mut c_void {
-        let symbol = self.symbol;
-        // redhook panics over a missing symbol.
-        let behind_us = catch_unwind(|| {
-            // SAFETY: the symbol ends in NUL. The search starts behind this library, into which redhook is linked.
-            unsafe { redhook::ld_preload::dlsym_next(symbol) }
-        });
-        behind_us.map_or_else(|_| in_libc(symbol), |found| found.cast_mut().cast())
+    #[inline(always)]
+    fn look_up(&self) {
+        self.address.store(find(self.symbol), Ordering::Release);
     }
 }
 
+#[cold]
+#[inline(never)]
+fn find_late(symbol: &'static str) -> *mut c_void {
+    find(symbol)
+}
+
+/// Inlined, so that all that the constructor runs lies on few pages.
+#[inline(always)]
+fn find(symbol: &'static str) -> *mut c_void {
+    // redhook panics over a missing symbol.
+    let behind_us = catch_unwind(|| {
+        // SAFETY: the symbol ends in NUL. The search starts behind this library, into which redhook is linked.
+        unsafe { redhook::ld_preload::dlsym_next(symbol) }
+    });
+    behind_us.map_or_else(|_| in_libc(symbol), |found| found.cast_mut().cast())
+}
+
 /// Where libc comes before this library, as it does if only another library is linked against it, nothing is behind it.
+#[cold]
+#[inline(never)]
 fn in_libc(symbol: &'static str) -> *mut c_void {
     // SAFETY: a C string; the library is in the process already, and stays.
     let libc = unsafe { libc::dlopen(c"libc.so.6".as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };

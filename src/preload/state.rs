@@ -1,24 +1,24 @@
 //! The process's one copy of everything: settings, rules, tables.
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use libc::c_char;
-
 use nss_bypass_core::cache::Cache;
 use nss_bypass_core::config::{self, Answering, Environment};
 use nss_bypass_core::lookup::Diagnostic;
 use nss_bypass_core::policy::{Policy, Scope};
-use nss_bypass_core::sys::environment::{is_privileged, trusted_variable};
+use nss_bypass_core::sys::environment::{self, is_privileged, trusted_variable};
 use nss_bypass_core::sys::file::{self, Identity};
 use nss_bypass_core::sys::snapshot::Snapshot;
 use nss_bypass_core::sys::{clock, fork};
 use nss_bypass_core::tables::Tables;
-use once_cell::race::OnceBox;
+use once_cell::race::OnceRef;
 
 use crate::log::{Level, Log};
-use crate::{guard, input, memory, real};
+use crate::{input, memory, real};
 
 /// The configuration, where NSS_BYPASS_CONF names no other.
 const CONFIGURATION: &CStr = c"/etc/nss-bypass.conf";
@@ -39,7 +39,12 @@ const LOOK_EVERY: u64 = 1000;
 /// resolv.conf and its relatives.
 pub(crate) static TABLES: Tables = Tables::new();
 
-static SETTINGS: OnceBox<Settings> = OnceBox::new();
+static SETTINGS: OnceRef<Settings> = OnceRef::new();
+
+/// Where no variable says otherwise: most processes, which are then loaded without asking for memory.
+static PLAIN: Settings = Settings::plain(false);
+static PRIVILEGED: Settings = Settings::plain(true);
+
 static RULES: Snapshot<Rules> = Snapshot::new();
 static NEXT_LOOK: AtomicU64 = AtomicU64::new(0);
 
@@ -54,7 +59,7 @@ const NOBODY: u32 = 8;
 pub(crate) struct Settings {
     disabled: bool,
     privileged: bool,
-    configuration: CString,
+    configuration: Cow<'static, CStr>,
     rules: Option<Vec<u8>>,
     via: Option<Vec<u8>>,
     /// Where lookups are logged.
@@ -82,13 +87,18 @@ impl Rules {
 }
 
 impl Settings {
+    const fn plain(privileged: bool) -> Self {
+        let configuration = Cow::Borrowed(CONFIGURATION);
+        Self { disabled: false, privileged, configuration, rules: None, via: None, log: Log::OFF }
+    }
+
     fn read() -> Self {
         nss_bypass_core::sys::fault::point();
         let configuration = trusted_variable(c"NSS_BYPASS_CONF").and_then(|path| CString::new(path).ok());
         Self {
             disabled: trusted_variable(c"NSS_BYPASS_DISABLE").is_some_and(|value| !value.is_empty() && value != b"0"),
             privileged: is_privileged(),
-            configuration: configuration.unwrap_or_else(|| CONFIGURATION.to_owned()),
+            configuration: configuration.map_or(Cow::Borrowed(CONFIGURATION), Cow::Owned),
             rules: trusted_variable(c"NSS_BYPASS"),
             via: trusted_variable(c"NSS_BYPASS_VIA"),
             log: trusted_variable(c"NSS_BYPASS_LOG").map_or(Log::OFF, |value| Log::parse(&value)),
@@ -98,16 +108,31 @@ impl Settings {
 
 /// The settings; read now if the library's constructor has not run yet.
 pub(crate) fn settings() -> &'static Settings {
-    SETTINGS.get_or_init(|| Box::new(Settings::read()))
+    // They are kept as long as the process lives; of two threads that read them at once, one's are never used.
+    SETTINGS.get_or_init(|| Box::leak(Box::new(Settings::read())))
 }
 
-/// What happens once, when the library is loaded.
-pub(crate) fn load() {
-    guard::silence_panics();
+/// What happens once, when the library is loaded, with this environment.
+///
+/// Every program pays for this at its start, so it touches few pages and asks for no memory if it can do without.
+///
+/// # Safety
+/// The environment is null, or strings with a null pointer behind the last.
+pub(crate) unsafe fn load(environment: *const *const c_char) {
     nss_bypass_core::sys::fault::point();
     fork::watch();
     real::find_all();
-    settings();
+    // SAFETY: the caller's promise.
+    let is_named = || unsafe { environment::has_name_like(environment, b"NSS_BYPASS") };
+    // Where they were read before, they stay.
+    let _ = match () {
+        () if is_privileged() => SETTINGS.set(&PRIVILEGED),
+        () if !is_named() => SETTINGS.set(&PLAIN),
+        () => {
+            settings();
+            Ok(())
+        }
+    };
 }
 
 /// Whether a node is libc's at once: no rule is about its kind, nobody wants to read of it, and it is not the time to look
@@ -149,6 +174,8 @@ pub(crate) fn rules() -> Option<Arc<Rules>> {
     nss_bypass_core::sys::fault::point();
     let settings = settings();
     if settings.disabled {
+        NEXT_LOOK.store(u64::MAX, Ordering::Relaxed);
+        SCOPE.store(KNOWN, Ordering::Relaxed);
         return None;
     }
     let now = now();
@@ -165,7 +192,7 @@ pub(crate) fn rules() -> Option<Arc<Rules>> {
 /// Reads the configuration if it is another than the one in force, and says what is in force then.
 fn look(settings: &Settings) -> Option<Arc<Rules>> {
     nss_bypass_core::sys::fault::point();
-    let path = settings.configuration.as_c_str();
+    let path = settings.configuration.as_ref();
     let in_force = RULES.read();
     if let Some(rules) = &in_force
         && rules.identity == file::identity(path)

@@ -25,6 +25,40 @@ fn copied(value: *const libc::c_char) -> Option<Vec<u8>> {
     Some(unsafe { CStr::from_ptr(value) }.to_bytes().to_vec())
 }
 
+/// Whether a variable's name begins like this. One pass, without a call, where getenv(3) makes one for each name.
+///
+/// # Safety
+/// The environment is null, or strings with a null pointer behind the last.
+pub unsafe fn has_name_like(environment: *const *const libc::c_char, prefix: &[u8]) -> bool {
+    let mut place = environment;
+    while !place.is_null() {
+        // SAFETY: the caller's promise; the null pointer has not come yet.
+        let variable = unsafe { *place };
+        if variable.is_null() {
+            return false;
+        }
+        // SAFETY: the caller's promise.
+        if unsafe { begins_with(variable, prefix) } {
+            return true;
+        }
+        // SAFETY: this was not the last.
+        place = unsafe { place.add(1) };
+    }
+    false
+}
+
+/// # Safety
+/// A C string.
+unsafe fn begins_with(text: *const libc::c_char, prefix: &[u8]) -> bool {
+    let mut place = text.cast::<u8>();
+    prefix.iter().all(|&byte| {
+        // SAFETY: all bytes before were those of the prefix, which has no NUL, so the string goes on to here.
+        let same = unsafe { *place } == byte;
+        place = place.wrapping_add(1);
+        same
+    })
+}
+
 /// Whether the program runs with more privileges than its caller: set-user-ID, file capabilities (getauxval(3)).
 pub fn is_privileged() -> bool {
     // SAFETY: getauxval only reads the vector that the kernel left on the stack.
@@ -57,4 +91,23 @@ pub fn program() -> Vec<u8> {
 pub fn process_id() -> i32 {
     // SAFETY: getpid has no preconditions.
     unsafe { libc::getpid() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_known_by_how_they_begin() {
+        let has = |variables: &[&CStr]| {
+            let mut list: Vec<_> = variables.iter().map(|variable| variable.as_ptr()).collect();
+            list.push(std::ptr::null());
+            // SAFETY: C strings and a null pointer.
+            unsafe { has_name_like(list.as_ptr(), b"NSS") }
+        };
+        assert!(has(&[c"A=1", c"NSS=1"]) && has(&[c"NSS_BYPASS_LOG=stderr", c"B"]));
+        assert!(!has(&[]) && !has(&[c"", c"NS", c"N=NSS", c"nss=1", c"ANSS=1"]));
+        // SAFETY: null is allowed.
+        assert!(!unsafe { has_name_like(std::ptr::null(), b"NSS") });
+    }
 }

@@ -11,6 +11,17 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 static SINGLE_THREADED: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
 static FORKED_BESIDE_THREADS: AtomicBool = AtomicBool::new(false);
 
+unsafe extern "C" {
+    /// What pthread_atfork(3) calls, which is linked into each library with a handle of the library's from gcc's start
+    /// files. Those are left out here (src/preload/build.rs).
+    fn __register_atfork(
+        before: Option<unsafe extern "C" fn()>,
+        in_parent: Option<unsafe extern "C" fn()>,
+        in_child: Option<unsafe extern "C" fn()>,
+        library: *mut libc::c_void,
+    ) -> libc::c_int;
+}
+
 extern "C" fn in_parent_before() {
     let single = SINGLE_THREADED.load(Ordering::Relaxed);
     // SAFETY: null or libc's variable, which never goes away; it is one byte, written while there is one thread only.
@@ -42,6 +53,7 @@ pub fn watch() {
     // SAFETY: a C string; any library's variable of this name is libc's.
     let single = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()) };
     SINGLE_THREADED.store(single.cast(), Ordering::Relaxed);
-    // SAFETY: the handlers only touch atomics, which is safe in a child of a threaded process.
-    unsafe { libc::pthread_atfork(Some(in_parent_before), None, Some(in_child)) };
+    // SAFETY: the handlers only touch atomics, which is safe in a child of a threaded process. The library is never
+    // unloaded, so it needs no handle by which libc would take them off its list.
+    unsafe { __register_atfork(Some(in_parent_before), None, Some(in_child), std::ptr::null_mut()) };
 }
