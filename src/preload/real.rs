@@ -7,6 +7,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{addrinfo, c_char, c_int, c_void, hostent, size_t, sockaddr, socklen_t, timespec};
+use nss_bypass_core::sys::resolver_state::{self, GetHostByNameR};
 
 use crate::asynchronous::{Event, Request};
 
@@ -17,15 +18,6 @@ pub(crate) type GetAddrInfo =
 pub(crate) type GetHostByName = unsafe extern "C-unwind" fn(*const c_char) -> *mut hostent;
 /// gethostbyname2(3)
 pub(crate) type GetHostByName2 = unsafe extern "C-unwind" fn(*const c_char, c_int) -> *mut hostent;
-/// gethostbyname_r(3)
-pub(crate) type GetHostByNameR = unsafe extern "C-unwind" fn(
-    *const c_char,
-    *mut hostent,
-    *mut c_char,
-    size_t,
-    *mut *mut hostent,
-    *mut c_int,
-) -> c_int;
 /// gethostbyname2_r(3)
 pub(crate) type GetHostByName2R = unsafe extern "C-unwind" fn(
     *const c_char,
@@ -101,6 +93,9 @@ pub(crate) fn find_all() {
     GETHOSTBYADDR_R.look_up();
     GETNAMEINFO.look_up();
     CONFIGURE_LOOKUP.look_up();
+    if let Some(real) = GETHOSTBYNAME_R.get() {
+        resolver_state::refresh_with(real);
+    }
 }
 
 impl<F: Copy> Real<F> {

@@ -7,7 +7,7 @@
 use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
 use super::{errno, fault, set_errno};
 
@@ -52,7 +52,17 @@ struct Extension {
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Raw>() == 568);
 
-unsafe extern "C" {
+/// gethostbyname_r(3)
+pub type GetHostByNameR = unsafe extern "C-unwind" fn(
+    *const c_char,
+    *mut libc::hostent,
+    *mut c_char,
+    usize,
+    *mut *mut libc::hostent,
+    *mut c_int,
+) -> c_int;
+
+unsafe extern "C-unwind" {
     fn __res_state() -> *const Raw;
     fn gethostbyname_r(
         name: *const c_char,
@@ -62,6 +72,23 @@ unsafe extern "C" {
         result: *mut *mut libc::hostent,
         h_errno: *mut c_int,
     ) -> c_int;
+}
+
+/// libc's gethostbyname_r, where a function of that name stands before it.
+static REAL: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Makes [`refresh`] call this function, since the one of its name is the caller's own.
+pub fn refresh_with(real: GetHostByNameR) {
+    REAL.store(real as *mut c_void, Ordering::Release);
+}
+
+fn real() -> GetHostByNameR {
+    let real = REAL.load(Ordering::Acquire);
+    if real.is_null() {
+        return gethostbyname_r;
+    }
+    // SAFETY: nothing but such a function is ever stored there.
+    unsafe { std::mem::transmute::<*mut c_void, GetHostByNameR>(real) }
 }
 
 /// The bits of `options` (resolv.h).
@@ -209,7 +236,7 @@ pub fn refresh() -> bool {
     let (mut result, mut h_errno) = (ptr::null_mut(), 0);
     let (start, length) = (buffer.as_mut_ptr(), buffer.len());
     // SAFETY: a C string, and places for all results.
-    let code = unsafe { gethostbyname_r(c"0".as_ptr(), host.as_mut_ptr(), start, length, &mut result, &mut h_errno) };
+    let code = unsafe { real()(c"0".as_ptr(), host.as_mut_ptr(), start, length, &mut result, &mut h_errno) };
     set_errno(before);
     if code == libc::ENOMEM {
         FAILED.store(true, Ordering::Relaxed);
