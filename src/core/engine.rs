@@ -30,6 +30,13 @@ pub enum Source {
     Cache(Option<SocketAddr>),
 }
 
+impl Source {
+    /// Whether it was a name server's answer, at whatever time.
+    pub fn is_dns(self) -> bool {
+        matches!(self, Self::Dns(_) | Self::Cache(_))
+    }
+}
+
 /// What getaddrinfo's hints choose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selection {

@@ -146,11 +146,7 @@ fn answer(engine: &Engine<'_>, name: Name<'_>, request: &Request, before: Errno)
         Ok(answer) => {
             let list = list(engine, &answer, request).ok_or(libc::EAI_MEMORY);
             // glibc's resolver clears it on its way.
-            set_errno(if matches!(engine.source(), Some(Source::Dns(_) | Source::Cache(_))) {
-                Errno(0)
-            } else {
-                quiet
-            });
+            set_errno(if engine.source().is_some_and(Source::is_dns) { Errno(0) } else { quiet });
             (list, Ended::Answered(answer))
         }
         Err(failure) => {

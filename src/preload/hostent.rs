@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{c_char, c_int, c_void, hostent, size_t};
-use nss_bypass_core::engine::{Engine, Source};
+use nss_bypass_core::engine::Engine;
 use nss_bypass_core::files::hosts::Buffer;
 use nss_bypass_core::lookup::{Answer, Failure, Family, Miss, Status};
 use nss_bypass_core::name::Name;
@@ -207,7 +207,7 @@ unsafe fn reentrant(function: &str, question: Question<'_>, out: Out, before: Er
         let result = find(engine, question, Some(Buffer { address: out.buffer.addr(), length: out.length }));
         let ended = ended(question, &result);
         let order = match (question, engine.source()) {
-            (Question::Address(_), Some(Source::Dns(_))) => Order::ListsFirst,
+            (Question::Address(_), Some(source)) if source.is_dns() => Order::ListsFirst,
             _ => Order::ListsLast,
         };
         let code = match result {
