@@ -5,7 +5,16 @@
 // A command prints; the library it is about never does.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod daemon;
 mod exit;
+mod explain;
+mod glibc;
+mod judge;
+mod loaded;
+mod nscd;
+mod rules;
+mod screen;
+mod sources;
 
 use std::process::ExitCode;
 
@@ -23,7 +32,11 @@ struct Arguments {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    Explain(explain::Arguments),
+    #[command(name = glibc::VERB, hide = true)]
+    AskGlibc(glibc::Arguments),
+}
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -33,5 +46,9 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
         }
     };
-    match arguments.verb {}
+    let exit = match &arguments.verb {
+        Verb::Explain(arguments) => explain::run(arguments),
+        Verb::AskGlibc(arguments) => glibc::run(arguments),
+    };
+    exit.into()
 }
