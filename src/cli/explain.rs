@@ -178,9 +178,8 @@ fn all_sources(rules: &Rules, bytes: &[u8], subject: Subject<'_>) -> Vec<Said> {
     let mut all = Vec::new();
 
     let modules = modules();
-    let note = format!("hosts: {}", printable(&modules));
     let progress = Progress::new("asking glibc without nscd");
-    all.push(Said::timed(Who::GlibcWithoutNscd, || glibc::ask(bytes, Some(&modules))).with_note(note));
+    all.push(Said::timed(Who::GlibcWithoutNscd, || glibc::ask(bytes, Some(&modules))));
     drop(progress);
     all.push(Said::timed(Who::Hosts, || sources::hosts(&tables, subject)));
     match tables.resolution() {
@@ -244,7 +243,7 @@ fn nscd_sources(
     let itself = match (known, cache) {
         (Some(answer), _) => {
             let seconds = cache.and_then(seconds_left);
-            let note = seconds.map_or("in its cache".to_owned(), |seconds| format!("in its cache, {seconds} s left"));
+            let note = seconds.map_or("cached".to_owned(), |seconds| format!("cached, {seconds} s left"));
             Said { who: Who::Nscd, answer, microseconds: None, note: Some(note) }
         }
         (None, Some(Cache::Read { .. })) => unasked(Who::Nscd, "not in its cache"),
@@ -275,9 +274,8 @@ impl Report {
         ]);
         let mut text = tree.render(palette);
         if !self.cure.is_empty() {
-            let caption = match (self.conclusion.finding, self.conclusion.cure) {
-                (Finding::Unknown, _) => "\nIf it is to be answered here, without nscd:\n",
-                (_, Cure::Nothing) => "",
+            let caption = match self.conclusion.cure {
+                Cure::MayBypass => "\nIf it is to be answered here, without nscd:\n",
                 _ => "\nThe cure:\n",
             };
             text.push_str(caption);
@@ -371,20 +369,23 @@ pub(crate) fn about(daemon: &Daemon) -> Vec<String> {
         [("network", daemon.network_namespace), ("mount", daemon.mount_namespace), ("pid", daemon.pid_namespace)];
     for (compared, words) in [
         (Compared::Different, "not in our namespaces"),
-        (Compared::Same, "in our namespaces"),
         (Compared::Unknown, "root could see whether it is in our namespaces"),
     ] {
-        let named: Vec<&str> = spaces.iter().filter(|(_, is)| *is == compared).map(|(name, _)| *name).collect();
+        let named = named(&spaces, compared);
         if !named.is_empty() {
             lines.push(format!("{words}: {}", named.join(", ")));
         }
     }
-    for (file, is) in [("/etc/resolv.conf", daemon.resolv_conf), ("/etc/hosts", daemon.hosts)] {
-        if is == Compared::Different {
-            lines.push(format!("it reads another {file} than we do"));
-        }
+    let files = [("/etc/resolv.conf", daemon.resolv_conf), ("/etc/hosts", daemon.hosts)];
+    let different = named(&files, Compared::Different);
+    if !different.is_empty() {
+        lines.push(format!("it reads another {} than we do", different.join(" and another ")));
     }
     lines
+}
+
+fn named(all: &[(&'static str, Compared)], as_this: Compared) -> Vec<&'static str> {
+    all.iter().filter(|(_, is)| *is == as_this).map(|(name, _)| *name).collect()
 }
 
 fn cache_nodes(cache: &Cache) -> Vec<Node> {

@@ -52,6 +52,8 @@ pub(crate) enum Cure {
     Nothing,
     /// A rule, and the library in the program.
     Bypass,
+    /// The same, if somebody wants that: it is not clear that it is better.
+    MayBypass,
     /// The rule is there; the library is not.
     Load,
 }
@@ -131,12 +133,16 @@ impl Facts<'_> {
                 new(Finding::Agreed, None, format!("Agreed: {truth_says}, with {daemon} and without."), Cure::Nothing)
             }
             (Some((daemon, whose)), Some(answer)) if answer.is_answer() => {
-                let verb = if truth.is_found() { "lies" } else { "knows more than this machine does" };
+                let (verb, cure) = if truth.is_found() {
+                    ("lies", Cure::Bypass)
+                } else {
+                    ("knows what this machine does not", Cure::MayBypass)
+                };
                 let sentence = format!(
-                    "{daemon} {verb}: {whose}, it says {}, and glibc believes it, but without it {truth_says}.",
+                    "{daemon} {verb} ({whose}): it says {}, and glibc believes it, but without {daemon} {truth_says}.",
                     quoted_answer(answer)
                 );
-                new(Finding::Differs, Some(daemon), sentence, Cure::Bypass)
+                new(Finding::Differs, Some(daemon), sentence, cure)
             }
             (Some((daemon, _)), Some(answer)) => {
                 // glibc goes on without a daemon that cannot answer.
@@ -145,14 +151,14 @@ impl Facts<'_> {
             }
             (Some((daemon, whose)), None) if self.is_foreign => {
                 let sentence = format!(
-                    "{daemon} is the suspect: glibc asks it first, but it is not of this container ({whose}). Nothing is \
-                     known of what it says; --ask makes it say. Without it {truth_says}."
+                    "{daemon} is the suspect: glibc asks it first, but it is not of this container ({whose}). What it says \
+                     cannot be seen; --ask makes it say. Without {daemon} {truth_says}."
                 );
-                new(Finding::Unknown, Some(daemon), sentence, Cure::Bypass)
+                new(Finding::Unknown, Some(daemon), sentence, Cure::MayBypass)
             }
             (Some((daemon, _)), None) => {
                 let sentence = format!(
-                    "Could not tell: nothing is known of what {daemon} says; --ask makes it say. Without it {truth_says}."
+                    "Could not tell: what {daemon} says cannot be seen; --ask makes it say. Without {daemon} {truth_says}."
                 );
                 new(Finding::Unknown, None, sentence, Cure::Nothing)
             }
@@ -231,7 +237,8 @@ fn quoted_answer(answer: &Outcome) -> String {
 fn says(answer: &Outcome) -> String {
     match answer {
         Outcome::Found { names, .. } if !names.is_empty() => format!("the name is {answer}"),
-        Outcome::Found { .. } => format!("it is {answer}"),
+        Outcome::Found { addresses, .. } if addresses.len() == 1 => format!("the address is {answer}"),
+        Outcome::Found { .. } => format!("the addresses are {answer}"),
         _ => "there is no such name".to_owned(),
     }
 }
@@ -239,14 +246,14 @@ fn says(answer: &Outcome) -> String {
 /// The lines that a person would type.
 pub(crate) fn cure(cure: Cure, rules: &Rules, subject: Subject<'_>, is_loaded: bool, is_root: bool) -> Vec<String> {
     let mut lines = Vec::new();
-    if cure == Cure::Bypass {
+    if matches!(cure, Cure::Bypass | Cure::MayBypass) {
         if rules.disabled {
             lines.push("unset NSS_BYPASS_DISABLE".to_owned());
         }
         let Some(pattern) = Rules::pattern_for(subject) else { return Vec::new() };
         let line = format!("bypass {pattern}");
         match rules.would_help(&line, subject) {
-            Ok(()) if rules.bypassing(subject).is_some() => {}
+            Ok(()) if rules.means(subject) => {}
             Ok(()) if is_root => lines.push(appending(rules, &line)),
             _ => lines.push(format!("export NSS_BYPASS=\"${{NSS_BYPASS:+$NSS_BYPASS }}\"{}", quoted(&pattern))),
         }
@@ -314,9 +321,9 @@ mod tests {
         assert_eq!(judged(a(), false, None, false), agreed);
         assert_eq!(judged(a(), true, Some(none()), false), lies);
         assert_eq!(judged(a(), true, Some(b()), false), lies);
-        assert_eq!(judged(none(), true, Some(b()), true), lies);
+        assert_eq!(judged(none(), true, Some(b()), true), (Finding::Differs, Cure::MayBypass));
         assert_eq!(judged(a(), true, Some(Outcome::failed("off")), true), agreed);
-        assert_eq!(judged(a(), true, None, true), (Finding::Unknown, Cure::Bypass));
+        assert_eq!(judged(a(), true, None, true), (Finding::Unknown, Cure::MayBypass));
         assert_eq!(judged(a(), true, None, false), (Finding::Unknown, Cure::Nothing));
         assert_eq!(judged(Outcome::failed("no answer"), true, Some(a()), true).0, Finding::Unknown);
     }

@@ -66,6 +66,11 @@ impl Rules {
         }
     }
 
+    /// Whether a rule takes the lookup away from libc, once it may.
+    pub(crate) fn means(&self, subject: Subject<'_>) -> bool {
+        matches!(self.policy.decide_subject(subject), Verdict::Bypass(_))
+    }
+
     /// The pattern that would mean just this lookup; none where no pattern can.
     pub(crate) fn pattern_for(subject: Subject<'_>) -> Option<String> {
         let text = match subject {
