@@ -209,11 +209,11 @@ fn says_cache_hosts(text: &str) -> bool {
         line.split('#').next().unwrap_or_default().split_whitespace().map(str::to_owned).collect::<Vec<_>>()
     };
     let lines = text.lines().map(words);
-    let settings = lines.filter_map(|words| match words.as_slice() {
+    let mut settings = lines.filter_map(|words| match words.as_slice() {
         [option, database, value] if option == "enable-cache" && database == "hosts" => Some(value == "yes"),
         _ => None,
     });
-    settings.last().unwrap_or(false)
+    settings.next_back().unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -50,14 +50,14 @@ pub(crate) struct Arguments {
 
 /// All that is found out about a name.
 #[derive(Debug, Serialize)]
-struct Report {
+pub(crate) struct Report {
     subject: String,
     verdict: Verdict,
     nscd: Presence,
     cache: Option<Cache>,
     sources: Vec<Said>,
-    conclusion: Conclusion,
-    cure: Vec<String>,
+    pub(crate) conclusion: Conclusion,
+    pub(crate) cure: Vec<String>,
 }
 
 /// What the rules say.
@@ -106,7 +106,8 @@ fn key<'a>(subject: Subject<'a>, bytes: &'a [u8]) -> Key<'a> {
     }
 }
 
-fn report(bytes: &[u8], subject: Subject<'_>, ask: bool) -> Report {
+/// Finds all out about a name.
+pub(crate) fn report(bytes: &[u8], subject: Subject<'_>, ask: bool) -> Report {
     let rules = Rules::read();
     let socket = Path::new(nscd::SOCKET);
     let nscd = daemon::look(socket);
@@ -166,7 +167,8 @@ impl RuleLine {
     }
 }
 
-fn in_words(fault: &Diagnostic) -> String {
+/// For a person.
+pub(crate) fn in_words(fault: &Diagnostic) -> String {
     if fault.line == 0 { format!("{}: {}", fault.source, fault.message) } else { fault.to_string() }
 }
 
@@ -214,11 +216,11 @@ fn all_sources(rules: &Rules, bytes: &[u8], subject: Subject<'_>) -> Vec<Said> {
 }
 
 /// nsswitch.conf's line about hosts.
-fn modules() -> Vec<u8> {
+pub(crate) fn modules() -> Vec<u8> {
     const DEFAULT: &str = "files dns"; // Since glibc 2.35.
     let text = fs::read_to_string("/etc/nsswitch.conf").unwrap_or_default();
-    let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("hosts:"));
-    lines.last().map_or(DEFAULT, str::trim).split_whitespace().collect::<Vec<_>>().join(" ").into_bytes()
+    let mut lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("hosts:"));
+    lines.next_back().map_or(DEFAULT, str::trim).split_whitespace().collect::<Vec<_>>().join(" ").into_bytes()
 }
 
 /// nscd itself, and glibc with it.
@@ -260,6 +262,11 @@ fn seconds_left(cache: &Cache) -> Option<i64> {
 }
 
 impl Report {
+    /// Whether it is known what is right here.
+    pub(crate) fn truth_is_known(&self) -> bool {
+        self.sources.iter().any(|said| said.who == Who::GlibcWithoutNscd && said.answer.is_answer())
+    }
+
     fn text(&self, palette: Palette) -> String {
         let style = match self.conclusion.finding {
             Finding::Agreed => Style::Good,
@@ -348,7 +355,8 @@ fn nscd_node(nscd: &Presence, cache: Option<&Cache>) -> Node {
     }
 }
 
-fn program(daemon: &Daemon) -> String {
+/// For a person.
+pub(crate) fn program(daemon: &Daemon) -> String {
     let version = daemon.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
     match daemon.kind {
         Kind::Unknown => "an unknown program".to_owned(),

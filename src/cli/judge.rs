@@ -83,8 +83,8 @@ pub(crate) fn from_cache(cache: &Cache, truth: Option<&Outcome>) -> Option<Outco
         return Some(answer);
     }
     let truth = truth?;
-    let halves: [(Request, fn(&IpAddr) -> bool); 2] =
-        [(Request::GetHostByName, IpAddr::is_ipv4), (Request::GetHostByName6, IpAddr::is_ipv6)];
+    type Half = (Request, fn(&IpAddr) -> bool);
+    let halves: [Half; 2] = [(Request::GetHostByName, IpAddr::is_ipv4), (Request::GetHostByName6, IpAddr::is_ipv6)];
     let known: Vec<(Outcome, Outcome)> =
         halves.iter().filter_map(|&(request, wanted)| Some((of(request)?, truth.only(wanted)))).collect();
     match known.iter().find(|(answer, expected)| !answer.agrees_with(expected)) {
@@ -274,7 +274,7 @@ fn appending(rules: &Rules, line: &str) -> String {
 }
 
 /// What loads the library into the programs that are started from here.
-fn preloading() -> String {
+pub(crate) fn preloading() -> String {
     let path = loaded::library().map_or_else(
         || format!("/usr/local/lib/{}", loaded::NAME),
         |path| printable(path.as_os_str().as_encoded_bytes()),

@@ -6,12 +6,14 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod daemon;
+mod doctor;
 mod exit;
 mod explain;
 mod glibc;
 mod judge;
 mod loaded;
 mod nscd;
+mod processes;
 mod rules;
 mod screen;
 mod sources;
@@ -34,6 +36,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Explain(explain::Arguments),
+    Doctor(doctor::Arguments),
     #[command(name = glibc::VERB, hide = true)]
     AskGlibc(glibc::Arguments),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
     };
     let exit = match &arguments.verb {
         Verb::Explain(arguments) => explain::run(arguments),
+        Verb::Doctor(arguments) => doctor::run(arguments),
         Verb::AskGlibc(arguments) => glibc::run(arguments),
     };
     exit.into()

@@ -149,6 +149,11 @@ impl Policy {
         self.rules.is_empty()
     }
 
+    /// All rules, the file's first, in the order in which they stand there.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
     /// The size of the cache; none where nothing is kept. Without a `cache` line it is the default where a rule says
     /// `cache on`.
     pub fn cache(&self) -> Option<CacheSize> {
