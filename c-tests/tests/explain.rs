@@ -232,3 +232,137 @@ fn what_is_missing_or_dead_or_forbidden_is_said_in_words() {
     let lines: Vec<String> = text.lines().map(squeezed).collect();
     assert_eq!(lines, expected.map(squeezed), "{text}");
 }
+
+#[test]
+fn a_daemon_outside_the_pid_namespace_is_a_stranger_and_one_without_hosts_is_out_of_the_way() {
+    let script = r#"
+    unshare --pid --fork --mount-proc nss-bypass explain rancher-metadata >/run/test/out; echo $?
+    grep -o 'a process of root outside this container' /run/test/out
+    grep -o 'nscd is the suspect' /run/test/out
+    # The host's administrator turns the cache of hosts off.
+    nsenter --target 1 --mount --net --uts bash -c '
+        sed -i "s/enable-cache hosts yes/enable-cache hosts no/" /etc/nscd.conf
+        kill $(pidof nscd); while pidof nscd >/dev/null; do sleep 0.02; done
+        rm -f /run/nscd/socket; nscd --config-file /etc/nscd.conf; until [ -S /run/nscd/socket ]; do sleep 0.02; done'
+    nss-bypass explain rancher-metadata >/run/test/out; echo $?
+    grep -o 'nscd is out of the way' /run/test/out
+    nss-bypass doctor rancher-metadata >/run/test/out; echo $?
+    grep -o 'its cache of hosts is off' /run/test/out | head -n 1
+    curl -sS http://rancher-metadata/
+    "#;
+    let text = scene("nscd", script);
+    let expected = "3\na process of root outside this container\nnscd is the suspect\n\
+                    0\nnscd is out of the way\n\
+                    0\nits cache of hosts is off\nhello from rancher-metadata\n";
+    assert_eq!(text, expected);
+}
+
+/// What doctor says, without the whys and the places.
+const EXAMINE: &str = r#"
+examine() { local status=0; nss-bypass doctor "$@" >/run/test/out || status=$?; echo "$status $(tail -n 1 /run/test/out)"; }
+found() { grep -o "$1" /run/test/out | head -n 1; }
+"#;
+
+#[test]
+fn doctor_finds_the_stranger_and_the_name_that_it_hides_and_what_it_tells_to_type_mends_it() {
+    let script = r#"
+    examine --ask rancher-metadata
+    found 'trouble: [a-z]* [^ ]* on /var/run/nscd/socket is not of this'
+    found 'trouble: rancher-metadata: [a-z]* lies'
+    sed -n '/trouble: rancher-metadata/,/^├─ [^ ]*:/s/.* mend: //p' /run/test/out >/run/test/mend
+    . /run/test/mend
+    examine --ask rancher-metadata
+    found 'ok: LD_PRELOAD loads the library'
+    found 'ok: rancher-metadata: Agreed'
+    "#;
+    for (daemon, version) in [("nscd", "2.36-9+deb12u14"), ("unscd", "0.54")] {
+        let text = scene(daemon, &format!("{EXAMINE}{script}"));
+        let (first, rest) = text.split_once('\n').expect("lines");
+        assert!(first.starts_with("1 └─ Trouble: 2 of "), "{text}");
+        // Of nscd, any version will do.
+        assert!(daemon == "nscd" || rest.contains(version), "{text}");
+        assert!(rest.contains(&format!("rancher-metadata: {daemon} lies")), "{text}");
+        assert!(rest.contains("is not of this\n"), "{text}");
+        let healthy = "0 └─ Healthy.\nok: LD_PRELOAD loads the library\nok: rancher-metadata: Agreed\n";
+        assert!(rest.ends_with(healthy), "{text}");
+    }
+}
+
+#[test]
+fn doctor_says_what_it_looked_at_and_looking_changes_nothing() {
+    let script = r#"
+    counts >/run/test/before
+    examine
+    found 'cannot tell: rancher.internal: what nscd says of it cannot be seen without'
+    counts >/run/test/after
+    cmp /run/test/before /run/test/after && echo unmoved
+    nsenter --target 1 --mount --net --uts "$COMMAND" doctor >/run/test/out; echo $?
+    found "is this machine's own"
+    printf 'bypas x\n' >/etc/nss-bypass.conf; examine; found 'trouble: /etc/nss-bypass.conf:1:1: unknown keyword'
+    printf 'bypass * 0.0.0.0/0 ::/0\n' >/etc/nss-bypass.conf; examine; found 'trouble: there are rules, and programs'
+    LD_PRELOAD=/usr/local/lib/libnss_bypass.so examine
+    echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
+    sleep 60 &
+    examine; found 'ok: /etc/ld.so.preload loads the library'; found '1 running process: loaded: sleep'
+    kill %1; rm /etc/ld.so.preload
+    chmod 666 /usr/local/lib/libnss_bypass.so; examine; found 'others than root can write'
+    : >/usr/local/lib/libnss_bypass.so; LD_PRELOAD=/usr/local/lib/nowhere/libnss_bypass.so nss-bypass doctor 2>/dev/null >/run/test/out
+    found 'trouble: LD_PRELOAD names /usr/local/lib/nowhere/libnss_bypass.so'
+    nss-bypass doctor --json | python3 -c '
+import json, sys
+report = json.load(sys.stdin)
+print(report["state"], sorted({finding["check"] for finding in report["findings"]}))'
+    "#;
+    let text = scene("nscd", &format!("{COUNTS}{EXAMINE}{script}"));
+    let expected = [
+        "1 └─ Trouble: 1 of 9 findings.",
+        "cannot tell: rancher.internal: what nscd says of it cannot be seen without",
+        "unmoved",
+        "0",
+        "is this machine's own",
+        "1 └─ Trouble: 2 of 9 findings.",
+        "trouble: /etc/nss-bypass.conf:1:1: unknown keyword",
+        "1 └─ Trouble: 4 of 9 findings.",
+        "trouble: there are rules, and programs",
+        "0 └─ Healthy.",
+        "0 └─ Healthy.",
+        "ok: /etc/ld.so.preload loads the library",
+        "1 running process: loaded: sleep",
+        "1 └─ Trouble: 4 of 9 findings.",
+        "others than root can write",
+        "trouble: LD_PRELOAD names /usr/local/lib/nowhere/libnss_bypass.so",
+        "trouble ['configuration', 'daemon', 'enable', 'hosts-cache', 'library', 'names', 'processes', 'resolved']",
+    ];
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected, "{text}");
+}
+
+#[test]
+fn doctor_notices_a_resolved_that_leaks_in() {
+    let script = r#"
+    mkdir -p /run/systemd/resolve
+    nsenter --target 1 --mount --net --uts python3 -S -c '
+import socket
+listening = socket.socket(socket.AF_UNIX)
+listening.bind("/run/systemd/resolve/io.systemd.Resolve")
+listening.listen()
+while True:
+    listening.accept()' &
+    until [[ -S /run/systemd/resolve/io.systemd.Resolve ]]; do sleep 0.02; done; sleep 0.2
+    examine; found 'note: systemd-resolved.s socket is here'
+    sed -i 's/^hosts:.*/hosts: files resolve [!UNAVAIL=return] dns/' /etc/nsswitch.conf
+    examine container; found 'trouble: systemd-resolved.s socket is here'
+    sed -n "/trouble: systemd-resolved/,/^├─ [^ ]*:/s/.* mend: //p" /run/test/out >/run/test/mend
+    . /run/test/mend; grep hosts /etc/nsswitch.conf
+    examine container; kill %1
+    "#;
+    let text = scene("none", &format!("{EXAMINE}{script}"));
+    let expected = [
+        "0 └─ Healthy.",
+        "note: systemd-resolved's socket is here",
+        "1 └─ Trouble: 1 of 7 findings.",
+        "trouble: systemd-resolved's socket is here",
+        "hosts: files dns",
+        "0 └─ Healthy.",
+    ];
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected, "{text}");
+}

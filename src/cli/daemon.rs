@@ -56,6 +56,8 @@ pub(crate) struct Daemon {
     /// None: its process is outside our pid namespace.
     pub(crate) pid: Option<i32>,
     pub(crate) user: u32,
+    /// What the kernel calls its process.
+    pub(crate) program: Option<String>,
     pub(crate) executable: Option<String>,
     pub(crate) network_namespace: Compared,
     pub(crate) mount_namespace: Compared,
@@ -115,6 +117,9 @@ pub(crate) fn look(socket: &Path) -> Presence {
         version,
         pid,
         user: credentials.uid,
+        program: process
+            .and_then(|process| fs::read(process.join("comm")).ok())
+            .map(|name| printable(name.trim_ascii_end())),
         executable: process.and_then(|process| fs::read_link(process.join("exe")).ok()).map(|path| path_text(&path)),
         network_namespace: namespace("net"),
         mount_namespace: namespace("mnt"),

@@ -99,7 +99,7 @@ impl Finding {
             State::Trouble => ("trouble", Style::Bad),
         };
         let why = self.why.iter().map(|why| Node::new(format!("why: {why}")));
-        let mend = self.mend.iter().map(|line| Node::styled(Style::Title, format!("mend: {line}")));
+        let mend = self.mend.iter().map(|line| Node::command(format!("mend: {line}")));
         Node::styled(style, format!("{mark}: {}", self.what)).with(why).with(mend)
     }
 }
@@ -113,12 +113,11 @@ struct Report {
 /// Runs the verb.
 pub(crate) fn run(arguments: &Arguments) -> Exit {
     let rules = Rules::read();
-    let socket = Path::new(nscd::SOCKET);
-    let nscd = daemon::look(socket);
+    let (nscd, cache) = explain::look(Key::Name(b""));
     let mut findings = sockets(&nscd);
-    if let Presence::Present(daemon) = &nscd {
+    if let (Presence::Present(daemon), Some(cache)) = (&nscd, &cache) {
         findings.extend(its_world(daemon, &rules));
-        findings.push(its_cache(daemon, &nscd::peek(socket, Key::Name(b""))));
+        findings.push(its_cache(daemon, cache));
     }
     findings.push(resolved());
     findings.extend(configuration(&rules));
@@ -152,6 +151,10 @@ impl Report {
     }
 }
 
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Is there a socket, in either place?
 fn sockets(nscd: &Presence) -> Vec<Finding> {
     const CHECK: &str = "socket";
@@ -178,6 +181,9 @@ fn its_world(daemon: &Daemon, rules: &Rules) -> Vec<Finding> {
     const WHY: &str = "glibc asks it before /etc/hosts and DNS, and believes its \"no such host\"";
     let who = format!("{} on {}", explain::program(daemon), nscd::SOCKET);
     let about = explain::about(daemon).join("; ");
+    if daemon.is_foreign() && daemon.caches_hosts == Some(false) {
+        return vec![Finding::new(CHECK, State::Note, format!("{who} is not of this container: {about}"))];
+    }
     if daemon.is_foreign() {
         let is_countered = loaded::is_here() && !rules.policy.is_empty();
         let state = if is_countered { State::Note } else { State::Trouble };
@@ -208,9 +214,14 @@ fn its_cache(daemon: &Daemon, cache: &Cache) -> Finding {
         (Some(false), _) => {
             Finding::new(CHECK, State::Good, "its cache of hosts is off, so glibc answers host names itself")
         }
-        (_, Cache::Read { size, .. }) => {
-            Finding::new(CHECK, State::Note, format!("its cache of hosts is on, with {size} entries"))
-        }
+        (_, Cache::Read { size, .. }) => Finding::new(
+            CHECK,
+            State::Note,
+            format!(
+                "its cache of hosts is on, with {}",
+                counted(usize::try_from(*size).unwrap_or(0), "entry", "entries")
+            ),
+        ),
         (Some(true), _) => Finding::new(CHECK, State::Note, "its cache of hosts is on, and shared with nobody"),
         (None, Cache::Unreadable { reason }) => {
             Finding::new(CHECK, State::Unknown, format!("its cache cannot be read: {reason}"))
@@ -258,7 +269,11 @@ fn configuration(rules: &Rules) -> Vec<Finding> {
         .collect();
     if findings.is_empty() {
         let count = rules.policy.rules().len();
-        findings.push(Finding::new(CHECK, State::Good, format!("the configuration is sound: {count} rules")));
+        findings.push(Finding::new(
+            CHECK,
+            State::Good,
+            format!("the configuration is sound: {}", counted(count, "rule", "rules")),
+        ));
     }
     if rules.disabled {
         let what = "NSS_BYPASS_DISABLE is set";
@@ -344,12 +359,23 @@ fn safety(library: &Path) -> Finding {
             .why("while that is not mounted, every program that is started complains")
             .mend(format!("install -o root -g root -m 644 {} /usr/lib/{}", quoted(&shown), loaded::NAME));
     }
+    let others = other_loaders();
     match complaint(&library) {
         Some(complaint) => unsafe_because(format!("it does not load: {complaint}")),
+        None if !others.is_empty() => {
+            unsafe_because(format!("programs of another libc are here ({})", others.join(", ")))
+                .why("every such program that is started would complain")
+        }
         None => {
             Finding::new(CHECK, State::Good, format!("it would be safe to name {shown} in {}", loaded::PRELOAD_FILE))
         }
     }
+}
+
+/// Loaders that obey the same file and cannot load the library: musl's does not read it, but 32-bit ones do.
+fn other_loaders() -> Vec<&'static str> {
+    const LOADERS: [&str; 3] = ["/lib/ld-linux.so.2", "/libx32/ld-linux-x32.so.2", "/lib/ld-linux-armhf.so.3"];
+    LOADERS.into_iter().filter(|loader| Path::new(loader).exists()).collect()
 }
 
 /// What the loader says of it.
@@ -375,7 +401,12 @@ fn running() -> Vec<Finding> {
     let findings = groups.iter().map(|(standing, group)| {
         let shown: Vec<&str> = group.programs.iter().take(SHOWN).map(String::as_str).collect();
         let more = if group.programs.len() > SHOWN { ", ..." } else { "" };
-        let what = format!("{} running processes {}: {}{more}", group.count, standing.words(), shown.join(", "));
+        let what = format!(
+            "the library and {}: {}: {}{more}",
+            counted(group.count, "running process", "running processes"),
+            standing.words(),
+            shown.join(", ")
+        );
         let finding = Finding::new("processes", State::Note, what);
         match standing {
             Standing::NotLoaded if is_everywhere => finding
@@ -408,7 +439,11 @@ fn sample(name: &OsStr, arguments: &Arguments, is_foreign: bool) -> Finding {
         Verdict::Unknown if !was_wanted && !is_foreign && report.truth_is_known() => State::Note,
         Verdict::Unknown => State::Unknown,
     };
-    let mut finding = Finding::new("names", state, format!("{}: {}", printable(bytes), report.conclusion.sentence));
+    let sentence = match report.conclusion.finding {
+        Verdict::Unknown if report.truth_is_known() => "what nscd says of it cannot be seen without --ask",
+        _ => &report.conclusion.sentence,
+    };
+    let mut finding = Finding::new("names", state, format!("{}: {sentence}", printable(bytes)));
     match state {
         State::Trouble => finding.mend = report.cure,
         State::Unknown => finding.mend.push(format!("nss-bypass explain --ask {}", quoted(&printable(bytes)))),

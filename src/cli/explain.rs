@@ -106,24 +106,34 @@ fn key<'a>(subject: Subject<'a>, bytes: &'a [u8]) -> Key<'a> {
     }
 }
 
+/// Who is at nscd's socket, and what its cache holds of a name.
+pub(crate) fn look(key: Key<'_>) -> (Presence, Option<Cache>) {
+    let socket = Path::new(nscd::SOCKET);
+    match daemon::look(socket) {
+        Presence::Present(mut daemon) => {
+            let cache = nscd::peek(socket, key);
+            if matches!((daemon.kind, &cache), (Kind::Unknown, Cache::Read { .. })) {
+                daemon.kind = Kind::Nscd; // Only glibc's has such a cache.
+            }
+            (Presence::Present(daemon), Some(cache))
+        }
+        other => (other, None),
+    }
+}
+
 /// Finds all out about a name.
 pub(crate) fn report(bytes: &[u8], subject: Subject<'_>, ask: bool) -> Report {
     let rules = Rules::read();
-    let socket = Path::new(nscd::SOCKET);
-    let nscd = daemon::look(socket);
     // Before anybody is asked: the cache as it was.
-    let mut cache = match &nscd {
-        Presence::Present(_) => Some(nscd::peek(socket, key(subject, bytes))),
-        _ => None,
-    };
-    if let (Presence::Present(daemon), Some(Cache::Read { .. })) = (&nscd, &cache)
-        && daemon.kind == Kind::Unscd
-    {
-        cache = Some(Cache::NotShared);
-    }
+    let (nscd, cache) = look(key(subject, bytes));
     let mut sources = all_sources(&rules, bytes, subject);
     let truth = sources.iter().find(|said| said.who == Who::GlibcWithoutNscd).map(|said| said.answer.clone());
-    let known = cache.as_ref().and_then(|cache| judge::from_cache(cache, truth.as_ref()));
+    let is_off = matches!(&nscd, Presence::Present(daemon) if daemon.caches_hosts == Some(false));
+    let known = if is_off {
+        Some(Outcome::failed("its cache of hosts is off"))
+    } else {
+        cache.as_ref().and_then(|cache| judge::from_cache(cache, truth.as_ref()))
+    };
     let (from_nscd, with_nscd) = nscd_sources(&nscd, cache.as_ref(), known.clone(), bytes, subject, ask);
     let nscd_says = [&from_nscd.answer, &with_nscd.answer].into_iter().find(|said| said.is_answer()).cloned();
     sources.splice(0..0, [from_nscd, with_nscd]);
@@ -243,6 +253,7 @@ fn nscd_sources(
         return (itself, Said::timed(Who::GlibcWithNscd, || glibc::ask(bytes, None)));
     }
     let itself = match (known, cache) {
+        (Some(answer @ Outcome::Failed { .. }), _) => Said::timed(Who::Nscd, || Outcome::unasked(answer.to_string())),
         (Some(answer), _) => {
             let seconds = cache.and_then(seconds_left);
             let note = seconds.map_or("cached".to_owned(), |seconds| format!("cached, {seconds} s left"));
@@ -359,7 +370,10 @@ fn nscd_node(nscd: &Presence, cache: Option<&Cache>) -> Node {
 pub(crate) fn program(daemon: &Daemon) -> String {
     let version = daemon.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
     match daemon.kind {
-        Kind::Unknown => "an unknown program".to_owned(),
+        Kind::Unknown => match &daemon.program {
+            Some(program) => format!("a program called {program}"),
+            None => "an unknown program".to_owned(),
+        },
         _ => format!("{}{version}", daemon.name()),
     }
 }

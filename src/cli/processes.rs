@@ -31,12 +31,12 @@ pub(crate) enum Standing {
 impl Standing {
     pub(crate) fn words(self) -> &'static str {
         match self {
-            Self::Loaded => "have the library",
-            Self::NotLoaded => "could have it, but were started without",
+            Self::Loaded => "loaded",
+            Self::NotLoaded => "not loaded when started",
             Self::Go => "cannot: Go without libc",
             Self::Static => "cannot: static",
             Self::Musl => "cannot: musl",
-            Self::Hidden => "cannot be seen: root could",
+            Self::Hidden => "root could see",
         }
     }
 }

@@ -73,6 +73,8 @@ impl Palette {
 pub(crate) struct Node {
     text: String,
     style: Style,
+    /// Never broken: somebody may want to copy it.
+    is_whole: bool,
     below: Vec<Node>,
 }
 
@@ -82,7 +84,12 @@ impl Node {
     }
 
     pub(crate) fn styled(style: Style, text: impl Into<String>) -> Self {
-        Self { text: text.into(), style, below: Vec::new() }
+        Self { text: text.into(), style, ..Self::default() }
+    }
+
+    /// A line to be typed, of any length.
+    pub(crate) fn command(text: impl Into<String>) -> Self {
+        Self { text: text.into(), style: Style::Title, is_whole: true, ..Self::default() }
     }
 
     pub(crate) fn with(mut self, below: impl IntoIterator<Item = Self>) -> Self {
@@ -99,7 +106,8 @@ impl Node {
 
     fn write(&self, out: &mut String, palette: Palette, first: &str, next: &str) {
         let stem = if self.below.is_empty() { "  " } else { "│ " };
-        for (number, line) in wrapped(&self.text, WIDTH.saturating_sub(next.chars().count() + 2)).enumerate() {
+        let width = if self.is_whole { usize::MAX } else { WIDTH.saturating_sub(next.chars().count() + 2) };
+        for (number, line) in wrapped(&self.text, width).enumerate() {
             let prefix = if number == 0 { first.to_owned() } else { format!("{next}{stem}") };
             let _ = writeln!(out, "{prefix}{}", palette.paint(self.style, line));
         }
