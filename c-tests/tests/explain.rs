@@ -257,6 +257,56 @@ fn a_daemon_outside_the_pid_namespace_is_a_stranger_and_one_without_hosts_is_out
     assert_eq!(text, expected);
 }
 
+#[test]
+fn a_daemon_that_does_not_answer_and_one_that_sends_rubbish_are_said_so() {
+    let script = r#"
+    kill -STOP $(pidof nscd)
+    nss-bypass explain rancher-metadata >/run/test/out; echo $?
+    grep -o 'its cache cannot be read: it does not answer in time' /run/test/out
+    nsenter --target 1 --mount rm /run/nscd/socket
+    # Listens, hands out whatever file it is told to, and says what it is told to.
+    python3 -S -c '
+import array, os, socket, sys
+listening = socket.socket(socket.AF_UNIX)
+listening.bind("/run/nscd/socket")
+listening.listen()
+while True:
+    talk, _ = listening.accept()
+    with talk:
+        request = talk.recv(1024)
+        if request[4:8] == bytes([13, 0, 0, 0]):
+            file = os.open("/run/test/database", os.O_RDONLY)
+            talk.sendmsg([b"hosts\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [file]))])
+            os.close(file)
+        elif request:
+            talk.sendall(os.urandom(100))' &
+    until [[ -S /run/nscd/socket ]]; do sleep 0.02; done; sleep 0.1
+    rubbish() { nss-bypass explain "$@" rancher-metadata >/run/test/out 2>&1; echo "$? $(grep -o 'its cache cannot be read.*' /run/test/out)"; }
+    : >/run/test/database; rubbish
+    head -c 65536 /dev/urandom >/run/test/database; rubbish
+    printf '\2\0\0\0\170\0\0\0\0\0\0\0\1\0\0\0' >/run/test/database; head -c 60000 /dev/urandom >>/run/test/database; rubbish >/dev/null
+    # A good head, a table of one bucket that leads into rubbish, and then an endless collection of garbage.
+    python3 -c '
+import os, struct
+def write(cycle):
+    head = struct.pack("=iiiiQ4I6i7Q", 2, 120, cycle, 1, 0, 0, 0, 0, 0, 1, 4096, 0, 1, 1, 0, *[0] * 7)
+    open("/run/test/database-%d" % cycle, "wb").write(head + bytes(16) + os.urandom(4096))
+write(0); write(1)'
+    mv /run/test/database-0 /run/test/database; rubbish
+    mv /run/test/database-1 /run/test/database; rubbish
+    rubbish --ask | cut -c 1-1
+    kill %1
+    "#;
+    let text = scene("nscd", script);
+    let lines: Vec<&str> = text.lines().collect();
+    let unreadable = "3 its cache cannot be read: ";
+    assert_eq!(lines[..2], ["3", "its cache cannot be read: it does not answer in time"], "{text}");
+    assert!(lines[2..6].iter().all(|line| line.starts_with(unreadable)), "{text}");
+    assert!(lines[5].ends_with("would not stop collecting garbage"), "{text}");
+    assert!(matches!(lines[6], "0" | "1" | "3") && lines.len() == 7, "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+}
+
 /// What doctor says, without the whys and the places.
 const EXAMINE: &str = r#"
 examine() { local status=0; nss-bypass doctor "$@" >/run/test/out || status=$?; echo "$status $(tail -n 1 /run/test/out)"; }

@@ -29,7 +29,7 @@ Examples:
   nss-bypass explain --ask 169.254.169.250
   nss-bypass explain --json db.prod | jq .conclusion
 
-Exit status: 0 all agree, 1 somebody says something else, 3 it could not be told.";
+Exit status: 0 all agree, 1 somebody differs, 3 it could not be told.";
 
 /// Say who answers for a name, who lies, and what would cure it
 ///
@@ -111,6 +111,7 @@ pub(crate) fn look(key: Key<'_>) -> (Presence, Option<Cache>) {
     let socket = Path::new(nscd::SOCKET);
     match daemon::look(socket) {
         Presence::Present(mut daemon) => {
+            let _progress = Progress::new("looking into nscd's cache");
             let cache = nscd::peek(socket, key);
             if matches!((daemon.kind, &cache), (Kind::Unknown, Cache::Read { .. })) {
                 daemon.kind = Kind::Nscd; // Only glibc's has such a cache.

@@ -15,7 +15,9 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use rustix::net::{
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags, SocketType,
+};
 use serde::Serialize;
 
 use crate::sources::Outcome;
@@ -127,12 +129,27 @@ pub(crate) enum Cache {
     },
 }
 
-/// Connects to a daemon's socket.
+/// Connects to a daemon's socket. As glibc does it, without waiting for one that does not come to listen.
 pub(crate) fn connect(path: &Path) -> io::Result<UnixStream> {
-    let stream = UnixStream::connect(path)?;
+    let kind = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, kind, None)?;
+    match rustix::net::connect(&socket, &SocketAddrUnix::new(path)?) {
+        Err(rustix::io::Errno::AGAIN) => return Err(io::Error::other("it is too busy to listen")),
+        result => result?,
+    }
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     Ok(stream)
+}
+
+/// For a person, who knows no errno.
+fn in_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it does not answer in time".to_owned(),
+        _ => error.to_string(),
+    }
 }
 
 fn send(stream: &mut UnixStream, request: i32, key: &[u8]) -> io::Result<()> {
@@ -143,7 +160,7 @@ fn send(stream: &mut UnixStream, request: i32, key: &[u8]) -> io::Result<()> {
 
 /// What the cache behind this socket holds of `key`.
 pub(crate) fn peek(path: &Path, key: Key<'_>) -> Cache {
-    let unreadable = |error: io::Error| Cache::Unreadable { reason: error.to_string() };
+    let unreadable = |error: io::Error| Cache::Unreadable { reason: in_words(&error) };
     match shared_cache(path) {
         Ok(Some(file)) => match copy(&file) {
             Ok(copy) => match copy.find(key, seconds_now()) {
@@ -200,7 +217,7 @@ struct Header {
 
 const HEADER: usize = 120;
 /// The largest cache that is copied: nscd's own limit is 32 MiB unless nscd.conf says otherwise.
-const LARGEST: usize = 1 << 30;
+const LARGEST: usize = 256 << 20;
 
 impl Header {
     fn parse(bytes: &[u8]) -> Option<Self> {
@@ -335,7 +352,7 @@ pub(crate) fn ask(path: &Path, key: Key<'_>) -> Outcome {
     match reply {
         Ok(reply) => answer(request, &reply)
             .unwrap_or_else(|| Outcome::failed("it closed the connection without an answer: no cache of hosts")),
-        Err(error) => Outcome::failed(error.to_string()),
+        Err(error) => Outcome::failed(in_words(&error)),
     }
 }
 
