@@ -21,8 +21,8 @@ use crate::judge::Finding as Verdict;
 use crate::loaded;
 use crate::nscd::{self, Cache, Key};
 use crate::processes::{self, Standing};
-use crate::rules::Rules;
 use crate::screen::{Node, Palette, Progress, Style, printable, quoted, show};
+use crate::verdict::Rules;
 
 const EXAMPLES: &str = "\
 Examples:

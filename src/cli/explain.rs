@@ -18,9 +18,9 @@ use crate::daemon::{self, Compared, Daemon, Kind, Presence};
 use crate::exit::Exit;
 use crate::judge::{self, Conclusion, Cure, Facts, Finding};
 use crate::nscd::{self, Cache, Entry, Key};
-use crate::rules::{self, Rules};
 use crate::screen::{Node, Palette, Progress, Style, printable, show};
 use crate::sources::{self, Outcome, Said, Who};
+use crate::verdict::{self, Rules};
 use crate::{glibc, loaded};
 
 const EXAMPLES: &str = "\
@@ -150,7 +150,7 @@ pub(crate) fn report(bytes: &[u8], subject: Subject<'_>, ask: bool) -> Report {
         daemon: daemon.map(|daemon| (daemon.name(), daemon.whereabouts())),
         is_foreign: daemon.is_some_and(Daemon::is_foreign),
         nscd: nscd_says.or(known),
-        rule: bypassing.map(rules::described),
+        rule: bypassing.map(verdict::described),
         is_loaded,
     };
     let conclusion = facts.conclusion();
@@ -173,7 +173,7 @@ impl RuleLine {
             line: rule.origin().line,
             bypass: rule.action() == nss_bypass_core::config::Action::Bypass,
             pattern: rule.pattern().to_string(),
-            text: rules::described(rule),
+            text: verdict::described(rule),
         }
     }
 }

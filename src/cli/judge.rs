@@ -8,9 +8,9 @@ use serde::Serialize;
 use crate::exit::Exit;
 use crate::loaded;
 use crate::nscd::{Cache, Entry, Request};
-use crate::rules::Rules;
 use crate::screen::{printable, quoted};
 use crate::sources::{Outcome, Said, Who};
+use crate::verdict::Rules;
 
 /// How it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -14,7 +14,7 @@ mod judge;
 mod loaded;
 mod nscd;
 mod processes;
-mod rules;
+mod verdict;
 mod screen;
 mod sources;
 
