@@ -6,6 +6,9 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod exit;
+mod output;
+mod elf;
+mod library;
 
 use std::process::ExitCode;
 
