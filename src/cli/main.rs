@@ -8,17 +8,21 @@
 mod exit;
 mod output;
 mod elf;
+mod program;
+mod obstacle;
 mod library;
+mod run;
 
+use std::io;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use exit::Exit;
 
 /// Takes chosen names away from a host's nscd, inside the process that asks.
 #[derive(Debug, Parser)]
-#[command(name = "nss-bypass", version, arg_required_else_help = true)]
+#[command(name = "nss-bypass", version, arg_required_else_help = true, after_help = exit::TABLE)]
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -26,15 +30,29 @@ struct Arguments {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    Run(run::Run),
+}
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
+    match arguments() {
+        Ok(Arguments { verb: Verb::Run(arguments) }) => run::run(&arguments),
+        Err(exit) => exit,
+    }
+    .into()
+}
+
+/// What the command line says. Help is for standard output, a complaint for standard error.
+fn arguments() -> Result<Arguments, Exit> {
+    let colour = output::wants_colour(&io::stdout()) && output::wants_colour(&io::stderr());
+    let command = Arguments::command().color(if colour { ColorChoice::Always } else { ColorChoice::Never });
+    command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(|error| {
+        let _ = error.print();
+        match error.exit_code() {
+            0 => Exit::Success,
+            // Every other status may be the command's.
+            _ if std::env::args_os().nth(1).is_some_and(|verb| verb == "run") => Exit::NotRun,
+            _ => Exit::Usage,
         }
-    };
-    match arguments.verb {}
+    })
 }
