@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::elf::{self, Elf};
+use crate::output;
 
 /// Its file name.
 pub(crate) const NAME: &str = "libnss_bypass.so";
@@ -48,7 +49,7 @@ impl fmt::Display for Missing {
             Self::Unusable(path, error) if error.kind() == io::ErrorKind::InvalidData => {
                 write!(f, "{} is not the library: {error}", path.display())
             }
-            Self::Unusable(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::Unusable(path, error) => write!(f, "{}: {}", path.display(), output::reason(error)),
             Self::Nowhere(places) => {
                 write!(f, "{NAME} was not found; name it with --library, or put it into one of:")?;
                 places.iter().try_for_each(|place| write!(f, "\n  {}", place.display()))

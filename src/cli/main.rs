@@ -11,6 +11,9 @@ mod elf;
 mod program;
 mod obstacle;
 mod library;
+mod cover;
+mod rules;
+mod check;
 mod run;
 
 use std::io;
@@ -22,7 +25,7 @@ use exit::Exit;
 
 /// Takes chosen names away from a host's nscd, inside the process that asks.
 #[derive(Debug, Parser)]
-#[command(name = "nss-bypass", version, arg_required_else_help = true, after_help = exit::TABLE)]
+#[command(name = "nss-bypass", version, arg_required_else_help = true, max_term_width = 80, after_help = exit::TABLE)]
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,
@@ -31,12 +34,16 @@ struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Check(check::Check),
     Run(run::Run),
 }
 
 fn main() -> ExitCode {
     match arguments() {
-        Ok(Arguments { verb: Verb::Run(arguments) }) => run::run(&arguments),
+        Ok(Arguments { verb }) => match verb {
+            Verb::Check(arguments) => check::run(&arguments),
+            Verb::Run(arguments) => run::run(&arguments),
+        },
         Err(exit) => exit,
     }
     .into()

@@ -56,9 +56,38 @@ pub(crate) fn say_json(value: &impl Serialize) -> io::Result<()> {
     Ok(())
 }
 
+/// Why something failed, as a person says it: without the number.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error ").map_or(text.as_str(), |(reason, _)| reason).to_owned()
+}
+
+/// What NSS_BYPASS_LOG may be.
+pub(crate) const PLACES_FOR_A_LOG: &str = "that is \"stderr\", \"syslog\" or a path that begins with /";
+
+/// Whether the library would log there: what it cannot read means no log, and nobody would know why.
+pub(crate) fn is_place_for_a_log(value: &[u8]) -> bool {
+    let levels = [&b",error"[..], b",bypass", b",all"];
+    let place = levels.iter().find_map(|level| value.strip_suffix(*level)).unwrap_or(value);
+    matches!(place, b"stderr" | b"syslog") || place.starts_with(b"/")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_is_where_the_library_writes_it() {
+        let table = [("stderr", true), ("syslog,error", true), ("/a,b,all", true), ("log", false), ("all", false)];
+        for (value, expected) in table {
+            assert_eq!(is_place_for_a_log(value.as_bytes()), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_reason_has_no_number() {
+        assert_eq!(reason(&io::Error::from_raw_os_error(2)), "No such file or directory");
+    }
 
     #[test]
     fn without_colour_a_text_is_itself() {

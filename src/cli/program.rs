@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::elf::{self, Elf, Form};
+use crate::output;
 
 /// Where commands are looked for without a PATH (glibc's `_CS_PATH`).
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
@@ -42,7 +43,7 @@ pub(crate) fn find(command: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Unf
             Ok(_) if is_executable(&path) => Ok(path),
             Ok(_) => Err(Unfound::NotExecutable(path)),
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(Unfound::NotExecutable(path)),
-            Err(error) => Err(Unfound::Missing(format!("{shown}: {error}"))),
+            Err(error) => Err(Unfound::Missing(format!("{shown}: {}", output::reason(&error)))),
         };
     }
     let mut refused = None;

@@ -16,7 +16,7 @@ use nss_bypass_core::lookup::Diagnostic;
 use crate::exit::Exit;
 use crate::library::{self, Library};
 use crate::obstacle::{self, Obstacle};
-use crate::output::complain;
+use crate::output::{self, complain};
 use crate::program::{self, Unfound};
 
 /// What takes every lookup away from nscd.
@@ -26,7 +26,7 @@ const EXAMPLES: &str = "\
 Examples:
   nss-bypass run -m rancher-metadata -- curl http://rancher-metadata/
   nss-bypass run --all -- ping -c 1 rancher-metadata
-  nss-bypass run -m '*.rancher.internal' --via 169.254.169.250 -- getent hosts a.rancher.internal
+  nss-bypass run -m '*.internal' --via 10.43.0.10 -- getent hosts db.internal
   nss-bypass run -m db --log stderr -- psql -h db       # a line for each lookup
   nss-bypass run --conf ./rules.conf --strict -- ./program
 
@@ -40,7 +40,7 @@ not executable) or 127 (there is no such COMMAND), as in env(1).";
 /// they run: set-user-ID programs and those with file capabilities, static ones, those of musl or of another machine, and
 /// those in Go without cgo.
 #[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = "nss-bypass run [OPTIONS] [--] COMMAND [ARGUMENT]...")]
 pub(crate) struct Run {
     /// Answer these names: as in NSS_BYPASS, which this replaces; !PATTERN leaves them to libc
     #[arg(short = 'm', long = "match", value_name = "PATTERN")]
@@ -115,7 +115,7 @@ fn find(name: &OsStr) -> Result<PathBuf, Exit> {
 }
 
 fn failed_to_run(error: &io::Error, name: &OsStr) -> Exit {
-    complain(format_args!("{}: {error}", name.display()));
+    complain(format_args!("{}: {}", name.display(), output::reason(error)));
     if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::NotExecutable }
 }
 
@@ -146,9 +146,12 @@ fn look_for_obstacles(arguments: &Run, name: &OsStr, file: &Path, library: &Libr
     let go_debug = go_debug.as_deref().map(OsStr::as_bytes);
     let obstacles = obstacle::of_program(&program.path, &program.elf, &library.elf, go_debug);
     for obstacle in &obstacles {
-        let of = if program.scripts.is_empty() { "" } else { ", which reads this script" };
-        let place = program.path.display();
-        complain(format_args!("the library cannot work in {} ({place}{of}): {obstacle}.", name.display()));
+        let place = match program.scripts.len() {
+            0 if program.path == Path::new(name) => String::new(),
+            0 => format!(" ({})", program.path.display()),
+            _ => format!(" (a script for {})", program.path.display()),
+        };
+        complain(format_args!("the library cannot work in {}{place}: {obstacle}.", name.display()));
         complain(format_args!("what would work: {}.", obstacle.cure()));
     }
     if arguments.strict && !obstacles.is_empty() {
@@ -174,10 +177,11 @@ fn variables(arguments: &Run) -> Result<Vec<(&'static str, OsString)>, Exit> {
         variables.push(("NSS_BYPASS_CONF", configuration(file, arguments.strict)?));
     }
     if let Some(place) = &arguments.log {
-        if !is_place_for_a_log(place.as_bytes()) {
+        if !output::is_place_for_a_log(place.as_bytes()) {
             return refuse(format_args!(
-                "--log \"{}\": a log is \"stderr\", \"syslog\" or a path that begins with /",
-                place.display()
+                "--log \"{}\" is no place for a log: {}",
+                place.display(),
+                output::PLACES_FOR_A_LOG
             ));
         }
         variables.push(("NSS_BYPASS_LOG", place.clone()));
@@ -241,7 +245,7 @@ fn servers(arguments: &Run) -> Result<OsString, Exit> {
 fn configuration(file: &Path, strict: bool) -> Result<OsString, Exit> {
     let text = match std::fs::read(file) {
         Ok(text) => text,
-        Err(error) => return refuse(format_args!("{}: {error}", file.display())),
+        Err(error) => return refuse(format_args!("{}: {}", file.display(), output::reason(&error))),
     };
     let faults = config::parse(&text, &file.to_string_lossy()).1;
     faults.iter().for_each(complain);
@@ -252,13 +256,6 @@ fn configuration(file: &Path, strict: bool) -> Result<OsString, Exit> {
         Ok(path) => Ok(path.into_os_string()),
         Err(error) => refuse(format_args!("{}: {error}", file.display())),
     }
-}
-
-/// Whether the library would log there: what it cannot read means no log, and nobody would know why.
-fn is_place_for_a_log(value: &[u8]) -> bool {
-    let place =
-        [&b",error"[..], b",bypass", b",all"].iter().find_map(|level| value.strip_suffix(*level)).unwrap_or(value);
-    matches!(place, b"stderr" | b"syslog") || place.starts_with(b"/")
 }
 
 #[cfg(test)]
@@ -312,14 +309,5 @@ mod tests {
         assert_eq!(value(None), "/l.so");
         assert_eq!(value(Some("")), "/l.so");
         assert_eq!(value(Some("/a.so b.so")), "/l.so:/a.so b.so");
-    }
-
-    #[test]
-    fn a_log_is_where_the_library_writes_it() {
-        for (value, expected) in
-            [("stderr", true), ("syslog,error", true), ("/a,b,all", true), ("log", false), ("all", false)]
-        {
-            assert_eq!(is_place_for_a_log(value.as_bytes()), expected, "{value}");
-        }
     }
 }
