@@ -22,13 +22,13 @@ use crate::rules::{self, Source};
 const HELP: &str = "\
 Examples:
   nss-bypass check
-  nss-bypass check ./rules.conf && install -m 644 rules.conf /etc/nss-bypass.conf
+  nss-bypass check ./rules.conf && cp rules.conf /etc/nss-bypass.conf
   NSS_BYPASS='db, *.internal' nss-bypass check --env
   nss-bypass check --json | jq '.findings[] | select(.severity == \"fault\")'
 
-A fault takes its line out of force (in NSS_BYPASS, its item). A warning is about
-what is in force and does nothing, or not in every program. A note is to be known.
-The status is 1 where there is a fault, or, with --strict, a warning.
+A fault takes its line out of force (in NSS_BYPASS, its item). A warning is
+about what is in force and does nothing, or not in every program. A note is to
+be known. The status is 1 where there is a fault, or, with --strict, a warning.
 
 --json writes one object:
   version   1; fields may be added under the same number
@@ -41,7 +41,7 @@ The status is 1 where there is a fault, or, with --strict, a warning.
     severity  \"fault\", \"warning\" or \"note\"
     code      \"syntax\", \"unreadable\", \"missing\", \"untrusted\", \"shadowed\",
               \"unmatchable\", \"ineffective\", \"repeated\", \"needless-pass\",
-              \"no-rules\", \"disabled\"
+              \"misspelt\", \"no-rules\", \"disabled\"
     message   one sentence";
 
 /// Checks a configuration: its faults, rules that never decide, and what has no effect.
@@ -155,12 +155,12 @@ pub(crate) fn run(arguments: &Check) -> Exit {
     }
     findings.extend(rules::findings(&sources));
     let number = sources.iter().map(|source| source.config.rules.len()).sum();
-    if number == 0 {
+    if number == 0 && findings.is_empty() {
         let source = sources.last().map(|source| source.name.clone()).unwrap_or_default();
         findings.push(Finding::whole(&source, Severity::Note, "no-rules", "there is no rule: every name is libc's"));
     }
     let order = |source: &str| sources.iter().position(|one| one.name == source);
-    findings.sort_by_key(|finding| (order(&finding.source), finding.line, finding.column));
+    findings.sort_by_key(|finding| (order(&finding.source).unwrap_or(usize::MAX), finding.line, finding.column));
     report(arguments, number, &findings)
 }
 
@@ -205,7 +205,12 @@ fn read_file(path: &Path, is_default: bool, findings: &mut Vec<Finding>) -> Sour
             Source { name, text: content.bytes, config, wrong_lines }
         }
         Err(_) if is_default && !path.exists() => {
-            findings.push(Finding::whole(&name, Severity::Note, "missing", "there is no such file"));
+            findings.push(Finding::whole(
+                &name,
+                Severity::Note,
+                "missing",
+                "there is no such file: every name is libc's",
+            ));
             Source { name, ..Source::default() }
         }
         Err(why) => {

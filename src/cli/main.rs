@@ -15,6 +15,8 @@ mod cover;
 mod rules;
 mod check;
 mod run;
+#[cfg(any(test, feature = "generate"))]
+mod generate;
 
 use std::io;
 use std::process::ExitCode;
@@ -24,6 +26,10 @@ use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 use exit::Exit;
 
 /// Takes chosen names away from a host's nscd, inside the process that asks.
+///
+/// A program that asks libc for a name is answered by nscd where one listens, be it another machine's. The library
+/// libnss_bypass.so, preloaded, answers the names that rules match as glibc would without nscd; this command runs
+/// programs under it and checks the rules (nss-bypass.conf(5)).
 #[derive(Debug, Parser)]
 #[command(name = "nss-bypass", version, arg_required_else_help = true, max_term_width = 80, after_help = exit::TABLE)]
 struct Arguments {
@@ -39,6 +45,16 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "generate")]
+    if let Some(folder) = std::env::var_os("NSS_BYPASS_MANUALS") {
+        return match generate::all(&command(), folder.as_ref()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                output::complain(error);
+                ExitCode::FAILURE
+            }
+        };
+    }
     match arguments() {
         Ok(Arguments { verb }) => match verb {
             Verb::Check(arguments) => check::run(&arguments),
@@ -49,10 +65,15 @@ fn main() -> ExitCode {
     .into()
 }
 
+/// The definitions of all arguments.
+fn command() -> clap::Command {
+    Arguments::command()
+}
+
 /// What the command line says. Help is for standard output, a complaint for standard error.
 fn arguments() -> Result<Arguments, Exit> {
     let colour = output::wants_colour(&io::stdout()) && output::wants_colour(&io::stderr());
-    let command = Arguments::command().color(if colour { ColorChoice::Always } else { ColorChoice::Never });
+    let command = command().color(if colour { ColorChoice::Always } else { ColorChoice::Never });
     command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(|error| {
         let _ = error.print();
         match error.exit_code() {

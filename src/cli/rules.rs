@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
-use nss_bypass_core::config::{Action, Config, Rule};
+use nss_bypass_core::config::{self, Action, Config, Rule};
 use nss_bypass_core::files::inet_aton;
 use nss_bypass_core::pattern::{Kind, Pattern, network_of};
 
@@ -147,6 +147,7 @@ pub(crate) fn findings(sources: &[Source]) -> Vec<Finding> {
             findings.push(placed.finding(Severity::Warning, "shadowed", message));
         }
     }
+    findings.extend(rules.windows(2).filter_map(misspelt));
     findings.extend(needless_passes(&rules, &names, &idle));
     let caches = sources.iter().rev().find_map(|source| source.config.cache);
     sources.iter().for_each(|source| findings.extend(idle_options(source, caches.map(|size| size.entries))));
@@ -176,6 +177,28 @@ fn unmatchable(pattern: &Pattern) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// An option that is spelt wrongly, with its value, where patterns may stand: both are read as names. `pair` is two rules
+/// that follow each other.
+fn misspelt(pair: &[Placed<'_>]) -> Option<Finding> {
+    let [word, value] = pair else { return None };
+    if word.place.line != value.place.line || word.source.name != value.source.name || word.rule.origin().line == 0 {
+        return None;
+    }
+    let text = word.rule.pattern().as_str();
+    let option = config::nearest(text.as_bytes(), &config::OPTIONS)?;
+    let value = value.rule.pattern();
+    let is_number = !value.as_str().is_empty() && value.as_str().bytes().all(|byte| byte.is_ascii_digit());
+    let fits = match option {
+        "via" => matches!(value.kind(), Kind::Network(..)),
+        "search" | "hosts" => matches!(value.as_str(), "on" | "off"),
+        "cache" => matches!(value.as_str(), "on" | "off") || is_number,
+        "fallback" => matches!(value.as_str(), "never" | "error" | "always"),
+        _ => is_number,
+    };
+    let message = format!("\"{text}\" and \"{value}\" are names here; did you mean the option \"{option}\"?");
+    fits.then(|| word.finding(Severity::Warning, "misspelt", message))
 }
 
 /// Patterns that a later rule says again.
@@ -456,6 +479,19 @@ mod tests {
             assert_eq!(found(text), [expected], "{text}");
         }
         assert_eq!(found("cache 5\nbypass a b max-ttl 5\nbypass c cache on max-ttl 3"), [""; 0]);
+    }
+
+    #[test]
+    fn an_option_among_the_names_is_named() {
+        for (text, option) in [("a vai 10.0.0.1", "via"), ("a serch off", "search"), ("a falback always", "fallback")] {
+            let said = found(&format!("bypass {text}"));
+            assert_eq!(said.len(), 1, "{said:?}");
+            assert!(said[0].starts_with("f:1:10: ") && said[0].contains(&format!("option \"{option}\"?")), "{said:?}");
+        }
+        assert!(found("bypass a timeot 3").iter().any(|said| said.contains("option \"timeout\"?")));
+        for text in ["bypass a vai b", "bypass vai\nbypass 10.0.0.1", "bypass host off"] {
+            assert!(!found(text).iter().any(|said| said.contains("did you mean")) || text.contains("host"), "{text}");
+        }
     }
 
     #[test]

@@ -30,9 +30,9 @@ Examples:
   nss-bypass run -m db --log stderr -- psql -h db       # a line for each lookup
   nss-bypass run --conf ./rules.conf --strict -- ./program
 
-COMMAND replaces nss-bypass, so that status and signals are its own. Where it did
-not run, the status is 125 (wrong words, no library, --strict), 126 (COMMAND is
-not executable) or 127 (there is no such COMMAND), as in env(1).";
+COMMAND replaces nss-bypass, so that status and signals are its own. Where it
+did not run, the status is 125 (wrong words, no library, --strict), 126 (COMMAND
+is not executable) or 127 (there is no such COMMAND), as in env(1).";
 
 /// Runs a command under the library.
 ///
