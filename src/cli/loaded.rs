@@ -1,23 +1,17 @@
 //! Where the library is, and what loads it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// Its file name.
-pub(crate) const NAME: &str = "libnss_bypass.so";
+use crate::library;
+pub(crate) use crate::library::NAME;
 
 /// The loader's list for every program.
 pub(crate) const PRELOAD_FILE: &str = "/etc/ld.so.preload";
 
-/// The library: beside the command, or in a folder of libraries. Never in the folder that we happen to be in.
+/// The library's path, where it lies in one of the usual places.
 pub(crate) fn library() -> Option<PathBuf> {
-    const FOLDERS: [&str; 3] = ["/usr/local/lib", "/usr/lib/nss-bypass", "/usr/lib"];
-    let multiarch = PathBuf::from(format!("/usr/lib/{}-linux-gnu", std::env::consts::ARCH));
-    let own = std::env::current_exe().ok();
-    let beside = own.as_deref().and_then(Path::parent).map(Path::to_path_buf);
-    let above = beside.as_deref().and_then(Path::parent).map(|folder| folder.join("lib"));
-    let fixed = FOLDERS.iter().map(PathBuf::from).chain([multiarch]);
-    beside.into_iter().chain(above).chain(fixed).map(|folder| folder.join(NAME)).find(|path| path.is_file())
+    library::find(None).ok().map(|library| library.path)
 }
 
 /// Whether it is in this process, and so in all that are started like it.

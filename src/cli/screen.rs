@@ -6,6 +6,8 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use crate::output;
+
 const WIDTH: usize = 80;
 
 /// Bytes that somebody else chose, without what a terminal would obey.
@@ -50,9 +52,7 @@ pub(crate) struct Palette(bool);
 impl Palette {
     /// On a terminal, unless NO_COLOR says otherwise (no-color.org) or the terminal knows none.
     pub(crate) fn of_stdout() -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Self(io::stdout().is_terminal() && !refused && !is_dumb)
+        Self(output::wants_colour(&io::stdout()))
     }
 
     pub(crate) fn paint(self, style: Style, text: &str) -> String {

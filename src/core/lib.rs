@@ -1,7 +1,7 @@
 //! The rules and the resolver of nss-bypass.
 //!
 //! Read it in this order: [`name`] and [`lookup`] are the words; [`pattern`], [`config`] and [`policy`] decide which
-//! names are ours; [`files`] and [`dns`] know where answers come from; [`resolution`], [`network`], [`tables`], [`cache`],
+//! names are ours, [`trust`] whose configuration counts; [`files`] and [`dns`] know where answers come from; [`resolution`], [`network`], [`tables`], [`cache`],
 //! [`order`] and [`engine`]
 //! put them together; [`sys`] alone touches the system. Nobody lower calls anybody higher.
 
@@ -14,6 +14,7 @@ mod hash;
 pub mod pattern;
 pub mod config;
 pub mod policy;
+pub mod trust;
 
 pub mod files;
 pub mod dns;
