@@ -222,7 +222,7 @@ fn what_is_missing_or_dead_or_forbidden_is_said_in_words() {
         "root could see more",
         "export NSS_BYPASS=\"${NSS_BYPASS:+$NSS_BYPASS }\"rancher-metadata",
         "export LD_PRELOAD=/usr/local/lib/libnss_bypass.so",
-        "nscd: /var/run/nscd/socket: Permission denied (os error 13)",
+        "nscd: /var/run/nscd/socket: Permission denied",
         "0 no socket /var/run/nscd/socket",
         "2",
         "1",

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::nscd;
+use crate::output;
 use crate::screen::printable;
 
 /// What is at the socket.
@@ -95,7 +96,7 @@ impl Daemon {
 
 /// Looks at a socket. Connecting to it is all that the daemon notices.
 pub(crate) fn look(socket: &Path) -> Presence {
-    let unreachable = |error: io::Error| Presence::Unreachable { reason: error.to_string() };
+    let unreachable = |error: io::Error| Presence::Unreachable { reason: output::reason(&error) };
     if !socket.exists() {
         return match fs::symlink_metadata(socket) {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => unreachable(error),

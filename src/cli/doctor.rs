@@ -18,11 +18,11 @@ use crate::daemon::{self, Compared, Daemon, Presence, path_text};
 use crate::exit::Exit;
 use crate::explain;
 use crate::judge::Finding as Verdict;
-use crate::loaded;
 use crate::nscd::{self, Cache, Key};
 use crate::processes::{self, Standing};
 use crate::screen::{Node, Palette, Progress, Style, printable, quoted, show};
 use crate::verdict::Rules;
+use crate::{loaded, output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -127,7 +127,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
     let worst = [State::Trouble, State::Unknown].into_iter().find(|&state| findings.iter().any(|f| f.state == state));
     let report = Report { state: worst.unwrap_or(State::Good), findings };
     if arguments.json {
-        show(&(serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"));
+        let _ = output::say_json(&report); // A value of ours is always JSON.
     } else {
         show(&report.text(Palette::of_stdout()));
     }
@@ -385,7 +385,7 @@ fn complaint(library: &Path) -> Option<String> {
     match command.output() {
         Ok(output) if output.status.success() && output.stderr.is_empty() => None,
         Ok(output) => Some(printable(output.stderr.trim_ascii())),
-        Err(error) => Some(error.to_string()),
+        Err(error) => Some(output::reason(&error)),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::nscd::{self, Cache, Entry, Key};
 use crate::screen::{Node, Palette, Progress, Style, printable, show};
 use crate::sources::{self, Outcome, Said, Who};
 use crate::verdict::{self, Rules};
-use crate::{glibc, loaded};
+use crate::{glibc, loaded, output};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -85,14 +85,14 @@ struct RuleLine {
 pub(crate) fn run(arguments: &Arguments) -> Exit {
     let bytes = arguments.subject.as_bytes();
     if bytes.is_empty() || bytes.contains(&0) {
-        show("nss-bypass: a name is missing\n");
+        output::complain("a name is missing");
         return Exit::Usage;
     }
     let address = arguments.subject.to_str().and_then(|text| text.parse().ok());
     let subject = address.map_or(Subject::Name(Name::new(bytes)), Subject::Address);
     let report = report(bytes, subject, arguments.ask);
     if arguments.json {
-        show(&(serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"));
+        let _ = output::say_json(&report); // A value of ours is always JSON.
     } else {
         show(&report.text(Palette::of_stdout()));
     }
@@ -213,7 +213,7 @@ fn all_sources(rules: &Rules, bytes: &[u8], subject: Subject<'_>) -> Vec<Said> {
             }
         }
         Err(errno) => {
-            let reason = format!("/etc/resolv.conf: {}", std::io::Error::from_raw_os_error(errno.0));
+            let reason = format!("/etc/resolv.conf: {}", output::reason(&std::io::Error::from_raw_os_error(errno.0)));
             let nowhere = SocketAddr::from(([0, 0, 0, 0], 53));
             all.push(Said::timed(Who::Server(nowhere), || Outcome::failed(reason)));
         }

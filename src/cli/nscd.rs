@@ -20,6 +20,7 @@ use rustix::net::{
 };
 use serde::Serialize;
 
+use crate::output;
 use crate::sources::Outcome;
 
 /// Where glibc looks for the daemon.
@@ -148,7 +149,7 @@ pub(crate) fn connect(path: &Path) -> io::Result<UnixStream> {
 fn in_words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it does not answer in time".to_owned(),
-        _ => error.to_string(),
+        _ => output::reason(error),
     }
 }
 

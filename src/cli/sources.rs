@@ -16,6 +16,7 @@ use nss_bypass_core::resolution::Resolution;
 use nss_bypass_core::tables::{self, Tables};
 use serde::Serialize;
 
+use crate::output;
 use crate::screen::printable;
 
 /// What a source says.
@@ -78,12 +79,21 @@ impl Outcome {
         matches!(self, Self::Found { .. })
     }
 
-    /// Whether two answers say the same. In which words something is not found says nothing.
+    /// Whether two answers say the same. In which words something is not found says nothing, and large services give
+    /// different addresses of many from one time to the next: in each family, one in common will do.
     pub(crate) fn agrees_with(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::NotFound { .. }, Self::NotFound { .. }) => true,
             (Self::Found { addresses, names }, Self::Found { addresses: others, names: other_names }) => {
-                addresses == others && names.first().map(lower) == other_names.first().map(lower)
+                let agree_on = |is: fn(&IpAddr) -> bool| {
+                    let mut ours = addresses.iter().filter(|ip| is(ip)).peekable();
+                    match ours.peek() {
+                        None => !others.iter().any(|ip| is(ip)),
+                        Some(_) => ours.any(|ip| others.contains(ip)),
+                    }
+                };
+                let plain = |names: &[String]| names.first().map(|name| name.trim_end_matches('.').to_lowercase());
+                agree_on(IpAddr::is_ipv4) && agree_on(IpAddr::is_ipv6) && plain(names) == plain(other_names)
             }
             _ => false,
         }
@@ -121,14 +131,8 @@ impl Outcome {
     }
 }
 
-#[expect(clippy::ptr_arg, reason = "it is mapped over an Option of a reference")]
-fn lower(name: &String) -> String {
-    name.trim_end_matches('.').to_ascii_lowercase()
-}
-
 fn system_error(errno: i32) -> String {
-    let text = std::io::Error::from_raw_os_error(errno).to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+    output::reason(&std::io::Error::from_raw_os_error(errno)).to_lowercase()
 }
 
 impl fmt::Display for Outcome {
@@ -276,5 +280,32 @@ pub(crate) fn library(tables: &Tables, answering: &Answering, subject: Subject<'
     match result {
         Ok(answer) => Outcome::of_answer(&answer, subject),
         Err(failure) => Outcome::of_failure(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_agree_that_share_an_address_of_each_family() {
+        let of = |text: &str| Outcome::addresses(text.split_whitespace().map(|ip| ip.parse().unwrap()).collect());
+        let table = [
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1 192.0.2.2", "192.0.2.2 192.0.2.3", true),
+            ("192.0.2.1", "192.0.2.2", false),
+            ("192.0.2.1 2001:db8::1", "192.0.2.1", false),
+            ("192.0.2.1 2001:db8::1", "2001:db8::1 192.0.2.1", true),
+            ("2001:db8::1", "192.0.2.1", false),
+        ];
+        for (one, other, expected) in table {
+            assert_eq!(of(one).agrees_with(&of(other)), expected, "{one}, {other}");
+            assert_eq!(of(other).agrees_with(&of(one)), expected, "{other}, {one}");
+        }
+        assert!(Outcome::name(b"A.x.").agrees_with(&Outcome::name(b"a.x")));
+        assert!(!Outcome::name(b"a.x").agrees_with(&Outcome::name(b"b.x")));
+        assert!(Outcome::not_found("one").agrees_with(&Outcome::not_found("other")));
+        assert!(!Outcome::failed("x").agrees_with(&Outcome::failed("x")));
+        assert!(!of("192.0.2.1").agrees_with(&Outcome::not_found("x")));
     }
 }

@@ -10,6 +10,7 @@ use nss_bypass_core::pattern::Pattern;
 use nss_bypass_core::policy::{Policy, Subject, Verdict};
 use nss_bypass_core::sys::file;
 
+use crate::output;
 use crate::screen::printable;
 
 /// The configuration, where NSS_BYPASS_CONF names no other.
@@ -43,7 +44,7 @@ impl Rules {
         match CString::new(path).map(|path| file::read(&path)) {
             Ok(Ok(content)) => text = content.bytes,
             Ok(Err(error)) if error.0 == libc::ENOENT && shown == CONFIGURATION => {}
-            Ok(Err(error)) => faults.push(fault(io::Error::from_raw_os_error(error.0).to_string())),
+            Ok(Err(error)) => faults.push(fault(output::reason(&io::Error::from_raw_os_error(error.0)))),
             Err(_) => faults.push(fault("a path has no NUL".to_owned())),
         }
         let variables = [variable("NSS_BYPASS"), variable("NSS_BYPASS_VIA")];
