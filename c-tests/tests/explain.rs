@@ -186,6 +186,29 @@ fn rules_that_lost_are_named_and_a_cure_goes_round_the_one_that_won() {
 }
 
 #[test]
+fn a_rule_may_have_its_own_servers_and_need_not_agree_with_others() {
+    let script = r#"
+    echo "bypass rancher-metadata via $SCENE_DNS" >/etc/nss-bypass.conf
+    printf 'nameserver 127.0.0.9\noptions timeout:1 attempts:1\n' >/etc/resolv.conf
+    export LD_PRELOAD=/usr/local/lib/libnss_bypass.so
+    nss-bypass explain rancher-metadata >/run/test/out; echo $?
+    grep -oE 'server [^ ]*  |no answer|the rule.s$|Agreed: the address is' /run/test/out
+    "#;
+    let text = scene("none", script);
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let expected = [
+        "0",
+        "no answer",
+        "server 127.0.0.9",
+        "no answer",
+        "server 169.254.169.250",
+        "the rule's",
+        "Agreed: the address is",
+    ];
+    assert_eq!(lines, expected, "{text}");
+}
+
+#[test]
 fn what_is_missing_or_dead_or_forbidden_is_said_in_words() {
     let script = r#"
     look() { nss-bypass explain "$@" >/run/test/out 2>&1; echo "$? $(grep -o "$LOOK" /run/test/out | head -n 1)"; }

@@ -151,6 +151,10 @@ pub(crate) fn report(bytes: &[u8], subject: Subject<'_>, ask: bool) -> Report {
         is_foreign: daemon.is_some_and(Daemon::is_foreign),
         nscd: nscd_says.or(known),
         rule: bypassing.map(verdict::described),
+        has_own_way: bypassing.is_some_and(|rule| {
+            let answering = rule.answering();
+            !answering.via.is_empty() || !answering.hosts || !answering.search
+        }),
         is_loaded,
     };
     let conclusion = facts.conclusion();

@@ -69,6 +69,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) nscd: Option<Outcome>,
     /// The rule that takes the lookup away from libc, in words.
     pub(crate) rule: Option<String>,
+    /// Whether that rule says `via`, `hosts off` or `search off`: then it may well find what others do not.
+    pub(crate) has_own_way: bool,
     /// Whether programs that are started from here have the library.
     pub(crate) is_loaded: bool,
 }
@@ -174,9 +176,10 @@ impl Facts<'_> {
             return new(Finding::Unknown, sentence, Cure::Nothing);
         };
         let library_says = says(library);
-        if let Some(truth) = self.truth().filter(|truth| !truth.agrees_with(library)) {
+        let differing = self.truth().filter(|truth| !truth.agrees_with(library));
+        if let Some(truth) = differing.filter(|_| !self.has_own_way) {
             let sentence = format!(
-                "The rule makes a difference of its own ({rule}): under it {library_says}, but for glibc without nscd {}.",
+                "The library differs from glibc ({rule}): under it {library_says}, but for glibc without nscd {}.",
                 says(truth)
             );
             return new(Finding::Differs, sentence, Cure::Nothing);
@@ -185,6 +188,11 @@ impl Facts<'_> {
             let sentence =
                 format!("The rule is right ({library_says}), but programs started here do not load the library.");
             return new(Finding::Differs, sentence, Cure::Load);
+        }
+        if let Some(truth) = differing {
+            let sentence =
+                format!("Agreed: {library_says}, as the rule wants it ({rule}); without it, {}.", says(truth));
+            return new(Finding::Agreed, sentence, Cure::Nothing);
         }
         let beside = match (&self.daemon, &self.nscd) {
             (Some((daemon, _)), Some(answer)) if !answer.agrees_with(library) => {
@@ -307,7 +315,15 @@ mod tests {
     fn judged(truth: Outcome, daemon: bool, nscd: Option<Outcome>, foreign: bool) -> (Finding, Cure) {
         let sources = [said(Who::GlibcWithoutNscd, truth)];
         let daemon = daemon.then(|| ("nscd", "process 1".to_owned()));
-        let facts = Facts { sources: &sources, daemon, is_foreign: foreign, nscd, rule: None, is_loaded: false };
+        let facts = Facts {
+            sources: &sources,
+            daemon,
+            is_foreign: foreign,
+            nscd,
+            rule: None,
+            has_own_way: false,
+            is_loaded: false,
+        };
         let conclusion = facts.conclusion();
         (conclusion.finding, conclusion.cure)
     }
@@ -331,14 +347,18 @@ mod tests {
 
     #[test]
     fn a_rule_is_judged_by_what_the_library_says_under_it() {
-        let judged = |library, is_loaded| {
+        let judged_of = |library, is_loaded, has_own_way| {
             let sources = [said(Who::GlibcWithoutNscd, found("192.0.2.1")), said(Who::Library, library)];
             let rule = Some("f:1: bypass a".to_owned());
             let daemon = Some(("nscd", "process 1".to_owned()));
-            let facts = Facts { sources: &sources, daemon, is_foreign: true, nscd: Some(none()), rule, is_loaded };
+            let facts =
+                Facts { sources: &sources, daemon, is_foreign: true, nscd: Some(none()), rule, has_own_way, is_loaded };
             let conclusion = facts.conclusion();
             (conclusion.finding, conclusion.cure)
         };
+        let judged = |library, is_loaded| judged_of(library, is_loaded, false);
+        assert_eq!(judged_of(found("192.0.2.9"), true, true), (Finding::Agreed, Cure::Nothing));
+        assert_eq!(judged_of(found("192.0.2.9"), false, true), (Finding::Differs, Cure::Load));
         assert_eq!(judged(found("192.0.2.1"), true), (Finding::Agreed, Cure::Nothing));
         assert_eq!(judged(found("192.0.2.1"), false), (Finding::Differs, Cure::Load));
         assert_eq!(judged(found("192.0.2.9"), true), (Finding::Differs, Cure::Nothing));
@@ -351,8 +371,15 @@ mod tests {
         let judged = |second| {
             let truth = said(Who::GlibcWithoutNscd, found("192.0.2.1"));
             let sources = [truth, server(1, found("192.0.2.1")), server(2, second)];
-            let facts =
-                Facts { sources: &sources, daemon: None, is_foreign: false, nscd: None, rule: None, is_loaded: false };
+            let facts = Facts {
+                sources: &sources,
+                daemon: None,
+                is_foreign: false,
+                nscd: None,
+                rule: None,
+                has_own_way: false,
+                is_loaded: false,
+            };
             facts.conclusion().finding
         };
         assert_eq!(judged(none()), Finding::Differs);

@@ -88,7 +88,7 @@ impl Outcome {
                 let agree_on = |is: fn(&IpAddr) -> bool| {
                     let mut ours = addresses.iter().filter(|ip| is(ip)).peekable();
                     match ours.peek() {
-                        None => !others.iter().any(|ip| is(ip)),
+                        None => !others.iter().any(is),
                         Some(_) => ours.any(|ip| others.contains(ip)),
                     }
                 };
