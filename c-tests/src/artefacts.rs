@@ -102,6 +102,28 @@ pub fn faulty_library() -> PathBuf {
     BUILT.get_or_init(build).clone()
 }
 
+/// The command, beside the library that it finds: built when it is first asked for, since cargo builds no programs of
+/// other packages for a test.
+pub fn command() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let folder = profile_folder();
+        let target = folder.parent().expect("a profile's folder is in the target folder");
+        let is_release = folder.file_name().is_some_and(|name| name == "release");
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let output = Command::new(cargo)
+            .args(["build", "--locked", "--quiet", "-p", "nss-bypass-cli", "-p", "nss-bypass"])
+            .args(is_release.then_some("--release"))
+            .current_dir(home())
+            .env("CARGO_TARGET_DIR", target)
+            .output()
+            .expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        folder.join("nss-bypass")
+    };
+    BUILT.get_or_init(build).clone()
+}
+
 /// Compiles once for each state of the source; tests in other threads and processes may be at it too.
 fn compile(name: &str, options: &[&str], libraries: &[String]) -> PathBuf {
     let source = home().join("programs").join(name).with_extension("c");

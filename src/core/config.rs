@@ -22,8 +22,10 @@ const MAX_TTLS: std::ops::RangeInclusive<u32> = 1..=86_400;
 /// Port of a name server (RFC 1035, section 4.2).
 const PORT: u16 = 53;
 
-const KEYWORDS: [&str; 3] = ["bypass", "pass", "cache"];
-const OPTIONS: [&str; 8] = ["via", "timeout", "attempts", "search", "hosts", "fallback", "cache", "max-ttl"];
+/// The words that a line begins with.
+pub const KEYWORDS: [&str; 3] = ["bypass", "pass", "cache"];
+/// The options of `bypass`.
+pub const OPTIONS: [&str; 8] = ["via", "timeout", "attempts", "search", "hosts", "fallback", "cache", "max-ttl"];
 
 /// Where a rule stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -335,7 +337,7 @@ fn answering(words: &[Word<'_>]) -> Result<Answering, Wrong> {
             b"via" => {
                 let mut servers = vec![server(&value()?)?];
                 while let Some(word) = words.next_if(|word| !is_option(word)) {
-                    servers.push(server(word)?);
+                    servers.push(server(word).map_err(|wrong| or_option(word, wrong))?);
                 }
                 if servers.len() > MAX_SERVERS {
                     return wrong(option.at, format!("a rule has at most {MAX_SERVERS} servers"));
@@ -346,6 +348,14 @@ fn answering(words: &[Word<'_>]) -> Result<Answering, Wrong> {
         }
     }
     Ok(answering)
+}
+
+/// A word after the first server may be meant for an option.
+fn or_option(word: &Word<'_>, wrong: Wrong) -> Wrong {
+    match nearest(word.text, &OPTIONS) {
+        Some(_) => Wrong { at: word.at, message: unknown_option(word.text) },
+        None => wrong,
+    }
 }
 
 fn unknown_option(text: &[u8]) -> String {
@@ -435,7 +445,7 @@ pub fn parse_environment(environment: &Environment<'_>) -> (Config, Vec<Diagnost
 }
 
 /// The word that was probably meant: at most two letters away.
-fn nearest<'a>(text: &[u8], words: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(text: &[u8], words: &[&'a str]) -> Option<&'a str> {
     const FAR: usize = 3;
     let nearest = words.iter().map(|word| (distance(text, word.as_bytes()), *word)).min()?;
     (nearest.0 < FAR && nearest.0 < text.len()).then_some(nearest.1)
@@ -509,6 +519,7 @@ mod tests {
                 "bypass a via dns",
                 "f:2:14: \"dns\": a server is an address such as 10.43.0.10, 10.43.0.10#5353 or fd00::53",
             ),
+            ("bypass a via 10.0.0.1 tmeout 3", "f:2:23: unknown option \"tmeout\": did you mean \"timeout\"?"),
             ("bypass a via 10.0.0.1#0", "f:2:14: \"10.0.0.1#0\": a port is a number from 1 to 65535"),
             (
                 "bypass a via fe80::1%eth0",

@@ -1,9 +1,9 @@
 //! The rules and the resolver of nss-bypass.
 //!
 //! Read it in this order: [`name`] and [`lookup`] are the words; [`pattern`], [`config`] and [`policy`] decide which
-//! names are ours; [`files`] and [`dns`] know where answers come from; [`resolution`], [`network`], [`tables`], [`cache`],
-//! [`order`] and [`engine`]
-//! put them together; [`sys`] alone touches the system. Nobody lower calls anybody higher.
+//! names are ours, and [`trust`] whose configuration counts; [`files`] and [`dns`] know where answers come from;
+//! [`resolution`], [`network`], [`tables`], [`cache`], [`order`] and [`engine`] put them together; [`sys`] alone touches
+//! the system. Nobody lower calls anybody higher.
 
 #![deny(unsafe_code)]
 
@@ -14,6 +14,7 @@ mod hash;
 pub mod pattern;
 pub mod config;
 pub mod policy;
+pub mod trust;
 
 pub mod files;
 pub mod dns;

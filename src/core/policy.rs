@@ -149,6 +149,11 @@ impl Policy {
         self.rules.is_empty()
     }
 
+    /// All rules, the file's first, in the order in which they stand there.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
     /// The size of the cache; none where nothing is kept. Without a `cache` line it is the default where a rule says
     /// `cache on`.
     pub fn cache(&self) -> Option<CacheSize> {
@@ -224,6 +229,28 @@ impl Policy {
         }
         best.consider(self.others.iter().copied());
         best.rule.map(|(_, rule)| rule)
+    }
+
+    /// All rules that are about this, in order of rank: the first one decides, and the others would, one after the other, if
+    /// those before them were not there. For who explains a verdict: every rule is tried.
+    pub fn candidates(&self, subject: Subject<'_>) -> Vec<&Rule> {
+        let lower = |name: Name<'_>| name.without_root_dot().to_ascii_lowercase();
+        let rank = |rule: &Rule| match (subject, rule.pattern().kind()) {
+            (Subject::Name(name), _) if !rule.pattern().matches(&lower(name)) => None,
+            (Subject::Name(_), Kind::Exact) => Some((true, rule.pattern().literals())),
+            (Subject::Name(_), _) => Some((false, rule.pattern().literals())),
+            (Subject::Address(address), Kind::Network(network, prefix)) => {
+                let address = address.to_canonical();
+                let is_in = address.is_ipv4() == network.is_ipv4() && pattern::network_of(address, prefix) == network;
+                is_in.then_some((false, usize::from(prefix)))
+            }
+            (Subject::Nobody, Kind::Any) => Some((false, 0)),
+            (Subject::Address(_) | Subject::Nobody, _) => None,
+        };
+        let mut ranked: Vec<_> =
+            self.rules.iter().enumerate().filter_map(|(n, rule)| Some((rank(rule)?, n, rule))).collect();
+        ranked.sort_by_key(|(rank, number, _)| std::cmp::Reverse((*rank, *number)));
+        ranked.into_iter().map(|(.., rule)| rule).collect()
     }
 
     /// What the rules say of an address: the longest prefix wins, then the later line. A mapped IPv6 address is an
@@ -363,6 +390,19 @@ mod tests {
         assert_eq!(line(policy.decide_address("::ffff:10.9.9.9".parse().unwrap())), -2);
     }
 
+    #[test]
+    fn candidates_stand_in_the_order_in_which_they_would_decide() {
+        let policy = policy(
+            "bypass *\npass .x\nbypass a.x\npass a.*\npass a.x\nbypass *.x\n\
+             bypass 0.0.0.0/0\npass 10.0.0.0/8\nbypass 10.0.0.0/8\nbypass 11.0.0.0/8\npass ::/0\n",
+        );
+        let lines = |subject| policy.candidates(subject).iter().map(|rule| rule.origin().line).collect::<Vec<_>>();
+        assert_eq!(lines(Subject::Name(Name::new(b"A.x."))), [5, 3, 6, 4, 2, 1]);
+        assert_eq!(lines(Subject::Address("10.1.2.3".parse().unwrap())), [9, 8, 7]);
+        assert_eq!(lines(Subject::Address("::ffff:10.1.2.3".parse().unwrap())), [9, 8, 7]);
+        assert_eq!(lines(Subject::Nobody), [1]);
+    }
+
     struct Random(u64);
 
     impl Random {
@@ -404,6 +444,10 @@ mod tests {
                 let expected = line(verdict(naive));
                 decided += u32::from(expected != 0);
                 assert_eq!(line(policy.decide(Name::new(name.as_bytes()))), expected, "{name}\n{text}");
+                let candidates = policy.candidates(Subject::Name(Name::new(name.as_bytes())));
+                assert_eq!(line(verdict(candidates.first().copied())), expected, "{name}\n{text}");
+                let matching = rules.iter().filter(|rule| rule.pattern().matches(plain)).count();
+                assert_eq!(candidates.len(), matching, "{name}\n{text}");
             }
         }
         assert!(decided > 1000);

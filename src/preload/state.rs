@@ -15,16 +15,11 @@ use nss_bypass_core::sys::file::{self, Identity};
 use nss_bypass_core::sys::snapshot::Snapshot;
 use nss_bypass_core::sys::{clock, fork};
 use nss_bypass_core::tables::Tables;
+use nss_bypass_core::trust::{self, CONFIGURATION};
 use once_cell::race::OnceRef;
 
 use crate::log::{Level, Log};
 use crate::{input, memory, real};
-
-/// The configuration, where NSS_BYPASS_CONF names no other.
-const CONFIGURATION: &CStr = c"/etc/nss-bypass.conf";
-
-/// The folders that lead there.
-const FOLDERS: [&CStr; 2] = [c"/", c"/etc"];
 
 /// How many faults of the configuration are logged at most: one of binary garbage has thousands.
 const LOGGED_FAULTS: usize = 50;
@@ -256,10 +251,7 @@ fn read(settings: &Settings, path: &CStr) -> Option<(Rules, Vec<Diagnostic>)> {
 /// Why a program that runs with more privileges than its caller may not follow this file.
 fn distrust(settings: &Settings, ownership: file::Ownership) -> Option<String> {
     nss_bypass_core::sys::fault::point();
-    const WRITABLE_BY_OTHERS: u32 = 0o022;
-    let safe = |ownership: file::Ownership| ownership.user == 0 && ownership.mode & WRITABLE_BY_OTHERS == 0;
-    let folders_safe = || FOLDERS.iter().all(|folder| file::ownership(folder).is_ok_and(safe));
-    if !settings.privileged || (safe(ownership) && folders_safe()) {
+    if !settings.privileged || trust::distrust(ownership).is_none() {
         return None;
     }
     Some("ignored by privileged programs, since others than root can write it".to_owned())

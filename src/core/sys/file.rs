@@ -89,6 +89,14 @@ pub fn ownership(path: &CStr) -> Result<Ownership, Errno> {
     status(path).map(|status| Ownership { user: status.st_uid, mode: status.st_mode })
 }
 
+impl Ownership {
+    /// Whether it is root's, and nobody else can write it.
+    pub fn is_roots_alone(&self) -> bool {
+        const WRITABLE_BY_OTHERS: u32 = 0o022;
+        self.user == 0 && self.mode & WRITABLE_BY_OTHERS == 0
+    }
+}
+
 /// The content, and the identity that goes with it.
 pub struct Content {
     /// All bytes.

@@ -1,0 +1,378 @@
+//! The command as people use it: in the container of `scripts/scene`, beside a nscd that hides the name, with real programs.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use c_tests::artefacts;
+
+/// What both streams got, and the status.
+#[derive(Debug)]
+struct Said {
+    out: String,
+    err: String,
+    status: Option<i32>,
+}
+
+impl Said {
+    fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { out: text(output.stdout), err: text(output.stderr), status: output.status.code() }
+    }
+}
+
+/// Leaves out of a process what the machine's own environment says about the library.
+fn clean(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("NSS_BYPASS") || name == "LD_PRELOAD" {
+            command.env_remove(name);
+        }
+    }
+    command.stdin(Stdio::null())
+}
+
+/// Runs the command on the machine itself, for what needs no names.
+fn nss_bypass(arguments: &[&str]) -> Said {
+    let mut command = Command::new(artefacts::command());
+    Said::of(clean(&mut command).args(arguments).output().expect("the command runs"))
+}
+
+/// Runs a bash script in the scene's container. There `nss-bypass` is the command, and `$PROGRAMS` has the C programs.
+fn scene(script: &str) -> Said {
+    let command = artefacts::command();
+    let folder = command.parent().expect("it lies in a folder").display();
+    let scene = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/scene");
+    let prelude =
+        format!("PATH={folder}:$PATH:/usr/sbin:/sbin; PROGRAMS={}; mkdir -m 755 /run/test", programs().display());
+    let mut process = Command::new(scene);
+    clean(&mut process).args(["--", "bash", "-c", &format!("{prelude}\n{script}")]);
+    Said::of(process.output().expect("bash is there"))
+}
+
+/// Looks up the name that it is given.
+const LOOKUP: &str = r#"
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdio.h>
+int main(int count, char **words) {
+    struct addrinfo *found, hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    if (count != 2) return 2;
+    int error = getaddrinfo(words[1], 0, &hints, &found);
+    if (error) return puts(gai_strerror(error)), 1;
+    puts(inet_ntoa(((struct sockaddr_in *)found->ai_addr)->sin_addr));
+    return 0;
+}
+"#;
+
+const LOOKUP_IN_GO: &str = r#"
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+)
+
+func main() {
+	addresses, err := net.LookupHost(os.Args[1])
+	fmt.Println(addresses, err)
+}
+"#;
+
+/// The same small program, linked in every way: made once.
+fn programs() -> PathBuf {
+    static MADE: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    let make = || {
+        let folder = artefacts::scratch("command");
+        let source = folder.join("lookup.c");
+        std::fs::write(&source, LOOKUP).expect("a folder of our own");
+        for (name, compiler, options) in [
+            ("dynamic", "gcc", &[][..]),
+            ("static", "gcc", &["-static", "-w"]),
+            ("static-pie", "gcc", &["-static-pie", "-w"]),
+            ("musl", "musl-gcc", &[]),
+            ("musl-static", "musl-gcc", &["-static"]),
+        ] {
+            let mut build = Command::new(artefacts::tool(compiler));
+            build.args(options).arg(&source).arg("-o").arg(folder.join(name));
+            let output = build.output().expect("a compiler runs");
+            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        // ELF's field of the machine (e_machine): s390 instead of what it is.
+        let mut strange = std::fs::read(folder.join("dynamic")).expect("just made");
+        strange[18..20].copy_from_slice(&[22, 0]);
+        // Over a copy, which is executable.
+        std::fs::copy(folder.join("dynamic"), folder.join("strange")).expect("just made");
+        std::fs::write(folder.join("strange"), strange).expect("a folder of our own");
+        folder
+    };
+    MADE.get_or_init(make).clone()
+}
+
+const FOUND: &str = "169.254.169.250";
+
+#[test]
+fn run_finds_the_name_that_nscd_hides() {
+    let said = scene(
+        "getent hosts rancher-metadata; echo bare=$?
+         nss-bypass run -m rancher-metadata -- getent hosts rancher-metadata; echo ours=$?
+         nss-bypass run -m .rancher.internal -m rancher-metadata curl -sS -m 5 http://rancher-metadata/
+         nss-bypass run --all -- ping -c 1 -W 2 rancher-metadata | grep 'bytes from'
+         nss-bypass run -m rancher-metadata --via 127.0.0.9 --log stderr,error -- timeout 30 getent hosts rancher-metadata; echo via=$?
+         cd /run/test; echo 'bypass rancher-metadata' >rules.conf
+         nss-bypass run --conf rules.conf -- sh -c 'cd / && getent hosts rancher-metadata'; echo conf=$?",
+    );
+    assert_eq!(said.err, "", "{said:?}");
+    for expected in ["bare=2\n", "ours=0\n", "hello from rancher-metadata", "bytes from", "via=2\n", "conf=0\n"] {
+        assert!(said.out.contains(expected), "{expected}: {said:?}");
+    }
+}
+
+#[test]
+fn status_signals_arguments_and_preloads_are_the_commands_own() {
+    let said = nss_bypass(&["run", "-m", "x", "--", "sh", "-c", "exit 42"]);
+    assert_eq!(said.status, Some(42), "{said:?}");
+    let said = nss_bypass(&["run", "-m", "x", "--", "sh", "-c", "kill -TERM $$"]);
+    assert_eq!(said.status, None, "{said:?}");
+    let said = nss_bypass(&["run", "-m", "x", "sh", "-c", "echo \"$0|$1\"", "--help", "a  b"]);
+    assert_eq!((said.out.as_str(), said.err.as_str()), ("--help|a  b\n", ""));
+
+    let other = artefacts::stand_in("honest");
+    let mut command = Command::new(artefacts::command());
+    clean(&mut command).env("LD_PRELOAD", &other).args([
+        "run",
+        "-m",
+        "a",
+        "-m",
+        "b",
+        "sh",
+        "-c",
+        "echo $LD_PRELOAD; echo $NSS_BYPASS",
+    ]);
+    let said = Said::of(command.output().expect("the command runs"));
+    let ours = artefacts::command().with_file_name("libnss_bypass.so");
+    assert_eq!(said.out, format!("{}:{}\na,b\n", ours.display(), other.display()), "{said:?}");
+}
+
+#[test]
+fn what_cannot_run_ends_as_in_env() {
+    for (words, status, expected) in [
+        (&["-m", "x", "nobody-has-this"][..], 127, "there is no command \"nobody-has-this\""),
+        (&["-m", "x", "/nowhere/x"], 127, "/nowhere/x: No such file or directory"),
+        (&["-m", "x", "/etc/passwd"], 126, "/etc/passwd is not executable"),
+        (&["-m", "x", "/etc"], 126, "/etc is a folder"),
+        (&["-m", "a..b", "true"], 125, "-m \"a..b\", column 3: "),
+        (&["-m", "x", "--via", "dns", "true"], 125, "--via \"dns\", column 1: "),
+        (&["--via", "10.0.0.1", "true"], 125, "--via is about the names of -m or --all"),
+        (&["--conf", "/nowhere", "true"], 125, "/nowhere: No such file"),
+        (&["--log", "here", "true"], 125, "no place for a log"),
+        (&["--library", "libnss_bypass.so", "true"], 125, "must be absolute"),
+        (&["--library", "/nowhere.so", "true"], 125, "/nowhere.so: No such file"),
+        (&["--library", "/bin/true", "true"], 125, "is not the library"),
+        (&["--strange", "true"], 125, "--strange"),
+        (&[], 125, "COMMAND"),
+    ] {
+        let said = nss_bypass(&[&["run"], words].concat());
+        assert_eq!(said.status, Some(status), "{words:?}: {said:?}");
+        assert!(said.err.contains(expected) && said.out.is_empty(), "{words:?}: {said:?}");
+    }
+    // Nothing of the current folder counts.
+    let said = scene(
+        "cp $(command -v nss-bypass) /run/test; cd /run/test; touch libnss_bypass.so; mkdir empty; mv nss-bypass empty
+                      cd empty; cp ../libnss_bypass.so .; cd ..; empty/nss-bypass run -m x true; echo $?",
+    );
+    assert!(
+        said.out.ends_with("125\n") && said.err.contains("/run/test/empty/libnss_bypass.so is not the library"),
+        "{said:?}"
+    );
+}
+
+/// Why the library cannot work in each of the programs, that it runs all the same, and that `--strict` refuses it.
+#[test]
+fn where_the_library_cannot_work_run_says_why_and_what_would() {
+    let script = r#"
+    as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all "$@"; }
+    mkdir /run/bin; mount -t tmpfs tmpfs /run/bin; cp $PROGRAMS/* /run/bin; cp $(command -v nss-bypass) $(dirname $(command -v nss-bypass))/libnss_bypass.so /run/bin
+    cp /run/bin/dynamic /run/bin/capable; setcap cap_net_raw+ep /run/bin/capable
+    cp /run/bin/dynamic /run/bin/setuid; chmod 4755 /run/bin/setuid
+    cp /run/bin/dynamic /run/bin/setgid; chmod 2755 /run/bin/setgid
+    echo '#!/run/bin/static' >/run/bin/script; chmod 755 /run/bin/script
+    look() {
+        echo "== $1"
+        as_nobody /run/bin/nss-bypass run -m rancher-metadata -- /run/bin/$1 rancher-metadata >/run/test/said 2>&1; echo "status=$?" >>/run/test/said
+        as_nobody /run/bin/nss-bypass run --strict -m rancher-metadata -- /run/bin/$1 rancher-metadata >/dev/null 2>&1; echo "strict=$?" >>/run/test/said
+        cat /run/test/said
+    }
+    for program in dynamic capable setuid setgid static static-pie musl musl-static strange script; do look $program; done
+    echo '== as root'
+    /run/bin/nss-bypass run --strict -m rancher-metadata -- /run/bin/capable rancher-metadata
+    /run/bin/nss-bypass run --strict -m rancher-metadata -- /run/bin/setuid rancher-metadata
+    "#;
+    let said = scene(script);
+    let parts: Vec<&str> = said.out.split("== ").skip(1).collect();
+    println!("{}", said.out);
+    for (name, why, status) in [
+        ("dynamic", "", "status=0\nstrict=0"),
+        ("capable", "it has file capabilities", "strict=125"),
+        ("setuid", "it is set-user-ID", "strict=125"),
+        ("setgid", "it is set-group-ID", "strict=125"),
+        ("static", "it is statically linked", "strict=125"),
+        ("static-pie", "it is statically linked", "strict=125"),
+        ("musl", "it is linked with musl", "strict=125"),
+        ("musl-static", "it is statically linked", "strict=125"),
+        ("strange", "it is for another machine (s390x, 64 bits)", "strict=125"),
+        ("script", "(a script for /run/bin/static): it is statically linked", "strict=125"),
+    ] {
+        let part = parts.iter().find(|part| part.starts_with(&format!("{name}\n"))).expect(name);
+        assert!(part.contains(status), "{name}: {part}");
+        match why {
+            "" => assert!(part.contains(FOUND) && !part.contains("cannot work"), "{name}: {part}"),
+            why => {
+                assert!(part.contains(why) && part.contains("what would work: "), "{name}: {part}");
+                // nscd knows nothing, and musl's programs and strange ones fail in their own ways.
+                assert!(!part.contains("Error relocating") && !part.contains("ERROR: ld.so"), "{name}: {part}");
+            }
+        }
+    }
+    let root = parts.last().expect("the last part");
+    assert_eq!(root.matches(FOUND).count(), 2, "root's programs get no more rights: {root}\n{}", said.err);
+}
+
+#[test]
+fn the_pings_of_debian_have_capabilities() {
+    let ping = artefacts::tool("ping");
+    let said = scene(&format!(
+        "getcap {0} | grep -q cap_net_raw || echo none
+         cp -r $(dirname $(command -v nss-bypass))/{{nss-bypass,libnss_bypass.so}} /run/test
+         setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all /run/test/nss-bypass run --strict -m x -- {0} -V; echo $?",
+        ping.display()
+    ));
+    let expected = if said.out.starts_with("none") { "" } else { "it has file capabilities" };
+    assert!(said.err.contains(expected), "{said:?}");
+}
+
+#[test]
+fn go_without_cgo_is_told() {
+    let Some(go) = ["/usr/bin/go", "/usr/local/go/bin/go"].into_iter().find(|go| Path::new(go).exists()) else {
+        println!("there is no Go here: not tested");
+        return;
+    };
+    let folder = artefacts::scratch("command-go");
+    let source = folder.join("lookup.go");
+    std::fs::write(&source, LOOKUP_IN_GO).expect("a folder of our own");
+    for (cgo, tags, expected) in [
+        ("0", "", "it is a Go program without cgo"),
+        ("1", "netgo", "it is a Go program without cgo"),
+        ("1", "", "GODEBUG=netdns=cgo"),
+        ("1", "netcgo", ""),
+    ] {
+        let program = folder.join(format!("lookup-{cgo}-{tags}"));
+        let mut build = Command::new(go);
+        build.args(["build", "-tags", tags, "-o"]).arg(&program).arg(&source);
+        build.env("CGO_ENABLED", cgo).env("GO111MODULE", "off").env("GOCACHE", folder.join("cache")).env("GOFLAGS", "");
+        let output = build.output().expect("go runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let said =
+            nss_bypass(&["run", "--strict", "-m", "localhost", "--", &program.display().to_string(), "localhost"]);
+        let status = if expected.is_empty() { 0 } else { 125 };
+        assert!(said.status == Some(status) && said.err.contains(expected), "{cgo} {tags}: {said:?}");
+    }
+}
+
+#[test]
+fn check_names_every_fault_and_whom_privileged_programs_refuse() {
+    let script = r#"
+    look() { echo "== $1"; nss-bypass check 2>&1; echo "status=$?"; }
+    look missing
+    echo 'bypass rancher-metadata' >/etc/nss-bypass.conf; look good
+    printf 'bypas x\nbypass a vai 10.0.0.1\nbypass *.x timeot 3\nbypass .x timeout 31\npass .x\n' >/etc/nss-bypass.conf; look bad
+    echo 'bypass rancher-metadata' >/etc/nss-bypass.conf; chmod 666 /etc/nss-bypass.conf; look writable
+    chmod 644 /etc/nss-bypass.conf; chown 65534 /etc/nss-bypass.conf; look owned
+    mv /etc/nss-bypass.conf /etc/other.conf; chown 0 /etc/other.conf; ln -s other.conf /etc/nss-bypass.conf; look link
+    nss-bypass check --strict >/dev/null; echo "strict=$?"
+    NSS_BYPASS_CONF=/etc/other.conf look variable
+    rm /etc/nss-bypass.conf; mkdir /etc/nss-bypass.conf; look folder
+    rmdir /etc/nss-bypass.conf; mkfifo /etc/nss-bypass.conf; look fifo
+    rm /etc/nss-bypass.conf; echo 'bypass x' >/etc/nss-bypass.conf; chmod 777 /etc; look folder-writable
+    "#;
+    let said = scene(script);
+    assert_eq!(said.err, "");
+    let parts: Vec<&str> = said.out.split("== ").skip(1).collect();
+    for (name, lines) in [
+        ("missing", &["/etc/nss-bypass.conf: note: there is no such file", "status=0"][..]),
+        ("good", &["1 rule, 0 faults, 0 warnings", "status=0"]),
+        (
+            "bad",
+            &[
+                "/etc/nss-bypass.conf:1:1: unknown keyword \"bypas\": did you mean \"bypass\"?",
+                "/etc/nss-bypass.conf:2:10: warning: \"vai\" and \"10.0.0.1\" are names here; did you mean the option \"via\"?",
+                "/etc/nss-bypass.conf:3:8: warning: \"*.x\" never decides: \".x\" in /etc/nss-bypass.conf:5:6 has all its names",
+                "/etc/nss-bypass.conf:4:19: \"31\" is no number of seconds from 1 to 30",
+                "status=1",
+            ],
+        ),
+        ("writable", &["/etc/nss-bypass.conf: warning: programs with", "(mode 0666)", "status=0"]),
+        ("owned", &["its owner is user 65534, not root", "status=0"]),
+        ("link", &["it is a symbolic link", "status=0", "strict=1"]),
+        ("variable", &["1 rule, 0 faults, 0 warnings", "status=0"]),
+        ("folder", &["/etc/nss-bypass.conf: Is a directory", "status=1"]),
+        ("fifo", &["/etc/nss-bypass.conf: it is no regular file", "status=1"]),
+        ("folder-writable", &["others than root can write /etc", "status=0"]),
+    ] {
+        let part = parts.iter().find(|part| part.starts_with(&format!("{name}\n"))).expect(name);
+        assert!(lines.iter().all(|line| part.contains(line)), "{name}: {part}");
+    }
+}
+
+#[test]
+fn check_has_json_for_programs_and_looks_at_variables() {
+    let mut command = Command::new(artefacts::command());
+    clean(&mut command)
+        .args(["check", "--env", "--json"])
+        .env("NSS_BYPASS", "a, b..c !a")
+        .env("NSS_BYPASS_CONF", "/dev/null");
+    let said = Said::of(command.output().expect("the command runs"));
+    assert_eq!(said.status, Some(1), "{said:?}");
+    let check = "import json, sys
+report = json.load(sys.stdin)
+assert report['version'] == 1 and report['healthy'] is False and report['rules'] == 2, report
+found = [(f['source'], f['line'], f['column'], f['severity'], f['code']) for f in report['findings']]
+assert ('NSS_BYPASS', 1, 6, 'fault', 'syntax') in found or ('NSS_BYPASS', 1, 7, 'fault', 'syntax') in found, found
+assert ('NSS_BYPASS', 1, 1, 'warning', 'shadowed') in found, found
+";
+    let mut python = Command::new(artefacts::python());
+    let mut child = python.args(["-c", check]).stdin(Stdio::piped()).spawn().expect("python runs");
+    std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), said.out.as_bytes()).expect("python reads");
+    assert!(child.wait().expect("python ends").success(), "{said:?}");
+}
+
+#[test]
+fn help_version_and_wrong_words() {
+    let said = nss_bypass(&["--version"]);
+    assert_eq!((said.status, said.out.starts_with("nss-bypass 0.")), (Some(0), true), "{said:?}");
+    let said = nss_bypass(&["--help"]);
+    assert!(said.status == Some(0) && said.out.contains("Exit status:") && !said.out.contains('\x1b'), "{said:?}");
+    for verb in ["check", "run"] {
+        let said = nss_bypass(&[verb, "--help"]);
+        assert!(said.status == Some(0) && said.out.contains(&format!("Examples:\n  nss-bypass {verb}")), "{said:?}");
+    }
+    for words in [&[][..], &["frob"], &["check", "--frob"], &["check", "a", "b"]] {
+        let said = nss_bypass(words);
+        assert!(said.status == Some(2) && said.out.is_empty() && !said.err.is_empty(), "{words:?}: {said:?}");
+    }
+}
+
+/// In a terminal, `script` being one; a reader that goes away is no trouble.
+#[test]
+fn colours_are_for_terminals_only() {
+    let said = scene(
+        "echo 'bypas x' >/etc/nss-bypass.conf; export TERM=xterm
+         script -qec 'nss-bypass check' /dev/null | grep -c $'\\e'
+         NO_COLOR=1 script -qec 'nss-bypass check' /dev/null | grep -c $'\\e'
+         NO_COLOR=1 script -qec 'nss-bypass --help' /dev/null | grep -c $'\\e'
+         CLICOLOR_FORCE=1 nss-bypass check --help | grep -c $'\\e'
+         nss-bypass check | grep -c $'\\e'
+         for i in $(seq 20000); do echo \"bypas $i\"; done >/etc/nss-bypass.conf; nss-bypass check | head -n 1",
+    );
+    assert_eq!(said.out.lines().collect::<Vec<_>>()[1..5], ["0", "0", "0", "0"], "{said:?}");
+    assert!(!said.out.starts_with('0') && said.err.is_empty(), "{said:?}");
+}

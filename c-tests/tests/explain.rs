@@ -1,0 +1,441 @@
+//! `nss-bypass explain` and `doctor` beside real daemons: in the container of `scripts/scene`, which has its host's nscd
+//! or unscd.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use c_tests::artefacts;
+
+/// Puts command and library where an installation has them, in the container only.
+const INSTALL: &str = r#"
+mount -t tmpfs tmpfs /usr/local; mkdir -p /usr/local/bin /usr/local/lib /run/test
+cp "$COMMAND" /usr/local/bin/nss-bypass; cp "$LIBRARY" /usr/local/lib/libnss_bypass.so
+PATH=/usr/local/bin:$PATH
+# typed COMMAND: as in a terminal, with the exit status where it is not 0.
+typed() { local status=0; echo "\$ $1"; eval "$1" || status=$?; ((status == 0)) || echo "[exit status $status]"; }
+# The lines that explain tells one to type.
+cure() { sed -n '/^The cure:$/,$s/^  //p;/^If it is to be answered/,$s/^  //p' "$@"; }
+"#;
+
+/// Runs a bash script in the scene's container; what it printed, both streams together.
+fn scene(daemon: &str, script: &str) -> String {
+    let scene = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/scene");
+    let mut command = Command::new(scene);
+    command.args(["--daemon", daemon, "--", "bash", "-c", &format!("exec 2>&1\n{INSTALL}\n{script}\ntrue")]);
+    command.env("LIBRARY", artefacts::library()).env("COMMAND", artefacts::command()).stdin(Stdio::null());
+    for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("NSS_BYPASS") || name == "LD_PRELOAD") {
+        command.env_remove(variable);
+    }
+    let output = command.output().expect("bash is there");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the scene ended with {}:\n{text}", output.status);
+    text
+}
+
+/// A text in which times, counts of seconds and process ids are all the same. Columns stay where they are.
+fn masked(text: &str) -> String {
+    let mut masked = String::new();
+    let mut words = text.split_inclusive(|byte: char| byte.is_whitespace()).peekable();
+    let mut before = "";
+    while let Some(word) = words.next() {
+        let next = words.peek().map_or("", |next| next.trim_end_matches(|end: char| !end.is_alphanumeric()));
+        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+        let bare = word.trim_end_matches(|end: char| end.is_whitespace() || end == ',' || end == ':');
+        let varies = !bare.is_empty() && is_number(bare) && (before.ends_with("process") || matches!(next, "ms" | "s"));
+        masked.push_str(&if varies { word.replacen(bare, "N", 1) } else { word.to_owned() });
+        before = bare;
+    }
+    masked
+}
+
+/// The README's first transcript.
+fn readme() -> String {
+    let readme = fs::read_to_string(artefacts::home().join("../README.md")).expect("the README");
+    let (_, rest) = readme.split_once("```console\n").expect("a transcript");
+    rest.split_once("```").expect("its end").0.to_owned()
+}
+
+#[test]
+fn the_readme_shows_what_is_seen() {
+    let script = r#"
+    typed 'curl -sS http://rancher-metadata/'
+    typed 'nss-bypass explain rancher-metadata' | tee /run/test/explained
+    while read -r line; do typed "$line"; done < <(cure /run/test/explained)
+    typed 'nss-bypass explain rancher-metadata | tail -n 2'
+    typed 'curl -sS http://rancher-metadata/'
+    "#;
+    let seen = scene("nscd", script);
+    assert_eq!(masked(&seen), masked(&readme()), "this was seen:\n{seen}");
+}
+
+#[test]
+fn beside_unscd_it_names_the_suspect_and_asked_the_culprit_and_its_cure_works() {
+    let script = r#"
+    nss-bypass explain rancher-metadata >/run/test/peeked; echo "peeked $?"
+    grep -c 'unscd 0.54 listens' /run/test/peeked
+    grep -c 'unscd is the suspect' /run/test/peeked
+    nss-bypass explain --ask rancher-metadata >/run/test/asked; echo "asked $?"
+    grep -c 'unscd lies (process [0-9]*, in another network namespace)' /run/test/asked
+    . <(cure /run/test/asked)
+    nss-bypass explain --ask rancher-metadata >/run/test/cured; echo "cured $?"
+    grep -c '^└─ Agreed: the address is 169.254.169.250' /run/test/cured
+    curl -sS http://rancher-metadata/
+    "#;
+    assert_eq!(scene("unscd", script), "peeked 3\n1\n1\nasked 1\n1\ncured 0\n1\nhello from rancher-metadata\n");
+}
+
+#[test]
+fn the_cure_of_a_suspicion_works_too_and_without_a_daemon_nothing_needs_one() {
+    let script = r#"
+    nss-bypass explain rancher-metadata >/run/test/out; echo $?
+    . <(cure /run/test/out)
+    nss-bypass explain rancher-metadata >/run/test/out; echo $?
+    "#;
+    assert_eq!(scene("nscd", script), "3\n0\n");
+    assert_eq!(scene("none", script), "0\n0\n");
+}
+
+/// Prints what nscd counts for hosts, and what it wrote into its log.
+const COUNTS: &str = r#"
+counts() {
+    nscd --statistics | sed -n '/hosts cache/,/services cache/p' | grep -E 'hits on|misses on|current number of cached'
+    wc -l <$SCENE_LOGS/host-dns.log
+}
+"#;
+
+#[test]
+fn looking_makes_nscd_look_nothing_up() {
+    let script = r#"
+    getent ahosts both.example >/dev/null # so that there is an entry to find
+    counts >/run/test/before
+    for name in rancher-metadata both.example host-only.example 198.51.100.10; do
+        strace -f -qq -e trace=sendto,write -e signal=none -o /run/test/trace nss-bypass explain $name >>/run/test/out
+        cat /run/test/trace >>/run/test/traces
+    done
+    counts >/run/test/after
+    cmp /run/test/before /run/test/after && echo unmoved
+    grep -c 'nscd  *198.51.100.20  *cached' /run/test/out
+    # Requests begin with the protocol's version, 2, and their type: 4 to 7 and 14 look something up.
+    grep -cE '"\\2\\0\\0\\0\\(4|5|6|7|16)\\0' /run/test/traces
+    grep -cE '"\\2\\0\\0\\0\\r\\0' /run/test/traces >/dev/null && echo peeked
+    strace -f -qq -e trace=sendto,write -e signal=none -o /run/test/trace nss-bypass explain --ask both.example >/dev/null
+    grep -cE '"\\2\\0\\0\\0\\(4|5|6|7|16)\\0' /run/test/trace >/dev/null && echo asked
+    "#;
+    let text = scene("nscd", &format!("{COUNTS}{script}"));
+    assert_eq!(text, "unmoved\n1\n0\npeeked\nasked\n");
+}
+
+#[test]
+fn the_tree_has_80_columns_no_colour_and_the_json_says_the_same() {
+    let script = r#"
+    getent hosts rancher-metadata
+    nss-bypass explain rancher-metadata >/run/test/out
+    python3 -c 'print(max(len(line) for line in open("/run/test/out", encoding="utf8").read().split("\n")) <= 80)'
+    grep -c $'\e' /run/test/out
+    script -qec 'TERM=xterm nss-bypass explain rancher-metadata' /dev/null | grep -c $'\e' >/dev/null && echo coloured
+    NO_COLOR=1 script -qec 'TERM=xterm nss-bypass explain rancher-metadata' /dev/null | grep -c $'\e'
+    nss-bypass explain --json rancher-metadata | python3 -c '
+import json, sys
+report = json.load(sys.stdin)
+says = {said["who"]: said["outcome"] for said in report["sources"]}
+print(report["nscd"]["kind"], report["conclusion"]["finding"], report["conclusion"]["culprit"], *report["cure"], sep="|")
+print(says["nscd"], says["glibc-without-nscd"], report["cache"]["entries"][0]["answer"]["outcome"])
+'"#;
+    let text = scene("nscd", script);
+    let expected = "True\n0\ncoloured\n0\n\
+                    nscd|differs|nscd|echo 'bypass rancher-metadata' >>/etc/nss-bypass.conf|\
+                    export LD_PRELOAD=/usr/local/lib/libnss_bypass.so\nnot-found found not-found\n";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn rules_that_lost_are_named_and_a_cure_goes_round_the_one_that_won() {
+    let script = r#"
+    printf 'bypass *\nbypass rancher-*\npass rancher-metadata\nbypas x' >/etc/nss-bypass.conf
+    getent hosts rancher-metadata
+    nss-bypass explain rancher-metadata | tee /run/test/out | grep -E 'by /|lost|unknown keyword'
+    . <(cure /run/test/out)
+    nss-bypass explain rancher-metadata | grep -E 'by /|Agreed'
+    export NSS_BYPASS='!rancher-metadata'
+    nss-bypass explain rancher-metadata | tee /run/test/out | grep 'by NSS'
+    . <(cure /run/test/out)
+    nss-bypass explain rancher-metadata | grep -E 'by NSS|Agreed'
+    export NSS_BYPASS_DISABLE=1
+    nss-bypass explain rancher-metadata | tee /run/test/out | grep unset
+    . <(cure /run/test/out)
+    nss-bypass explain rancher-metadata | grep -E 'Agreed'
+    "#;
+    let text = scene("nscd", script);
+    let agreed = "└─ Agreed: the address is 169.254.169.250, with the library as without nscd;";
+    let expected = [
+        "│  ├─ by /etc/nss-bypass.conf:3: pass rancher-metadata",
+        "│  ├─ lost: /etc/nss-bypass.conf:2: bypass rancher-*",
+        "│  ├─ lost: /etc/nss-bypass.conf:1: bypass *",
+        "│  ├─ /etc/nss-bypass.conf:4:1: unknown keyword \"bypas\": did you mean",
+        "│  ├─ by /etc/nss-bypass.conf:5: bypass rancher-metadata",
+        agreed,
+        "│  ├─ by NSS_BYPASS: pass rancher-metadata",
+        "│  ├─ by NSS_BYPASS: bypass rancher-metadata",
+        agreed,
+        "  unset NSS_BYPASS_DISABLE",
+        agreed,
+    ];
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines, expected, "{text}");
+}
+
+#[test]
+fn a_rule_may_have_its_own_servers_and_need_not_agree_with_others() {
+    let script = r#"
+    echo "bypass rancher-metadata via $SCENE_DNS" >/etc/nss-bypass.conf
+    printf 'nameserver 127.0.0.9\noptions timeout:1 attempts:1\n' >/etc/resolv.conf
+    export LD_PRELOAD=/usr/local/lib/libnss_bypass.so
+    nss-bypass explain rancher-metadata >/run/test/out; echo $?
+    grep -oE 'server [^ ]*  |no answer|the rule.s$|Agreed: the address is' /run/test/out
+    "#;
+    let text = scene("none", script);
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let expected = [
+        "0",
+        "no answer",
+        "server 127.0.0.9",
+        "no answer",
+        "server 169.254.169.250",
+        "the rule's",
+        "Agreed: the address is",
+    ];
+    assert_eq!(lines, expected, "{text}");
+}
+
+#[test]
+fn what_is_missing_or_dead_or_forbidden_is_said_in_words() {
+    let script = r#"
+    look() { nss-bypass explain "$@" >/run/test/out 2>&1; echo "$? $(grep -o "$LOOK" /run/test/out | head -n 1)"; }
+    LOOK='a name is missing' look ''
+    printf 'options timeout:1 attempts:1\nnameserver 127.0.0.9\nnameserver %s\n' $SCENE_DNS >/etc/resolv.conf
+    LOOK='server 127.0.0.9 *no answer' look rancher-metadata
+    printf 'options timeout:1 attempts:1\nnameserver 127.0.0.9\n' >/etc/resolv.conf
+    LOOK='Could not tell: glibc without nscd says' look rancher-metadata
+    rm /etc/resolv.conf; RES_OPTIONS='timeout:1 attempts:1' LOOK='Could not tell' look rancher-metadata
+    mkdir /etc/resolv.conf; LOOK='/etc/resolv.conf: Is a directory' look rancher-metadata; rmdir /etc/resolv.conf
+    printf 'nameserver %s\n' $SCENE_DNS >/etc/resolv.conf
+    rm /etc/hosts /etc/nsswitch.conf; LOOK='/etc/hosts *no such file' look rancher-metadata
+    chmod 755 /run/test; chmod 666 /run/test/out
+    LOOK='root could see' look rancher-metadata
+    setpriv --reuid 65534 --regid 65534 --clear-groups nss-bypass explain --ask rancher-metadata >/run/test/out; echo $?
+    grep -o 'root could see more' /run/test/out; cure /run/test/out
+    chmod 0 /run/nscd/socket
+    setpriv --reuid 65534 --regid 65534 --clear-groups nss-bypass explain rancher-metadata | grep -o 'nscd: /.*'
+    rm /run/nscd/socket; LOOK='no socket /var/run/nscd/socket' look rancher-metadata
+    nss-bypass explain >/dev/null 2>&1; echo $?
+    nss-bypass explain --help | grep -c 'Exit status'
+    nss-bypass explain rancher-metadata | head -n 1
+    "#;
+    let text = scene("nscd", script);
+    let expected = [
+        "2 a name is missing",
+        "3 server 127.0.0.9        no answer",
+        "3 Could not tell: glibc without nscd says",
+        "3 Could not tell",
+        "3 /etc/resolv.conf: Is a directory",
+        "3 /etc/hosts               no such file",
+        "3 ",
+        "1",
+        "root could see more",
+        "export NSS_BYPASS=\"${NSS_BYPASS:+$NSS_BYPASS }\"rancher-metadata",
+        "export LD_PRELOAD=/usr/local/lib/libnss_bypass.so",
+        "nscd: /var/run/nscd/socket: Permission denied",
+        "0 no socket /var/run/nscd/socket",
+        "2",
+        "1",
+        "rancher-metadata",
+    ];
+    let squeezed = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = text.lines().map(squeezed).collect();
+    assert_eq!(lines, expected.map(squeezed), "{text}");
+}
+
+#[test]
+fn a_daemon_outside_the_pid_namespace_is_a_stranger_and_one_without_hosts_is_out_of_the_way() {
+    let script = r#"
+    unshare --pid --fork --mount-proc nss-bypass explain rancher-metadata >/run/test/out; echo $?
+    grep -o 'a process of root outside this container' /run/test/out
+    grep -o 'nscd is the suspect' /run/test/out
+    # The host's administrator turns the cache of hosts off.
+    nsenter --target 1 --mount --net --uts bash -c '
+        sed -i "s/enable-cache hosts yes/enable-cache hosts no/" /etc/nscd.conf
+        kill $(pidof nscd); while pidof nscd >/dev/null; do sleep 0.02; done
+        rm -f /run/nscd/socket; nscd --config-file /etc/nscd.conf; until [ -S /run/nscd/socket ]; do sleep 0.02; done'
+    nss-bypass explain rancher-metadata >/run/test/out; echo $?
+    grep -o 'nscd is out of the way' /run/test/out
+    nss-bypass doctor rancher-metadata >/run/test/out; echo $?
+    grep -o 'its cache of hosts is off' /run/test/out | head -n 1
+    curl -sS http://rancher-metadata/
+    "#;
+    let text = scene("nscd", script);
+    let expected = "3\na process of root outside this container\nnscd is the suspect\n\
+                    0\nnscd is out of the way\n\
+                    0\nits cache of hosts is off\nhello from rancher-metadata\n";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_daemon_that_does_not_answer_and_one_that_sends_rubbish_are_said_so() {
+    let script = r#"
+    kill -STOP $(pidof nscd)
+    nss-bypass explain rancher-metadata >/run/test/out; echo $?
+    grep -o 'its cache cannot be read: it does not answer in time' /run/test/out
+    nsenter --target 1 --mount rm /run/nscd/socket
+    # Listens, hands out whatever file it is told to, and says what it is told to.
+    python3 -S -c '
+import array, os, socket, sys
+listening = socket.socket(socket.AF_UNIX)
+listening.bind("/run/nscd/socket")
+listening.listen()
+while True:
+    talk, _ = listening.accept()
+    with talk:
+        request = talk.recv(1024)
+        if request[4:8] == bytes([13, 0, 0, 0]):
+            file = os.open("/run/test/database", os.O_RDONLY)
+            talk.sendmsg([b"hosts\0"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [file]))])
+            os.close(file)
+        elif request:
+            talk.sendall(os.urandom(100))' &
+    until [[ -S /run/nscd/socket ]]; do sleep 0.02; done; sleep 0.1
+    rubbish() { nss-bypass explain "$@" rancher-metadata >/run/test/out 2>&1; echo "$? $(grep -o 'its cache cannot be read.*' /run/test/out)"; }
+    : >/run/test/database; rubbish
+    head -c 65536 /dev/urandom >/run/test/database; rubbish
+    printf '\2\0\0\0\170\0\0\0\0\0\0\0\1\0\0\0' >/run/test/database; head -c 60000 /dev/urandom >>/run/test/database; rubbish >/dev/null
+    # A good head, a table of one bucket that leads into rubbish, and then an endless collection of garbage.
+    python3 -c '
+import os, struct
+def write(cycle):
+    head = struct.pack("=iiiiQ4I6i7Q", 2, 120, cycle, 1, 0, 0, 0, 0, 0, 1, 4096, 0, 1, 1, 0, *[0] * 7)
+    open("/run/test/database-%d" % cycle, "wb").write(head + bytes(16) + os.urandom(4096))
+write(0); write(1)'
+    mv /run/test/database-0 /run/test/database; rubbish
+    mv /run/test/database-1 /run/test/database; rubbish
+    rubbish --ask | cut -c 1-1
+    kill %1
+    "#;
+    let text = scene("nscd", script);
+    let lines: Vec<&str> = text.lines().collect();
+    let unreadable = "3 its cache cannot be read: ";
+    assert_eq!(lines[..2], ["3", "its cache cannot be read: it does not answer in time"], "{text}");
+    assert!(lines[2..6].iter().all(|line| line.starts_with(unreadable)), "{text}");
+    assert!(lines[5].ends_with("would not stop collecting garbage"), "{text}");
+    assert!(matches!(lines[6], "0" | "1" | "3") && lines.len() == 7, "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+}
+
+/// What doctor says, without the whys and the places.
+const EXAMINE: &str = r#"
+examine() { local status=0; nss-bypass doctor "$@" >/run/test/out || status=$?; echo "$status $(tail -n 1 /run/test/out)"; }
+found() { grep -o "$1" /run/test/out | head -n 1; }
+"#;
+
+#[test]
+fn doctor_finds_the_stranger_and_the_name_that_it_hides_and_what_it_tells_to_type_mends_it() {
+    let script = r#"
+    examine --ask rancher-metadata
+    found 'trouble: [a-z]* [^ ]* on /var/run/nscd/socket is not of this'
+    found 'trouble: rancher-metadata: [a-z]* lies'
+    sed -n '/trouble: rancher-metadata/,/^├─ [^ ]*:/s/.* mend: //p' /run/test/out >/run/test/mend
+    . /run/test/mend
+    examine --ask rancher-metadata
+    found 'ok: LD_PRELOAD loads the library'
+    found 'ok: rancher-metadata: Agreed'
+    "#;
+    for (daemon, version) in [("nscd", "2.36-9+deb12u14"), ("unscd", "0.54")] {
+        let text = scene(daemon, &format!("{EXAMINE}{script}"));
+        let (first, rest) = text.split_once('\n').expect("lines");
+        assert!(first.starts_with("1 └─ Trouble: 2 of "), "{text}");
+        // Of nscd, any version will do.
+        assert!(daemon == "nscd" || rest.contains(version), "{text}");
+        assert!(rest.contains(&format!("rancher-metadata: {daemon} lies")), "{text}");
+        assert!(rest.contains("is not of this\n"), "{text}");
+        let healthy = "0 └─ Healthy.\nok: LD_PRELOAD loads the library\nok: rancher-metadata: Agreed\n";
+        assert!(rest.ends_with(healthy), "{text}");
+    }
+}
+
+#[test]
+fn doctor_says_what_it_looked_at_and_looking_changes_nothing() {
+    let script = r#"
+    counts >/run/test/before
+    examine
+    found 'cannot tell: rancher.internal: what nscd says of it cannot be seen without'
+    counts >/run/test/after
+    cmp /run/test/before /run/test/after && echo unmoved
+    nsenter --target 1 --mount --net --uts "$COMMAND" doctor >/run/test/out; echo $?
+    found "is this machine's own"
+    printf 'bypas x\n' >/etc/nss-bypass.conf; examine; found 'trouble: /etc/nss-bypass.conf:1:1: unknown keyword'
+    printf 'bypass * 0.0.0.0/0 ::/0\n' >/etc/nss-bypass.conf; examine; found 'trouble: there are rules, and programs'
+    LD_PRELOAD=/usr/local/lib/libnss_bypass.so examine
+    echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
+    sleep 60 &
+    examine; found 'ok: /etc/ld.so.preload loads the library'; found '1 running process: loaded: sleep'
+    kill %1; rm /etc/ld.so.preload
+    chmod 666 /usr/local/lib/libnss_bypass.so; examine; found 'others than root can write'
+    : >/usr/local/lib/libnss_bypass.so; LD_PRELOAD=/usr/local/lib/nowhere/libnss_bypass.so nss-bypass doctor 2>/dev/null >/run/test/out
+    found 'trouble: LD_PRELOAD names /usr/local/lib/nowhere/libnss_bypass.so'
+    nss-bypass doctor --json | python3 -c '
+import json, sys
+report = json.load(sys.stdin)
+print(report["state"], sorted({finding["check"] for finding in report["findings"]}))'
+    "#;
+    let text = scene("nscd", &format!("{COUNTS}{EXAMINE}{script}"));
+    let expected = [
+        "1 └─ Trouble: 1 of 9 findings.",
+        "cannot tell: rancher.internal: what nscd says of it cannot be seen without",
+        "unmoved",
+        "0",
+        "is this machine's own",
+        "1 └─ Trouble: 2 of 9 findings.",
+        "trouble: /etc/nss-bypass.conf:1:1: unknown keyword",
+        "1 └─ Trouble: 4 of 9 findings.",
+        "trouble: there are rules, and programs",
+        "0 └─ Healthy.",
+        "0 └─ Healthy.",
+        "ok: /etc/ld.so.preload loads the library",
+        "1 running process: loaded: sleep",
+        "1 └─ Trouble: 4 of 9 findings.",
+        "others than root can write",
+        "trouble: LD_PRELOAD names /usr/local/lib/nowhere/libnss_bypass.so",
+        "trouble ['configuration', 'daemon', 'enable', 'hosts-cache', 'library', 'names', 'processes', 'resolved']",
+    ];
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected, "{text}");
+}
+
+#[test]
+fn doctor_notices_a_resolved_that_leaks_in() {
+    let script = r#"
+    mkdir -p /run/systemd/resolve
+    nsenter --target 1 --mount --net --uts python3 -S -c '
+import socket
+listening = socket.socket(socket.AF_UNIX)
+listening.bind("/run/systemd/resolve/io.systemd.Resolve")
+listening.listen()
+while True:
+    listening.accept()' &
+    until [[ -S /run/systemd/resolve/io.systemd.Resolve ]]; do sleep 0.02; done; sleep 0.2
+    examine; found 'note: systemd-resolved.s socket is here'
+    sed -i 's/^hosts:.*/hosts: files resolve [!UNAVAIL=return] dns/' /etc/nsswitch.conf
+    examine container; found 'trouble: systemd-resolved.s socket is here'
+    sed -n "/trouble: systemd-resolved/,/^├─ [^ ]*:/s/.* mend: //p" /run/test/out >/run/test/mend
+    . /run/test/mend; grep hosts /etc/nsswitch.conf
+    examine container; kill %1
+    "#;
+    let text = scene("none", &format!("{EXAMINE}{script}"));
+    let expected = [
+        "0 └─ Healthy.",
+        "note: systemd-resolved's socket is here",
+        "1 └─ Trouble: 1 of 7 findings.",
+        "trouble: systemd-resolved's socket is here",
+        "hosts: files dns",
+        "0 └─ Healthy.",
+    ];
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected, "{text}");
+}

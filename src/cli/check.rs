@@ -1,0 +1,284 @@
+//! `check`: what is wrong with a configuration, and what in it does nothing.
+
+use std::env;
+use std::ffi::CString;
+use std::fmt;
+use std::io;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+
+use nss_bypass_core::config::{self, Config, Environment};
+use nss_bypass_core::lookup::Diagnostic;
+use nss_bypass_core::sys::file::{self, Content};
+use nss_bypass_core::trust::{self, CONFIGURATION, Distrust};
+
+use crate::exit::Exit;
+use crate::output::{self, Style};
+use crate::rules::{self, Source};
+
+const HELP: &str = "\
+Examples:
+  nss-bypass check
+  nss-bypass check ./rules.conf && cp rules.conf /etc/nss-bypass.conf
+  NSS_BYPASS='db, *.internal' nss-bypass check --env
+  nss-bypass check --json | jq '.findings[] | select(.severity == \"fault\")'
+
+A fault takes its line out of force (in NSS_BYPASS, its item). A warning is
+about what is in force and does nothing, or not in every program. A note is to
+be known. The status is 1 where there is a fault, or, with --strict, a warning.
+
+--json writes one object:
+  version   1; fields may be added under the same number
+  healthy   whether the status is 0
+  rules     how many rules are in force
+  findings  a list of objects, in the order of the text:
+    source    the file's path or the variable's name
+    line      from 1; null where the finding is about the whole file
+    column    from 1, in bytes; null as well
+    severity  \"fault\", \"warning\" or \"note\"
+    code      \"syntax\", \"unreadable\", \"missing\", \"untrusted\", \"shadowed\",
+              \"unmatchable\", \"ineffective\", \"repeated\", \"needless-pass\",
+              \"misspelt\", \"no-rules\", \"disabled\"
+    message   one sentence";
+
+/// Checks a configuration: its faults, rules that never decide, and what has no effect.
+///
+/// Each finding is a line "file:line:column: message". Without FILE it is the one that the library would read:
+/// NSS_BYPASS_CONF, or else /etc/nss-bypass.conf.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Check {
+    /// The configuration
+    file: Option<PathBuf>,
+
+    /// Check the variables too: NSS_BYPASS, NSS_BYPASS_VIA, NSS_BYPASS_LOG, NSS_BYPASS_DISABLE
+    #[arg(long)]
+    env: bool,
+
+    /// Take warnings for faults
+    #[arg(long)]
+    strict: bool,
+
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Severity {
+    /// Something is not in force.
+    Fault,
+    /// Something is in force and does nothing, or not everywhere.
+    Warning,
+    /// It does no harm.
+    Note,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    /// The file's path or the variable's name.
+    pub(crate) source: String,
+    /// From 1; none: the whole source.
+    pub(crate) line: Option<u32>,
+    /// From 1.
+    pub(crate) column: Option<u32>,
+    /// How bad it is.
+    pub(crate) severity: Severity,
+    /// What kind of finding it is, for programs.
+    pub(crate) code: &'static str,
+    /// For people.
+    pub(crate) message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place(), self.said(false))
+    }
+}
+
+impl Finding {
+    fn whole(source: &str, severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
+        Self { source: source.to_owned(), line: None, column: None, severity, code, message: message.into() }
+    }
+
+    fn of_fault(Diagnostic { source, line, column, message }: Diagnostic) -> Self {
+        Self { source, line: Some(line), column: Some(column), severity: Severity::Fault, code: "syntax", message }
+    }
+
+    fn place(&self) -> String {
+        match (self.line, self.column) {
+            (Some(line), Some(column)) => format!("{}:{line}:{column}", self.source),
+            _ => self.source.clone(),
+        }
+    }
+
+    fn said(&self, colour: bool) -> String {
+        match self.severity {
+            Severity::Fault => self.message.clone(),
+            Severity::Warning => format!("{} {}", output::styled("warning:", Style::Doubtful, colour), self.message),
+            Severity::Note => format!("note: {}", self.message),
+        }
+    }
+
+    fn say(&self, colour: bool) {
+        let style = if self.severity == Severity::Fault { Style::Bad } else { Style::Strong };
+        output::say(format_args!("{}: {}", output::styled(&self.place(), style, colour), self.said(colour)));
+    }
+}
+
+/// What is written with --json.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    version: u32,
+    healthy: bool,
+    rules: usize,
+    findings: &'a [Finding],
+}
+
+/// Checks, and says what was found.
+pub(crate) fn run(arguments: &Check) -> Exit {
+    let (file, is_default) = match (&arguments.file, env::var_os("NSS_BYPASS_CONF")) {
+        (Some(file), _) => (file.clone(), false),
+        (None, Some(file)) => (file.into(), false),
+        (None, None) => (PathBuf::from(CONFIGURATION.to_string_lossy().as_ref()), true),
+    };
+    let mut findings = Vec::new();
+    let mut sources = vec![read_file(&file, is_default, &mut findings)];
+    if arguments.env {
+        sources.extend(read_variables(&mut findings));
+    }
+    findings.extend(rules::findings(&sources));
+    let number = sources.iter().map(|source| source.config.rules.len()).sum();
+    if number == 0 && findings.is_empty() {
+        let source = sources.last().map(|source| source.name.clone()).unwrap_or_default();
+        findings.push(Finding::whole(&source, Severity::Note, "no-rules", "there is no rule: every name is libc's"));
+    }
+    let order = |source: &str| sources.iter().position(|one| one.name == source);
+    findings.sort_by_key(|finding| (order(&finding.source).unwrap_or(usize::MAX), finding.line, finding.column));
+    report(arguments, number, &findings)
+}
+
+fn report(arguments: &Check, rules: usize, findings: &[Finding]) -> Exit {
+    let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+    let (faults, warnings) = (count(Severity::Fault), count(Severity::Warning));
+    let healthy = faults == 0 && (warnings == 0 || !arguments.strict);
+    if arguments.json {
+        if let Err(error) = output::say_json(&Report { version: 1, healthy, rules, findings }) {
+            output::complain(error);
+            return Exit::CannotTell;
+        }
+    } else {
+        let colour = output::wants_colour(&io::stdout());
+        findings.iter().for_each(|finding| finding.say(colour));
+        output::say(format_args!(
+            "{}, {}, {}",
+            counted(rules, "rule"),
+            counted(faults, "fault"),
+            counted(warnings, "warning")
+        ));
+    }
+    if healthy { Exit::Success } else { Exit::Trouble }
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// What is in a file; nothing where it cannot be read.
+fn read_file(path: &Path, is_default: bool, findings: &mut Vec<Finding>) -> Source {
+    let name = path.to_string_lossy().into_owned();
+    let content = CString::new(path.as_os_str().as_bytes())
+        .map_err(|_| "its name has a NUL byte".to_owned())
+        .and_then(|path| file::read(&path).map_err(|error| refusal(error.0)));
+    match content {
+        Ok(content) => {
+            findings.extend(distrust(path, &name, &content));
+            let (config, faults) = config::parse(&content.bytes, &name);
+            let wrong_lines = faults.iter().map(|fault| fault.line).collect();
+            findings.extend(faults.into_iter().map(Finding::of_fault));
+            Source { name, text: content.bytes, config, wrong_lines }
+        }
+        Err(_) if is_default && !path.exists() => {
+            findings.push(Finding::whole(
+                &name,
+                Severity::Note,
+                "missing",
+                "there is no such file: every name is libc's",
+            ));
+            Source { name, ..Source::default() }
+        }
+        Err(why) => {
+            findings.push(Finding::whole(&name, Severity::Fault, "unreadable", why));
+            Source { name, ..Source::default() }
+        }
+    }
+}
+
+/// Why a file cannot be read.
+fn refusal(errno: i32) -> String {
+    match errno {
+        // As file::read refuses what has no end.
+        libc::EINVAL => "it is no regular file".to_owned(),
+        errno => output::reason(&io::Error::from_raw_os_error(errno)),
+    }
+}
+
+/// Whether programs that run with more privileges than their caller refuse the file. They read the one in /etc only, so
+/// of any other it is a note.
+fn distrust(path: &Path, name: &str, content: &Content) -> Option<Finding> {
+    let is_link = path.symlink_metadata().is_ok_and(|status| status.is_symlink());
+    let why = match trust::distrust(content.ownership) {
+        _ if is_link => "it is a symbolic link".to_owned(),
+        None => return None,
+        Some(Distrust::File) if content.ownership.user != 0 => {
+            format!("its owner is user {}, not root", content.ownership.user)
+        }
+        Some(Distrust::File) => format!("others than root can write it (mode {:04o})", content.ownership.mode & 0o7777),
+        Some(Distrust::Folder(folder)) => format!("others than root can write {}", folder.to_string_lossy()),
+    };
+    let programs = "programs with set-user-ID or file capabilities";
+    Some(if path.as_os_str().as_bytes() == CONFIGURATION.to_bytes() {
+        let message = format!("{programs} ignore it: {why}");
+        Finding::whole(name, Severity::Warning, "untrusted", message)
+    } else {
+        let message = format!(
+            "{programs} read {} only, and would not read this one there: {why}",
+            CONFIGURATION.to_string_lossy()
+        );
+        Finding::whole(name, Severity::Note, "untrusted", message)
+    })
+}
+
+/// What is in the variables.
+fn read_variables(findings: &mut Vec<Finding>) -> [Source; 2] {
+    let value = |variable: &str| env::var_os(variable).map(OsStringExt::into_vec);
+    let (patterns, via) = (value("NSS_BYPASS"), value("NSS_BYPASS_VIA"));
+    let (config, faults) = config::parse_environment(&Environment { rules: patterns.as_deref(), via: via.as_deref() });
+    findings.extend(faults.into_iter().map(Finding::of_fault));
+    if via.as_ref().is_some_and(|via| !via.is_empty()) && config.rules.is_empty() {
+        let message = "it has no effect: it is about the patterns of NSS_BYPASS, and there are none";
+        findings.push(Finding::whole("NSS_BYPASS_VIA", Severity::Warning, "ineffective", message));
+    }
+    if let Some(place) = value("NSS_BYPASS_LOG").filter(|place| !place.is_empty() && !output::is_place_for_a_log(place))
+    {
+        let message = format!("\"{}\" is no place for a log: {}", place.escape_ascii(), output::PLACES_FOR_A_LOG);
+        findings.push(Finding::whole("NSS_BYPASS_LOG", Severity::Fault, "syntax", message));
+    }
+    if value("NSS_BYPASS_DISABLE").is_some_and(|value| !value.is_empty() && value != b"0") {
+        let message = "it is set: every name is libc's, whatever the rules say";
+        findings.push(Finding::whole("NSS_BYPASS_DISABLE", Severity::Warning, "disabled", message));
+    }
+    let via = Source {
+        name: "NSS_BYPASS_VIA".to_owned(),
+        text: via.unwrap_or_default(),
+        config: Config::default(),
+        ..Source::default()
+    };
+    [Source { name: "NSS_BYPASS".to_owned(), text: patterns.unwrap_or_default(), config, ..Source::default() }, via]
+}

@@ -1,0 +1,245 @@
+//! Whoever listens on nscd's socket: which program, whose process, and in which world it looks names up.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::mem::size_of;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::nscd;
+use crate::output;
+use crate::screen::printable;
+
+/// What is at the socket.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub(crate) enum Presence {
+    /// There is no socket.
+    Absent,
+    /// There is one, and nobody listens, or we may not talk to it.
+    Unreachable {
+        /// Why.
+        reason: String,
+    },
+    /// Somebody listens.
+    Present(Daemon),
+}
+
+/// Which program it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    /// glibc's.
+    Nscd,
+    /// Busybox's author's, which shares no cache.
+    Unscd,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// Whether something of the daemon is the same as ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Compared {
+    Same,
+    Different,
+    Unknown,
+}
+
+/// A listening daemon.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Daemon {
+    pub(crate) kind: Kind,
+    pub(crate) version: Option<String>,
+    /// None: its process is outside our pid namespace.
+    pub(crate) pid: Option<i32>,
+    pub(crate) user: u32,
+    /// What the kernel calls its process.
+    pub(crate) program: Option<String>,
+    pub(crate) executable: Option<String>,
+    pub(crate) network_namespace: Compared,
+    pub(crate) mount_namespace: Compared,
+    pub(crate) pid_namespace: Compared,
+    pub(crate) resolv_conf: Compared,
+    pub(crate) hosts: Compared,
+    /// `enable-cache hosts`, where its nscd.conf can be read.
+    pub(crate) caches_hosts: Option<bool>,
+}
+
+impl Daemon {
+    /// What to call it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.kind {
+            Kind::Unscd => "unscd",
+            Kind::Nscd | Kind::Unknown => "nscd",
+        }
+    }
+
+    /// Whether it looks names up in a world that is not ours.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.pid.is_none() || self.network_namespace == Compared::Different
+    }
+
+    /// In a few words, whose it is.
+    pub(crate) fn whereabouts(&self) -> String {
+        match (self.pid, self.network_namespace) {
+            (None, _) => "of a process outside this container".to_owned(),
+            (Some(pid), Compared::Different) => format!("process {pid}, in another network namespace"),
+            (Some(pid), Compared::Same) => format!("process {pid}, in this network namespace"),
+            (Some(pid), Compared::Unknown) => format!("process {pid}"),
+        }
+    }
+}
+
+/// Looks at a socket. Connecting to it is all that the daemon notices.
+pub(crate) fn look(socket: &Path) -> Presence {
+    let unreachable = |error: io::Error| Presence::Unreachable { reason: output::reason(&error) };
+    if !socket.exists() {
+        return match fs::symlink_metadata(socket) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => unreachable(error),
+            _ => Presence::Absent,
+        };
+    }
+    let credentials = match nscd::connect(socket).and_then(|stream| peer(&stream)) {
+        Ok(credentials) => credentials,
+        Err(error) => return unreachable(error),
+    };
+    let pid = Some(credentials.pid).filter(|&pid| pid > 0);
+    let process = pid.map(|pid| PathBuf::from(format!("/proc/{pid}")));
+    let process = process.as_deref();
+    let (kind, version) = process.and_then(identified).unwrap_or((Kind::Unknown, None));
+    let namespace = |kind: &str| namespace(process, kind);
+    let file = |path: &str| same_file(process, path);
+    Presence::Present(Daemon {
+        kind,
+        version,
+        pid,
+        user: credentials.uid,
+        program: process
+            .and_then(|process| fs::read(process.join("comm")).ok())
+            .map(|name| printable(name.trim_ascii_end())),
+        executable: process.and_then(|process| fs::read_link(process.join("exe")).ok()).map(|path| path_text(&path)),
+        network_namespace: namespace("net"),
+        mount_namespace: namespace("mnt"),
+        pid_namespace: if pid.is_none() { Compared::Different } else { namespace("pid") },
+        resolv_conf: file("etc/resolv.conf"),
+        hosts: file("etc/hosts"),
+        caches_hosts: process.and_then(caches_hosts),
+    })
+}
+
+/// A path for a person.
+pub(crate) fn path_text(path: &Path) -> String {
+    printable(path.as_os_str().as_encoded_bytes())
+}
+
+/// Who was it that called listen(2)? A process that we cannot see has the number 0.
+fn peer(stream: &UnixStream) -> io::Result<libc::ucred> {
+    let mut credentials = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut size = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: a descriptor that is open, and a place for the credentials with its size. (rustix has a safe function for
+    // it, whose type for process ids cannot hold the 0.)
+    let result = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut credentials).cast(),
+            &raw mut size,
+        )
+    };
+    if result == 0 { Ok(credentials) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Program and version, from the texts in the executable: it is not run, since it may be anybody's.
+fn identified(process: &Path) -> Option<(Kind, Option<String>)> {
+    const LARGEST: u64 = 16 << 20;
+    let mut bytes = Vec::new();
+    File::open(process.join("exe")).ok()?.take(LARGEST).read_to_end(&mut bytes).ok()?;
+    identify(&bytes)
+}
+
+fn identify(executable: &[u8]) -> Option<(Kind, Option<String>)> {
+    let after = |text: &[u8]| {
+        let at = executable.windows(text.len()).position(|window| window == text)?;
+        let rest = executable.get(at + text.len()..)?;
+        let word = rest.split(|&byte| !byte.is_ascii_graphic() || matches!(byte, b')' | b',')).next()?;
+        Some(printable(word)).filter(|word| word.starts_with(|first: char| first.is_ascii_digit()))
+    };
+    if let Some(version) = after(b"unscd - nscd which does not hang, v.") {
+        return Some((Kind::Unscd, Some(version)));
+    }
+    let is_glibcs = executable.windows(9).any(|window| window == b"nscd.conf");
+    is_glibcs.then(|| (Kind::Nscd, after(b"GLIBC ")))
+}
+
+fn namespace(process: Option<&Path>, kind: &str) -> Compared {
+    let of = |process: &Path| fs::read_link(process.join("ns").join(kind)).ok();
+    compared(process.and_then(of), of(Path::new("/proc/self")))
+}
+
+/// A file as the daemon sees it, and as we do. Only root may look.
+fn same_file(process: Option<&Path>, path: &str) -> Compared {
+    let of = |process: &Path| match fs::read(process.join("root").join(path)) {
+        Ok(bytes) => Some(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(None),
+        Err(_) => None,
+    };
+    compared(process.and_then(of), of(Path::new("/proc/self")))
+}
+
+fn compared<T: PartialEq>(theirs: Option<T>, ours: Option<T>) -> Compared {
+    match (theirs, ours) {
+        (Some(theirs), Some(ours)) if theirs == ours => Compared::Same,
+        (Some(_), Some(_)) => Compared::Different,
+        _ => Compared::Unknown,
+    }
+}
+
+/// `enable-cache hosts` in the file that the daemon read.
+fn caches_hosts(process: &Path) -> Option<bool> {
+    let line = fs::read(process.join("cmdline")).ok()?;
+    let words: Vec<&[u8]> = line.split(|&byte| byte == 0).collect();
+    let mut named =
+        words.iter().zip(words.iter().skip(1)).filter(|(option, _)| **option == b"-f" || **option == b"--config-file");
+    let path = named.next().map_or("/etc/nscd.conf".to_owned(), |(_, path)| String::from_utf8_lossy(path).into_owned());
+    let text = fs::read_to_string(process.join("root").join(path.trim_start_matches('/'))).ok()?;
+    Some(says_cache_hosts(&text))
+}
+
+fn says_cache_hosts(text: &str) -> bool {
+    let words = |line: &str| {
+        line.split('#').next().unwrap_or_default().split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let lines = text.lines().map(words);
+    let mut settings = lines.filter_map(|words| match words.as_slice() {
+        [option, database, value] if option == "enable-cache" && database == "hosts" => Some(value == "yes"),
+        _ => None,
+    });
+    settings.next_back().unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_known_by_their_texts() {
+        let unscd = b"\0unscd - nscd which does not hang, v.0.54\0";
+        assert_eq!(identify(unscd), Some((Kind::Unscd, Some("0.54".to_owned()))));
+        let nscd = b"/etc/nscd.conf\0(Debian GLIBC 2.36-9+deb12u14) \0";
+        assert_eq!(identify(nscd), Some((Kind::Nscd, Some("2.36-9+deb12u14".to_owned()))));
+        assert_eq!(identify(b"/etc/nscd.conf"), Some((Kind::Nscd, None)));
+        assert_eq!(identify(b"something else"), None);
+    }
+
+    #[test]
+    fn the_last_line_about_the_cache_of_hosts_counts() {
+        assert!(says_cache_hosts("\tenable-cache\thosts\tyes\n# enable-cache hosts no\n"));
+        assert!(!says_cache_hosts("enable-cache hosts yes\nenable-cache hosts no # off\nenable-cache passwd yes"));
+        assert!(!says_cache_hosts(""));
+    }
+}

@@ -1,0 +1,70 @@
+//! How the command ends, in one place.
+
+use std::process::ExitCode;
+
+/// The exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All is well.
+    Success,
+    /// There is trouble: a fault in a configuration, a name that is answered wrongly, a library that is not safe to enable.
+    Trouble,
+    /// The words of the command line cannot be understood.
+    Usage,
+    /// What was asked for could not be found out.
+    CannotTell,
+    /// `run`, before there is a command whose status it could have: the words cannot be understood, or the library is not
+    /// there, or cannot work and `--strict` was given. 125 to 127 are as in env(1).
+    NotRun,
+    /// `run`: the command is not executable.
+    NotExecutable,
+    /// `run`: there is no such command.
+    NotFound,
+}
+
+impl Exit {
+    /// The number.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Trouble => 1,
+            Self::Usage => 2,
+            Self::CannotTell => 3,
+            Self::NotRun => 125,
+            Self::NotExecutable => 126,
+            Self::NotFound => 127,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// The same for readers, behind `--help` and in the manual.
+pub(crate) const TABLE: &str = "\
+Exit status:
+  0    all is well
+  1    there is trouble: a fault in the configuration, a name answered wrongly,
+       a library that is not safe to enable
+  2    the words of the command line cannot be understood
+  3    what was asked for could not be found out
+  run ends as COMMAND does. Where COMMAND did not run:
+  125  the words cannot be understood, there is no library, or --strict
+  126  COMMAND is not executable
+  127  there is no such COMMAND";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_in_the_table() {
+        use Exit::{CannotTell, NotExecutable, NotFound, NotRun, Success, Trouble, Usage};
+        for exit in [Success, Trouble, Usage, CannotTell, NotRun, NotExecutable, NotFound] {
+            assert!(TABLE.contains(&format!("\n  {:<5}", exit.code())), "{exit:?}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! nss-bypass, the command: finds out who answers for a name, and runs commands under the library.
+//!
+//! One verb a file, on the same core as the library, so that what it explains is what the library does.
+
+// A command prints; the library it is about never does.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod exit;
+mod output;
+mod elf;
+mod program;
+mod obstacle;
+mod library;
+mod cover;
+mod rules;
+mod check;
+mod run;
+mod screen;
+mod nscd;
+mod daemon;
+mod sources;
+mod glibc;
+mod verdict;
+mod loaded;
+mod judge;
+mod explain;
+mod processes;
+mod doctor;
+#[cfg(any(test, feature = "generate"))]
+mod generate;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use exit::Exit;
+
+/// Takes chosen names away from a host's nscd, inside the process that asks.
+///
+/// A program that asks libc for a name is answered by nscd where one listens, be it another machine's. The library
+/// libnss_bypass.so, preloaded, answers the names that rules match as glibc would without nscd; this command runs
+/// programs under it and checks the rules (nss-bypass.conf(5)).
+#[derive(Debug, Parser)]
+#[command(name = "nss-bypass", version, arg_required_else_help = true, max_term_width = 80, after_help = exit::TABLE)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Check(check::Check),
+    Run(run::Run),
+    Explain(explain::Arguments),
+    Doctor(doctor::Arguments),
+    #[command(name = glibc::VERB, hide = true)]
+    AskGlibc(glibc::Arguments),
+}
+
+fn main() -> ExitCode {
+    #[cfg(feature = "generate")]
+    if let Some(folder) = std::env::var_os("NSS_BYPASS_MANUALS") {
+        return match generate::all(&command(), folder.as_ref()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                output::complain(error);
+                ExitCode::FAILURE
+            }
+        };
+    }
+    match arguments() {
+        Ok(Arguments { verb }) => match verb {
+            Verb::Check(arguments) => check::run(&arguments),
+            Verb::Run(arguments) => run::run(&arguments),
+            Verb::Explain(arguments) => explain::run(&arguments),
+            Verb::Doctor(arguments) => doctor::run(&arguments),
+            Verb::AskGlibc(arguments) => glibc::run(&arguments),
+        },
+        Err(exit) => exit,
+    }
+    .into()
+}
+
+/// The definitions of all arguments.
+fn command() -> clap::Command {
+    Arguments::command()
+}
+
+/// What the command line says. Help is for standard output, a complaint for standard error.
+fn arguments() -> Result<Arguments, Exit> {
+    let colour = output::wants_colour(&io::stdout()) && output::wants_colour(&io::stderr());
+    let command = command().color(if colour { ColorChoice::Always } else { ColorChoice::Never });
+    command.try_get_matches().and_then(|matches| Arguments::from_arg_matches(&matches)).map_err(|error| {
+        let _ = error.print();
+        match error.exit_code() {
+            0 => Exit::Success,
+            // Every other status may be the command's.
+            _ if std::env::args_os().nth(1).is_some_and(|verb| verb == "run") => Exit::NotRun,
+            _ => Exit::Usage,
+        }
+    })
+}

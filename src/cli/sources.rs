@@ -1,0 +1,311 @@
+//! Who says what of a name: each source asked by itself, with the time that it took.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use nss_bypass_core::config::Answering;
+use nss_bypass_core::dns::{Ask, Resolver};
+use nss_bypass_core::engine::{Engine, Selection};
+use nss_bypass_core::files::hosts;
+use nss_bypass_core::lookup::{Answer, Failure};
+use nss_bypass_core::name::Name;
+use nss_bypass_core::policy::Subject;
+use nss_bypass_core::resolution::Resolution;
+use nss_bypass_core::tables::{self, Tables};
+use serde::Serialize;
+
+use crate::output;
+use crate::screen::printable;
+
+/// What a source says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub(crate) enum Outcome {
+    /// It knows the name, or the address.
+    Found {
+        /// The addresses of a name.
+        addresses: Vec<IpAddr>,
+        /// The name of an address.
+        names: Vec<String>,
+    },
+    /// It says that there is no such name.
+    NotFound {
+        /// In which words.
+        reason: String,
+    },
+    /// It gave no answer.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// It was not asked.
+    Unasked {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// These addresses, in ascending order: sources differ in theirs from one time to the next.
+    pub(crate) fn addresses(addresses: Vec<IpAddr>) -> Self {
+        let sorted: BTreeSet<IpAddr> = addresses.into_iter().collect();
+        Self::Found { addresses: sorted.into_iter().collect(), names: Vec::new() }
+    }
+
+    pub(crate) fn name(name: &[u8]) -> Self {
+        Self::Found { addresses: Vec::new(), names: vec![printable(name)] }
+    }
+
+    pub(crate) fn not_found(reason: impl Into<String>) -> Self {
+        Self::NotFound { reason: reason.into() }
+    }
+
+    pub(crate) fn failed(reason: impl Into<String>) -> Self {
+        Self::Failed { reason: reason.into() }
+    }
+
+    pub(crate) fn unasked(reason: impl Into<String>) -> Self {
+        Self::Unasked { reason: reason.into() }
+    }
+
+    /// Whether it answers the question, either way.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(self, Self::Found { .. } | Self::NotFound { .. })
+    }
+
+    pub(crate) fn is_found(&self) -> bool {
+        matches!(self, Self::Found { .. })
+    }
+
+    /// Whether two answers say the same. In which words something is not found says nothing, and large services give
+    /// different addresses of many from one time to the next: in each family, one in common will do.
+    pub(crate) fn agrees_with(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::NotFound { .. }, Self::NotFound { .. }) => true,
+            (Self::Found { addresses, names }, Self::Found { addresses: others, names: other_names }) => {
+                let agree_on = |is: fn(&IpAddr) -> bool| {
+                    let mut ours = addresses.iter().filter(|ip| is(ip)).peekable();
+                    match ours.peek() {
+                        None => !others.iter().any(is),
+                        Some(_) => ours.any(|ip| others.contains(ip)),
+                    }
+                };
+                let plain = |names: &[String]| names.first().map(|name| name.trim_end_matches('.').to_lowercase());
+                agree_on(IpAddr::is_ipv4) && agree_on(IpAddr::is_ipv6) && plain(names) == plain(other_names)
+            }
+            _ => false,
+        }
+    }
+
+    /// What is left of it for a question about addresses of some kind only.
+    pub(crate) fn only(&self, wanted: fn(&IpAddr) -> bool) -> Self {
+        match self {
+            Self::Found { addresses, names } if names.is_empty() => {
+                match addresses.iter().copied().filter(wanted).collect::<Vec<_>>() {
+                    none if none.is_empty() => Self::not_found("no such addresses"),
+                    some => Self::addresses(some),
+                }
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn of_answer(answer: &Answer, subject: Subject<'_>) -> Self {
+        match subject {
+            Subject::Address(_) => Self::name(&answer.canonical),
+            _ => Self::addresses(answer.addresses.iter().map(|address| address.ip).collect()),
+        }
+    }
+
+    fn of_failure(failure: Failure) -> Self {
+        match failure {
+            Failure::NotFound | Failure::Absent => Self::not_found("not found"),
+            Failure::NoData => Self::not_found("no such addresses"),
+            Failure::TryAgain => Self::failed("no answer"),
+            Failure::NoRecovery => Self::failed("no usable answer"),
+            Failure::Unmerged => Self::failed("two answers, which cannot be merged"),
+            Failure::System(errno) => Self::failed(system_error(errno)),
+        }
+    }
+}
+
+fn system_error(errno: i32) -> String {
+    output::reason(&std::io::Error::from_raw_os_error(errno)).to_lowercase()
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 4;
+        match self {
+            Self::Found { addresses, names } => {
+                let all: Vec<String> = addresses.iter().map(ToString::to_string).chain(names.iter().cloned()).collect();
+                let shown: Vec<&str> = all.iter().take(SHOWN).map(String::as_str).collect();
+                f.write_str(&shown.join(" "))?;
+                if all.len() > SHOWN { write!(f, " and {} more", all.len() - SHOWN) } else { Ok(()) }
+            }
+            Self::NotFound { reason } | Self::Failed { reason } | Self::Unasked { reason } => f.write_str(reason),
+        }
+    }
+}
+
+/// Who was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "who", content = "server", rename_all = "kebab-case")]
+pub(crate) enum Who {
+    /// The daemon itself.
+    Nscd,
+    /// A program of glibc's, which asks nscd first.
+    GlibcWithNscd,
+    /// The same, as if there were no nscd.
+    GlibcWithoutNscd,
+    /// /etc/hosts.
+    Hosts,
+    /// A name server.
+    Server(SocketAddr),
+    /// The library, under the rule.
+    Library,
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nscd => f.write_str("nscd"),
+            Self::GlibcWithNscd => f.write_str("glibc with nscd"),
+            Self::GlibcWithoutNscd => f.write_str("glibc without nscd"),
+            Self::Hosts => f.write_str("/etc/hosts"),
+            Self::Server(server) if server.port() == 53 => write!(f, "server {}", server.ip()),
+            Self::Server(server) => write!(f, "server {}#{}", server.ip(), server.port()),
+            Self::Library => f.write_str("the library"),
+        }
+    }
+}
+
+/// Who said what, and how long that took.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Said {
+    #[serde(flatten)]
+    pub(crate) who: Who,
+    #[serde(flatten)]
+    pub(crate) answer: Outcome,
+    /// Microseconds; none where nobody was asked.
+    pub(crate) microseconds: Option<u64>,
+    /// What a person may want to know beside the answer.
+    pub(crate) note: Option<String>,
+}
+
+impl Said {
+    /// Asks, and looks at the clock.
+    pub(crate) fn timed(who: Who, ask: impl FnOnce() -> Outcome) -> Self {
+        let begun = Instant::now();
+        let answer = ask();
+        let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let microseconds = (!matches!(answer, Outcome::Unasked { .. })).then_some(took);
+        Self { who, answer, microseconds, note: None }
+    }
+
+    pub(crate) fn with_note(self, note: impl Into<String>) -> Self {
+        Self { note: Some(note.into()), ..self }
+    }
+
+    /// The time, for a person.
+    pub(crate) fn time(&self) -> Option<String> {
+        self.microseconds.map(|time| match Duration::from_micros(time) {
+            long if long >= Duration::from_secs(1) => format!("{:.1} s", long.as_secs_f64()),
+            short => format!("{:.1} ms", short.as_secs_f64() * 1000.0),
+        })
+    }
+}
+
+/// What /etc/hosts says, read as glibc reads it.
+pub(crate) fn hosts(tables: &Tables, subject: Subject<'_>) -> Outcome {
+    let multi = tables.host_conf().multi;
+    match tables::hosts() {
+        Ok(text) => {
+            let answer = match subject {
+                Subject::Name(name) => hosts::lookup_both(&text, name.as_bytes(), multi),
+                Subject::Address(address) => hosts::lookup_address(&text, address),
+                Subject::Nobody => None,
+            };
+            answer.map_or_else(|| Outcome::not_found("not found"), |answer| Outcome::of_answer(&answer, subject))
+        }
+        Err(errno) => Outcome::failed(system_error(errno.0)),
+    }
+}
+
+/// What one name server says, asked once, with the search list.
+pub(crate) fn server(
+    resolution: &Resolution,
+    server: SocketAddr,
+    answering: &Answering,
+    subject: Subject<'_>,
+) -> Outcome {
+    let conf = &resolution.conf;
+    let resolver = Resolver {
+        servers: &[server],
+        search: if answering.search { &conf.search } else { &[] },
+        ndots: conf.ndots,
+        timeout: answering.timeout.unwrap_or(conf.timeout),
+        attempts: 1,
+        options: conf.options,
+        sortlist: &conf.sortlist,
+        wants_lifetime: false,
+    };
+    let ask = match subject {
+        Subject::Name(name) => Ask::Both(name),
+        Subject::Address(address) => Ask::NameOf(address),
+        Subject::Nobody => return Outcome::unasked("no name"),
+    };
+    let outcome = resolver.ask(ask);
+    match outcome.result {
+        Ok(answer) => Outcome::of_answer(&answer, subject),
+        Err(miss) if outcome.server.is_none() => match miss.failure {
+            Failure::NotFound => Outcome::of_failure(miss.failure), // It is no host name, and nobody is asked.
+            _ => Outcome::failed("no answer"),
+        },
+        Err(miss) => Outcome::of_failure(miss.failure),
+    }
+}
+
+/// What the library says under a rule, which is what the engine of the two says.
+pub(crate) fn library(tables: &Tables, answering: &Answering, subject: Subject<'_>) -> Outcome {
+    let engine = Engine::new(tables, answering, None);
+    let selection = Selection { family: None, canonical: false, v4_mapped: false, all: false };
+    let result = match subject {
+        Subject::Name(name) => engine.addresses(name, selection),
+        Subject::Address(address) => engine.name_of(address, None).map_err(|miss| miss.failure),
+        Subject::Nobody => engine.addresses(Name::new(b""), selection),
+    };
+    match result {
+        Ok(answer) => Outcome::of_answer(&answer, subject),
+        Err(failure) => Outcome::of_failure(failure),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_agree_that_share_an_address_of_each_family() {
+        let of = |text: &str| Outcome::addresses(text.split_whitespace().map(|ip| ip.parse().unwrap()).collect());
+        let table = [
+            ("192.0.2.1", "192.0.2.1", true),
+            ("192.0.2.1 192.0.2.2", "192.0.2.2 192.0.2.3", true),
+            ("192.0.2.1", "192.0.2.2", false),
+            ("192.0.2.1 2001:db8::1", "192.0.2.1", false),
+            ("192.0.2.1 2001:db8::1", "2001:db8::1 192.0.2.1", true),
+            ("2001:db8::1", "192.0.2.1", false),
+        ];
+        for (one, other, expected) in table {
+            assert_eq!(of(one).agrees_with(&of(other)), expected, "{one}, {other}");
+            assert_eq!(of(other).agrees_with(&of(one)), expected, "{other}, {one}");
+        }
+        assert!(Outcome::name(b"A.x.").agrees_with(&Outcome::name(b"a.x")));
+        assert!(!Outcome::name(b"a.x").agrees_with(&Outcome::name(b"b.x")));
+        assert!(Outcome::not_found("one").agrees_with(&Outcome::not_found("other")));
+        assert!(!Outcome::failed("x").agrees_with(&Outcome::failed("x")));
+        assert!(!of("192.0.2.1").agrees_with(&Outcome::not_found("x")));
+    }
+}
