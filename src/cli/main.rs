@@ -6,6 +6,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod exit;
+mod preload;
+mod enable;
+mod disable;
+mod status;
 
 use std::process::ExitCode;
 
@@ -23,7 +27,14 @@ struct Arguments {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-enum Verb {}
+enum Verb {
+    /// Name the library in /etc/ld.so.preload, for every program
+    Enable(enable::Enable),
+    /// Take the library out of /etc/ld.so.preload
+    Disable(disable::Disable),
+    /// Say where the library is loaded, by which way and in which version
+    Status(status::Status),
+}
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -33,5 +44,10 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
         }
     };
-    match arguments.verb {}
+    let exit = match arguments.verb {
+        Verb::Enable(arguments) => enable::enable(&arguments),
+        Verb::Disable(arguments) => disable::disable(&arguments),
+        Verb::Status(arguments) => status::status(&arguments),
+    };
+    exit.into()
 }
