@@ -61,6 +61,24 @@ pub fn preloadable(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("these tests need {name}, which scripts/setup installs"))
 }
 
+/// The command: cargo builds no program that only a test wants, so it is built when it is first asked for.
+pub fn command() -> PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let profile = profile_folder();
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command.args(["build", "--locked", "--quiet", "-p", "nss-bypass-cli"]).current_dir(home());
+        if profile.ends_with("release") {
+            command.arg("--release");
+        }
+        let output = command.output().expect("cargo runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        profile.join("nss-bypass")
+    };
+    BUILT.get_or_init(build).clone()
+}
+
 /// The library with panics in it (`src/core/sys/fault.rs`), not optimised: built when it is first asked for.
 pub fn faulty_library() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();

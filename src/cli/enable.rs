@@ -98,7 +98,7 @@ fn check_library(tree: &Tree, library: &Path) -> Result<(), Trouble> {
     }
     let trail = tree
         .follow(library)
-        .and_then(|trail| if trail.exists { Ok(trail) } else { Err(io::Error::from(io::ErrorKind::NotFound)) });
+        .and_then(|trail| if trail.exists { Ok(trail) } else { Err(io::Error::from_raw_os_error(libc::ENOENT)) });
     let trail = trail.map_err(|error| {
         Trouble::new(
             format!("{shown}: {error}"),

@@ -254,7 +254,12 @@ impl Report {
             let why = "without it, though started later (static, musl, another root's file)";
             say(processes.without.len(), why, names(processes.without.iter()));
         }
-        say(processes.unseen, "could not be looked at; root can", String::new());
+        let unseen = if rustix::process::geteuid().is_root() {
+            "could not be looked at"
+        } else {
+            "could not be looked at; root can"
+        };
+        say(processes.unseen, unseen, String::new());
         say(processes.elsewhere, "have another root (containers) and were left out", String::new());
     }
 

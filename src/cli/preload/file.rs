@@ -70,8 +70,8 @@ fn words_before_nul(text: &[u8], part: Range<usize>) -> Vec<Range<usize>> {
 }
 
 fn is_in_comment(bytes: &[u8], at: usize) -> bool {
-    let before = bytes.iter().take(at).rev().take_while(|byte| **byte != b'\n');
-    before.into_iter().any(|byte| *byte == b'#')
+    let mut until_there = bytes.iter().take(at + 1).rev().take_while(|byte| **byte != b'\n');
+    until_there.any(|byte| *byte == b'#')
 }
 
 /// Whether the loader can be told of this path in the file at all.
@@ -98,9 +98,10 @@ pub(crate) fn with(bytes: &[u8], path: &[u8]) -> Option<Vec<u8>> {
     (!ours.is_empty() && others == before).then_some(new)
 }
 
+/// As a person reads it: a comment that begins within a word counts, whether the loader finds it or not.
 fn outside_comments(bytes: &[u8]) -> Vec<&[u8]> {
     let words = entries(bytes).into_iter().filter(|entry| !entry.in_comment);
-    words.map(|entry| entry.word(bytes)).collect()
+    words.filter_map(|entry| entry.word(bytes).split(|byte| *byte == b'#').next()).collect()
 }
 
 /// The file without the words that are ours, each with its line where it has one for itself.

@@ -65,10 +65,19 @@ struct Case {
     label: String,
     program: PathBuf,
     arguments: Vec<String>,
-    variables: &'static [(&'static str, &'static str)],
-    /// Whether it prints which libraries were loaded, and ours must be among them.
-    lists: bool,
+    kind: Kind,
     bare: Outcome,
+}
+
+/// What is to be seen in a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A program ends and writes as before.
+    Program,
+    /// glibc's loader lists what it has loaded, ours too.
+    Loader,
+    /// musl's loader reads LD_PRELOAD only: its programs go on as before, which is seen through the file.
+    Musl,
 }
 
 /// What glibc's loader does then: it loads and relocates everything, says what is missing, lists it, and starts nothing.
@@ -90,11 +99,11 @@ impl<'a> Trials<'a> {
         }
         for (program, arguments) in PROGRAMS {
             if tree.metadata(Path::new(program)).is_ok_and(|status| status.is_file()) {
-                trials.add(Path::new(program), arguments, &[], progress)?;
+                trials.add(Kind::Program, Path::new(program), arguments, progress)?;
             }
         }
-        let lists = trials.cases.iter().any(|case| case.lists);
-        if !lists || trials.cases.iter().filter(|case| !case.lists).count() < 2 {
+        let lists = trials.cases.iter().any(|case| case.kind == Kind::Loader);
+        if !lists || trials.cases.iter().filter(|case| case.kind == Kind::Program).count() < 2 {
             return Err(Trouble::cannot_tell(
                 format!("there is no glibc in {}, or there are no programs that could be tried", tree.root().display()),
                 "what was not seen to work there is not put before every program",
@@ -105,26 +114,18 @@ impl<'a> Trials<'a> {
     }
 
     fn add_loader(&mut self, loader: &Path, progress: &mut Progress) -> Result<(), Trouble> {
-        if is_musl(loader) {
-            // musl reads LD_PRELOAD only: its programs must go on as before, which is seen through the file.
-            let itself = loader.display().to_string();
-            return self.add(loader, &["--list", &itself], &[], progress);
+        let is_musl = loader.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-musl-"));
+        if is_musl {
+            return self.add(Kind::Musl, loader, &["--list", &loader.display().to_string()], progress);
         }
-        self.add(loader, &["libc.so.6"], LISTING, progress)
+        self.add(Kind::Loader, loader, &["libc.so.6"], progress)
     }
 
-    fn add(
-        &mut self,
-        program: &Path,
-        arguments: &[&str],
-        variables: &'static [(&'static str, &'static str)],
-        progress: &mut Progress,
-    ) -> Result<(), Trouble> {
-        let lists = !variables.is_empty();
+    fn add(&mut self, kind: Kind, program: &Path, arguments: &[&str], progress: &mut Progress) -> Result<(), Trouble> {
         let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let label = [program.display().to_string()].iter().chain(&arguments).cloned().collect::<Vec<_>>().join(" ");
         let nothing = Outcome { status: None, output: Vec::new(), errors: Vec::new() };
-        let mut case = Case { label, program: program.to_owned(), arguments, variables, lists, bare: nothing };
+        let mut case = Case { label, program: program.to_owned(), arguments, kind, bare: nothing };
         let bare = match self.run(&case, None, progress) {
             Ok(bare) => bare,
             // Of another processor, or a script without its interpreter: the loader has no part in it.
@@ -132,15 +133,19 @@ impl<'a> Trials<'a> {
             Err(error) => return Err(cannot_run(&case.label, &error)),
         };
         // A loader without a libc of its own starts no program.
-        if lists && !bare.status.is_some_and(|status| status.success()) {
+        if kind == Kind::Loader && !bare.status.is_some_and(|status| status.success()) {
             return Ok(());
         }
-        if !bare.errors.is_empty() && !is_musl(program) {
+        if bare.errors.windows(PRELOAD_FILE.len()).any(|part| part == PRELOAD_FILE.as_bytes()) {
             return Err(Trouble::new(
                 format!("{} complains already: {}", case.label, text(&bare.errors)),
                 "a library is only enabled where programs say nothing before and nothing after",
-                format!("mend what it complains about (is it a line of {PRELOAD_FILE}?), then enable again"),
+                format!("take the line that it complains about out of {PRELOAD_FILE}, then enable again"),
             ));
+        }
+        // It lacks something else, such as /dev/null in an image: no program to see a difference with.
+        if !bare.errors.is_empty() {
+            return Ok(());
         }
         if bare.status.is_none() {
             return Err(Trouble::cannot_tell(
@@ -158,7 +163,7 @@ impl<'a> Trials<'a> {
     pub(crate) fn run_with(&self, library: &Path, way: Way, progress: &mut Progress) -> Result<usize, Trouble> {
         let preload = matches!(way, Way::Variable).then_some(library);
         for case in &self.cases {
-            if is_musl(&case.program) && preload.is_some() {
+            if case.kind == Kind::Musl && preload.is_some() {
                 continue;
             }
             let seen = self.run(case, preload, progress).map_err(|error| cannot_run(&case.label, &error))?;
@@ -174,7 +179,8 @@ impl<'a> Trials<'a> {
         let mut errors = memory_file()?;
         let mut command = Command::new(&case.program);
         command.args(&case.arguments).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        command.envs(case.variables.iter().copied()).envs(preload.map(|library| ("LD_PRELOAD", library)));
+        let listing = (case.kind == Kind::Loader).then_some(LISTING).unwrap_or_default();
+        command.envs(listing.iter().copied()).envs(preload.map(|library| ("LD_PRELOAD", library)));
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(errors.try_clone()?).process_group(0);
         if self.tree.is_whole_machine() {
             command.current_dir("/");
@@ -199,13 +205,17 @@ impl Case {
         if !seen.errors.is_empty() && seen.errors != self.bare.errors {
             return Some(format!("wrote to standard error: {}", text(&seen.errors)));
         }
-        if self.lists {
-            let listed =
-                seen.output.windows(library.as_os_str().len()).any(|part| part == library.as_os_str().as_bytes());
-            return (!listed).then(|| format!("did not load it, but: {}", text(&seen.output)));
+        match self.kind {
+            Kind::Program => (seen.output != self.bare.output)
+                .then(|| format!("wrote \"{}\" instead of \"{}\"", text(&seen.output), text(&self.bare.output))),
+            Kind::Loader => {
+                let name = library.as_os_str().as_bytes();
+                let listed = seen.output.windows(name.len()).any(|part| part == name);
+                (!listed).then(|| format!("did not load it, but: {}", text(&seen.output)))
+            }
+            // It writes addresses, which are others each time.
+            Kind::Musl => None,
         }
-        (seen.output != self.bare.output)
-            .then(|| format!("wrote {:?} instead of {:?}", text(&seen.output), text(&self.bare.output)))
     }
 }
 
@@ -234,16 +244,12 @@ fn is_loader(name: &OsStr) -> bool {
     known && name.contains(".so.")
 }
 
-fn is_musl(loader: &Path) -> bool {
-    loader.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-musl-"))
-}
-
 fn refused(case: &Case, library: &Path, way: Way, difference: &str) -> Trouble {
     let with = match way {
         Way::Variable => format!("with LD_PRELOAD={}", library.display()),
         Way::File => format!("with {} in {PRELOAD_FILE}", library.display()),
     };
-    let mend = if case.lists {
+    let mend = if case.kind == Kind::Loader {
         "use a library that fits this loader: of its architecture, whole, and built for a glibc that is not newer; where \
          another architecture's libc is not needed, remove it"
     } else {
