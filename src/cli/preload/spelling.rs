@@ -64,7 +64,9 @@ impl Ours {
 
     fn is_at(&self, tree: &Tree, path: &Path) -> bool {
         let same_file = self.file.is_some() && identity(tree, path) == self.file;
-        same_file || (self.path.is_some() && place(tree, path) == self.path)
+        let place = place(tree, path);
+        let our_name = || place.as_ref().and_then(|place| place.file_name()).is_some_and(|name| name == LIBRARY_NAME);
+        same_file || (place.is_some() && place == self.path) || (self.any && our_name())
     }
 }
 
