@@ -296,7 +296,7 @@ fn killed_at_any_system_call_the_file_is_the_old_or_the_new_one_and_a_later_run_
         strace -o "$R/tmp/trace" "$@" >/dev/null
         awk -F'(' '/^[a-z]/ { n[$1]++; if ($1 == "flock") go = 1; if (go) print $1, n[$1] }' "$R/tmp/trace" |
             grep -vE '^(clock_nanosleep|wait4|exit_group|restart_syscall) ' |
-            awk '/^(write|fsync|rename|unlink|fchmod|fchown|flock) / || ++others % 12 == 1'
+            awk '/^(write|fsync|rename|unlink|fchmod|fchown|flock) / || ++others % 60 == 1'
     }
     killed() { strace -o /dev/null -e "inject=$1:signal=KILL:when=$2" "${@:3}" >/dev/null 2>&1; }
     with_old() { rm -f "$F"*; [[ $1 == none ]] || printf "$1" >"$F"; }

@@ -179,7 +179,7 @@ impl<'a> Trials<'a> {
         let mut errors = memory_file()?;
         let mut command = Command::new(&case.program);
         command.args(&case.arguments).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        let listing = (case.kind == Kind::Loader).then_some(LISTING).unwrap_or_default();
+        let listing = if case.kind == Kind::Loader { LISTING } else { &[] };
         command.envs(listing.iter().copied()).envs(preload.map(|library| ("LD_PRELOAD", library)));
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(errors.try_clone()?).process_group(0);
         if self.tree.is_whole_machine() {
