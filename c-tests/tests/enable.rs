@@ -332,7 +332,7 @@ fn killed_at_any_system_call_the_file_is_the_old_or_the_new_one_and_a_later_run_
             disable >/dev/null; [[ $(file) == "$first" ]] || echo "disable, $call $number: a later run makes $(file)"
             count=$((count + 1))
         done <<<"$disabling"
-        echo "disable: $((count > 8 && kept > 2 && changed > 2))"
+        echo "disable: $((count > 5 && kept > 1 && changed > 1))"
         echo "counts: $count calls, $kept new, $changed old" >&3
     done
     "#;
