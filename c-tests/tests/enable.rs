@@ -298,7 +298,7 @@ fn killed_at_any_system_call_the_file_is_the_old_or_the_new_one_and_a_later_run_
             grep -vE '^(clock_nanosleep|wait4|exit_group|restart_syscall) ' |
             awk '/^(write|fsync|rename|unlink|fchmod|fchown|flock) / || ++others % 60 == 1'
     }
-    killed() { strace -o /dev/null -e "inject=$1:signal=KILL:when=$2" "${@:3}" >/dev/null 2>&1; }
+    killed() { (strace -o /dev/null -e "inject=$1:signal=KILL:when=$2" "${@:3}"; true) >/dev/null 2>&1; }
     with_old() { rm -f "$F"*; [[ $1 == none ]] || printf "$1" >"$F"; }
     for old in none "$other\n# x\n"; do
         with_old "$old"; enabling=$(calls "${N[@]}" enable --root "$R" --library "$L"); new=$(file)
