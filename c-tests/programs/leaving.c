@@ -246,6 +246,9 @@ static void *wrong_elsewhere(void *wrong)
 	return NULL;
 }
 
+/* Microseconds until the alarm. */
+static int patience = 50000;
+
 /* What old curl did: an alarm, and a jump out of its handler. */
 static int jump_out_of(int which, int count)
 {
@@ -261,7 +264,7 @@ static int jump_out_of(int which, int count)
 		}
 		if (sigsetjmp(before_lookup, 1) == 0) {
 			char answer[ANSWER];
-			setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 0 }, { 0, 50000 } }, NULL);
+			setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 0 }, { 0, patience } }, NULL);
 			look_up(slow_ones[which].kind, slow_ones[which].name, answer);
 			setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
 		} else {
@@ -298,6 +301,7 @@ static void jump_passed(int count)
 /* glibc keeps a lookup's sockets in the thread's _res, where the next one finds and closes them. */
 static void jump_descriptors(int count)
 {
+	patience = 250000; /* Whose socket is whose is known once a lookup waits. */
 	for (int which = MATCHED; which < STATIC; which++) {
 		char condition[128];
 		int left = jump_out_of(which, count);

@@ -26,6 +26,10 @@ mod judge;
 mod explain;
 mod processes;
 mod doctor;
+mod preload;
+mod enable;
+mod disable;
+mod status;
 #[cfg(any(test, feature = "generate"))]
 mod generate;
 
@@ -55,6 +59,9 @@ enum Verb {
     Run(run::Run),
     Explain(explain::Arguments),
     Doctor(doctor::Arguments),
+    Enable(enable::Enable),
+    Disable(disable::Disable),
+    Status(status::Status),
     #[command(name = glibc::VERB, hide = true)]
     AskGlibc(glibc::Arguments),
 }
@@ -76,6 +83,9 @@ fn main() -> ExitCode {
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Explain(arguments) => explain::run(&arguments),
             Verb::Doctor(arguments) => doctor::run(&arguments),
+            Verb::Enable(arguments) => enable::enable(&arguments),
+            Verb::Disable(arguments) => disable::disable(&arguments),
+            Verb::Status(arguments) => status::status(&arguments),
             Verb::AskGlibc(arguments) => glibc::run(&arguments),
         },
         Err(exit) => exit,

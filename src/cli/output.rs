@@ -43,6 +43,11 @@ pub(crate) fn say(line: impl Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
+/// Writes a line to standard error as it is.
+pub(crate) fn warn(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// Writes a line to standard error, with the command's name before it.
 pub(crate) fn complain(line: impl Display) {
     let name = styled("nss-bypass:", Style::Strong, wants_colour(&io::stderr()));

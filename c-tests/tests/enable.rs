@@ -1,0 +1,409 @@
+//! `nss-bypass enable`, `disable` and `status` on whole systems: roots of bind mounts with an /etc of their own, in
+//! private namespaces. The machine's own /etc/ld.so.preload is neither written nor read.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use c_tests::artefacts::{command, library, scratch, stand_in, tool};
+use c_tests::world::unique;
+
+/// Makes the root $R, with the library as $R$L; `try` prints how a command ended, `file` what is in the file, `run` says
+/// whether programs run there as ever. $N is the command.
+const PRELUDE: &str = r#"
+set -u
+L=/opt/ours/libnss_bypass.so F=$R/etc/ld.so.preload
+mkdir -p "$R"/{etc,opt/ours,dev,proc,tmp,var,run}
+chmod 755 "$R" "$R"/etc "$R"/opt "$R"/opt/ours
+for folder in usr bin sbin lib lib32 lib64 libx32; do
+    if [[ -d /$folder ]]; then
+        mkdir -p "$R/$folder" && mount --bind "/$folder" "$R/$folder" && mount -o remount,bind,ro "$R/$folder" || exit 9
+    fi
+done
+touch "$R/dev/null" && mount --bind /dev/null "$R/dev/null" && mount -t proc proc "$R/proc" || exit 9
+cp /etc/passwd /etc/nsswitch.conf /etc/ld.so.cache "$R/etc/"
+echo '127.0.0.1 localhost' >"$R/etc/hosts"
+install -m 644 "$LIBRARY" "$R$L"
+install -m 755 "$N" "$R/opt/nss-bypass"
+N=("$N")
+enable() { "${N[@]}" enable --root "$R" --library "${1-$L}"; }
+disable() { "${N[@]}" disable --root "$R" "$@"; }
+try() { local status=0; "$@" >/dev/null 2>"$R/tmp/errors" || status=$?; echo "status=$status $(head -n 1 "$R/tmp/errors")"; }
+file() { if [[ -f $F ]]; then echo "<$(sed "s,$L,OURS,g" "$F" | tr '\n\0' '|0')>"; else echo none; fi; }
+beside() { (cd "$R/etc" && echo ld.so.preload*); }
+run() {
+    local all='/bin/true; /bin/ls / >/dev/null; /usr/bin/id -u; getent hosts localhost; /sbin/ldconfig --version | head -n 1'
+    chroot "$R" /bin/sh -c "$all" 2>&1 | md5sum
+}
+"#;
+
+struct Root(PathBuf);
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        // The mounts were in a namespace that is gone with its processes.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Runs a bash script with a root of its own; what it printed.
+fn in_root(script: &str) -> String {
+    let root = Root(unique(&scratch("roots")));
+    let mut command_line = Command::new(tool("unshare"));
+    command_line
+        .args(["--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "--mount-proc", "--"])
+        .args(["bash", "-c", &format!("{PRELUDE}\n{script}\ntrue")])
+        .env("R", &root.0)
+        .env("N", command())
+        .env("LIBRARY", library())
+        .env("TROUBLE", stand_in("trouble"))
+        .env_remove("LD_PRELOAD")
+        .stdin(Stdio::null());
+    let output = command_line.output().expect("unshare runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the script ended with {}:\n{text}{errors}", output.status);
+    assert!(errors.is_empty(), "{text}\n{errors}");
+    text
+}
+
+#[test]
+fn every_kind_of_file_is_changed_by_a_line_and_comes_back_byte_for_byte() {
+    let script = r##"
+    other=/lib/x86_64-linux-gnu/libm.so.6; [[ -e $other ]] || other=$(ls /lib/*/libm.so.6 | head -n 1)
+    before=$(run)
+    case_of() {
+        local name=$1 text=$2 mode=${3-644}
+        rm -f "$F"*; [[ $text == none ]] || { printf "$text" >"$F"; chmod "$mode" "$F"; chown 0:7 "$F"; }
+        cp -a "$F" "$R/tmp/before" 2>/dev/null || rm -f "$R/tmp/before"
+        local first second
+        first=$(try enable); cp -a "$F" "$R/tmp/after"; second=$(try enable)
+        cmp -s "$F" "$R/tmp/after" || echo "$name: not idempotent"
+        local shown; shown=$(file | sed "s,$other,OTHER,g")
+        [[ $(run) == "$before" ]] || echo "$name: programs go another way"
+        local facts; facts=$(stat -c '%a %u:%g' "$F")
+        disable >/dev/null; disable >/dev/null
+        local back=differs
+        if [[ -e $R/tmp/before ]]; then
+            cmp -s "$F" "$R/tmp/before" && [[ $(stat -c '%a %u:%g' "$F") == $(stat -c '%a %u:%g' "$R/tmp/before") ]] && back=same
+        else
+            [[ ! -e $F ]] && back=same
+        fi
+        [[ $(beside) == ld.so.preload || $(beside) == 'ld.so.preload*' ]] || echo "$name: left $(beside)"
+        echo "$name: $first$second$shown $facts $back"
+    }
+    case_of absent none
+    case_of empty ''
+    case_of newline '\n'
+    case_of ended "$other\n"
+    case_of unended "$other"
+    case_of comment '# nothing here\n'
+    case_of unended-comment '# nothing here'
+    case_of commented "#$L\n"
+    case_of read-only "$other\n" 444
+    case_of blanks " \t$other : \n\n"
+    "##;
+    let text = in_root(script);
+    for line in [
+        "absent: status=0 status=0 <OURS|> 644 0:0 same",
+        "empty: status=0 status=0 <OURS|> 644 0:7 same",
+        "newline: status=0 status=0 <|OURS|> 644 0:7 same",
+        "ended: status=0 status=0 <OTHER|OURS|> 644 0:7 same",
+        "unended: status=0 status=0 <OTHER|OURS> 644 0:7 same",
+        "comment: status=0 status=0 <# nothing here|OURS|> 644 0:7 same",
+        "unended-comment: status=0 status=0 <# nothing here|OURS> 644 0:7 same",
+        "commented: status=0 status=0 <#OURS|OURS|> 644 0:7 same",
+        "read-only: status=0 status=0 <OTHER|OURS|> 444 0:7 same",
+        "blanks: status=0 status=0 < \tOTHER : ||OURS|> 644 0:7 same",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    assert_eq!(text.lines().count(), 10, "{text}");
+}
+
+#[test]
+fn disable_takes_every_spelling_out_and_nothing_else_also_when_the_library_is_gone() {
+    let script = r#"
+    case_of() { rm -f "$F"*; printf "$1" >"$F"; local status; status=$(try disable "${@:2}"); echo "$status$(file)"; }
+    other=/lib/x86_64-linux-gnu/libm.so.6
+    ln "$R$L" "$R/opt/hard.so"; ln -s "$L" "$R/opt/soft.so"
+    mkdir "$R/opt/ours/lib"
+    case_of "$other\n$L\n/opt/ours//libnss_bypass.so /opt/soft.so\n"
+    all="$other\n$L\n/opt/ours//libnss_bypass.so /opt/soft.so\n/opt/hard.so\n/opt/../opt/ours/\$LIB/../libnss_bypass.so\n# end\n"
+    case_of "$all" --library "$L"
+    case_of "$L $other\n" --library "$L"
+    case_of "$L $L\n$L"
+    case_of "$other\n/opt/other/libnss_bypass.so\n" --library "$L"
+    rm "$R$L"
+    case_of "$other\n$L\n/opt/soft.so\n" --library "$L"
+    case_of "$other\n$L\n"
+    "#;
+    let text = in_root(script).replace("/lib/x86_64-linux-gnu/libm.so.6", "OTHER");
+    let expected = [
+        "status=0 <OTHER|>",
+        "status=0 <OTHER|# end|>",
+        "status=0 <OTHER|>",
+        "status=0 <>",
+        "status=0 <OTHER|/opt/other/libnss_bypass.so|>",
+        "status=0 <OTHER|>",
+        "status=0 <OTHER|>",
+    ];
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_library_that_does_harm_or_that_others_can_change_is_refused() {
+    let script = r#"
+    before=$(run)
+    refuse() {
+        local name=$1; shift
+        local status; status=$(try enable "$@")
+        echo "$name: $status"
+        [[ ! -e $F && $(beside) == 'ld.so.preload*' ]] || echo "$name: left $(beside)"
+        [[ $(run) == "$before" ]] || echo "$name: programs go another way"
+    }
+    for kind in speaks complains crashes ends waits hangs; do
+        install -m 644 "$TROUBLE" "$R/opt/ours/$kind.so"; refuse "$kind" "/opt/ours/$kind.so"
+    done
+    cd "$R/opt/ours"
+    head -c 5000 libnss_bypass.so >truncated.so; refuse truncated /opt/ours/truncated.so
+    head -c 100000 libnss_bypass.so >half.so; refuse half /opt/ours/half.so
+    { head -c 4; printf '\001'; tail -c +2; } <libnss_bypass.so >class.so
+    head -c 4 libnss_bypass.so >class.so; printf '\001' >>class.so; tail -c +6 libnss_bypass.so >>class.so
+    refuse class /opt/ours/class.so
+    head -c 18 libnss_bypass.so >machine.so; printf '\267\000' >>machine.so; tail -c +21 libnss_bypass.so >>machine.so
+    refuse machine /opt/ours/machine.so
+    sed 's/GLIBC_2\.34/GLIBC_9.34/g; s/GLIBC_2\.2\.5/GLIBC_9.2.5/g' libnss_bypass.so >version.so; refuse version /opt/ours/version.so
+    sed 's/libc\.so\.6/libq.so.6/g' libnss_bypass.so >needs.so; refuse needs /opt/ours/needs.so
+    echo text >text.so; refuse text /opt/ours/text.so
+    refuse missing /opt/ours/none.so
+    refuse folder /opt/ours
+    refuse relative opt/ours/libnss_bypass.so
+    cp libnss_bypass.so 'a b.so'; refuse blank '/opt/ours/a b.so'
+    cp libnss_bypass.so group.so; chmod 664 group.so; refuse group /opt/ours/group.so
+    cp libnss_bypass.so user.so; chown 33 user.so; refuse user /opt/ours/user.so
+    cp libnss_bypass.so secret.so; chmod 600 secret.so; refuse secret /opt/ours/secret.so
+    mkdir "$R/opt/open"; chmod 1777 "$R/opt/open"; cp libnss_bypass.so "$R/opt/open/x.so"; refuse open /opt/open/x.so
+    ln -s /opt/open/x.so link.so; refuse link /opt/ours/link.so
+    mkdir "$R/opt/disk"; mount -t tmpfs -o mode=755 tmpfs "$R/opt/disk"; cp libnss_bypass.so "$R/opt/disk/"
+    refuse disk /opt/disk/libnss_bypass.so
+    cd /
+    "#;
+    let text = in_root(script);
+    let expected = [
+        ("speaks", "wrote \"here I am"),
+        ("complains", "wrote to standard error: here I am"),
+        ("crashes", "ended with signal: 6"),
+        ("ends", "ended with exit status: 7 instead of exit status: 0"),
+        ("waits", "in /etc/ld.so.preload, ended with signal: 6"),
+        ("hangs", "did not end within 10 seconds"),
+        ("truncated", "ended with signal: 7"),
+        ("half", "ended with signal: 7"),
+        ("class", "wrong ELF class: ELFCLASS32"),
+        ("machine", "cannot be preloaded"),
+        ("version", "version `GLIBC_9."),
+        ("needs", "undefined symbol"),
+        ("text", "file too short"),
+        ("missing", "No such file or directory"),
+        ("folder", "is no regular file"),
+        ("relative", "is no absolute path"),
+        ("blank", "has a blank"),
+        ("group", "can be written to by its group"),
+        ("user", "is not root's but user 33's"),
+        ("secret", "cannot be read by everybody"),
+        ("open", "/opt/open, on the way to /opt/open/x.so, can be written to by everybody"),
+        ("link", "/opt/open, on the way to /opt/ours/link.so, can be written to by everybody"),
+        ("disk", "is on another file system than /"),
+    ];
+    for (name, why) in expected {
+        let start = format!("{name}: status=1 ");
+        let line = text.lines().find(|line| line.starts_with(&start));
+        assert!(line.is_some_and(|line| line.contains(why)), "{name}, {why}:\n{text}");
+    }
+    assert_eq!(text.lines().count(), expected.len(), "{text}");
+}
+
+#[test]
+fn what_is_in_the_way_is_said_and_the_file_stays() {
+    let script = r#"
+    other=/lib/x86_64-linux-gnu/libm.so.6
+    enabled() { echo "$1: $(try enable) $(file)"; rm -rf "$F"*; }
+    printf "$other\n/opt/old/libnss_bypass.so\n" >"$F"; mkdir -p "$R/opt/old"; cp "$R$L" "$R/opt/old/"; enabled another
+    printf "/opt/none.so\n" >"$F"; enabled complaint
+    printf "$other\0\n" >"$F"; enabled nul
+    mkdir "$F"; enabled folder
+    mkfifo "$F"; enabled pipe
+    mkdir "$R/etc/real"; printf "$other\n" >"$R/etc/real/file"; ln -s /etc/real/file "$F"
+    echo "link: $(try enable) $(readlink "$F") $(cat "$R/etc/real/file" | tr '\n' '|')"; try disable; cat "$R/etc/real/file"; rm "$F"
+    ln -s /etc/real/none "$F"; try enable; echo "dangling: $(readlink "$F") $(cat "$R/etc/real/none")"
+    try disable; ls "$R/etc/real"; rm "$F"
+    printf "$other" >"$F"; mount --bind "$F" "$F"; echo "mount: $(try enable) $(file)"; umount "$F"
+    mount --bind "$R/etc" "$R/etc"; mount -o remount,bind,ro "$R/etc"; echo "ro: $(try enable) $(file)"; umount "$R/etc"
+    rm -f "$F"*; cp -a "$R/etc" "$R/tmp/etc"; mount -t tmpfs -o size=256k,mode=755 tmpfs "$R/etc"; cp -a "$R/tmp/etc/." "$R/etc/"
+    printf "$other\n" >"$F"; dd if=/dev/zero of="$R/etc/fill" bs=4k 2>/dev/null
+    echo "full: $(try enable) $(file) $(beside)"
+    rm "$R/etc/fill"; echo "room: $(try enable) $(file)"
+    dd if=/dev/zero of="$R/etc/fill" bs=4k 2>/dev/null; echo "full: $(try disable) $(file)"
+    umount "$R/etc"
+    setpriv --reuid 65534 --clear-groups "${N[@]}" enable --root / --library /opt/ours/libnss_bypass.so 2>/dev/null; echo "nobody: $?"
+    "#;
+    let text = in_root(script).replace("/lib/x86_64-linux-gnu/libm.so.6", "OTHER");
+    let path = |line: &str| {
+        let at = line.find("/target/").map(|at| line[..at].rfind(' ').map_or(0, |blank| blank + 1));
+        at.map_or(line.to_owned(), |at| {
+            let end = line.find("/etc").unwrap_or(at);
+            format!("{}{}", &line[..at], &line[end..])
+        })
+    };
+    let lines: Vec<String> = text.lines().map(path).collect();
+    let expected = [
+        "another: status=1 nss-bypass enable: /etc/ld.so.preload names another nss-bypass: /opt/old/libnss_bypass.so <OTHER|/opt/old/libnss_bypass.so|>",
+        "complaint: status=1 nss-bypass enable: /lib",
+        "nul: status=1 nss-bypass enable: /etc/ld.so.preload has a NUL byte in it",
+        "folder: status=1 nss-bypass enable: /etc/ld.so.preload: cannot read it: it is no regular file",
+        "pipe: status=1 nss-bypass enable: /etc/ld.so.preload: cannot read it: it is no regular file",
+        "link: status=0  /etc/real/file OTHER|OURS|",
+        "status=0 ",
+        "OTHER",
+        "status=0 ",
+        "dangling: /etc/real/none OURS",
+        "status=0 ",
+        "file",
+        "mount: status=1 nss-bypass enable: /etc/ld.so.preload: cannot replace it: Device or resource busy",
+        "ro: status=1 nss-bypass enable: /etc/ld.so.preload: cannot keep a copy of it: Read-only file system",
+        "full: status=1 nss-bypass enable: /etc/ld.so.preload: cannot keep a copy of it: No space left on device",
+        "room: status=0  <OTHER|OURS|>",
+        "full: status=1 nss-bypass disable: /etc/ld.so.preload: cannot replace it: No space left on device",
+        "nobody: 1",
+    ];
+    for (line, start) in lines.iter().zip(expected) {
+        let line = line.replace("/opt/ours/libnss_bypass.so", "OURS");
+        assert!(line.starts_with(start), "{start}\n{line}\n{text}");
+    }
+    assert_eq!(lines.len(), expected.len(), "{text}");
+    let full: Vec<_> = lines.iter().filter(|line| line.starts_with("full: ")).collect();
+    assert!(full[0].ends_with("<OTHER|> ld.so.preload"), "{text}");
+    assert!(full[1].ends_with("<OTHER|OURS|>"), "{text}");
+}
+
+#[test]
+fn killed_at_any_system_call_the_file_is_the_old_or_the_new_one_and_a_later_run_works() {
+    let script = r#"
+    other=/lib/x86_64-linux-gnu/libm.so.6
+    # All calls that change something, and some of the many that only look or run programs.
+    # The calls of a run in the order in which it makes them, from the lock on, each with its number among its like.
+    calls() {
+        strace -o "$R/tmp/trace" "$@" >/dev/null
+        awk -F'(' '/^[a-z]/ { n[$1]++; if ($1 == "flock") go = 1; if (go) print $1, n[$1] }' "$R/tmp/trace" |
+            grep -vE '^(clock_nanosleep|wait4|exit_group|restart_syscall) ' |
+            awk '/^(write|fsync|rename|unlink|fchmod|fchown|flock) / || ++others % 60 == 1'
+    }
+    killed() { (strace -o /dev/null -e "inject=$1:signal=KILL:when=$2" "${@:3}"; true) >/dev/null 2>&1; }
+    with_old() { rm -f "$F"*; [[ $1 == none ]] || printf "$1" >"$F"; }
+    for old in none "$other\n# x\n"; do
+        with_old "$old"; enabling=$(calls "${N[@]}" enable --root "$R" --library "$L"); new=$(file)
+        disabling=$(calls "${N[@]}" disable --root "$R"); first=$(file)
+        count=0 kept=0 changed=0
+        while read -r call number; do
+            with_old "$old"
+            killed "$call" "$number" "${N[@]}" enable --root "$R" --library "$L"
+            seen=$(file)
+            case $seen in
+                "$first") kept=$((kept + 1)) ;;
+                "$new") changed=$((changed + 1)) ;;
+                *) echo "enable, $call $number: $seen" ;;
+            esac
+            enable >/dev/null 2>&1; [[ $(file) == "$new" ]] || echo "enable, $call $number: a later run makes $(file)"
+            disable >/dev/null; [[ $(file) == "$first" ]] || echo "enable, $call $number: disable makes $(file)"
+            [[ $(beside) == ld.so.preload || $(beside) == 'ld.so.preload*' ]] || echo "enable, $call $number: left $(beside)"
+            count=$((count + 1))
+        done <<<"$enabling"
+        echo "enable: $((count > 30 && kept > 10 && changed > 5))"
+        echo "counts: $count calls, $kept old, $changed new" >&3
+        count=0 kept=0 changed=0
+        while read -r call number; do
+            with_old "$old"; enable >/dev/null
+            killed "$call" "$number" "${N[@]}" disable --root "$R"
+            case $(file) in
+                "$first") changed=$((changed + 1)) ;;
+                "$new") kept=$((kept + 1)) ;;
+                *) echo "disable, $call $number: $(file)" ;;
+            esac
+            disable >/dev/null; [[ $(file) == "$first" ]] || echo "disable, $call $number: a later run makes $(file)"
+            count=$((count + 1))
+        done <<<"$disabling"
+        echo "disable: $((count > 5 && kept > 1 && changed > 1))"
+        echo "counts: $count calls, $kept new, $changed old" >&3
+    done
+    "#;
+    let text = in_root(&format!("exec 3>\"$R/../counts\"\n{script}"));
+    println!("{}", fs::read_to_string(scratch("roots").join("counts")).unwrap());
+    assert_eq!(text, "enable: 1\ndisable: 1\nenable: 1\ndisable: 1\n");
+}
+
+#[test]
+fn two_at_once_wait_for_each_other() {
+    let script = r#"
+    other=/lib/x86_64-linux-gnu/libm.so.6
+    printf "$other\n" >"$F"
+    for round in 1 2 3; do
+        for each in 1 2 3 4; do enable >/dev/null & done; wait; file
+        for each in 1 2 3 4; do disable >/dev/null & done; wait; file
+        for each in 1 2 3; do enable >/dev/null & disable >/dev/null & done; wait
+        enable >/dev/null; file; disable >/dev/null; file; beside
+    done
+    flock "$R/etc" sleep 0.5 & sleep 0.1; enable >/dev/null; jobs -r | wc -l; file
+    "#;
+    let text = in_root(script).replace("/lib/x86_64-linux-gnu/libm.so.6", "OTHER");
+    let round = "<OTHER|OURS|>\n<OTHER|>\n<OTHER|OURS|>\n<OTHER|>\nld.so.preload\n";
+    assert_eq!(text, format!("{}0\n<OTHER|OURS|>\n", round.repeat(3)));
+}
+
+#[test]
+fn status_says_who_has_it_and_in_which_version() {
+    let script = r##"
+    inside() { chroot "$R" "$@"; }
+    N=(chroot "$R" /opt/nss-bypass)
+    state() { "${N[@]}" status --library "$L" >"$R/tmp/status" 2>&1; echo "$1: $? $(sed -n 's/^Verdict: *//p' "$R/tmp/status")"; }
+    lines() { grep -oE "$1" "$R/tmp/status" | sed -E 's/ [0-9]+([,:]|$)/ N\1/g'; }
+    state before
+    inside /bin/sleep 100 & sleep 1.2
+    "${N[@]}" enable --library "$L" | sed 's/[0-9][0-9]* trials/some trials/'
+    sleep 1.2; inside /bin/sleep 200 & sleep 0.2
+    state enabled; lines '[0-9]+ started before, without it: sleep [0-9]+$'; lines 'in this version: sleep [0-9]+, nss-bypass [0-9]+$'
+    inside /usr/bin/env LD_PRELOAD=$L /opt/nss-bypass status | grep -c 'LD_PRELOAD names the library'
+    "${N[@]}" status --library "$L" --json >"$R/tmp/json"
+    python3 - "$R/tmp/json" <<'END'
+import json, sys
+status = json.load(open(sys.argv[1]))
+print(sorted(status), sorted(status["file"]), sorted(status["processes"]), sorted(status["environment"]))
+with_it = [each for each in status["processes"]["with"] if each["name"] == "sleep"]
+print(status["verdict"], status["versions_differ"], len(with_it), sorted(with_it[0]), with_it[0]["build"] == status["file"]["named"][0]["build"] != None)
+print([each["name"] for each in status["processes"]["earlier"]])
+END
+    cp "$R$L" "$R$L.new"; mv "$R$L.new" "$R$L"; state replaced; lines 'the same version, .*, whose file was deleted or replaced'
+    install -m 644 "$TROUBLE" "$R$L.new"; mv "$R$L.new" "$R$L"; state other; lines 'another version, .*, whose file was deleted or replaced'
+    rm "$R$L"; state gone 2>/dev/null; lines 'is named in /etc/ld.so.preload and is not there'
+    printf "/nothing.so\n# one\n# two\n" >"$F"; state comments; lines 'the loader takes "#?[a-z]*" for a library'
+    "${N[@]}" disable >/dev/null 2>&1; kill %1 %2
+    "##;
+    let text = in_root(script).replace("/opt/ours/libnss_bypass.so", "OURS");
+    println!("{text}");
+    for part in [
+        "before: 1 disabled\n",
+        "OURS is in /etc/ld.so.preload: some trials went as before\n",
+        "enabled: 0 enabled\n",
+        "1 started before, without it: sleep N\n",
+        "in this version: sleep N, nss-bypass N\n",
+        "['environment', 'file', 'processes', 'troubles', 'verdict', 'versions_differ'] ['named', 'path', 'present'] \
+         ['earlier', 'elsewhere', 'unseen', 'with', 'without'] ['LD_PRELOAD', 'named']\n",
+        "enabled False 1 ['build', 'deleted', 'differs', 'name', 'path', 'pid'] True\n",
+        "['sleep']\n",
+        "replaced: 0 enabled\nthe same version, OURS, whose file was deleted or replaced\n",
+        "other: 1 trouble\nanother version, OURS, whose file was deleted or replaced\n",
+        "gone: 1 trouble\nis named in /etc/ld.so.preload and is not there\n",
+        "comments: 1 trouble\nthe loader takes \"#\" for a library\n",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}

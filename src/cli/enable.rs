@@ -1,0 +1,153 @@
+//! `nss-bypass enable`: every program of the machine gets the library, after it was seen to do no harm.
+
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::exit::Exit;
+use crate::output::{say, warn};
+use crate::preload::progress::Progress;
+use crate::preload::replace::{Old, PreloadFile};
+use crate::preload::spelling::Ours;
+use crate::preload::tree::Tree;
+use crate::preload::trial::{Trials, Way};
+use crate::preload::{LIBRARY_NAME, PRELOAD_FILE, Place, Trouble, end, file, path_of, warn_of_comments};
+
+const HELP: &str = "\
+Examples:
+  nss-bypass enable --library /usr/local/lib/libnss_bypass.so
+  nss-bypass enable --root /mnt --library /usr/lib/libnss_bypass.so
+
+The status is 0 where it is enabled, 1 where that was refused or rolled back,
+and 3 where it could not be tried.";
+
+/// Names the library in /etc/ld.so.preload, so that every program has it, after trials that show that it does no harm.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Enable {
+    #[command(flatten)]
+    place: Place,
+}
+
+pub(crate) fn enable(arguments: &Enable) -> Exit {
+    end("enable", run(&arguments.place))
+}
+
+fn run(place: &Place) -> Result<Exit, Trouble> {
+    let tree = place.tree()?;
+    let library = place.library(&tree).ok_or_else(no_library)?;
+    check_library(&tree, &library)?;
+    let mut progress = Progress::new();
+    let on_disk = PreloadFile::lock(&tree, &mut progress)?;
+    on_disk.check_owned(&tree)?;
+    let old = on_disk.read()?;
+    let bytes = old.as_ref().map_or(&[][..], |old| &old.bytes);
+    if is_there(&tree, bytes, &library)? {
+        say(format_args!("{} is in {} already", library.display(), on_disk.path().display()));
+        return Ok(Exit::Success);
+    }
+    let new = file::with(bytes, library.as_os_str().as_bytes()).ok_or_else(not_readable)?;
+    let trials = Trials::prepare(&tree, &mut progress)?;
+    trials.run_with(&library, Way::Variable, &mut progress)?;
+    on_disk.save(old.as_ref())?;
+    on_disk.put(&new, old.as_ref())?;
+    let tried =
+        trials.run_with(&library, Way::File, &mut progress).map_err(|trouble| undo(&on_disk, old.as_ref(), trouble))?;
+    drop(progress);
+    say(format_args!("{} is in {}: {tried} trials went as before", library.display(), on_disk.path().display()));
+    say(format_args!(
+        "Programs that start from now on have it; \"nss-bypass status\" lists those that run without it."
+    ));
+    if let Some(warning) = warn_of_comments(&new) {
+        warn(format_args!("nss-bypass enable: {warning}"));
+    }
+    Ok(Exit::Success)
+}
+
+fn undo(on_disk: &PreloadFile, old: Option<&Old>, trouble: Trouble) -> Trouble {
+    match on_disk.roll_back(old) {
+        Ok(()) => trouble.and("the file is again as it was"),
+        Err(error) => trouble.and(&format!("AND THE FILE COULD NOT BE PUT BACK: {error}")),
+    }
+}
+
+/// Whether the library is in the file, where a person would see it too. Another copy of it must go first.
+fn is_there(tree: &Tree, bytes: &[u8], library: &Path) -> Result<bool, Trouble> {
+    let (this, any) = (Ours::named(tree, library), Ours::any(tree, Some(library)));
+    let entries = file::entries(bytes).into_iter().filter(|entry| !entry.in_comment);
+    let words: Vec<&[u8]> = entries.map(|entry| entry.word(bytes)).filter(|word| any.is(tree, word)).collect();
+    if let Some(other) = words.iter().find(|word| !this.is(tree, word)) {
+        return Err(Trouble::new(
+            format!("{PRELOAD_FILE} names another nss-bypass: {}", path_of(other).display()),
+            "with two of them, only the first one answers, and which rules count is hard to see",
+            "run \"nss-bypass disable\" first, which takes out both",
+        ));
+    }
+    Ok(!words.is_empty())
+}
+
+fn check_library(tree: &Tree, library: &Path) -> Result<(), Trouble> {
+    let shown = library.display();
+    if !library.is_absolute() {
+        return Err(Trouble::new(
+            format!("{shown} is no absolute path"),
+            "programs start in any folder, and the loader would look for it there",
+            format!("write the whole path: {}", absolute(library).display()),
+        ));
+    }
+    if !file::can_be_written(library.as_os_str().as_bytes()) {
+        return Err(Trouble::new(
+            format!("{shown} has a blank, \":\", \"#\" or \"$\" in its path"),
+            format!("the loader takes these for something else in {PRELOAD_FILE}"),
+            "put the library where the path has none of them",
+        ));
+    }
+    let trail = tree
+        .follow(library)
+        .and_then(|trail| if trail.exists { Ok(trail) } else { Err(io::Error::from_raw_os_error(libc::ENOENT)) });
+    let trail = trail.map_err(|error| {
+        Trouble::new(
+            format!("{shown}: {error}"),
+            format!("every program would complain about a library in {PRELOAD_FILE} that is not there"),
+            "copy the library there first, or name another place with --library",
+        )
+    })?;
+    let status = tree.metadata(&trail.end).map_err(|error| Trouble::system(library, "look at it", &error))?;
+    if !status.is_file() {
+        return Err(Trouble::new(format!("{shown} is no regular file"), "it is no library", "name the library itself"));
+    }
+    tree.check_owned(library, &trail)?;
+    tree.check_readable(library, &trail)?;
+    let root = tree.metadata(Path::new("/")).map_err(|error| Trouble::system(tree.root(), "look at it", &error))?;
+    if status.dev() != root.dev() {
+        return Err(Trouble::new(
+            format!("{shown} is on another file system than /"),
+            "early at boot, and when that file system is not mounted, every program would complain that it is missing",
+            "copy the library to the root file system, say /usr/lib or /lib",
+        ));
+    }
+    Ok(())
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| Path::new("/usr/local/lib").join(LIBRARY_NAME))
+}
+
+fn no_library() -> Trouble {
+    Trouble::new(
+        format!("{LIBRARY_NAME} is not beside this command nor in /usr/local/lib, /usr/lib, /usr/lib64 or /lib"),
+        "there is nothing to enable",
+        "say where it is: --library FILE",
+    )
+}
+
+fn not_readable() -> Trouble {
+    Trouble::new(
+        format!("{PRELOAD_FILE} has a NUL byte in it"),
+        "the loader reads up to there, and would not see what is written behind it",
+        format!("take it out: tr -d '\\0' <{PRELOAD_FILE}"),
+    )
+}

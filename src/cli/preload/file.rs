@@ -1,0 +1,322 @@
+//! The text of /etc/ld.so.preload, read as glibc's loader reads it (elf/rtld.c, `dl_main`), and changed by as little as
+//! can be.
+//!
+//! What the loader does is not quite what its comments say, and what counts is what it does: after each comment it looks
+//! for the next one in a shorter and shorter beginning of the file, so that late comments are taken for libraries; it
+//! reads up to a NUL, but for a last word without anything behind it.
+
+use std::ops::Range;
+
+/// One word that the loader takes for a library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Where it is in the file.
+    pub(crate) range: Range<usize>,
+    /// Whether a person would say that it is in a comment.
+    pub(crate) in_comment: bool,
+}
+
+impl Entry {
+    /// The word itself.
+    pub(crate) fn word<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        bytes.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+/// What separates words.
+pub(crate) fn is_separator(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b':')
+}
+
+/// All that the loader would load, in its order.
+pub(crate) fn entries(bytes: &[u8]) -> Vec<Entry> {
+    let mut text = bytes.to_vec();
+    blank_comments(&mut text);
+    // A last word that nothing ends is read apart from the others.
+    let last = text.iter().rposition(|byte| is_separator(*byte)).map_or(0, |at| at + 1);
+    let mut words = words_before_nul(&text, 0..last);
+    let unended = words_before_nul(&text, last..text.len()).into_iter().next();
+    words.extend(unended);
+    words.into_iter().map(|range| Entry { in_comment: is_in_comment(bytes, range.start), range }).collect()
+}
+
+/// Comments become blanks, as far as the loader finds them.
+fn blank_comments(text: &mut [u8]) {
+    let mut rest = text.len();
+    while let Some(start) = text.iter().take(rest).position(|byte| *byte == b'#') {
+        let most = rest - start;
+        let comment = text.iter_mut().skip(start).take(most).enumerate();
+        let blanked =
+            comment.take_while(|(at, byte)| *at == 0 || **byte != b'\n').map(|(_, byte)| *byte = b' ').count();
+        rest = most - blanked;
+    }
+}
+
+fn words_before_nul(text: &[u8], part: Range<usize>) -> Vec<Range<usize>> {
+    let mut words = Vec::new();
+    let mut start = part.start;
+    let bytes = text.get(part.clone()).unwrap_or_default().iter().take_while(|byte| **byte != 0);
+    let mut end = part.start;
+    for byte in bytes {
+        if is_separator(*byte) {
+            words.push(start..end);
+            start = end + 1;
+        }
+        end += 1;
+    }
+    words.push(start..end);
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn is_in_comment(bytes: &[u8], at: usize) -> bool {
+    let mut until_there = bytes.iter().take(at + 1).rev().take_while(|byte| **byte != b'\n');
+    until_there.any(|byte| *byte == b'#')
+}
+
+/// Whether the loader can be told of this path in the file at all.
+pub(crate) fn can_be_written(path: &[u8]) -> bool {
+    path.first() == Some(&b'/') && !path.iter().any(|byte| is_separator(*byte) || matches!(byte, 0 | b'#' | b'$'))
+}
+
+/// The file with `path` in a line of its own at the end, which ends as the file ended. None where the loader would not
+/// read it there, or would not read what it reads now.
+pub(crate) fn with(bytes: &[u8], path: &[u8]) -> Option<Vec<u8>> {
+    let mut new = bytes.to_vec();
+    match bytes.last() {
+        None | Some(b'\n') => {
+            new.extend_from_slice(path);
+            new.push(b'\n');
+        }
+        Some(_) => {
+            new.push(b'\n');
+            new.extend_from_slice(path);
+        }
+    }
+    let (ours, others): (Vec<_>, Vec<_>) = outside_comments(&new).into_iter().partition(|word| *word == path);
+    let before: Vec<_> = outside_comments(bytes).into_iter().filter(|word| *word != path).collect();
+    (!ours.is_empty() && others == before).then_some(new)
+}
+
+/// As a person reads it: a comment that begins within a word counts, whether the loader finds it or not.
+fn outside_comments(bytes: &[u8]) -> Vec<&[u8]> {
+    let words = entries(bytes).into_iter().filter(|entry| !entry.in_comment);
+    words.filter_map(|entry| entry.word(bytes).split(|byte| *byte == b'#').next()).collect()
+}
+
+/// The file without the words that are ours, each with its line where it has one for itself.
+pub(crate) fn without(bytes: &[u8], is_ours: &dyn Fn(&[u8]) -> bool) -> Vec<u8> {
+    let mut rest = bytes.to_vec();
+    // One after the other: with each, what the loader takes for comments may change.
+    while let Some(entry) = entries(&rest).into_iter().find(|entry| is_ours(entry.word(&rest))) {
+        let removed = to_remove(&rest, entry.range);
+        rest.drain(removed);
+    }
+    rest
+}
+
+/// The word; and its line if nothing else is in it; or else the separator behind or before it.
+fn to_remove(bytes: &[u8], word: Range<usize>) -> Range<usize> {
+    let line_start = bytes.iter().take(word.start).rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let newline = bytes.iter().skip(word.end).position(|byte| *byte == b'\n').map(|at| at + word.end);
+    let line_end = newline.unwrap_or(bytes.len());
+    let blank = |part: Range<usize>| bytes.get(part).is_some_and(|part| part.iter().all(|byte| b" \t".contains(byte)));
+    if blank(line_start..word.start) && blank(word.end..line_end) {
+        return match newline {
+            Some(newline) => line_start..newline + 1,
+            None => line_start.saturating_sub(1)..line_end,
+        };
+    }
+    let separates =
+        |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(|byte| is_separator(*byte) && *byte != b'\n');
+    if separates(Some(word.end)) {
+        word.start..word.end + 1
+    } else if separates(word.start.checked_sub(1)) {
+        word.start - 1..word.end
+    } else {
+        word
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OURS: &[u8] = b"/usr/lib/libnss_bypass.so";
+
+    fn is_ours(word: &[u8]) -> bool {
+        word == OURS
+    }
+
+    fn words(text: &[u8]) -> Vec<&[u8]> {
+        entries(text).iter().map(|entry| entry.word(text)).collect()
+    }
+
+    fn has_ours(text: &[u8]) -> bool {
+        words(text).contains(&OURS)
+    }
+
+    #[test]
+    fn words_stand_between_blanks_tabs_newlines_and_colons() {
+        assert_eq!(words(b"/a /b\t/c\n/d:/e\n\n::/f"), [b"/a", b"/b", b"/c", b"/d", b"/e", b"/f"]);
+        assert_eq!(words(b"/a\r\n"), [b"/a\r"], "a carriage return is part of the name");
+        assert!(words(b"").is_empty() && words(b"\n").is_empty() && words(b"# /a\n").is_empty());
+    }
+
+    #[test]
+    fn a_comment_begins_within_a_word_and_ends_with_its_line() {
+        assert_eq!(words(b"/a#/b /c\n/d"), [b"/a", b"/d"]);
+        assert_eq!(words(b"/a #"), [b"/a"]);
+    }
+
+    #[test]
+    fn late_comments_are_taken_for_libraries() {
+        // Seen with glibc 2.36: "object '#' from /etc/ld.so.preload cannot be preloaded".
+        let text = b"/usr/lib/first.so\n# comment one\n# comment two\n";
+        assert_eq!(words(text), [&b"/usr/lib/first.so"[..], b"#", b"comment", b"two"]);
+        assert!(entries(text).iter().skip(1).all(|entry| entry.in_comment));
+        assert_eq!(words(b"# x /none#foo\n/nowhere#foo bar"), [&b"/nowhere#foo"[..], b"bar"]);
+    }
+
+    #[test]
+    fn a_nul_ends_all_but_a_last_word_without_an_end() {
+        assert_eq!(words(b"/a\0 /b\n/c\n"), [b"/a"]);
+        assert_eq!(words(b"/a\0 /b\n/c"), [b"/a", b"/c"]);
+        assert!(with(b"/a\0\n", OURS).is_none());
+    }
+
+    #[test]
+    fn enabling_adds_a_line_at_the_end_which_ends_as_the_file_ended() {
+        for (old, new) in [
+            ("", "OURS\n"),
+            ("\n", "\nOURS\n"),
+            ("/a\n", "/a\nOURS\n"),
+            ("/a", "/a\nOURS"),
+            ("# OURS", "# OURS\nOURS"),
+            ("/a #x\n\n", "/a #x\n\nOURS\n"),
+        ] {
+            let [old, new] = [old, new].map(|text| text.replace("OURS", "/usr/lib/libnss_bypass.so").into_bytes());
+            assert_eq!(with(&old, OURS).unwrap(), new);
+            assert_eq!(without(&new, &is_ours), old);
+        }
+    }
+
+    #[test]
+    fn disabling_takes_our_words_and_nothing_else() {
+        for (old, new) in [
+            ("OURS", ""),
+            ("OURS\n/a\n", "/a\n"),
+            ("/a\n  OURS\t\n/b\n", "/a\n/b\n"),
+            ("/a OURS /b\n", "/a /b\n"),
+            ("/a:OURS:/b", "/a:/b"),
+            ("/a OURS\n", "/a\n"),
+            ("OURS # why\n", "# why\n"),
+            ("OURS#why\n", "#why\n"),
+            ("OURS\nOURS\n/a", "/a"),
+            ("/a\nOURS", "/a"),
+            ("#OURS\n", "#OURS\n"),
+            ("/aOURS OURSb\n", "/aOURS OURSb\n"),
+        ] {
+            let [old, new] = [old, new].map(|text| text.replace("OURS", "/usr/lib/libnss_bypass.so").into_bytes());
+            assert_eq!(without(&old, &is_ours), new, "{}", String::from_utf8_lossy(&old));
+        }
+    }
+
+    /// The loader's own steps, one by one on the bytes, as a second opinion.
+    fn slowly(bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut text = bytes.to_vec();
+        let mut rest = text.len();
+        while rest > 0 {
+            let Some(mut at) = text[..rest].iter().position(|byte| *byte == b'#') else { break };
+            rest -= at;
+            loop {
+                text[at] = b' ';
+                rest -= 1;
+                if rest == 0 {
+                    break;
+                }
+                at += 1;
+                if text[at] == b'\n' {
+                    break;
+                }
+            }
+        }
+        let until_nul = |text: &[u8]| text.split(|byte| *byte == 0).next().unwrap_or_default().to_vec();
+        let (mut main, mut last) = (text.clone(), None);
+        match text.last() {
+            None => return Vec::new(),
+            Some(byte) if is_separator(*byte) => *main.last_mut().unwrap() = 0,
+            Some(_) => {
+                let mut problem = text.len();
+                while problem > 0 && !is_separator(text[problem - 1]) {
+                    problem -= 1;
+                }
+                main.truncate(problem.saturating_sub(1));
+                last = Some(until_nul(&text[problem..]));
+            }
+        }
+        let main = until_nul(&main);
+        let words = main.split(|byte| is_separator(*byte)).map(<[u8]>::to_vec).chain(last);
+        words.filter(|word| !word.is_empty()).collect()
+    }
+
+    /// Random files of what matters in them; the same in every run.
+    fn random_files(count: usize) -> impl Iterator<Item = Vec<u8>> {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut below = move |limit: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % limit
+        };
+        let parts: [&[u8]; 14] = [
+            b"/a",
+            b"/lib/other.so",
+            b"#",
+            b"# a comment",
+            b"\n",
+            b"\n",
+            b" ",
+            b"\t",
+            b":",
+            b"\0",
+            b"\xff",
+            b"\r",
+            b"x",
+            b"/usr/lib/libnss_bypass.so.1",
+        ];
+        (0..count).map(move |_| (0..below(24)).flat_map(|_| parts[below(parts.len())].to_vec()).collect())
+    }
+
+    #[test]
+    fn it_is_read_as_the_loader_reads_it() {
+        for file in random_files(50_000) {
+            let read: Vec<Vec<u8>> = words(&file).into_iter().map(<[u8]>::to_vec).collect();
+            assert_eq!(read, slowly(&file), "{file:?}");
+        }
+    }
+
+    #[test]
+    fn disabling_undoes_enabling_and_others_stay() {
+        let mut enabled = 0;
+        for file in random_files(50_000) {
+            let Some(new) = with(&file, OURS) else {
+                assert!(file.contains(&0), "only a NUL is in the way: {file:?}");
+                continue;
+            };
+            enabled += 1;
+            assert!(has_ours(&new), "{file:?}");
+            assert_eq!(without(&new, &is_ours), file);
+        }
+        assert!(enabled > 25_000, "{enabled}");
+    }
+
+    #[test]
+    fn after_disabling_the_loader_reads_ours_nowhere() {
+        for mut file in random_files(20_000) {
+            let text = String::from_utf8_lossy(&file).replace("other", "../usr/lib/libnss_bypass.so ");
+            file = text.replace("/lib/../", "/").into_bytes();
+            let rest = without(&file, &is_ours);
+            assert!(!has_ours(&rest), "{file:?}");
+            assert_eq!(without(&rest, &is_ours), rest);
+        }
+    }
+}

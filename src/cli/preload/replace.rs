@@ -1,0 +1,230 @@
+//! The file on the disk: locked, saved, replaced as a whole, and put back.
+//!
+//! What others see under the name is the old file or the new one at every instant, also where this process is killed or
+//! the machine loses power: the new one is written beside it, synced, and renamed over it. What a killed run leaves behind
+//! is a temporary file that nobody reads, and that the next run takes away.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, XattrFlags};
+
+use super::progress::Progress;
+use super::tree::Tree;
+use super::{PRELOAD_FILE, Trouble};
+
+/// So long one waits for another that is at it.
+const MOST_WAIT: Duration = Duration::from_secs(60);
+
+/// Beside the file: the old one, and a sign that there was none.
+const SAVED: &str = ".before-nss-bypass";
+const ABSENT: &str = ".absent-before-nss-bypass";
+const UNFINISHED: &str = ".nss-bypass-unfinished";
+
+/// The file as it was found.
+#[derive(Debug)]
+pub(crate) struct Old {
+    pub(crate) bytes: Vec<u8>,
+    status: Metadata,
+    /// The label of SELinux, where there is one.
+    label: Option<Vec<u8>>,
+}
+
+/// The file, with nobody else at it while this lives.
+#[derive(Debug)]
+pub(crate) struct PreloadFile {
+    folder: PathBuf,
+    name: OsString,
+    /// The folder, open and locked.
+    lock: File,
+}
+
+impl PreloadFile {
+    /// Waits until nobody else changes the file.
+    pub(crate) fn lock(tree: &Tree, progress: &mut Progress) -> Result<Self, Trouble> {
+        let path = Path::new(PRELOAD_FILE);
+        let trail = tree.follow(path).map_err(|error| Trouble::system(path, "find it", &error))?;
+        let end = tree.outside(&trail.end);
+        let (Some(folder), Some(name)) = (end.parent(), end.file_name()) else {
+            let error = io::Error::from(io::ErrorKind::NotFound);
+            return Err(Trouble::system(path, "find it", &error));
+        };
+        let lock = File::open(folder).map_err(|error| Trouble::system(folder, "open it", &error))?;
+        wait_for_lock(&lock, folder, progress)?;
+        Ok(Self { folder: folder.to_owned(), name: name.to_owned(), lock })
+    }
+
+    /// Whether only root can change it.
+    pub(crate) fn check_owned(&self, tree: &Tree) -> Result<(), Trouble> {
+        let path = Path::new(PRELOAD_FILE);
+        let trail = tree.follow(path).map_err(|error| Trouble::system(path, "find it", &error))?;
+        tree.check_owned(path, &trail)
+    }
+
+    /// What is there now; None if nothing is.
+    pub(crate) fn read(&self) -> Result<Option<Old>, Trouble> {
+        read(&self.path()).map_err(|error| Trouble::system(&self.path(), "read it", &error))
+    }
+
+    /// Where it lies.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+
+    /// Keeps the old file beside the new one, or a sign that there was none.
+    pub(crate) fn save(&self, old: Option<&Old>) -> Result<(), Trouble> {
+        let saved = match old {
+            Some(old) => self.remove(ABSENT).and_then(|()| self.write(&self.beside(SAVED), &old.bytes, Some(old))),
+            None => self.remove(SAVED).and_then(|()| self.write(&self.beside(ABSENT), b"", None)),
+        };
+        saved.map_err(|error| Trouble::system(&self.path(), "keep a copy of it", &error))
+    }
+
+    /// Whether there was no file before it was enabled.
+    pub(crate) fn was_absent(&self) -> bool {
+        self.beside(ABSENT).exists()
+    }
+
+    /// Takes away what is not needed any more: the sign, and a copy that is the file again.
+    pub(crate) fn tidy(&self, now: &[u8]) -> Result<(), Trouble> {
+        let same = read(&self.beside(SAVED)).is_ok_and(|saved| saved.is_some_and(|saved| saved.bytes == now));
+        let tidied = self.remove(ABSENT).and_then(|()| if same { self.remove(SAVED) } else { Ok(()) });
+        tidied.map_err(|error| Trouble::system(&self.path(), "take its copy away", &error))
+    }
+
+    /// Puts new bytes in the file's place; owner, group and mode stay.
+    pub(crate) fn put(&self, bytes: &[u8], old: Option<&Old>) -> Result<(), Trouble> {
+        let path = self.path();
+        self.write(&path, bytes, old).map_err(|error| Trouble::system(&path, "replace it", &error))
+    }
+
+    /// Takes the file away.
+    pub(crate) fn take_away(&self) -> Result<(), Trouble> {
+        let removed = fs::remove_file(self.path()).and_then(|()| self.lock.sync_all());
+        removed.map_err(|error| Trouble::system(&self.path(), "remove it", &error))
+    }
+
+    /// As it was.
+    pub(crate) fn roll_back(&self, old: Option<&Old>) -> Result<(), Trouble> {
+        match old {
+            Some(old) => self.put(&old.bytes, Some(old))?,
+            None => self.take_away()?,
+        }
+        self.tidy(old.map_or(b"", |old| &old.bytes))
+    }
+
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut name = self.name.clone();
+        name.push(OsStr::new(ending));
+        self.folder.join(name)
+    }
+
+    fn remove(&self, ending: &str) -> io::Result<()> {
+        match fs::remove_file(self.beside(ending)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.and_then(|()| self.lock.sync_all()),
+        }
+    }
+
+    /// All at once: a temporary file, synced, and renamed.
+    fn write(&self, path: &Path, bytes: &[u8], like: Option<&Old>) -> io::Result<()> {
+        // Under the lock, one that is there is a killed run's.
+        self.remove(UNFINISHED)?;
+        let unfinished = self.beside(UNFINISHED);
+        let written = fill(&unfinished, bytes, like).and_then(|()| fs::rename(&unfinished, path));
+        if written.is_err() {
+            let _ = fs::remove_file(&unfinished);
+        }
+        written.and_then(|()| self.lock.sync_all())
+    }
+}
+
+fn fill(path: &Path, bytes: &[u8], like: Option<&Old>) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    if let Some(old) = like {
+        fchown(&file, Some(old.status.uid()), Some(old.status.gid()))?;
+        if let Some(label) = &old.label {
+            let _ = rustix::fs::fsetxattr(&file, c"security.selinux", label, XattrFlags::empty());
+        }
+    }
+    let mode = like.map_or(0o644, |old| old.status.mode() & 0o7777);
+    file.set_permissions(Permissions::from_mode(mode))?;
+    file.sync_all()
+}
+
+/// The file as it is; None if there is none.
+pub(crate) fn read(path: &Path) -> io::Result<Option<Old>> {
+    // Not blocking, since it might be a pipe.
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+    let mut file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let status = file.metadata()?;
+    if !status.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let mut label = vec![0; 256];
+    let label = rustix::fs::fgetxattr(&file, c"security.selinux", &mut label[..]).ok().map(|length| {
+        label.truncate(length);
+        label
+    });
+    Ok(Some(Old { bytes, status, label }))
+}
+
+fn wait_for_lock(lock: &File, folder: &Path, progress: &mut Progress) -> Result<(), Trouble> {
+    let end = Instant::now() + MOST_WAIT;
+    loop {
+        match rustix::fs::flock(lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::AGAIN) if Instant::now() < end => {}
+            Err(rustix::io::Errno::AGAIN) => {
+                return Err(Trouble::new(
+                    format!("{} is locked by another process for {} seconds", folder.display(), MOST_WAIT.as_secs()),
+                    "two at once would undo each other's work",
+                    "wait until the other \"nss-bypass enable\" or \"disable\" has ended, or see why it does not",
+                ));
+            }
+            Err(error) => return Err(Trouble::system(folder, "lock it", &error.into())),
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        progress.show(&format!("waiting for another process that has locked {}", folder.display()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_has_the_old_ones_mode_and_a_killed_run_is_no_obstacle() {
+        let folder = std::env::temp_dir().join(format!("nss-bypass-replace-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        let file = PreloadFile { folder: folder.clone(), name: "f".into(), lock: File::open(&folder).unwrap() };
+        assert!(file.read().unwrap().is_none());
+        file.save(None).unwrap();
+        fs::write(file.beside(UNFINISHED), "torn").unwrap();
+        file.put(b"one", None).unwrap();
+        assert_eq!(fs::metadata(file.path()).unwrap().mode() & 0o7777, 0o644);
+        fs::set_permissions(file.path(), Permissions::from_mode(0o640)).unwrap();
+        let old = file.read().unwrap().unwrap();
+        assert!(file.was_absent());
+        file.save(Some(&old)).unwrap();
+        assert!(!file.was_absent());
+        file.put(b"two", Some(&old)).unwrap();
+        assert_eq!(fs::metadata(file.path()).unwrap().mode() & 0o7777, 0o640);
+        file.roll_back(Some(&old)).unwrap();
+        assert_eq!(fs::read(file.path()).unwrap(), b"one");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing else stays");
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,173 @@
+//! Which words of the file mean our library: the same path, another path or link to the same file, `$LIB` and its like,
+//! a bare name that the loader looks for in the folders of libraries.
+
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::tree::Tree;
+use super::{LIBRARY_NAME, path_of};
+
+/// What the loader may put for `$LIB`, `$PLATFORM` and `$ORIGIN`: it depends on the distribution, on the processor and on
+/// the program.
+const LIB: &[&str] = &[
+    "lib",
+    "lib64",
+    "lib32",
+    "libx32",
+    "lib/x86_64-linux-gnu",
+    "lib/i386-linux-gnu",
+    "lib/aarch64-linux-gnu",
+    "lib/arm-linux-gnueabihf",
+    "lib/powerpc64le-linux-gnu",
+    "lib/s390x-linux-gnu",
+    "lib/riscv64-linux-gnu",
+];
+const PLATFORM: &[&str] = &["x86_64", "haswell", "xeon_phi", "i686", "i586", "i386", "aarch64", "v7l", "power9", "z14"];
+const ORIGIN: &[&str] = &["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/local/sbin"];
+
+/// Where the loader looks for a bare name.
+const FOLDERS: &[&str] = &["/", "/usr/", "/usr/local/"];
+
+/// What counts as ours.
+#[derive(Debug)]
+pub(crate) struct Ours {
+    /// Where it lies, without links.
+    path: Option<PathBuf>,
+    file: Option<(u64, u64)>,
+    /// Whether any file of our library's name counts.
+    any: bool,
+}
+
+impl Ours {
+    /// Exactly this library.
+    pub(crate) fn named(tree: &Tree, path: &Path) -> Self {
+        Self { path: place(tree, path), file: identity(tree, path), any: false }
+    }
+
+    /// Any library of our name, and this one.
+    pub(crate) fn any(tree: &Tree, path: Option<&Path>) -> Self {
+        Self {
+            path: path.and_then(|path| place(tree, path)),
+            file: path.and_then(|path| identity(tree, path)),
+            any: true,
+        }
+    }
+
+    /// Whether the loader might find ours under this word.
+    pub(crate) fn is(&self, tree: &Tree, word: &[u8]) -> bool {
+        if self.any && path_of(word).file_name().is_some_and(|name| name == LIBRARY_NAME) {
+            return true;
+        }
+        spelled_out(word).iter().any(|path| self.is_at(tree, path))
+    }
+
+    fn is_at(&self, tree: &Tree, path: &Path) -> bool {
+        let same_file = self.file.is_some() && identity(tree, path) == self.file;
+        let place = place(tree, path);
+        let our_name = || place.as_ref().and_then(|place| place.file_name()).is_some_and(|name| name == LIBRARY_NAME);
+        same_file || (place.is_some() && place == self.path) || (self.any && our_name())
+    }
+}
+
+fn identity(tree: &Tree, path: &Path) -> Option<(u64, u64)> {
+    tree.metadata(path).ok().map(|status| (status.dev(), status.ino()))
+}
+
+/// Where the path leads; a file that is gone still has its place, and a folder that is gone its name.
+fn place(tree: &Tree, path: &Path) -> Option<PathBuf> {
+    match tree.follow(path) {
+        Ok(trail) => Some(trail.end),
+        Err(_) => path.is_absolute().then(|| path.components().collect()),
+    }
+}
+
+/// Every path that a word may stand for.
+pub(crate) fn spelled_out(word: &[u8]) -> Vec<PathBuf> {
+    let mut spellings = vec![word.to_vec()];
+    for (token, values) in [("LIB", LIB), ("PLATFORM", PLATFORM), ("ORIGIN", ORIGIN)] {
+        for written in [format!("${{{token}}}"), format!("${token}")] {
+            spellings = spellings.into_iter().flat_map(|word| replaced(word, written.as_bytes(), values)).collect();
+        }
+    }
+    spellings.iter().flat_map(|word| in_folders(word)).collect()
+}
+
+/// The word with each of the values for the token, or as it is where it has none.
+fn replaced(word: Vec<u8>, token: &[u8], values: &[&str]) -> Vec<Vec<u8>> {
+    let Some(at) = word.windows(token.len()).position(|part| part == token) else { return vec![word] };
+    let (before, after) = (word.get(..at).unwrap_or_default(), word.get(at + token.len()..).unwrap_or_default());
+    if token.last() != Some(&b'}') && after.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+        return vec![word];
+    }
+    let filled = values.iter().map(|value| [before, value.as_bytes(), after].concat());
+    filled.flat_map(|word| replaced(word, token, values)).collect()
+}
+
+/// A path with a slash is what it is; a name without is looked for.
+fn in_folders(word: &[u8]) -> Vec<PathBuf> {
+    let path = path_of(word);
+    if path.as_os_str().as_bytes().contains(&b'/') {
+        return vec![Path::new("/").join(path)];
+    }
+    let folders = FOLDERS.iter().flat_map(|folder| LIB.iter().map(move |lib| Path::new(folder).join(lib)));
+    folders.map(|folder| folder.join(&path)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn words_are_spelled_out() {
+        let has = |word: &str, path: &str| spelled_out(word.as_bytes()).iter().any(|found| found == Path::new(path));
+        assert!(has("/usr/$LIB/x.so", "/usr/lib/x86_64-linux-gnu/x.so"));
+        assert!(has("/usr/${LIB}/x.so", "/usr/lib64/x.so"));
+        assert!(has("$ORIGIN/../$LIB/x.so", "/usr/bin/../lib/x.so"));
+        assert!(has("x.so", "/usr/local/lib/x.so"));
+        assert!(has("/usr/$LIBRARY/x.so", "/usr/$LIBRARY/x.so"), "that is no token");
+        assert_eq!(spelled_out(b"/a/b").len(), 1);
+    }
+
+    #[test]
+    fn every_spelling_of_ours_is_ours_and_no_other_is() {
+        let folder = std::env::temp_dir().join(format!("nss-bypass-spelling-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(folder.join("usr/lib/x86_64-linux-gnu")).unwrap();
+        fs::create_dir_all(folder.join("opt")).unwrap();
+        fs::create_dir_all(folder.join("usr/bin")).unwrap();
+        symlink("usr/lib", folder.join("lib")).unwrap();
+        let library = folder.join("usr/lib/x86_64-linux-gnu/ours.so");
+        fs::write(&library, "ours").unwrap();
+        fs::hard_link(&library, folder.join("opt/hard.so")).unwrap();
+        symlink("/lib/x86_64-linux-gnu/ours.so", folder.join("opt/soft.so")).unwrap();
+        fs::write(folder.join("opt/other.so"), "other").unwrap();
+        let tree = Tree::new(&folder).unwrap();
+        let check = |there: bool| {
+            let ours = Ours::named(&tree, Path::new("/usr/lib/x86_64-linux-gnu/ours.so"));
+            for (word, is) in [
+                ("/usr/lib/x86_64-linux-gnu/ours.so", true),
+                ("/lib/x86_64-linux-gnu//./ours.so", true),
+                ("/usr/$LIB/ours.so", true),
+                ("$ORIGIN/../lib/x86_64-linux-gnu/ours.so", true),
+                ("ours.so", true),
+                ("/opt/soft.so", true),
+                ("/opt/hard.so", there),
+                ("/opt/other.so", false),
+                ("/usr/lib/x86_64-linux-gnu/ours.so.1", false),
+                ("other.so", false),
+                ("/opt/libnss_bypass.so", false),
+            ] {
+                assert_eq!(ours.is(&tree, word.as_bytes()), is, "{word}, there: {there}");
+            }
+        };
+        check(true);
+        fs::remove_file(&library).unwrap();
+        check(false);
+        assert!(Ours::any(&tree, None).is(&tree, b"/gone/libnss_bypass.so"));
+        assert!(!Ours::any(&tree, None).is(&tree, b"/gone/libother.so"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,191 @@
+//! A machine's files below a root that need not be this machine's: links lead where they would lead there.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+use super::Trouble;
+
+/// So many links at most, as in the kernel.
+const MOST_LINKS: usize = 40;
+
+/// The root.
+#[derive(Debug)]
+pub(crate) struct Tree {
+    root: PathBuf,
+}
+
+/// The way to a file.
+#[derive(Debug)]
+pub(crate) struct Trail {
+    /// Where it lies, without links.
+    pub(crate) end: PathBuf,
+    /// Every folder that is looked into on the way.
+    pub(crate) folders: Vec<PathBuf>,
+    /// Whether anything is there.
+    pub(crate) exists: bool,
+}
+
+impl Tree {
+    pub(crate) fn new(root: &Path) -> io::Result<Self> {
+        let root = root.canonicalize()?;
+        if root.is_dir() { Ok(Self { root }) } else { Err(io::Error::from(io::ErrorKind::NotADirectory)) }
+    }
+
+    /// The root, as this process sees it.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Whether it is this machine, and not a part of it.
+    pub(crate) fn is_whole_machine(&self) -> bool {
+        self.root == Path::new("/")
+    }
+
+    /// A path of the tree, without links, as this process sees it.
+    pub(crate) fn outside(&self, inside: &Path) -> PathBuf {
+        self.root.join(inside.strip_prefix("/").unwrap_or(inside))
+    }
+
+    /// Follows every link. Only the last part of the way may be missing.
+    pub(crate) fn follow(&self, path: &Path) -> io::Result<Trail> {
+        let mut to_go: VecDeque<OsString> = parts(path);
+        let mut trail = Trail { end: PathBuf::from("/"), folders: Vec::new(), exists: true };
+        let mut links = 0;
+        while let Some(part) = to_go.pop_front() {
+            if part == ".." {
+                trail.end.pop();
+                continue;
+            }
+            trail.folders.push(trail.end.clone());
+            trail.end.push(&part);
+            let status = match fs::symlink_metadata(self.outside(&trail.end)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound && to_go.is_empty() => {
+                    trail.exists = false;
+                    continue;
+                }
+                status => status?,
+            };
+            if status.is_symlink() {
+                links += 1;
+                if links > MOST_LINKS {
+                    return Err(io::Error::from_raw_os_error(libc::ELOOP));
+                }
+                let target = fs::read_link(self.outside(&trail.end))?;
+                trail.end.pop();
+                if target.is_absolute() {
+                    trail.end = PathBuf::from("/");
+                }
+                for part in parts(&target).into_iter().rev() {
+                    to_go.push_front(part);
+                }
+            } else if !to_go.is_empty() && !status.is_dir() {
+                return Err(io::Error::from(io::ErrorKind::NotADirectory));
+            }
+        }
+        trail.folders.sort();
+        trail.folders.dedup();
+        Ok(trail)
+    }
+
+    /// Of what is at the end of the way.
+    pub(crate) fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        let trail = self.follow(path)?;
+        fs::symlink_metadata(self.outside(&trail.end))
+    }
+
+    /// Whether only root can change what lies there, or the way to it.
+    pub(crate) fn check_owned(&self, path: &Path, trail: &Trail) -> Result<(), Trouble> {
+        let why = "every program loads what lies there, root's too: who can change it can run anything as anybody";
+        for part in trail.folders.iter().chain(trail.exists.then_some(&trail.end)) {
+            let status = self.status(part)?;
+            let (shown, on_the_way) =
+                (part.display(), format!("{}, on the way to {},", part.display(), path.display()));
+            if status.uid() != 0 {
+                let what = format!("{on_the_way} is not root's but user {}'s", status.uid());
+                return Err(Trouble::new(what, why, format!("chown root {shown}, or use another place")));
+            }
+            if status.mode() & 0o022 != 0 {
+                let who = if status.mode() & 0o002 != 0 { "everybody" } else { "its group" };
+                let what = format!("{on_the_way} can be written to by {who}");
+                return Err(Trouble::new(what, why, format!("chmod go-w {shown}, or use another place")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether every user's programs can read what lies there.
+    pub(crate) fn check_readable(&self, path: &Path, trail: &Trail) -> Result<(), Trouble> {
+        let folders = trail.folders.iter().map(|folder| (folder, 0o001, "entered"));
+        for (part, needed, how) in folders.chain([(&trail.end, 0o004, "read")]) {
+            if self.status(part)?.mode() & needed == 0 {
+                return Err(Trouble::new(
+                    format!("{}, on the way to {}, cannot be {how} by everybody", part.display(), path.display()),
+                    "every program of a user who cannot read the library complains about it",
+                    format!("chmod a+rX {}", part.display()),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn status(&self, part: &Path) -> Result<Metadata, Trouble> {
+        fs::symlink_metadata(self.outside(part)).map_err(|error| Trouble::system(part, "look at it", &error))
+    }
+}
+
+/// Without the root and without dots.
+fn parts(path: &Path) -> VecDeque<OsString> {
+    let parts = path.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
+    parts.map(|part| part.as_os_str().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn scratch(name: &str) -> Tree {
+        let folder = std::env::temp_dir().join(format!("nss-bypass-tree-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(folder.join("usr/lib")).unwrap();
+        Tree::new(&folder).unwrap()
+    }
+
+    #[test]
+    fn links_stay_in_the_tree() {
+        let tree = scratch("links");
+        symlink("usr/lib", tree.root().join("lib")).unwrap();
+        symlink("/usr/lib/a", tree.root().join("usr/lib/b")).unwrap();
+        symlink("../../../../usr/lib/b", tree.root().join("usr/lib/c")).unwrap();
+        fs::write(tree.root().join("usr/lib/a"), "").unwrap();
+        let trail = tree.follow(Path::new("/lib/./c")).unwrap();
+        assert!(trail.exists);
+        assert_eq!(trail.end, Path::new("/usr/lib/a"));
+        assert_eq!(trail.folders, ["/", "/usr", "/usr/lib"].map(PathBuf::from));
+        fs::remove_dir_all(tree.root()).unwrap();
+    }
+
+    #[test]
+    fn what_is_missing_and_what_goes_in_circles() {
+        let tree = scratch("missing");
+        symlink("/usr/gone", tree.root().join("usr/lib/b")).unwrap();
+        symlink("loop", tree.root().join("loop")).unwrap();
+        let trail = tree.follow(Path::new("/usr/lib/b")).unwrap();
+        assert_eq!((trail.end.as_path(), trail.exists), (Path::new("/usr/gone"), false));
+        assert!(tree.follow(Path::new("/nowhere/b")).is_err());
+        assert_eq!(tree.follow(Path::new("/loop")).unwrap_err().raw_os_error(), Some(libc::ELOOP));
+        fs::remove_dir_all(tree.root()).unwrap();
+    }
+
+    #[test]
+    fn what_others_can_write_to_is_not_safe() {
+        let tree = Tree::new(Path::new("/")).unwrap();
+        let safe = |path: &str| tree.check_owned(Path::new(path), &tree.follow(Path::new(path)).unwrap());
+        assert!(safe("/etc/passwd").is_ok());
+        assert!(safe("/tmp/anything").unwrap_err().to_string().contains("can be written to by everybody"));
+    }
+}

@@ -1,0 +1,327 @@
+//! Programs of the tree, run with the library and without: each must end and write as before, and standard error stays
+//! empty.
+
+use std::ffi::{CString, OsStr};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::fs::MemfdFlags;
+use rustix::process::{Pid, Signal};
+
+use super::progress::Progress;
+use super::tree::Tree;
+use super::{PRELOAD_FILE, Trouble};
+
+/// Programs that say little, change nothing, and are there or not. The last lines are static on Debian or anywhere.
+const PROGRAMS: &[(&str, &[&str])] = &[
+    ("/bin/true", &[]),
+    ("/bin/sh", &["-c", ":"]),
+    ("/bin/sh", &["-c", "/bin/true && /bin/sh -c :"]),
+    ("/bin/bash", &["-c", ":"]),
+    ("/bin/ls", &["-d", "/"]),
+    ("/usr/bin/env", &["-i", "/bin/true"]),
+    ("/usr/bin/id", &["-u"]),
+    ("/usr/bin/getent", &["hosts", "localhost"]),
+    ("/usr/bin/getent", &["ahosts", "localhost"]),
+    ("/usr/bin/perl", &["-e", "1"]),
+    ("/bin/mount", &["--version"]),
+    ("/sbin/ldconfig", &["--version"]),
+    ("/bin/busybox", &["true"]),
+    ("/bin/bash-static", &["-c", ":"]),
+];
+
+/// Where loaders lie.
+const LOADER_FOLDERS: &[&str] = &["/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64"];
+
+/// Longer than any of these takes.
+const MOST_TIME: Duration = Duration::from_secs(10);
+
+/// How the library comes to the programs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way {
+    /// Through LD_PRELOAD: nobody else is concerned.
+    Variable,
+    /// Through the file, as it now is.
+    File,
+}
+
+/// What a program did.
+#[derive(Debug, PartialEq, Eq)]
+struct Outcome {
+    /// None if it did not end.
+    status: Option<ExitStatus>,
+    output: Vec<u8>,
+    errors: Vec<u8>,
+}
+
+/// One program, with what it does without the library.
+#[derive(Debug)]
+struct Case {
+    label: String,
+    program: PathBuf,
+    arguments: Vec<String>,
+    kind: Kind,
+    bare: Outcome,
+}
+
+/// What is to be seen in a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// A program ends and writes as before.
+    Program,
+    /// glibc's loader lists what it has loaded, ours too.
+    Loader,
+    /// musl's loader reads LD_PRELOAD only: its programs go on as before, which is seen through the file.
+    Musl,
+}
+
+/// What glibc's loader does then: it loads and relocates everything, says what is missing, lists it, and starts nothing.
+const LISTING: &[(&str, &str)] = &[("LD_TRACE_LOADED_OBJECTS", "1"), ("LD_WARN", "yes"), ("LD_BIND_NOW", "yes")];
+
+/// The trials of one tree.
+#[derive(Debug)]
+pub(crate) struct Trials<'a> {
+    tree: &'a Tree,
+    cases: Vec<Case>,
+}
+
+impl<'a> Trials<'a> {
+    /// Finds what is there and runs it without the library.
+    pub(crate) fn prepare(tree: &'a Tree, progress: &mut Progress) -> Result<Self, Trouble> {
+        let mut trials = Self { tree, cases: Vec::new() };
+        for loader in loaders(tree) {
+            trials.add_loader(&loader, progress)?;
+        }
+        for (program, arguments) in PROGRAMS {
+            if tree.metadata(Path::new(program)).is_ok_and(|status| status.is_file()) {
+                trials.add(Kind::Program, Path::new(program), arguments, progress)?;
+            }
+        }
+        let lists = trials.cases.iter().any(|case| case.kind == Kind::Loader);
+        if !lists || trials.cases.iter().filter(|case| case.kind == Kind::Program).count() < 2 {
+            return Err(Trouble::cannot_tell(
+                format!("there is no glibc in {}, or there are no programs that could be tried", tree.root().display()),
+                "what was not seen to work there is not put before every program",
+                "name the root of a whole system with --root, and see that its programs run on this machine",
+            ));
+        }
+        Ok(trials)
+    }
+
+    fn add_loader(&mut self, loader: &Path, progress: &mut Progress) -> Result<(), Trouble> {
+        let is_musl = loader.file_name().is_some_and(|name| name.to_string_lossy().starts_with("ld-musl-"));
+        if is_musl {
+            return self.add(Kind::Musl, loader, &["--list", &loader.display().to_string()], progress);
+        }
+        self.add(Kind::Loader, loader, &["libc.so.6"], progress)
+    }
+
+    fn add(&mut self, kind: Kind, program: &Path, arguments: &[&str], progress: &mut Progress) -> Result<(), Trouble> {
+        let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let label = [program.display().to_string()].iter().chain(&arguments).cloned().collect::<Vec<_>>().join(" ");
+        let nothing = Outcome { status: None, output: Vec::new(), errors: Vec::new() };
+        let mut case = Case { label, program: program.to_owned(), arguments, kind, bare: nothing };
+        let bare = match self.run(&case, None, progress) {
+            Ok(bare) => bare,
+            // Of another processor, or a script without its interpreter: the loader has no part in it.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOEXEC | libc::ENOENT)) => return Ok(()),
+            Err(error) => return Err(cannot_run(&case.label, &error)),
+        };
+        // A loader without a libc of its own starts no program.
+        if kind == Kind::Loader && !bare.status.is_some_and(|status| status.success()) {
+            return Ok(());
+        }
+        if bare.errors.windows(PRELOAD_FILE.len()).any(|part| part == PRELOAD_FILE.as_bytes()) {
+            return Err(Trouble::new(
+                format!("{} complains already: {}", case.label, text(&bare.errors)),
+                "a library is only enabled where programs say nothing before and nothing after",
+                format!("take the line that it complains about out of {PRELOAD_FILE}, then enable again"),
+            ));
+        }
+        // It lacks something else, such as /dev/null in an image: no program to see a difference with.
+        if !bare.errors.is_empty() {
+            return Ok(());
+        }
+        if bare.status.is_none() {
+            return Err(Trouble::cannot_tell(
+                format!("{} does not end, without the library", case.label),
+                "it is one of the programs that are tried with the library and without",
+                "see why it does not end",
+            ));
+        }
+        case.bare = bare;
+        self.cases.push(case);
+        Ok(())
+    }
+
+    /// Runs all again, now with the library, and compares.
+    pub(crate) fn run_with(&self, library: &Path, way: Way, progress: &mut Progress) -> Result<usize, Trouble> {
+        let preload = matches!(way, Way::Variable).then_some(library);
+        for case in &self.cases {
+            if case.kind == Kind::Musl && preload.is_some() {
+                continue;
+            }
+            let seen = self.run(case, preload, progress).map_err(|error| cannot_run(&case.label, &error))?;
+            if let Some(difference) = case.difference(&seen, library) {
+                return Err(refused(case, library, way, &difference));
+            }
+        }
+        Ok(self.cases.len())
+    }
+
+    fn run(&self, case: &Case, preload: Option<&Path>, progress: &mut Progress) -> io::Result<Outcome> {
+        let mut output = memory_file()?;
+        let mut errors = memory_file()?;
+        let mut command = Command::new(&case.program);
+        command.args(&case.arguments).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        let listing = if case.kind == Kind::Loader { LISTING } else { &[] };
+        command.envs(listing.iter().copied()).envs(preload.map(|library| ("LD_PRELOAD", library)));
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(errors.try_clone()?).process_group(0);
+        if self.tree.is_whole_machine() {
+            command.current_dir("/");
+        } else {
+            change_root(&mut command, self.tree.root())?;
+        }
+        let status = finish(command, || progress.show(&format!("trying {}", case.label)))?;
+        Ok(Outcome { status, output: content(&mut output)?, errors: content(&mut errors)? })
+    }
+}
+
+impl Case {
+    fn difference(&self, seen: &Outcome, library: &Path) -> Option<String> {
+        match seen.status {
+            None => return Some(format!("did not end within {} seconds", MOST_TIME.as_secs())),
+            Some(status) if Some(status) != self.bare.status => {
+                let before = self.bare.status.map(|status| status.to_string()).unwrap_or_default();
+                return Some(format!("ended with {status} instead of {before}; it wrote: {}", text(&seen.errors)));
+            }
+            Some(_) => {}
+        }
+        if !seen.errors.is_empty() && seen.errors != self.bare.errors {
+            return Some(format!("wrote to standard error: {}", text(&seen.errors)));
+        }
+        match self.kind {
+            Kind::Program => (seen.output != self.bare.output)
+                .then(|| format!("wrote \"{}\" instead of \"{}\"", text(&seen.output), text(&self.bare.output))),
+            Kind::Loader => {
+                let name = library.as_os_str().as_bytes();
+                let listed = seen.output.windows(name.len()).any(|part| part == name);
+                (!listed).then(|| format!("did not load it, but: {}", text(&seen.output)))
+            }
+            // It writes addresses, which are others each time.
+            Kind::Musl => None,
+        }
+    }
+}
+
+/// Every loader of the tree, by a path that leads to it.
+fn loaders(tree: &Tree) -> Vec<PathBuf> {
+    let mut found: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for folder in LOADER_FOLDERS.iter().map(Path::new) {
+        let Ok(trail) = tree.follow(folder) else { continue };
+        let Ok(entries) = fs::read_dir(tree.outside(&trail.end)) else { continue };
+        let names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
+        for name in names.filter(|name| is_loader(name)) {
+            let path = folder.join(name);
+            let end = tree.follow(&path).ok().filter(|trail| trail.exists).map(|trail| trail.end);
+            if let Some(end) = end.filter(|end| found.iter().all(|(_, other)| other != end)) {
+                found.push((path, end));
+            }
+        }
+    }
+    found.sort();
+    found.into_iter().map(|(path, _)| path).collect()
+}
+
+fn is_loader(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let known = ["ld-linux", "ld-musl-", "ld64.so.", "ld.so.1"].iter().any(|start| name.starts_with(start));
+    known && name.contains(".so.")
+}
+
+fn refused(case: &Case, library: &Path, way: Way, difference: &str) -> Trouble {
+    let with = match way {
+        Way::Variable => format!("with LD_PRELOAD={}", library.display()),
+        Way::File => format!("with {} in {PRELOAD_FILE}", library.display()),
+    };
+    let mend = if case.kind == Kind::Loader {
+        "use a library that fits this loader: of its architecture, whole, and built for a glibc that is not newer; where \
+         another architecture's libc is not needed, remove it"
+    } else {
+        "try the same by hand with LD_PRELOAD, and report it if the library is whole"
+    };
+    Trouble::new(
+        format!("{}, {with}, {difference}", case.label),
+        "every program of the machine would be started like that",
+        mend,
+    )
+}
+
+fn cannot_run(label: &str, error: &io::Error) -> Trouble {
+    let mend = match error.raw_os_error() {
+        Some(libc::EPERM | libc::EACCES) => "run this as root: programs of another root are run with chroot(2)",
+        _ => "see why that program cannot be run",
+    };
+    Trouble::cannot_tell(format!("{label} cannot be run: {error}"), "the library is tried before it is enabled", mend)
+}
+
+/// What programs write goes to memory: no pipe that could be full, no file that could stay.
+fn memory_file() -> io::Result<File> {
+    Ok(File::from(rustix::fs::memfd_create(c"trial", MemfdFlags::CLOEXEC)?))
+}
+
+fn content(file: &mut File) -> io::Result<Vec<u8>> {
+    file.rewind()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn text(bytes: &[u8]) -> String {
+    const MOST: usize = 300;
+    let text = String::from_utf8_lossy(bytes);
+    let short: String = text.trim().chars().take(MOST).collect();
+    short.escape_debug().to_string().replace("\\'", "'").replace("\\\"", "\"")
+}
+
+#[allow(unsafe_code)]
+fn change_root(command: &mut Command, root: &Path) -> io::Result<()> {
+    let root = CString::new(root.as_os_str().as_bytes())?;
+    let enter = move || {
+        rustix::process::chroot(root.as_c_str())?;
+        rustix::process::chdir(c"/")?;
+        Ok(())
+    };
+    // SAFETY: two system calls on a string that was made before the fork; nothing is allocated and no lock is taken.
+    unsafe { command.pre_exec(enter) };
+    Ok(())
+}
+
+/// Waits for the end of a program, or ends it and all that it started.
+fn finish(mut command: Command, mut meanwhile: impl FnMut()) -> io::Result<Option<ExitStatus>> {
+    let mut child = command.spawn()?;
+    // Its copies of the descriptors are of no use any more.
+    drop(command);
+    let end = Instant::now() + MOST_TIME;
+    let mut pause = Duration::from_micros(500);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= end {
+            if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+                let _ = rustix::process::kill_process_group(group, Signal::KILL);
+            }
+            child.wait()?;
+            return Ok(None);
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(20));
+        meanwhile();
+    }
+}
