@@ -43,8 +43,9 @@ use exit::Exit;
 /// Takes chosen names away from a host's nscd, inside the process that asks.
 ///
 /// A program that asks libc for a name is answered by nscd where one listens, be it another machine's. The library
-/// libnss_bypass.so, preloaded, answers the names that rules match as glibc would without nscd; this command runs
-/// programs under it and checks the rules (nss-bypass.conf(5)).
+/// libnss_bypass.so, preloaded, answers the names that rules match as glibc would without nscd. This command finds out who
+/// answers for a name, runs programs under the library, puts it into /etc/ld.so.preload, and checks the rules
+/// (nss-bypass.conf(5)).
 #[derive(Debug, Parser)]
 #[command(name = "nss-bypass", version, arg_required_else_help = true, max_term_width = 80, after_help = exit::TABLE)]
 struct Arguments {
