@@ -33,7 +33,7 @@ fn scene(daemon: &str, script: &str) -> String {
     text
 }
 
-/// A text in which times, counts of seconds and process ids are all the same. Columns stay where they are.
+/// A text in which times, counts of seconds, process ids and the version of nscd are all the same.
 fn masked(text: &str) -> String {
     let mut masked = String::new();
     let mut words = text.split_inclusive(|byte: char| byte.is_whitespace()).peekable();
@@ -42,7 +42,9 @@ fn masked(text: &str) -> String {
         let next = words.peek().map_or("", |next| next.trim_end_matches(|end: char| !end.is_alphanumeric()));
         let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
         let bare = word.trim_end_matches(|end: char| end.is_whitespace() || end == ',' || end == ':');
-        let varies = !bare.is_empty() && is_number(bare) && (before.ends_with("process") || matches!(next, "ms" | "s"));
+        let is_version = before == "nscd" && bare.starts_with(|first: char| first.is_ascii_digit());
+        let is_of_the_moment = is_number(bare) && (before.ends_with("process") || matches!(next, "ms" | "s"));
+        let varies = is_version || (!bare.is_empty() && is_of_the_moment);
         masked.push_str(&if varies { word.replacen(bare, "N", 1) } else { word.to_owned() });
         before = bare;
     }
