@@ -169,8 +169,8 @@ pub(crate) fn rules() -> Option<Arc<Rules>> {
     nss_bypass_core::sys::fault::point();
     let settings = settings();
     if settings.disabled {
-        NEXT_LOOK.store(u64::MAX, Ordering::Relaxed);
-        SCOPE.store(KNOWN, Ordering::Relaxed);
+        NEXT_LOOK.swap(u64::MAX, Ordering::Relaxed);
+        SCOPE.swap(KNOWN, Ordering::Relaxed);
         return None;
     }
     let now = now();
@@ -200,8 +200,8 @@ fn look(settings: &Settings) -> Option<Arc<Rules>> {
             let Scope { names, addresses, nobody } = rules.policy.scope();
             let bits = [(names, NAMES), (addresses, ADDRESSES), (nobody, NOBODY)];
             let scope = bits.iter().filter(|(is, _)| *is).fold(KNOWN, |scope, (_, bit)| scope | bit);
-            // Who wants to read of every lookup gets the long way.
-            SCOPE.store(if settings.log.wants(Level::All) { 0 } else { scope }, Ordering::Relaxed);
+            // Who wants to read of every lookup gets the long way. (Swapped, since helgrind knows no other atomic write.)
+            SCOPE.swap(if settings.log.wants(Level::All) { 0 } else { scope }, Ordering::Relaxed);
             for fault in faults.iter().take(LOGGED_FAULTS) {
                 settings.log.write(Level::Error, &fault.to_string());
             }
