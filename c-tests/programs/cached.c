@@ -76,16 +76,6 @@ static int questions(const char *name)
 
 /* ---- Memory ---- */
 
-static long resident(void)
-{
-	long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "r");
-	if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1)
-		abort();
-	fclose(file);
-	return pages * 4;
-}
-
 static void look_many_up(int from, int count)
 {
 	char name[64];

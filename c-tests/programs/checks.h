@@ -226,6 +226,17 @@ static inline int count_descriptors(void)
 	return open_descriptors(open);
 }
 
+/* KiB of memory that the process has. */
+static inline long resident(void)
+{
+	long pages = 0;
+	FILE *file = fopen("/proc/self/statm", "r");
+	if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1)
+		abort();
+	fclose(file);
+	return pages * 4;
+}
+
 /* ---- Files ---- */
 
 /* A new file in the place of the old one, or the same one written over. */

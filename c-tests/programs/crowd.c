@@ -191,16 +191,6 @@ static void first(int count)
 
 /* ---- Memory ---- */
 
-static long resident(void)
-{
-	long pages = 0;
-	FILE *file = fopen("/proc/self/statm", "r");
-	if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1)
-		abort();
-	fclose(file);
-	return pages * 4;
-}
-
 /* A change, and a lookup that sees it: whether it did. */
 static int reload(int i)
 {

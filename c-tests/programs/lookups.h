@@ -79,6 +79,17 @@ static inline int address_of(const char *text, void *address)
 	return family;
 }
 
+/* A host or h_errno, and what the function returned. */
+static inline void put_outcome(struct lookup *lookup, const struct hostent *host, int error, int code)
+{
+	if (host != NULL)
+		put_host(lookup, host);
+	else
+		put_number(lookup, "h_errno=", error);
+	if (code != 0)
+		put_number(lookup, " rc=", code);
+}
+
 static inline void look_by_address(struct lookup *lookup)
 {
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(80) };
@@ -105,12 +116,7 @@ static inline void look_by_address(struct lookup *lookup)
 	} else {
 		code = gethostbyaddr_r(address, length, family, &place, lookup->scratch, SCRATCH, &host, &error);
 	}
-	if (host != NULL)
-		put_host(lookup, host);
-	else
-		put_number(lookup, "h_errno=", error);
-	if (code != 0)
-		put_number(lookup, " rc=", code);
+	put_outcome(lookup, host, error, code);
 }
 
 static inline void look_for_host(struct lookup *lookup)
@@ -123,12 +129,7 @@ static inline void look_for_host(struct lookup *lookup)
 		host = lookup->kind[4] == '2' ? gethostbyname2(lookup->name, AF_INET6) : gethostbyname(lookup->name);
 		error = h_errno;
 	}
-	if (host != NULL)
-		put_host(lookup, host);
-	else
-		put_number(lookup, "h_errno=", error);
-	if (code != 0)
-		put_number(lookup, " rc=", code);
+	put_outcome(lookup, host, error, code);
 }
 
 /* Reads LINE. */

@@ -5,6 +5,7 @@
 
 pub mod artefacts;
 pub mod world;
+pub mod container;
 pub mod cases;
 pub mod differ;
 pub mod report;

@@ -2,10 +2,8 @@
 //! or unscd.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Stdio};
 
-use c_tests::artefacts;
+use c_tests::{artefacts, container};
 
 /// Puts command and library where an installation has them, in the container only.
 const INSTALL: &str = r#"
@@ -20,17 +18,8 @@ cure() { sed -n '/^The cure:$/,$s/^  //p;/^If it is to be answered/,$s/^  //p' "
 
 /// Runs a bash script in the scene's container; what it printed, both streams together.
 fn scene(daemon: &str, script: &str) -> String {
-    let scene = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/scene");
-    let mut command = Command::new(scene);
-    command.args(["--daemon", daemon, "--", "bash", "-c", &format!("exec 2>&1\n{INSTALL}\n{script}\ntrue")]);
-    command.env("LIBRARY", artefacts::library()).env("COMMAND", artefacts::command()).stdin(Stdio::null());
-    for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("NSS_BYPASS") || name == "LD_PRELOAD") {
-        command.env_remove(variable);
-    }
-    let output = command.output().expect("bash is there");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the scene ended with {}:\n{text}", output.status);
-    text
+    let variables = [("LIBRARY", artefacts::library()), ("COMMAND", artefacts::command())];
+    container::run(&["--daemon", daemon], &variables, &format!("{INSTALL}\n{script}"))
 }
 
 /// A text in which times, counts of seconds, process ids and the version of nscd are all the same.

@@ -2,8 +2,9 @@
 //!
 //! `scripts/scene` builds the world; each test runs one script in its container and reads what the script says.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+
+use c_tests::container;
 
 fn library() -> String {
     c_tests::artefacts::library().display().to_string()
@@ -11,17 +12,8 @@ fn library() -> String {
 
 /// Runs a bash script in the scene's container; what it printed, both streams together.
 fn scene(options: &[&str], script: &str) -> String {
-    let scene = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/scene");
-    let mut command = Command::new(scene);
-    command.args(options).args(["--", "bash", "-c", &format!("exec 2>&1\n{PRELUDE}\n{script}\ntrue")]);
-    command.env("LIBRARY", library()).env("CONNECT", env!("CARGO_BIN_EXE_connect")).stdin(Stdio::null());
-    for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("NSS_BYPASS") || name == "LD_PRELOAD") {
-        command.env_remove(variable);
-    }
-    let output = command.output().expect("bash is there");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the scene ended with {}:\n{text}", output.status);
-    text
+    let variables = [("LIBRARY", library()), ("CONNECT", env!("CARGO_BIN_EXE_connect").to_owned())];
+    container::run(options, &variables, &format!("{PRELUDE}\n{script}"))
 }
 
 /// A file of a test's own, gone with it.

@@ -29,8 +29,7 @@ use tree::Tree;
 /// The file, as every program of the machine sees it.
 pub(crate) const PRELOAD_FILE: &str = "/etc/ld.so.preload";
 
-/// The library's name, wherever it lies.
-pub(crate) const LIBRARY_NAME: &str = "libnss_bypass.so";
+pub(crate) use crate::library::NAME as LIBRARY_NAME;
 
 /// Where the library is looked for if nobody says where it is. Never the current folder.
 const USUAL_FOLDERS: [&str; 4] = ["/usr/local/lib", "/usr/lib", "/usr/lib64", "/lib"];

@@ -1,0 +1,23 @@
+//! The container of `scripts/scene`, which has its host's nscd or unscd.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Runs a bash script in it, with these options of `scripts/scene` and these variables; what it printed, both streams
+/// together. No variable of ours comes from outside.
+pub fn run<V: AsRef<OsStr>>(options: &[&str], variables: &[(&str, V)], script: &str) -> String {
+    let scene = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/scene");
+    let mut command = Command::new(scene);
+    command.args(options).args(["--", "bash", "-c", &format!("exec 2>&1\n{script}\ntrue")]).stdin(Stdio::null());
+    for (variable, _) in std::env::vars().filter(|(name, _)| name.starts_with("NSS_BYPASS") || name == "LD_PRELOAD") {
+        command.env_remove(variable);
+    }
+    for (variable, value) in variables {
+        command.env(variable, value);
+    }
+    let output = command.output().expect("bash is there");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "the scene ended with {}:\n{text}", output.status);
+    text
+}
