@@ -166,7 +166,7 @@ fn holds_where_glibc_does_not(name: &str, scenario: &str, count: u32, bare_count
 
 /// The same for a program that checks its own use of memory.
 fn holds_under_address_sanitizer(name: &str, scenario: &str, count: u32) {
-    let (sanitizer, place) = (preloadable("libasan.so.8"), Place::new());
+    let (sanitizer, place) = (preloadable("libasan.so"), Place::new());
     let words = [scenario, &count.to_string()];
     let mut command = place.command(&[&sanitizer, &library()], &checked_program(name), &words);
     let output = command.env("ASAN_OPTIONS", "detect_leaks=0").output().unwrap();
