@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -121,8 +120,8 @@ fn check_library(tree: &Tree, library: &Path) -> Result<(), Trouble> {
     }
     tree.check_owned(library, &trail)?;
     tree.check_readable(library, &trail)?;
-    let root = tree.metadata(Path::new("/")).map_err(|error| Trouble::system(tree.root(), "look at it", &error))?;
-    if status.dev() != root.dev() {
+    let is_on_root = tree.is_on_root(&trail.end).map_err(|error| Trouble::system(library, "look at it", &error))?;
+    if !is_on_root {
         return Err(Trouble::new(
             format!("{shown} is on another file system than /"),
             "early at boot, and when that file system is not mounted, every program would complain that it is missing",
