@@ -170,11 +170,12 @@ fn troubles(tree: &Tree, bytes: &[u8], entries: &[file::Entry], processes: &Proc
             ));
             continue;
         }
-        let path = path_of(word);
-        let safe = tree
-            .follow(&path)
-            .map(|trail| tree.check_owned(&path, &trail).and_then(|()| tree.check_readable(&path, &trail)));
-        troubles.extend(safe.ok().and_then(Result::err).map(|trouble| trouble.to_string()));
+        for path in spelling::files(tree, &path_of(word)) {
+            let safe = tree
+                .follow(&path)
+                .map(|trail| tree.check_owned(&path, &trail).and_then(|()| tree.check_readable(&path, &trail)));
+            troubles.extend(safe.ok().and_then(Result::err).map(|trouble| trouble.to_string()));
+        }
     }
     if entries.len() > 1 {
         troubles.push(format!(
@@ -264,7 +265,7 @@ impl Report {
         }
         if !self.named.is_empty() {
             list(processes.earlier.len(), "started before, without it", names(processes.earlier.iter()));
-            let why = "without it, though started later (static, musl, another root's file)";
+            let why = "without it, though started later (static, musl, 32 bits, another root's file)";
             list(processes.without.len(), why, names(processes.without.iter()));
         }
         let unseen = if rustix::process::geteuid().is_root() {
