@@ -40,9 +40,9 @@ while [ "$prefix" != "${prefix%/}" ]; do prefix=${prefix%/}; done
 list=$prefix/share/doc/nss-bypass/installed
 library=$prefix/lib/x86_64-linux-gnu/libnss_bypass.so
 
-# Everything that this folder brings, as "d PATH" and "f PATH", folders first.
+# Everything that this folder brings, as "d PATH" and "f PATH", folders first; the prefix itself is ".".
 content() {
-    (cd "$here/tree" && find . -type d | sed -n 's,^\./,d ,p' | LC_ALL=C sort)
+    (cd "$here/tree" && find . -type d | sed 's,^\./,,; s,^,d ,' | LC_ALL=C sort)
     (cd "$here/tree" && find . ! -type d | sed -n 's,^\./,f ,p' | LC_ALL=C sort)
 }
 
@@ -101,7 +101,7 @@ uninstall_files() {
     grep '^f ' "$list" | while read -r _ path; do [ "$prefix/$path" = "$list" ] || rm -f "$prefix/$path"; done
     folders=$(sed -n 's/^d //p' "$list" | LC_ALL=C sort -r)
     rm -f "$list"
-    for folder in $folders; do rmdir "$prefix/$folder" 2>/dev/null || :; done
+    for folder in $folders; do rmdir "$prefix/${folder#.}" 2>/dev/null || :; done
     echo "nss-bypass is gone from $prefix."
     if [ -e /etc/nss-bypass.conf ]; then echo 'Your rules stay: /etc/nss-bypass.conf.'; fi
 }

@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
+use crate::library;
 use crate::output::say;
 use crate::preload::processes::{self, Process, Processes, Reference};
 use crate::preload::progress::Progress;
@@ -147,7 +148,8 @@ impl Named {
 }
 
 fn library_at(tree: &Tree, word: &[u8]) -> Option<Reference> {
-    spelling::spelled_out(word).iter().find_map(|path| Reference::of(tree, path))
+    let mut paths = spelling::spelled_out(word).into_iter().filter(|path| !library::is_empty_one(path));
+    paths.find_map(|path| Reference::of(tree, &path))
 }
 
 fn written(path: &Path) -> Option<SystemTime> {
