@@ -19,6 +19,7 @@ const HELP: &str = "\
 Examples:
   nss-bypass enable --library /usr/local/lib/libnss_bypass.so
   nss-bypass enable --root /mnt --library /usr/lib/libnss_bypass.so
+  nss-bypass enable --dry-run --library /usr/lib/libnss_bypass.so.new
 
 The status is 0 where it is enabled, 1 where that was refused or rolled back,
 and 3 where it could not be tried.";
@@ -29,10 +30,24 @@ and 3 where it could not be tried.";
 pub(crate) struct Enable {
     #[command(flatten)]
     place: Place,
+    /// Only run the trials, and change nothing: for a library that is to take an enabled one's place
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub(crate) fn enable(arguments: &Enable) -> Exit {
-    end("enable", run(&arguments.place))
+    end("enable", if arguments.dry_run { only_try(&arguments.place) } else { run(&arguments.place) })
+}
+
+fn only_try(place: &Place) -> Result<Exit, Trouble> {
+    let tree = place.tree()?;
+    let library = place.library(&tree).ok_or_else(no_library)?;
+    check_library(&tree, &library)?;
+    let mut progress = Progress::new();
+    let tried = Trials::prepare(&tree, &mut progress)?.run_with(&library, Way::Variable, &mut progress)?;
+    drop(progress);
+    say(format_args!("{}: {tried} trials went as before; nothing was changed", library.display()));
+    Ok(Exit::Success)
 }
 
 fn run(place: &Place) -> Result<Exit, Trouble> {
