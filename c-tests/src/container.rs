@@ -4,6 +4,21 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::artefacts;
+
+/// Puts command and library where an installation has them, in the container only.
+const INSTALL: &str = r#"
+mount -t tmpfs -o mode=755 tmpfs /usr/local; mkdir -p /usr/local/bin /usr/local/lib /run/test
+cp "$COMMAND" /usr/local/bin/nss-bypass; cp "$LIBRARY" /usr/local/lib/libnss_bypass.so
+PATH=/usr/local/bin:$PATH
+"#;
+
+/// Runs a bash script in it, with command and library below /usr/local.
+pub fn run_installed(options: &[&str], script: &str) -> String {
+    let variables = [("LIBRARY", artefacts::library()), ("COMMAND", artefacts::command())];
+    run(options, &variables, &format!("{INSTALL}\n{script}"))
+}
+
 /// Runs a bash script in it, with these options of `scripts/scene` and these variables; what it printed, both streams
 /// together. No variable of ours comes from outside.
 pub fn run<V: AsRef<OsStr>>(options: &[&str], variables: &[(&str, V)], script: &str) -> String {

@@ -1,63 +1,17 @@
 //! `nss-bypass explain` and `doctor` beside real daemons: in the container of `scripts/scene`, which has its host's nscd
 //! or unscd.
 
-use std::fs;
+use c_tests::container;
 
-use c_tests::{artefacts, container};
-
-/// Puts command and library where an installation has them, in the container only.
-const INSTALL: &str = r#"
-mount -t tmpfs tmpfs /usr/local; mkdir -p /usr/local/bin /usr/local/lib /run/test
-cp "$COMMAND" /usr/local/bin/nss-bypass; cp "$LIBRARY" /usr/local/lib/libnss_bypass.so
-PATH=/usr/local/bin:$PATH
-# typed COMMAND: as in a terminal, with the exit status where it is not 0.
-typed() { local status=0; echo "\$ $1"; eval "$1" || status=$?; ((status == 0)) || echo "[exit status $status]"; }
+/// What the tests' scripts have besides.
+const CURE: &str = r#"
 # The lines that explain tells one to type.
 cure() { sed -n '/^The cure:$/,$s/^  //p;/^If it is to be answered/,$s/^  //p' "$@"; }
 "#;
 
 /// Runs a bash script in the scene's container; what it printed, both streams together.
 fn scene(daemon: &str, script: &str) -> String {
-    let variables = [("LIBRARY", artefacts::library()), ("COMMAND", artefacts::command())];
-    container::run(&["--daemon", daemon], &variables, &format!("{INSTALL}\n{script}"))
-}
-
-/// A text in which times, counts of seconds, process ids and the version of nscd are all the same.
-fn masked(text: &str) -> String {
-    let mut masked = String::new();
-    let mut words = text.split_inclusive(|byte: char| byte.is_whitespace()).peekable();
-    let mut before = "";
-    while let Some(word) = words.next() {
-        let next = words.peek().map_or("", |next| next.trim_end_matches(|end: char| !end.is_alphanumeric()));
-        let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-        let bare = word.trim_end_matches(|end: char| end.is_whitespace() || end == ',' || end == ':');
-        let is_version = before == "nscd" && bare.starts_with(|first: char| first.is_ascii_digit());
-        let is_of_the_moment = is_number(bare) && (before.ends_with("process") || matches!(next, "ms" | "s"));
-        let varies = is_version || (!bare.is_empty() && is_of_the_moment);
-        masked.push_str(&if varies { word.replacen(bare, "N", 1) } else { word.to_owned() });
-        before = bare;
-    }
-    masked
-}
-
-/// The README's first transcript.
-fn readme() -> String {
-    let readme = fs::read_to_string(artefacts::home().join("../README.md")).expect("the README");
-    let (_, rest) = readme.split_once("```console\n").expect("a transcript");
-    rest.split_once("```").expect("its end").0.to_owned()
-}
-
-#[test]
-fn the_readme_shows_what_is_seen() {
-    let script = r#"
-    typed 'curl -sS http://rancher-metadata/'
-    typed 'nss-bypass explain rancher-metadata' | tee /run/test/explained
-    while read -r line; do typed "$line"; done < <(cure /run/test/explained)
-    typed 'nss-bypass explain rancher-metadata | tail -n 2'
-    typed 'curl -sS http://rancher-metadata/'
-    "#;
-    let seen = scene("nscd", script);
-    assert_eq!(masked(&seen), masked(&readme()), "this was seen:\n{seen}");
+    container::run_installed(&["--daemon", daemon], &format!("{CURE}\n{script}"))
 }
 
 #[test]

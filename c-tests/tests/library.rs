@@ -39,14 +39,43 @@ fn it_exports_what_scripts_exports_txt_lists_and_nothing_else() {
     assert_eq!(exported, listed);
 }
 
+/// Not even the loader by name: musl has none that is called so.
 #[test]
 fn it_needs_nothing_but_libc() {
     let dynamic = readelf("--dynamic");
     let needed = dynamic.lines().filter(|line| line.contains("(NEEDED)"));
     let names: Vec<&str> = needed.filter_map(|line| line.split(['[', ']']).nth(1)).collect();
-    assert!(names.contains(&"libc.so.6"), "{names:?}");
-    let extra: Vec<_> = names.iter().filter(|name| **name != "libc.so.6" && !name.starts_with("ld-linux")).collect();
-    assert!(extra.is_empty(), "needed as well: {extra:?}");
+    assert_eq!(names, ["libc.so.6"]);
+}
+
+/// A glibc of 2012 has all that must be there: the library works with it and with all that came later.
+#[test]
+fn it_imports_what_linked_glibc_txt_lists_at_the_versions_that_it_says() {
+    let path = project("src/preload/linked/glibc.txt");
+    let list = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let words = list.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_whitespace().collect());
+    let listed: Vec<Vec<&str>> = words.collect();
+    assert!(listed.is_sorted(), "{} is not sorted", path.display());
+    let symbols = readelf("--dyn-syms");
+    let imported = symbols.lines().filter_map(import);
+    let mut imported: Vec<(&str, &str, bool)> = imported.filter(|(name, ..)| !name.is_empty()).collect();
+    imported.sort_unstable();
+    for (name, version, is_weak) in &imported {
+        assert!(*version != "-" || *is_weak || *name == "__tls_get_addr", "{name} must be there, but has no version");
+        let minor =
+            version.strip_prefix("GLIBC_2.").map(|rest| rest.split('.').next().unwrap().parse::<u32>().unwrap());
+        assert!(minor.unwrap_or(0) <= 17, "{name} is of {version}");
+    }
+    let imported: Vec<Vec<&str>> = imported.iter().map(|&(name, version, _)| vec![name, version]).collect();
+    assert_eq!(imported, listed);
+}
+
+/// Name, version, and whether it may be missing, of an undefined symbol as readelf shows it.
+fn import(line: &str) -> Option<(&str, &str, bool)> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [_, _, _, _, binding, _, "UND", symbol, ..] = words[..] else { return None };
+    let (name, version) = symbol.split_once('@').unwrap_or((symbol, "-"));
+    Some((name, version, binding == "WEAK"))
 }
 
 /// As it is released: a build for debugging is large.

@@ -98,6 +98,11 @@ pub(crate) fn find_all() {
     }
 }
 
+/// Whether libc has nsswitch.conf's modules, and nscd. Another one has lists of addresses that are made otherwise.
+pub(crate) fn is_glibc() -> bool {
+    CONFIGURE_LOOKUP.get().is_some()
+}
+
 impl<F: Copy> Real<F> {
     const fn new(symbol: &'static str) -> Self {
         Self { symbol, address: AtomicPtr::new(ptr::null_mut()), kind: PhantomData }

@@ -37,8 +37,11 @@ pub(crate) static TABLES: Tables = Tables::new();
 static SETTINGS: OnceRef<Settings> = OnceRef::new();
 
 /// Where no variable says otherwise: most processes, which are then loaded without asking for memory.
-static PLAIN: Settings = Settings::plain(false);
-static PRIVILEGED: Settings = Settings::plain(true);
+static PLAIN: Settings = Settings::plain(false, false);
+static PRIVILEGED: Settings = Settings::plain(true, false);
+
+/// For a libc that is not glibc: musl loads the library if LD_PRELOAD names it, and never asks nscd for hosts.
+static FOREIGN: Settings = Settings::plain(false, true);
 
 static RULES: Snapshot<Rules> = Snapshot::new();
 static NEXT_LOOK: AtomicU64 = AtomicU64::new(0);
@@ -82,9 +85,9 @@ impl Rules {
 }
 
 impl Settings {
-    const fn plain(privileged: bool) -> Self {
+    const fn plain(privileged: bool, disabled: bool) -> Self {
         let configuration = Cow::Borrowed(CONFIGURATION);
-        Self { disabled: false, privileged, configuration, rules: None, via: None, log: Log::OFF }
+        Self { disabled, privileged, configuration, rules: None, via: None, log: Log::OFF }
     }
 
     fn read() -> Self {
@@ -103,6 +106,9 @@ impl Settings {
 
 /// The settings; read now if the library's constructor has not run yet.
 pub(crate) fn settings() -> &'static Settings {
+    if !real::is_glibc() {
+        return &FOREIGN;
+    }
     // They are kept as long as the process lives; of two threads that read them at once, one's are never used.
     SETTINGS.get_or_init(|| Box::leak(Box::new(Settings::read())))
 }
@@ -112,7 +118,8 @@ pub(crate) fn settings() -> &'static Settings {
 /// Every program pays for this at its start, so it touches few pages and asks for no memory if it can do without.
 ///
 /// # Safety
-/// The environment is null, or strings with a null pointer behind the last.
+/// With glibc, the environment is null, or strings with a null pointer behind the last. With another libc it may be
+/// anything.
 pub(crate) unsafe fn load(environment: *const *const c_char) {
     nss_bypass_core::sys::fault::point();
     fork::watch();
@@ -121,6 +128,8 @@ pub(crate) unsafe fn load(environment: *const *const c_char) {
     let is_named = || unsafe { environment::has_name_like(environment, b"NSS_BYPASS") };
     // Where they were read before, they stay.
     let _ = match () {
+        // musl calls constructors without arguments.
+        () if !real::is_glibc() => SETTINGS.set(&FOREIGN),
         () if is_privileged() => SETTINGS.set(&PRIVILEGED),
         () if !is_named() => SETTINGS.set(&PLAIN),
         () => {

@@ -5,6 +5,7 @@
 //! how that fared is a line of the table (`c_tests::table`). `NSS_BYPASS_SOAK` runs more of everything.
 
 mod checkers;
+mod foreign;
 mod linked;
 mod memory;
 mod panics;
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use c_tests::artefacts::{
-    checked_program, faulty_library, home, library, linked, preloadable, program, stand_in, tool,
+    checked_program, faulty_library, home, library, linked, preloadable, program, scratch, stand_in, tool,
 };
 use c_tests::cases::{CaseFile, Section, Setup, shares_a_process};
 use c_tests::differ::{EVERYTHING, Side};

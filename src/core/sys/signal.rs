@@ -18,7 +18,7 @@ impl Blocked {
 impl Drop for Blocked {
     fn drop(&mut self) {
         // SAFETY: the set is one that libc gave.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) };
+        unsafe { libc::sigprocmask(libc::SIG_SETMASK, &self.0, ptr::null_mut()) };
     }
 }
 
@@ -34,7 +34,7 @@ fn change(fill: unsafe extern "C" fn(*mut sigset_t) -> c_int) -> sigset_t {
     // SAFETY: the set is writable.
     unsafe { fill(wanted.as_mut_ptr()) };
     // SAFETY: both sets are there. The call cannot fail with a `how` that exists.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, wanted.as_ptr(), before.as_mut_ptr()) };
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, wanted.as_ptr(), before.as_mut_ptr()) };
     // SAFETY: it was zero, which is a set, and then written.
     unsafe { before.assume_init() }
 }
