@@ -5,6 +5,7 @@
 
 #define WITH_CLOCK
 #include "checks.h"
+#include "older.h"
 
 #include <malloc.h>
 #include <sched.h>

@@ -89,12 +89,15 @@ __attribute__((section(".fini_array"), used)) static void (*const at_end)(void) 
 
 #ifdef __PIE__
 
+/* Before 2.32, libc is ready for nothing then: its own lookups crash. */
+#if __GLIBC_PREREQ(2, 32)
 static void before_all(void)
 {
 	look_now(WHO ".preinit_array, before any constructor");
 }
 
 __attribute__((section(".preinit_array"), used)) static void (*const at_first)(void) = before_all;
+#endif
 
 static void moments(int unused)
 {

@@ -4,6 +4,7 @@
 
 #define WITH_CLOCK
 #include "checks.h"
+#include "older.h"
 
 enum { THREADS = 64, CHANGES_PER_SECOND = 10 };
 

@@ -5,6 +5,7 @@
 
 #define WITH_CLOCK
 #include "checks.h"
+#include "older.h"
 
 #include <poll.h>
 #include <sys/socket.h>

@@ -18,6 +18,7 @@
    leaves behind where it means nothing. */
 
 #include "facts.h"
+#include "older.h"
 
 #include <locale.h>
 #include <nss.h>

@@ -11,6 +11,9 @@ use std::thread;
 
 const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-Werror", "-O1", "-g"];
 
+/// What glibc has in libraries of their own before 2.34. Who does not need one does not get it.
+const OLDER: [&str; 5] = ["-Wl,--as-needed", "-pthread", "-ldl", "-lanl", "-lresolv"];
+
 /// The folder of this crate.
 pub fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -18,8 +21,8 @@ pub fn home() -> &'static Path {
 
 /// The library, built like these tests, optimised or not. `NSS_BYPASS_LIBRARY` names another one to test instead.
 pub fn library() -> PathBuf {
-    if let Some(path) = env::var_os("NSS_BYPASS_LIBRARY") {
-        return PathBuf::from(path).canonicalize().expect("NSS_BYPASS_LIBRARY must name a library");
+    if let Some(path) = given("NSS_BYPASS_LIBRARY") {
+        return path;
     }
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
@@ -32,6 +35,12 @@ pub fn library() -> PathBuf {
         folder.join("libnss_bypass.so")
     };
     BUILT.get_or_init(build).clone()
+}
+
+/// The file that this variable names, if there is such a variable.
+fn given(variable: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env::var_os(variable)?);
+    Some(path.canonicalize().unwrap_or_else(|error| panic!("{variable} names no file: {}: {error}", path.display())))
 }
 
 /// `target/debug`, or its like, from where the test's own executable lies.
@@ -76,11 +85,19 @@ pub fn linked(name: &str, options: &[&str], libraries: &[&Path]) -> PathBuf {
     compile(name, options, &words)
 }
 
-/// A library of the machine that programs preload, by its name in the folder of libraries.
+/// A library of the machine that programs preload, by its name in the folder of libraries, with or without its number.
 pub fn preloadable(name: &str) -> PathBuf {
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
     let folders = fs::read_dir("/usr/lib").expect("the folder of libraries").filter_map(Result::ok);
-    let found = folders.map(|folder| folder.path().join(name)).find(|file| file.exists());
-    found.unwrap_or_else(|| panic!("these tests need {name}, which scripts/setup installs"))
+    let files =
+        folders.filter_map(|entry| fs::read_dir(entry.path().join(folder)).ok()).flatten().filter_map(Result::ok);
+    let numbered = |path: &PathBuf| {
+        let rest = path.file_name()?.to_str()?.strip_prefix(file)?;
+        rest.chars().all(|letter| letter == '.' || letter.is_ascii_digit()).then_some(())
+    };
+    let mut found: Vec<PathBuf> = files.map(|entry| entry.path()).filter(|path| numbered(path).is_some()).collect();
+    found.sort_unstable();
+    found.into_iter().next().unwrap_or_else(|| panic!("these tests need {name}, which scripts/setup installs"))
 }
 
 /// The library with panics in it (`src/core/sys/fault.rs`), not optimised: built when it is first asked for.
@@ -103,8 +120,11 @@ pub fn faulty_library() -> PathBuf {
 }
 
 /// The command, beside the library that it finds: built when it is first asked for, since cargo builds no programs of
-/// other packages for a test.
+/// other packages for a test. `NSS_BYPASS_COMMAND` names another one to test instead.
 pub fn command() -> PathBuf {
+    if let Some(path) = given("NSS_BYPASS_COMMAND") {
+        return path;
+    }
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
         let folder = profile_folder();
@@ -129,7 +149,7 @@ fn compile(name: &str, options: &[&str], libraries: &[String]) -> PathBuf {
     let source = home().join("programs").join(name).with_extension("c");
     let mut hasher = DefaultHasher::new();
     (options, libraries).hash(&mut hasher);
-    let shared = ["facts.h", "lookups.h", "checks.h"].map(|file| home().join("programs").join(file));
+    let shared = ["facts.h", "lookups.h", "checks.h", "older.h"].map(|file| home().join("programs").join(file));
     for file in [&source].into_iter().chain(&shared) {
         fs::read(file).unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display())).hash(&mut hasher);
     }
@@ -144,6 +164,7 @@ fn compile(name: &str, options: &[&str], libraries: &[String]) -> PathBuf {
         .args(options)
         .arg(&source)
         .args(libraries)
+        .args(OLDER)
         .arg("-o")
         .arg(&unfinished)
         .output()

@@ -9,5 +9,6 @@ pub mod container;
 pub mod cases;
 pub mod differ;
 pub mod report;
+pub mod releases;
 pub mod length;
 pub mod table;

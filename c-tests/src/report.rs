@@ -12,6 +12,7 @@ use crate::differ::{Comparison, Difference};
 const SHOWN: usize = 12;
 
 /// A case whose answer differs from glibc's on purpose.
+#[derive(Clone, Copy)]
 pub struct Deviation {
     /// The file of cases.
     pub file: &'static str,
@@ -34,12 +35,22 @@ impl Deviation {
 static EQUAL: AtomicUsize = AtomicUsize::new(0);
 static ALL: AtomicUsize = AtomicUsize::new(0);
 
-/// Counts, and panics with the differences where there are any that no deviation explains.
-pub fn conclude(file: &CaseFile, promise: &str, comparison: Comparison, deviations: &[Deviation]) {
-    let excused = |difference: &&Difference| deviations.iter().any(|known| known.explains(file, difference));
+/// Counts, and panics with the differences where there are any that neither a deviation explains nor what is other in
+/// this release of glibc; and with the deviations that explain nothing.
+pub fn conclude(
+    file: &CaseFile,
+    promise: &str,
+    comparison: Comparison,
+    deviations: &[Deviation],
+    releases: &[Deviation],
+    shows_all: bool,
+) {
+    let known = || deviations.iter().chain(releases);
+    let excused = |difference: &&Difference| known().any(|known| known.explains(file, difference));
     let (expected, surprising): (Vec<_>, Vec<_>) = comparison.differences.iter().partition(excused);
     let stale: Vec<&Deviation> = deviations
         .iter()
+        .chain(releases.iter().filter(|known| shows_all && known.case != "questions"))
         .filter(|known| known.file == file.name)
         .filter(|known| !expected.iter().any(|difference| known.explains(file, difference)))
         .collect();

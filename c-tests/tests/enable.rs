@@ -224,6 +224,42 @@ fn a_library_that_does_harm_or_that_others_can_change_is_refused() {
 }
 
 #[test]
+fn with_an_empty_library_for_32_bits_beside_it_the_file_has_a_token_where_the_loader_knows_it() {
+    let script = r##"
+    L=/opt/lib/x86_64-linux-gnu/libnss_bypass.so empty=$R/opt/lib/i386-linux-gnu/libnss_bypass.so
+    mkdir -p "$R"/opt/lib/{x86_64,i386}-linux-gnu "$R/opt/lib32" && install -m 644 "$LIBRARY" "$R$L" && install -m 644 /dev/null "$empty"
+    ln -s ../lib/i386-linux-gnu/libnss_bypass.so "$R/opt/lib32/"
+    before=$(run)
+    echo "enable: $(try enable) $(file)"
+    [[ $(run) == "$before" ]] || echo 'programs go another way'
+    chroot "$R" /bin/cat /proc/self/maps | grep -o '/opt/.*' | sort -u
+    echo "again: $(try enable) $(file)"
+    "${N[@]}" status --root "$R" --library "$L" | sed -nE 's/^File: *[^,]*, //; s/build [0-9a-f]{40}$/its build/p'
+    chmod g+w "$empty"; "${N[@]}" status --root "$R" --library "$L" | grep -o '[^ ]* can be written to by its group' | head -n 1
+    chmod g-w "$empty"
+    echo "disable: $(try disable) $(file)"
+    chmod g+w "$empty"; echo "writable: $(try enable) $(file)"; chmod g-w "$empty"
+    # A loader that puts something else for the token.
+    loader=$R/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
+    sed 's,lib/x86_64-linux-gnu,lib/x86_64-linux-gnx,g' "$loader" >"$R/tmp/loader" && chmod 755 "$R/tmp/loader"
+    mount --bind "$R/tmp/loader" "$loader"
+    echo "other loader: $(try enable) $(file)"
+    chroot "$R" /bin/cat /proc/self/maps | grep -o '/opt/.*' | sort -u
+    "##;
+    let expected = "enable: status=0  </opt/$LIB/libnss_bypass.so|>\n\
+                    OURS\n\
+                    again: status=0  </opt/$LIB/libnss_bypass.so|>\n\
+                    line 1: /opt/$LIB/libnss_bypass.so, its build\n\
+                    /opt/lib/i386-linux-gnu/libnss_bypass.so, can be written to by its group\n\
+                    disable: status=0  none\n\
+                    writable: status=1 nss-bypass enable: /opt/lib/i386-linux-gnu/libnss_bypass.so, on the way to \
+                    /opt/lib/i386-linux-gnu/libnss_bypass.so, can be written to by its group none\n\
+                    other loader: status=0  <OURS|>\n\
+                    OURS\n";
+    assert_eq!(in_root(script).replace("/opt/lib/x86_64-linux-gnu/libnss_bypass.so", "OURS"), expected);
+}
+
+#[test]
 fn what_is_in_the_way_is_said_and_the_file_stays() {
     let script = r#"
     other=/lib/x86_64-linux-gnu/libm.so.6
@@ -339,6 +375,27 @@ fn killed_at_any_system_call_the_file_is_the_old_or_the_new_one_and_a_later_run_
     let text = in_root(&format!("exec 3>\"$R/../counts\"\n{script}"));
     println!("{}", fs::read_to_string(scratch("roots").join("counts")).unwrap());
     assert_eq!(text, "enable: 1\ndisable: 1\nenable: 1\ndisable: 1\n");
+}
+
+#[test]
+fn a_dry_run_tries_another_build_beside_an_enabled_one_and_changes_nothing() {
+    let script = r#"
+    dry() { "${N[@]}" enable --dry-run --root "$R" --library "$1"; }
+    enable >/dev/null
+    cp "$R$L" "$R$L.new"
+    before=$(beside; file)
+    try dry "$L.new"
+    head -c 4096 "$R$L" >"$R$L.new"
+    echo "$(try dry "$L.new" | cut -c -8)"
+    chmod 666 "$R$L.new"
+    echo "$(try dry "$L.new" | cut -c -8)"
+    if [[ $(beside; file) == "$before" ]]; then echo same; fi
+    disable >/dev/null
+    try dry "$L"
+    file
+    "#;
+    let text = in_root(script);
+    assert_eq!(text, "status=0 \nstatus=1\nstatus=1\nsame\nstatus=0 \nnone\n");
 }
 
 #[test]

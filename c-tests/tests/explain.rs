@@ -322,7 +322,7 @@ fn doctor_says_what_it_looked_at_and_looking_changes_nothing() {
     echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
     sleep 60 &
     examine; found 'ok: /etc/ld.so.preload loads the library'; found '1 running process: loaded: sleep'
-    kill %1; rm /etc/ld.so.preload
+    { kill %1; wait %1; } 2>/dev/null; rm /etc/ld.so.preload
     chmod 666 /usr/local/lib/libnss_bypass.so; examine; found 'others than root can write'
     : >/usr/local/lib/libnss_bypass.so; LD_PRELOAD=/usr/local/lib/nowhere/libnss_bypass.so nss-bypass doctor 2>/dev/null >/run/test/out
     found 'trouble: LD_PRELOAD names /usr/local/lib/nowhere/libnss_bypass.so'

@@ -14,6 +14,7 @@ use std::sync::OnceLock;
 use c_tests::artefacts::{checked_program, home, library, preloadable, program, stand_in, tool};
 use c_tests::cases::Setup;
 use c_tests::length::{Length, length, many};
+use c_tests::releases;
 use c_tests::table::{Heading, report};
 use c_tests::world::{Nscd, World};
 
@@ -166,7 +167,7 @@ fn holds_where_glibc_does_not(name: &str, scenario: &str, count: u32, bare_count
 
 /// The same for a program that checks its own use of memory.
 fn holds_under_address_sanitizer(name: &str, scenario: &str, count: u32) {
-    let (sanitizer, place) = (preloadable("libasan.so.8"), Place::new());
+    let (sanitizer, place) = (preloadable("libasan.so"), Place::new());
     let words = [scenario, &count.to_string()];
     let mut command = place.command(&[&sanitizer, &library()], &checked_program(name), &words);
     let output = command.env("ASAN_OPTIONS", "detect_leaks=0").output().unwrap();
@@ -448,20 +449,23 @@ mod early_and_late {
 
     #[test]
     fn lookups_of_a_program_work_at_every_moment() {
-        at_every_moment("", &[&library()], OF_PROGRAM);
+        at_every_moment("", &[&library()], of_program());
     }
 
     #[test]
     fn lookups_of_a_library_that_starts_later_work_at_every_moment() {
-        at_every_moment(", preloaded before ours", &[&stand_in("constructor"), &library()], OF_PROGRAM + OF_LIBRARY);
+        at_every_moment(", preloaded before ours", &[&stand_in("constructor"), &library()], of_program() + OF_LIBRARY);
     }
 
     #[test]
     fn lookups_of_a_library_that_starts_earlier_work_at_every_moment() {
-        at_every_moment(", preloaded after ours", &[&library(), &stand_in("constructor")], OF_PROGRAM + OF_LIBRARY);
+        at_every_moment(", preloaded after ours", &[&library(), &stand_in("constructor")], of_program() + OF_LIBRARY);
     }
 
-    /// Moments of which the program, and the same source as a library, print lines.
-    const OF_PROGRAM: usize = 10;
+    /// Moments of which the program, and the same source as a library, print lines; the program one less where libc is
+    /// not ready before all constructors.
+    fn of_program() -> usize {
+        if releases::minor() < 32 { 9 } else { 10 }
+    }
     const OF_LIBRARY: usize = 6;
 }

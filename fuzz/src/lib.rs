@@ -160,10 +160,17 @@ pub fn hosts(data: &[u8]) {
     assert_eq!(any, hosts::lookup_both(text, name, false).map(|answer| answer.addresses));
     let mut wanted: Vec<IpAddr> = naive::lines(text).take(8).map(|line| line.address).collect();
     wanted.extend([IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()]);
+    let as_mapped = |address: &IpAddr| match address {
+        IpAddr::V4(v4) => Some(IpAddr::from(v4.to_ipv6_mapped())),
+        IpAddr::V6(_) => None,
+    };
+    wanted.extend(wanted.clone().iter().filter_map(as_mapped));
     for address in wanted {
-        let found = hosts::lookup_address(text, address).map(|answer| answer.canonical);
-        assert_eq!(found, naive::name_of(text, address), "{address}");
-        check_room(text, hosts::Key::Address(address), true);
+        for mapped in [false, true] {
+            let found = hosts::lookup_address(text, address, mapped).map(|answer| answer.canonical);
+            assert_eq!(found, naive::name_of(text, address, mapped), "{address}");
+            check_room(text, hosts::Key::Address(address, mapped), true);
+        }
     }
 }
 

@@ -113,8 +113,10 @@ pub fn hosts(text: &[u8], name: &[u8], family: Option<Family>, multi: bool) -> O
     answer
 }
 
-/// The first name of an address.
-pub fn name_of(text: &[u8], address: IpAddr) -> Option<Vec<u8>> {
+/// The first name of an address; with `mapped`, lines of IPv4 addresses count as those of mapped ones.
+pub fn name_of(text: &[u8], address: IpAddr, mapped: bool) -> Option<Vec<u8>> {
     let family = if address.is_ipv4() { Family::Inet } else { Family::Inet6 };
-    lines(text).find(|line| seen_as(line.address, Some(family)) == Some(address)).map(|line| line.name.to_vec())
+    let as_mapped = |own: IpAddr| matches!(own, IpAddr::V4(v4) if mapped && address == v4.to_ipv6_mapped());
+    let is_it = |line: &Line<'_>| seen_as(line.address, Some(family)) == Some(address) || as_mapped(line.address);
+    lines(text).find(is_it).map(|line| line.name.to_vec())
 }

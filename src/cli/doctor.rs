@@ -19,6 +19,8 @@ use crate::exit::Exit;
 use crate::explain;
 use crate::judge::Finding as Verdict;
 use crate::nscd::{self, Cache, Key};
+use crate::preload::spelling;
+use crate::preload::tree::Tree;
 use crate::processes::{self, Standing};
 use crate::screen::{Node, Palette, Progress, Style, printable, quoted, show};
 use crate::verdict::Rules;
@@ -359,7 +361,7 @@ fn safety(library: &Path) -> Finding {
             .why("while that is not mounted, every program that is started complains")
             .mend(format!("install -o root -g root -m 644 {} /usr/lib/{}", quoted(&shown), loaded::NAME));
     }
-    let others = other_loaders();
+    let others = other_loaders(&library);
     match complaint(&library) {
         Some(complaint) => unsafe_because(format!("it does not load: {complaint}")),
         None if !others.is_empty() => {
@@ -372,10 +374,14 @@ fn safety(library: &Path) -> Finding {
     }
 }
 
-/// Loaders that obey the same file and cannot load the library: musl's does not read it, but 32-bit ones do.
-fn other_loaders() -> Vec<&'static str> {
-    const LOADERS: [&str; 3] = ["/lib/ld-linux.so.2", "/libx32/ld-linux-x32.so.2", "/lib/ld-linux-armhf.so.3"];
-    LOADERS.into_iter().filter(|loader| Path::new(loader).exists()).collect()
+/// Loaders that obey the same file and cannot load the library: musl's does not read it, but 32-bit ones do. For that of
+/// i386 there may be an empty library.
+fn other_loaders(library: &Path) -> Vec<&'static str> {
+    const I386: &str = "/lib/ld-linux.so.2";
+    const LOADERS: [&str; 3] = [I386, "/libx32/ld-linux-x32.so.2", "/lib/ld-linux-armhf.so.3"];
+    let has_empty_one = Tree::new(Path::new("/")).is_ok_and(|tree| spelling::with_token(&tree, library).is_some());
+    let complain = LOADERS.into_iter().filter(|loader| *loader != I386 || !has_empty_one);
+    complain.filter(|loader| Path::new(loader).exists()).collect()
 }
 
 /// What the loader says of it.

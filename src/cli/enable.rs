@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,15 +10,16 @@ use crate::exit::Exit;
 use crate::output::{say, warn};
 use crate::preload::progress::Progress;
 use crate::preload::replace::{Old, PreloadFile};
-use crate::preload::spelling::Ours;
+use crate::preload::spelling::{self, Ours};
 use crate::preload::tree::Tree;
 use crate::preload::trial::{Trials, Way};
-use crate::preload::{LIBRARY_NAME, PRELOAD_FILE, Place, Trouble, end, file, path_of, warn_of_comments};
+use crate::preload::{LIBRARY_NAME, PRELOAD_FILE, Place, Trouble, end, file, path_of, usual_places, warn_of_comments};
 
 const HELP: &str = "\
 Examples:
   nss-bypass enable --library /usr/local/lib/libnss_bypass.so
   nss-bypass enable --root /mnt --library /usr/lib/libnss_bypass.so
+  nss-bypass enable --dry-run --library /usr/lib/libnss_bypass.so.new
 
 The status is 0 where it is enabled, 1 where that was refused or rolled back,
 and 3 where it could not be tried.";
@@ -30,15 +30,29 @@ and 3 where it could not be tried.";
 pub(crate) struct Enable {
     #[command(flatten)]
     place: Place,
+    /// Only run the trials, and change nothing: for a library that is to take an enabled one's place
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub(crate) fn enable(arguments: &Enable) -> Exit {
-    end("enable", run(&arguments.place))
+    end("enable", if arguments.dry_run { only_try(&arguments.place) } else { run(&arguments.place) })
+}
+
+fn only_try(place: &Place) -> Result<Exit, Trouble> {
+    let tree = place.tree()?;
+    let library = place.library(&tree).ok_or_else(|| no_library(&tree))?;
+    check_library(&tree, &library)?;
+    let mut progress = Progress::new();
+    let (_, tried) = choose_word(&tree, &library, &Trials::prepare(&tree, &mut progress)?, &mut progress)?;
+    drop(progress);
+    say(format_args!("{}: {tried} trials went as before; nothing was changed", library.display()));
+    Ok(Exit::Success)
 }
 
 fn run(place: &Place) -> Result<Exit, Trouble> {
     let tree = place.tree()?;
-    let library = place.library(&tree).ok_or_else(no_library)?;
+    let library = place.library(&tree).ok_or_else(|| no_library(&tree))?;
     check_library(&tree, &library)?;
     let mut progress = Progress::new();
     let on_disk = PreloadFile::lock(&tree, &mut progress)?;
@@ -49,15 +63,23 @@ fn run(place: &Place) -> Result<Exit, Trouble> {
         say(format_args!("{} is in {} already", library.display(), on_disk.path().display()));
         return Ok(Exit::Success);
     }
-    let new = file::with(bytes, library.as_os_str().as_bytes()).ok_or_else(not_readable)?;
     let trials = Trials::prepare(&tree, &mut progress)?;
-    trials.run_with(&library, Way::Variable, &mut progress)?;
+    let (word, _) = choose_word(&tree, &library, &trials, &mut progress)?;
+    let new = file::with(bytes, word.as_os_str().as_bytes()).ok_or_else(not_readable)?;
     on_disk.save(old.as_ref())?;
     on_disk.put(&new, old.as_ref())?;
-    let tried =
-        trials.run_with(&library, Way::File, &mut progress).map_err(|trouble| undo(&on_disk, old.as_ref(), trouble))?;
+    let tried = trials
+        .run_with(&word, &library, Way::File, &mut progress)
+        .map_err(|trouble| undo(&on_disk, old.as_ref(), trouble))?;
     drop(progress);
     say(format_args!("{} is in {}: {tried} trials went as before", library.display(), on_disk.path().display()));
+    if word != library {
+        say(format_args!(
+            "It is written as {}: programs of 32 bits find an empty library there instead of a complaint, and ask nscd as \
+             before.",
+            word.display()
+        ));
+    }
     say(format_args!(
         "Programs that start from now on have it; \"nss-bypass status\" lists those that run without it."
     ));
@@ -65,6 +87,25 @@ fn run(place: &Place) -> Result<Exit, Trouble> {
         warn(format_args!("nss-bypass enable: {warning}"));
     }
     Ok(Exit::Success)
+}
+
+/// How the file is to name the library: with `$LIB` where there is an empty one for other programs and all goes well with
+/// both, or else by its path. And how many trials went well with it.
+fn choose_word(
+    tree: &Tree,
+    library: &Path,
+    trials: &Trials<'_>,
+    progress: &mut Progress,
+) -> Result<(PathBuf, usize), Trouble> {
+    if let Some(word) = spelling::with_token(tree, library) {
+        // Whatever may be loaded under that word is loaded into root's programs too.
+        spelling::files(tree, &word).iter().try_for_each(|file| check_library(tree, file))?;
+        if let Ok(tried) = trials.run_with(&word, library, Way::Variable, progress) {
+            return Ok((word, tried));
+        }
+    }
+    let tried = trials.run_with(library, library, Way::Variable, progress)?;
+    Ok((library.to_owned(), tried))
 }
 
 fn undo(on_disk: &PreloadFile, old: Option<&Old>, trouble: Trouble) -> Trouble {
@@ -121,8 +162,8 @@ fn check_library(tree: &Tree, library: &Path) -> Result<(), Trouble> {
     }
     tree.check_owned(library, &trail)?;
     tree.check_readable(library, &trail)?;
-    let root = tree.metadata(Path::new("/")).map_err(|error| Trouble::system(tree.root(), "look at it", &error))?;
-    if status.dev() != root.dev() {
+    let is_on_root = tree.is_on_root(&trail.end).map_err(|error| Trouble::system(library, "look at it", &error))?;
+    if !is_on_root {
         return Err(Trouble::new(
             format!("{shown} is on another file system than /"),
             "early at boot, and when that file system is not mounted, every program would complain that it is missing",
@@ -136,9 +177,10 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| Path::new("/usr/local/lib").join(LIBRARY_NAME))
 }
 
-fn no_library() -> Trouble {
+fn no_library(tree: &Tree) -> Trouble {
+    let places: Vec<_> = usual_places(tree).iter().map(|place| place.display().to_string()).collect();
     Trouble::new(
-        format!("{LIBRARY_NAME} is not beside this command nor in /usr/local/lib, /usr/lib, /usr/lib64 or /lib"),
+        format!("{LIBRARY_NAME} is in none of the usual places: {}", places.join(", ")),
         "there is nothing to enable",
         "say where it is: --library FILE",
     )

@@ -12,11 +12,21 @@ use crate::output;
 /// Its file name.
 pub(crate) const NAME: &str = "libnss_bypass.so";
 
-/// Where it is looked for, from the folder of the command: as built, and as installed under any prefix.
-const BESIDE: [&str; 4] = ["", "../lib/nss-bypass", "../lib", "../lib64"];
+/// Where it is looked for, from the folder of the command: as built, and as installed under any prefix. `{}` is Debian's
+/// name for this architecture.
+const BESIDE: [&str; 5] = ["", "../lib/nss-bypass", "../lib/{}", "../lib", "../lib64"];
 
 /// Where it is looked for then.
-const FOLDERS: [&str; 3] = ["/usr/lib/nss-bypass", "/usr/local/lib", "/usr/lib"];
+const FOLDERS: [&str; 7] =
+    ["/usr/local/lib/{}", "/usr/local/lib", "/usr/lib/nss-bypass", "/usr/lib/{}", "/usr/lib", "/usr/lib64", "/lib"];
+
+/// Where a library of this name is for programs of 32 bits: it is empty, so that their loader has nothing to complain about.
+pub(crate) const EMPTY: [&str; 2] = ["lib/i386-linux-gnu", "lib32"];
+
+/// Whether this is the empty library, by where it lies.
+pub(crate) fn is_empty_one(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| EMPTY.iter().any(|empty| folder.ends_with(empty)))
+}
 
 /// The library.
 #[derive(Clone, Debug)]
@@ -73,12 +83,13 @@ pub(crate) fn find(given: Option<&Path>) -> Result<Library, Missing> {
     }
 }
 
-/// The usual places, for a command that lies here.
-fn places(command: Option<&Path>) -> Vec<PathBuf> {
+/// The usual places, for a command that lies here; for one that does not matter, those of every machine.
+pub(crate) fn places(command: Option<&Path>) -> Vec<PathBuf> {
     let folder = command.filter(|path| path.is_absolute()).and_then(Path::parent);
-    let beside = folder.into_iter().flat_map(|folder| BESIDE.map(|way| plain(&folder.join(way)).join(NAME)));
+    let named = |folder: &str| folder.replace("{}", &format!("{}-linux-gnu", env::consts::ARCH));
+    let beside = folder.into_iter().flat_map(|folder| BESIDE.map(|way| plain(&folder.join(named(way))).join(NAME)));
     let mut places: Vec<PathBuf> = Vec::new();
-    for place in beside.chain(FOLDERS.map(|folder| Path::new(folder).join(NAME))) {
+    for place in beside.chain(FOLDERS.map(|folder| Path::new(&named(folder)).join(NAME))) {
         if !places.contains(&place) {
             places.push(place);
         }
@@ -123,20 +134,39 @@ mod tests {
     #[test]
     fn it_is_beside_the_command_or_where_its_prefix_has_libraries() {
         let places = places(Some(Path::new("/opt/x/bin/nss-bypass")));
-        let places: Vec<&str> = places.iter().map(|place| place.to_str().unwrap()).collect();
+        let own = format!("{}-linux-gnu", env::consts::ARCH);
+        let places: Vec<String> = places.iter().map(|place| place.to_str().unwrap().replace(&own, "OWN")).collect();
         assert_eq!(
             places,
             [
                 "/opt/x/bin/libnss_bypass.so",
                 "/opt/x/lib/nss-bypass/libnss_bypass.so",
+                "/opt/x/lib/OWN/libnss_bypass.so",
                 "/opt/x/lib/libnss_bypass.so",
                 "/opt/x/lib64/libnss_bypass.so",
-                "/usr/lib/nss-bypass/libnss_bypass.so",
+                "/usr/local/lib/OWN/libnss_bypass.so",
                 "/usr/local/lib/libnss_bypass.so",
+                "/usr/lib/nss-bypass/libnss_bypass.so",
+                "/usr/lib/OWN/libnss_bypass.so",
                 "/usr/lib/libnss_bypass.so",
+                "/usr/lib64/libnss_bypass.so",
+                "/lib/libnss_bypass.so",
             ]
         );
         assert!(super::places(Some(Path::new("bin/nss-bypass"))).iter().all(|place| place.is_absolute()));
+    }
+
+    #[test]
+    fn the_empty_library_is_not_the_library() {
+        for (path, empty) in [
+            ("/usr/lib/i386-linux-gnu/libnss_bypass.so", true),
+            ("/usr/lib32/libnss_bypass.so", true),
+            ("/usr/lib/x86_64-linux-gnu/libnss_bypass.so", false),
+            ("/usr/lib/libnss_bypass.so", false),
+            ("/opt/mylib32/libnss_bypass.so", false),
+        ] {
+            assert_eq!(is_empty_one(Path::new(path)), empty, "{path}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use nss_bypass_core::lookup::{Answer, Failure};
 use nss_bypass_core::name::Name;
 use nss_bypass_core::policy::Subject;
 use nss_bypass_core::resolution::Resolution;
+use nss_bypass_core::sys::glibc;
 use nss_bypass_core::tables::{self, Tables};
 use serde::Serialize;
 
@@ -225,7 +226,9 @@ pub(crate) fn hosts(tables: &Tables, subject: Subject<'_>) -> Outcome {
         Ok(text) => {
             let answer = match subject {
                 Subject::Name(name) => hosts::lookup_both(&text, name.as_bytes(), multi),
-                Subject::Address(address) => hosts::lookup_address(&text, address),
+                Subject::Address(address) => {
+                    hosts::lookup_address(&text, address, glibc::minor() >= glibc::MAPPED_ADDRESSES_IN_HOSTS)
+                }
                 Subject::Nobody => None,
             };
             answer.map_or_else(|| Outcome::not_found("not found"), |answer| Outcome::of_answer(&answer, subject))

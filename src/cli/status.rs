@@ -10,6 +10,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::exit::Exit;
+use crate::library;
 use crate::output::say;
 use crate::preload::processes::{self, Process, Processes, Reference};
 use crate::preload::progress::Progress;
@@ -147,7 +148,8 @@ impl Named {
 }
 
 fn library_at(tree: &Tree, word: &[u8]) -> Option<Reference> {
-    spelling::spelled_out(word).iter().find_map(|path| Reference::of(tree, path))
+    let mut paths = spelling::spelled_out(word).into_iter().filter(|path| !library::is_empty_one(path));
+    paths.find_map(|path| Reference::of(tree, &path))
 }
 
 fn written(path: &Path) -> Option<SystemTime> {
@@ -170,11 +172,12 @@ fn troubles(tree: &Tree, bytes: &[u8], entries: &[file::Entry], processes: &Proc
             ));
             continue;
         }
-        let path = path_of(word);
-        let safe = tree
-            .follow(&path)
-            .map(|trail| tree.check_owned(&path, &trail).and_then(|()| tree.check_readable(&path, &trail)));
-        troubles.extend(safe.ok().and_then(Result::err).map(|trouble| trouble.to_string()));
+        for path in spelling::files(tree, &path_of(word)) {
+            let safe = tree
+                .follow(&path)
+                .map(|trail| tree.check_owned(&path, &trail).and_then(|()| tree.check_readable(&path, &trail)));
+            troubles.extend(safe.ok().and_then(Result::err).map(|trouble| trouble.to_string()));
+        }
     }
     if entries.len() > 1 {
         troubles.push(format!(
@@ -264,7 +267,7 @@ impl Report {
         }
         if !self.named.is_empty() {
             list(processes.earlier.len(), "started before, without it", names(processes.earlier.iter()));
-            let why = "without it, though started later (static, musl, another root's file)";
+            let why = "without it, though started later (static, musl, 32 bits, another root's file)";
             list(processes.without.len(), why, names(processes.without.iter()));
         }
         let unseen = if rustix::process::geteuid().is_root() {

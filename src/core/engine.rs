@@ -15,8 +15,8 @@ use crate::files::nsswitch::{Action, Module, Service};
 use crate::lookup::{Answer, Failure, Family, Miss, Status};
 use crate::name::Name;
 use crate::resolution::Resolution;
-use crate::sys::Errno;
 use crate::sys::interfaces::{self, InterfaceAddress};
+use crate::sys::{Errno, glibc};
 use crate::tables::{self, Table, Tables};
 
 /// Where an answer came from.
@@ -180,9 +180,12 @@ impl<'a> Engine<'a> {
     /// The name of an address: `gethostbyaddr_r`.
     pub fn name_of(&self, address: IpAddr, buffer: Option<Buffer>) -> Result<Answer, Miss> {
         crate::sys::fault::point();
-        let room = buffer.map(|buffer| (buffer, Key::Address(address)));
+        let mapped = glibc::minor() >= glibc::MAPPED_ADDRESSES_IN_HOSTS;
+        let room = buffer.map(|buffer| (buffer, Key::Address(address, mapped)));
         self.walk(Way::Hostent, |module| match module {
-            Module::Files => self.files(Reads::UpToTheFirst, room, |text, _| hosts::lookup_address(text, address)),
+            Module::Files => {
+                self.files(Reads::UpToTheFirst, room, |text, _| hosts::lookup_address(text, address, mapped))
+            }
             // glibc takes its place for the list of addresses before it asks.
             Module::Dns if buffer.is_some_and(|buffer| buffer.aligned().length < ADDRESS_LIST) => Some(Err(TOO_SMALL)),
             Module::Dns => Some(self.dns(Ask::NameOf(address))),

@@ -21,7 +21,7 @@ use crate::sys::environment::{hostname, variable};
 use crate::sys::file::{self, Identity};
 use crate::sys::snapshot::Snapshot;
 use crate::sys::socket::interface_index;
-use crate::sys::{Errno, clock, fork, memory, resolver_state};
+use crate::sys::{Errno, clock, fork, glibc, memory, resolver_state};
 
 const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
 const NSSWITCH_CONF: &CStr = c"/etc/nsswitch.conf";
@@ -242,7 +242,7 @@ impl Tables {
             Some(chosen) => asks_files(&chosen),
             None => self.with_nsswitch(|nsswitch| nsswitch.map(|nsswitch| asks_files(&nsswitch.services)))?,
         };
-        let read = || file::read(SERVICES).map(|content| files::as_glibc_reads(&content.bytes).into_owned());
+        let read = || file::read(SERVICES).map(|content| as_glibc_reads(&content.bytes).into_owned());
         Ok(if wanted { read().unwrap_or_default() } else { Vec::new() })
     }
 
@@ -314,7 +314,7 @@ pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Result<Option<R>,
     crate::sys::fault::point();
     let mut chunks = file::chunks(HOSTS)?;
     while let Some(lines) = chunks.next_lines() {
-        if let Some(found) = look(&files::as_glibc_reads(lines)) {
+        if let Some(found) = look(&as_glibc_reads(lines)) {
             return Ok(Some(found));
         }
     }
@@ -330,8 +330,13 @@ pub fn hosts() -> Result<Vec<u8>, Errno> {
     file::read_lines(HOSTS).map(as_glibc_reads_hosts)
 }
 
+/// What the `files` module of the glibc that runs here hands to its parsers.
+fn as_glibc_reads(text: &[u8]) -> Cow<'_, [u8]> {
+    if glibc::minor() >= glibc::READLINE { files::as_glibc_reads(text) } else { Cow::Borrowed(text) }
+}
+
 fn as_glibc_reads_hosts(text: Vec<u8>) -> Vec<u8> {
-    match files::as_glibc_reads(&text) {
+    match as_glibc_reads(&text) {
         Cow::Borrowed(_) => text,
         Cow::Owned(read) => read,
     }

@@ -12,7 +12,7 @@ use nss_bypass_core::name::Name;
 use nss_bypass_core::network::Interfaces;
 use nss_bypass_core::order;
 use nss_bypass_core::policy::Subject;
-use nss_bypass_core::sys::{self, Errno, set_errno};
+use nss_bypass_core::sys::{self, Errno, glibc, set_errno};
 use nss_bypass_core::tables;
 
 use crate::codes;
@@ -353,15 +353,22 @@ const fn row(socket_type: c_int, protocol: c_int, default: bool, name: &'static 
 const SOCK_DCCP: c_int = 6;
 const IPPROTO_DCCP: c_int = 33;
 /// The last row takes any protocol, and no service.
-const ROWS: [Row; 7] = [
+const ROWS: [Row; 8] = [
     row(libc::SOCK_STREAM, libc::IPPROTO_TCP, true, b"tcp"),
     row(libc::SOCK_DGRAM, libc::IPPROTO_UDP, true, b"udp"),
     row(SOCK_DCCP, IPPROTO_DCCP, false, b"dccp"),
     row(libc::SOCK_DGRAM, libc::IPPROTO_UDPLITE, false, b"udplite"),
     row(libc::SOCK_STREAM, libc::IPPROTO_SCTP, false, b"sctp"),
     row(libc::SOCK_SEQPACKET, libc::IPPROTO_SCTP, false, b"sctp"),
+    row(libc::SOCK_STREAM, libc::IPPROTO_MPTCP, false, b"mptcp"),
     row(libc::SOCK_RAW, 0, true, b"raw"),
 ];
+
+/// Those of them that the glibc that runs here has.
+fn rows() -> impl Iterator<Item = &'static Row> {
+    let has_mptcp = glibc::minor() >= glibc::MPTCP;
+    ROWS.iter().filter(move |row| has_mptcp || row.protocol != libc::IPPROTO_MPTCP)
+}
 
 /// glibc's `get_servtuples`.
 fn find_services(hints: Hints, port: &Port<'_>, errno: &mut Errno) -> Result<Vec<Service>, c_int> {
@@ -388,7 +395,7 @@ fn find_services(hints: Hints, port: &Port<'_>, errno: &mut Errno) -> Result<Vec
                 && (protocol == 0 || raw(row) || protocol == row.protocol)
         };
         let nothing = if socket_type != 0 { libc::EAI_SOCKTYPE } else { libc::EAI_SERVICE };
-        let row = ROWS.iter().find(fits).ok_or(nothing)?;
+        let row = rows().find(fits).ok_or(nothing)?;
         let port = match port {
             Port::None => 0,
             _ if raw(row) => return Err(libc::EAI_SERVICE),
@@ -402,11 +409,11 @@ fn find_services(hints: Hints, port: &Port<'_>, errno: &mut Errno) -> Result<Vec
         Port::Number(number) => *number,
         Port::Name(name) => {
             let named = |row: &Row| find(name, row).map(|port| as_service(row, port));
-            let found: Vec<Service> = ROWS.iter().filter(|row| !raw(row)).filter_map(named).collect();
+            let found: Vec<Service> = rows().filter(|row| !raw(row)).filter_map(named).collect();
             return if found.is_empty() { Err(libc::EAI_SERVICE) } else { Ok(found) };
         }
     };
-    Ok(ROWS.iter().filter(|row| row.default).map(|row| as_service(row, number)).collect())
+    Ok(rows().filter(|row| row.default).map(|row| as_service(row, number)).collect())
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ impl Checker {
             }
             Self::AddressSanitizer => {
                 let mut command = configured(&checked_program("probe"));
-                let preloads = format!("{} {}", preloadable("libasan.so.8").display(), library().display());
+                let preloads = format!("{} {}", preloadable("libasan.so").display(), library().display());
                 command.env("LD_PRELOAD", preloads).env("ASAN_OPTIONS", "detect_leaks=0").env("PROBE_LIMIT", "60");
                 command
             }

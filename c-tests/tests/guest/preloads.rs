@@ -24,7 +24,7 @@ struct Neighbour {
 
 const NEIGHBOURS: &[Neighbour] = &[
     Neighbour { name: "jemalloc", library: "libjemalloc.so.2", variables: &[], transparent: true },
-    Neighbour { name: "mimalloc", library: "libmimalloc.so.2.0", variables: &[], transparent: true },
+    Neighbour { name: "mimalloc", library: "libmimalloc.so", variables: &[], transparent: true },
     Neighbour {
         name: "libfaketime",
         library: "faketime/libfaketime.so.1",

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::exit::Exit;
+use crate::library;
 use crate::output::warn;
 
 pub(crate) mod file;
@@ -30,9 +31,6 @@ use tree::Tree;
 pub(crate) const PRELOAD_FILE: &str = "/etc/ld.so.preload";
 
 pub(crate) use crate::library::NAME as LIBRARY_NAME;
-
-/// Where the library is looked for if nobody says where it is. Never the current folder.
-const USUAL_FOLDERS: [&str; 4] = ["/usr/local/lib", "/usr/lib", "/usr/lib64", "/lib"];
 
 /// What the three verbs take.
 #[derive(Debug, Args)]
@@ -58,7 +56,8 @@ impl Place {
 
     /// The library that was asked for, or the one that is found.
     pub(crate) fn library(&self, tree: &Tree) -> Option<PathBuf> {
-        self.library.clone().or_else(|| usual_library(tree))
+        let usual = || usual_places(tree).into_iter().find(|path| tree.metadata(path).is_ok());
+        self.library.clone().or_else(usual)
     }
 
     /// What counts as ours: exactly the library that was named, or if none was, every one of our name.
@@ -70,12 +69,10 @@ impl Place {
     }
 }
 
-/// Beside this executable, if that belongs to the tree, and else where libraries are.
-fn usual_library(tree: &Tree) -> Option<PathBuf> {
-    let beside = std::env::current_exe().ok().filter(|_| tree.is_whole_machine());
-    let beside = beside.and_then(|path| path.parent().map(|folder| folder.join(LIBRARY_NAME)));
-    let usual = USUAL_FOLDERS.iter().map(|folder| Path::new(folder).join(LIBRARY_NAME));
-    beside.into_iter().chain(usual).find(|path| tree.metadata(path).is_ok())
+/// Where the library is looked for; this executable counts if it belongs to the tree.
+pub(crate) fn usual_places(tree: &Tree) -> Vec<PathBuf> {
+    let command = std::env::current_exe().ok().filter(|_| tree.is_whole_machine());
+    library::places(command.as_deref())
 }
 
 /// Why something is not done: what is the matter, why that matters, and what would mend it.

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::tree::Tree;
 use super::{LIBRARY_NAME, identity};
+use crate::library;
 
 /// The library's file and version that others are compared with.
 #[derive(Clone, Debug)]
@@ -131,7 +132,9 @@ fn started(stat: &str) -> Option<SystemTime> {
 fn loaded(folder: &Path, maps: &[u8], reference: Option<&Reference>) -> Option<Loaded> {
     let mapping = maps.split(|byte| *byte == b'\n').filter_map(Mapping::read).find(|mapping| {
         let name = mapping.path.file_name();
-        name.is_some_and(|name| name == LIBRARY_NAME || reference.is_some_and(|reference| name == reference.name))
+        let is_named =
+            name.is_some_and(|name| name == LIBRARY_NAME || reference.is_some_and(|reference| name == reference.name));
+        is_named && !library::is_empty_one(&mapping.path)
     })?;
     let in_place = !mapping.deleted && reference.is_some_and(|reference| is_file(&mapping, reference));
     let build = if in_place {

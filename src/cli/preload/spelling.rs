@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::tree::Tree;
 use super::{LIBRARY_NAME, path_of};
+use crate::library::EMPTY;
 
 /// What the loader may put for `$LIB`, `$PLATFORM` and `$ORIGIN`: it depends on the distribution, on the processor and on
 /// the program.
@@ -25,6 +26,9 @@ const LIB: &[&str] = &[
 ];
 const PLATFORM: &[&str] = &["x86_64", "haswell", "xeon_phi", "i686", "i586", "i386", "aarch64", "v7l", "power9", "z14"];
 const ORIGIN: &[&str] = &["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/local/sbin"];
+
+/// What Debian's loader for programs of 64 bits puts for `$LIB`.
+const OWN: &str = "lib/x86_64-linux-gnu";
 
 /// Where the loader looks for a bare name.
 const FOLDERS: &[&str] = &["/", "/usr/", "/usr/local/"];
@@ -82,6 +86,22 @@ fn place(tree: &Tree, path: &Path) -> Option<PathBuf> {
     }
 }
 
+/// The path with `$LIB`, where an empty library for programs of 32 bits is installed beside the library. Debian's loaders
+/// put `lib/x86_64-linux-gnu` for it, and those of such programs `lib/i386-linux-gnu` or `lib32`.
+pub(crate) fn with_token(tree: &Tree, library: &Path) -> Option<PathBuf> {
+    let (folder, name) = (library.parent()?, library.file_name()?);
+    let prefix = folder.ends_with(OWN).then(|| folder.parent().and_then(Path::parent))??;
+    let others = EMPTY.iter().map(|empty| prefix.join(empty).join(name));
+    others.into_iter().any(|other| tree.metadata(&other).is_ok()).then(|| prefix.join("$LIB").join(name))
+}
+
+/// The files that the word leads to in one program or another.
+pub(crate) fn files(tree: &Tree, word: &Path) -> Vec<PathBuf> {
+    let mut paths = spelled_out(word.as_os_str().as_bytes());
+    paths.retain(|path| tree.metadata(path).is_ok());
+    paths
+}
+
 /// Every path that a word may stand for.
 pub(crate) fn spelled_out(word: &[u8]) -> Vec<PathBuf> {
     let mut spellings = vec![word.to_vec()];
@@ -129,6 +149,27 @@ mod tests {
         assert!(has("x.so", "/usr/local/lib/x.so"));
         assert!(has("/usr/$LIBRARY/x.so", "/usr/$LIBRARY/x.so"), "that is no token");
         assert_eq!(spelled_out(b"/a/b").len(), 1);
+    }
+
+    #[test]
+    fn the_file_names_it_with_a_token_where_an_empty_one_is_beside_it() {
+        let folder = std::env::temp_dir().join(format!("nss-bypass-words-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        let library = Path::new("/opt/lib/x86_64-linux-gnu/ours.so");
+        for part in ["opt/lib/x86_64-linux-gnu", "opt/lib/i386-linux-gnu", "opt/lib32"] {
+            fs::create_dir_all(folder.join(part)).unwrap();
+        }
+        let tree = Tree::new(&folder).unwrap();
+        assert_eq!(with_token(&tree, library), None);
+        for empty in ["opt/lib/i386-linux-gnu/ours.so", "opt/lib32/ours.so"] {
+            fs::write(folder.join(empty), "").unwrap();
+            let word = with_token(&tree, library).unwrap();
+            assert_eq!(word, Path::new("/opt/$LIB/ours.so"));
+            assert_eq!(files(&tree, &word), [Path::new("/").join(empty)]);
+            fs::remove_file(folder.join(empty)).unwrap();
+        }
+        assert_eq!(with_token(&tree, Path::new("/opt/lib/ours.so")), None);
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

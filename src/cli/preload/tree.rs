@@ -7,6 +7,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
+use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+
 use super::Trouble;
 
 /// So many links at most, as in the kernel.
@@ -95,6 +97,19 @@ impl Tree {
     pub(crate) fn metadata(&self, path: &Path) -> io::Result<Metadata> {
         let trail = self.follow(path)?;
         fs::symlink_metadata(self.outside(&trail.end))
+    }
+
+    /// Whether what a link-free path leads to is on the root's own file system. Of a file in an overlay, its device may
+    /// say on which layer it is; the number of the mount does not, but is not known to old kernels.
+    pub(crate) fn is_on_root(&self, inside: &Path) -> io::Result<bool> {
+        let device = |path: &Path| fs::symlink_metadata(path).map(|status| status.dev());
+        let mount = |path: &Path| {
+            let status = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::MNT_ID).ok()?;
+            (status.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(status.stx_mnt_id)
+        };
+        let path = self.outside(inside);
+        let is_one_mount = mount(&path).is_some_and(|own| mount(&self.root) == Some(own));
+        Ok(is_one_mount || device(&path)? == device(&self.root)?)
     }
 
     /// Whether only root can change what lies there, or the way to it.

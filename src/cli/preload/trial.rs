@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal};
 use super::progress::Progress;
 use super::tree::Tree;
 use super::{PRELOAD_FILE, Trouble};
+use crate::elf;
 
 /// Programs that say little, change nothing, and are there or not. The last lines are static on Debian or anywhere.
 const PROGRAMS: &[(&str, &[&str])] = &[
@@ -159,16 +160,28 @@ impl<'a> Trials<'a> {
         Ok(())
     }
 
-    /// Runs all again, now with the library, and compares.
-    pub(crate) fn run_with(&self, library: &Path, way: Way, progress: &mut Progress) -> Result<usize, Trouble> {
-        let preload = matches!(way, Way::Variable).then_some(library);
+    /// Runs all again, now with the library under this word, and compares.
+    pub(crate) fn run_with(
+        &self,
+        word: &Path,
+        library: &Path,
+        way: Way,
+        progress: &mut Progress,
+    ) -> Result<usize, Trouble> {
+        let preload = matches!(way, Way::Variable).then_some(word);
+        let machine = |path: &Path| {
+            let trail = self.tree.follow(path).ok()?;
+            elf::read_elf(&self.tree.outside(&trail.end)).ok().map(|elf| elf.machine)
+        };
         for case in &self.cases {
             if case.kind == Kind::Musl && preload.is_some() {
                 continue;
             }
             let seen = self.run(case, preload, progress).map_err(|error| cannot_run(&case.label, &error))?;
-            if let Some(difference) = case.difference(&seen, library) {
-                return Err(refused(case, library, way, &difference));
+            // A loader of the library's own machine must load the library itself, another one what it has for the word.
+            let wanted = if machine(&case.program) == machine(library) { library } else { word };
+            if let Some(difference) = case.difference(&seen, wanted) {
+                return Err(refused(case, word, way, &difference));
             }
         }
         Ok(self.cases.len())
@@ -193,7 +206,7 @@ impl<'a> Trials<'a> {
 }
 
 impl Case {
-    fn difference(&self, seen: &Outcome, library: &Path) -> Option<String> {
+    fn difference(&self, seen: &Outcome, wanted: &Path) -> Option<String> {
         match seen.status {
             None => return Some(format!("did not end within {} seconds", MOST_TIME.as_secs())),
             Some(status) if Some(status) != self.bare.status => {
@@ -209,7 +222,7 @@ impl Case {
             Kind::Program => (seen.output != self.bare.output)
                 .then(|| format!("wrote \"{}\" instead of \"{}\"", text(&seen.output), text(&self.bare.output))),
             Kind::Loader => {
-                let name = library.as_os_str().as_bytes();
+                let name = wanted.as_os_str().as_bytes();
                 let listed = seen.output.windows(name.len()).any(|part| part == name);
                 (!listed).then(|| format!("did not load it, but: {}", text(&seen.output)))
             }
@@ -244,10 +257,10 @@ fn is_loader(name: &OsStr) -> bool {
     known && name.contains(".so.")
 }
 
-fn refused(case: &Case, library: &Path, way: Way, difference: &str) -> Trouble {
+fn refused(case: &Case, word: &Path, way: Way, difference: &str) -> Trouble {
     let with = match way {
-        Way::Variable => format!("with LD_PRELOAD={}", library.display()),
-        Way::File => format!("with {} in {PRELOAD_FILE}", library.display()),
+        Way::Variable => format!("with LD_PRELOAD={}", word.display()),
+        Way::File => format!("with {} in {PRELOAD_FILE}", word.display()),
     };
     let mend = if case.kind == Kind::Loader {
         "use a library that fits this loader: of its architecture, whole, and built for a glibc that is not newer; where \

@@ -48,6 +48,16 @@ fn as_family(address: IpAddr, family: Family) -> Option<IpAddr> {
     }
 }
 
+/// The same for the line of an address. With `mapped`, an IPv4 address counts as a mapped one too, but no IPv6 one as IPv4:
+/// for a lookup of an IPv6 address since glibc 2.38.
+fn as_wanted(address: IpAddr, key: Key<'_>) -> Option<IpAddr> {
+    match (key, address) {
+        (Key::Name(_, family), _) => as_family(address, family),
+        (Key::Address(IpAddr::V6(_), true), IpAddr::V4(v4)) => Some(IpAddr::V6(v4.to_ipv6_mapped())),
+        (Key::Address(wanted, _), _) => as_family(address, Family::of(wanted)),
+    }
+}
+
 /// The lines that hold a name.
 fn lines_with<'a>(text: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
     super::lines_around(text, name).filter_map(parse_line).filter(|line| line.has_name(name))
@@ -80,8 +90,8 @@ pub fn lookup(text: &[u8], name: &[u8], family: Family, multi: bool) -> Option<A
 pub enum Key<'a> {
     /// Lines of a name, for this family.
     Name(&'a [u8], Family),
-    /// The line of an address.
-    Address(IpAddr),
+    /// The line of an address; and whether IPv4 lines are looked at for a mapped IPv6 address.
+    Address(IpAddr, bool),
 }
 
 /// A caller's buffer: its address, and its length in bytes.
@@ -105,7 +115,7 @@ impl Buffer {
         crate::sys::fault::point();
         let Self { address, length } = match key {
             Key::Name(..) => self.aligned(),
-            Key::Address(_) => self,
+            Key::Address(..) => self,
         };
         let is_single = match key {
             Key::Name(name, _) if multi => lines_with(text, name).nth(1).is_none(),
@@ -134,7 +144,7 @@ const POINTER: usize = size_of::<usize>();
 pub fn room(text: &[u8], key: Key<'_>, multi: bool, address: usize) -> usize {
     let family = match key {
         Key::Name(_, family) => family,
-        Key::Address(address) => Family::of(address),
+        Key::Address(address, _) => Family::of(address),
     };
     let aligned = |offset: usize, to: usize| (address + offset).next_multiple_of(to) - address;
     let mut most = HOSTENT_DATA + 3;
@@ -144,7 +154,7 @@ pub fn room(text: &[u8], key: Key<'_>, multi: bool, address: usize) -> usize {
         most = most.max(HOSTENT_DATA + raw.len() + 2);
         let seen = super::until_nul(raw);
         let text = seen.strip_suffix(b"\n").unwrap_or(seen);
-        let Some((line, ip)) = parse_line(text).and_then(|line| Some((line, as_family(line.address, family)?))) else {
+        let Some((line, ip)) = parse_line(text).and_then(|line| Some((line, as_wanted(line.address, key)?))) else {
             continue;
         };
         // Behind the whole line, also where blanks or a comment do not count.
@@ -152,7 +162,7 @@ pub fn room(text: &[u8], key: Key<'_>, multi: bool, address: usize) -> usize {
         most = most.max(list + (line.aliases().count() + 2) * POINTER);
         let is_it = match key {
             Key::Name(name, _) => line.has_name(name),
-            Key::Address(wanted) => ip == wanted,
+            Key::Address(wanted, _) => ip == wanted,
         };
         if is_it {
             if let (Key::Name(name, _), true) = (key, multi) {
@@ -214,31 +224,35 @@ pub fn lookup_any(text: &[u8], name: &[u8]) -> Option<Answer> {
     Some(answer_of(&line, line.address))
 }
 
-/// The first line with an address (`_nss_files_gethostbyaddr_r`).
-pub fn lookup_address(text: &[u8], address: IpAddr) -> Option<Answer> {
+/// The first line with an address (`_nss_files_gethostbyaddr_r`); with `mapped`, an IPv4 line for a mapped IPv6 address too.
+pub fn lookup_address(text: &[u8], address: IpAddr, mapped: bool) -> Option<Answer> {
     crate::sys::fault::point();
-    let wanted = Wanted::new(address);
+    let wanted = Wanted::new(address, mapped);
     let line = super::lines(text).find(|line| wanted.is_in(line)).and_then(parse_line)?;
     Some(answer_of(&line, address))
 }
 
-/// An address to be found, and its text: an IPv4 address has just one that inet_pton(3) takes.
+/// An address to be found, and its text as an IPv4 address: that has just one that inet_pton(3) takes.
 struct Wanted {
     address: IpAddr,
-    text: String,
+    text: Option<String>,
 }
 
 impl Wanted {
-    fn new(address: IpAddr) -> Self {
-        Self { address, text: address.to_string() }
+    fn new(address: IpAddr, mapped: bool) -> Self {
+        let text = match address {
+            IpAddr::V4(v4) => Some(v4),
+            IpAddr::V6(v6) => v6.to_ipv4_mapped().filter(|_| mapped),
+        };
+        Self { address, text: text.map(|v4| v4.to_string()) }
     }
 
     /// Whether a line begins with it, as a lookup of its family sees it.
     fn is_in(&self, line: &[u8]) -> bool {
         let line = super::trim_start(line);
-        match self.address {
-            IpAddr::V4(_) if line.starts_with(self.text.as_bytes()) => {
-                line.get(self.text.len()).is_none_or(|&byte| super::is_space(byte) || byte == b'#')
+        match &self.text {
+            Some(text) if line.starts_with(text.as_bytes()) => {
+                line.get(text.len()).is_none_or(|&byte| super::is_space(byte) || byte == b'#')
             }
             _ => {
                 // All others have a colon in their first bytes.
@@ -302,8 +316,17 @@ mod tests {
 
     #[test]
     fn addresses_have_names() {
-        assert_eq!(lookup_address(TEXT, "192.0.2.80".parse().unwrap()).unwrap().canonical, b"two.example");
-        assert!(lookup_address(TEXT, "192.0.2.99".parse().unwrap()).is_none());
+        let found = |address: &str, mapped| lookup_address(TEXT, address.parse().unwrap(), mapped);
+        for mapped in [false, true] {
+            assert_eq!(found("192.0.2.80", mapped).unwrap().canonical, b"two.example");
+            assert_eq!(found("192.0.2.81", mapped).unwrap().canonical, b"mapped");
+            assert_eq!(found("::ffff:192.0.2.81", mapped).unwrap().canonical, b"mapped");
+            assert!(found("192.0.2.99", mapped).is_none() && found("::192.0.2.80", mapped).is_none());
+        }
+        assert!(found("::ffff:192.0.2.80", false).is_none());
+        let answer = found("::ffff:192.0.2.80", true).unwrap();
+        assert_eq!(answer.canonical, b"two.example");
+        assert_eq!(answer.addresses.first().unwrap().ip, "::ffff:192.0.2.80".parse::<IpAddr>().unwrap());
     }
 
     #[test]
@@ -323,9 +346,12 @@ mod tests {
     fn a_buffer_is_enough_from_one_length_on() {
         let many = format!("10.0.0.1{}\n10.0.0.2 x y # {}\n", " x".repeat(300), "z".repeat(900));
         for text in [b"", TEXT, many.as_bytes(), b"10.0.0.3"] {
-            for key in
-                [Key::Name(b"dual", Family::Inet), Key::Name(b"x", Family::Inet), Key::Address([10, 0, 0, 9].into())]
-            {
+            for key in [
+                Key::Name(b"dual", Family::Inet),
+                Key::Name(b"x", Family::Inet),
+                Key::Address([10, 0, 0, 9].into(), false),
+                Key::Address("::ffff:10.0.0.9".parse().unwrap(), true),
+            ] {
                 for (multi, start) in [(false, 0), (true, 0), (true, 3), (false, 5)] {
                     let aligned = if let Key::Name(..) = key {
                         Buffer { address: start, length: 0 }.aligned().address

@@ -265,7 +265,7 @@ mod tests {
             services::by_name(&text, b"name", b"tcp");
             hosts::lookup_both(&text, b"name", true);
             hosts::lookup(&text, b"name", crate::lookup::Family::Inet, true);
-            hosts::lookup_address(&text, std::net::Ipv4Addr::LOCALHOST.into());
+            hosts::lookup_address(&text, std::net::Ipv4Addr::LOCALHOST.into(), true);
             hosts::room(&text, hosts::Key::Name(b"name", crate::lookup::Family::Inet6), true, 1);
         }
     }

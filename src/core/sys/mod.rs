@@ -12,6 +12,7 @@ pub mod fault;
 pub mod file;
 pub mod fork;
 pub mod futex;
+pub mod glibc;
 pub mod inside;
 pub mod interfaces;
 pub mod memory;

@@ -1,0 +1,242 @@
+//! Where the glibc of another release answers otherwise than the library, and why: the library answers as 2.36 does,
+//! which these tests were written beside. An entry that explains nothing in its releases any more fails the test.
+
+use std::ffi::CStr;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use crate::report::Deviation;
+
+/// A deviation in some releases: the second numbers of their versions, 36 of 2.36.
+struct Other {
+    glibc: Range<u32>,
+    deviation: Deviation,
+}
+
+/// Before 2.37; Debian 12 has the changes of 2.37's nss_dns in its 2.36.
+const BEFORE_36: Range<u32> = 0..36;
+const ALL_LATER: u32 = u32::MAX;
+
+const OLD_DNS: &str = "nss_dns was written anew in 2.37 (and in Debian 12): before, records and names that are not right \
+                       end an answer or are taken as they are";
+const OLD_BUFFERS: &str = "the old nss_dns wants more room in a caller's buffer than the answer takes";
+const OLD_ALIAS_ONLY: &str = "an alias without any address is no error in the old nss_dns, but nothing";
+const OLD_EMPTY: &str = "an answer of a header only, or with a record that is cut, counts as none in 2.31, which asks the \
+                         next server (bug 31890)";
+const OLD_NSSWITCH: &str =
+    "nsswitch.conf is read by another parser since 2.33, which refuses what it does not understand";
+const OLD_DEFAULT: &str = "without a line for hosts it is `dns [!UNAVAIL=return] files` before 2.35 (bug 28700)";
+const OLD_CONTINUE: &str = "before 2.36 (its getaddrinfo was taken apart), answers of several modules are put together";
+const OLD_ERRNO: &str = "what errno is beside an answer, or a code that is not EAI_SYSTEM";
+const OLD_RELOAD: &str = "nsswitch.conf is read once before 2.33";
+const OLD_NOAAAA: &str = "there is no no-aaaa before 2.36";
+const OLD_DESCRIPTORS: &str = "without a descriptor to spare, 2.31 goes on with what it has, and says other codes";
+
+const fn other(
+    glibc: Range<u32>,
+    file: &'static str,
+    section: &'static str,
+    case: &'static str,
+    reason: &'static str,
+) -> Other {
+    Other { glibc, deviation: Deviation { file, section, case, reason } }
+}
+
+/// Reasons and the sections of a file that they explain, before 2.36.
+const OLD: &[(&str, &str, &[&str])] = &[
+    ("answers.txt", OLD_DNS, &["records that are not right", "other codes, other empty answers"]),
+    ("answers.txt", OLD_ALIAS_ONLY, &["one outcome, asked in every way"]),
+    ("answers.txt", OLD_EMPTY, &["pairs of outcomes"]),
+    (
+        "canonical.txt",
+        OLD_DNS,
+        &[
+            "chains",
+            "internationalised canonical names",
+            "internationalised canonical names in the C locale",
+            "peculiar targets",
+            "spelling",
+            "which half names it",
+        ],
+    ),
+    (
+        "edges.txt",
+        OLD_BUFFERS,
+        &[
+            "every length for an answer of DNS",
+            "every length for names where only DNS is asked",
+            "every length where only DNS is asked",
+            "small buffers where DNS comes first",
+            "small buffers where a line of the file is long",
+            "small buffers where only DNS is asked",
+            "small buffers with aliases",
+        ],
+    ),
+    ("edges.txt", OLD_NSSWITCH, &["nsswitch.conf is a folder", "a file becomes a folder"]),
+    ("edges.txt", OLD_DESCRIPTORS, &["a later lookup without one"]),
+    ("errno.txt", OLD_NSSWITCH, &["a line of nsswitch.conf that cannot be read"]),
+    (
+        "errno.txt",
+        OLD_ERRNO,
+        &["after DNS", "after the files", "names that cannot be converted, in a UTF-8 locale", "without any lookup"],
+    ),
+    ("hostent.txt", OLD_BUFFERS, &["the gethostby functions"]),
+    (
+        "hostile.txt",
+        OLD_DNS,
+        &[
+            "a good answer, cut at every byte behind its question",
+            "compression",
+            "counts and lengths that lie",
+            "good answers with bytes changed",
+            "labels that hold what separates labels",
+            "lengths that lie, on TCP",
+            "long answers",
+            "other classes, times to live, bits",
+            "the same in a TCP message, and a stream that ends at every byte",
+        ],
+    ),
+    (
+        "nsswitch.txt",
+        OLD_NSSWITCH,
+        &[
+            "hosts: ",
+            "hosts: (NOTFOUND=return) files dns",
+            "hosts: files # dns",
+            "hosts: files (NONSENSE=return) dns",
+            "hosts: files (NOTFOUND=nonsense) dns",
+        ],
+    ),
+    (
+        "nsswitch.txt",
+        OLD_DEFAULT,
+        &[
+            "nsswitch.conf: an empty file",
+            "nsswitch.conf: name in capitals",
+            "nsswitch.conf: no file",
+            "nsswitch.conf: no hosts line",
+            "nsswitch.conf: only comments",
+        ],
+    ),
+    (
+        "nsswitch.txt",
+        OLD_CONTINUE,
+        &[
+            "hosts: dns (SUCCESS=continue) files",
+            "hosts: files (SUCCESS=continue) dns",
+            "hosts: files (SUCCESS=merge) dns",
+            "merge at the end",
+            "two answers to merge",
+        ],
+    ),
+    (
+        "nsswitch.txt",
+        OLD_ALIAS_ONLY,
+        &[
+            "dns (NOTFOUND=return) files, a name of both",
+            "dns (TRYAGAIN=return) files, a name of both",
+            "nothing at all",
+        ],
+    ),
+    ("options.txt", OLD_EMPTY, &["two servers", "three servers"]),
+    ("programs.txt", OLD_NOAAAA, &["_res"]),
+    ("programs.txt", OLD_RELOAD, &["files that change"]),
+    ("programs.txt", OLD_DNS, &["modules of the program's own choice"]),
+    ("reverse.txt", OLD_ALIAS_ONLY, &["all kinds of answers"]),
+    ("reverse.txt", OLD_NSSWITCH, &["nsswitch.conf that cannot be read"]),
+    (
+        "search.txt",
+        OLD_DNS,
+        &[
+            "first cnamex.w ok.w",
+            "first lame.w ok.w",
+            "first owner.w ok.w",
+            "first refused.w ok.w",
+            "first trail.w ok.w",
+            "nowhere: nx.w cnamex.w",
+            "LOCALDOMAIN='nodata.w servfail.w'",
+        ],
+    ),
+];
+
+const SINGLE: &[Other] = &[
+    other(BEFORE_36, "nsswitch.txt", "", "gai both_both", OLD_DNS),
+    other(
+        BEFORE_36,
+        "order.txt",
+        "gai.conf: label 2001:db8::1 5",
+        "gai",
+        "a line without a prefix length makes glibc go by a variable that it has not set, and crash",
+    ),
+    other(
+        41..ALL_LATER,
+        "order.txt",
+        "gai.conf: label 2001:db8::1 5",
+        "gai",
+        "a line without a prefix length is about one address (bug 32465); before, it depends on chance",
+    ),
+    other(
+        41..ALL_LATER,
+        "order.txt",
+        "gai.conf: precedence ::ffff:0:0/96",
+        "gai",
+        "a line without a value does not count (bug 32465); before, it is 0",
+    ),
+    other(
+        41..ALL_LATER,
+        "nsswitch.txt",
+        "hosts: files (SUCCESS=merge) dns",
+        "ghbn",
+        "answers of gethostbyname cannot be merged; the attempt ends the lookup, without a code",
+    ),
+    other(
+        42..ALL_LATER,
+        "flags.txt",
+        "odd lines of the services file",
+        "gai ok_ok.t.example hex",
+        "a port is a decimal number",
+    ),
+    other(
+        0..41,
+        "search.txt",
+        "a very long line",
+        "g",
+        "glibc stops the program: an assertion fails where the search list is longer than _res holds",
+    ),
+];
+
+/// What shows only where many names share a process: what is asked.
+const QUESTIONS: &[Other] = &[
+    other(41..ALL_LATER, "nsswitch.txt", "hosts: files (SUCCESS=merge) dns", "questions", "as the answers"),
+    other(41..ALL_LATER, "nsswitch.txt", "three to merge", "questions", "as the answers"),
+];
+
+/// Those that concern the glibc of this machine.
+pub fn deviations() -> &'static [Deviation] {
+    static OF_THIS: OnceLock<Vec<Deviation>> = OnceLock::new();
+    OF_THIS.get_or_init(|| {
+        let singles = SINGLE.iter().chain(QUESTIONS).filter(|each| each.glibc.contains(&minor()));
+        let mut all: Vec<Deviation> = singles.map(|each| each.deviation).collect();
+        if BEFORE_36.contains(&minor()) {
+            for &(file, reason, sections) in OLD {
+                all.extend(sections.iter().map(|section| Deviation { file, section, case: "", reason }));
+            }
+        }
+        all
+    })
+}
+
+/// The second number of the version of the glibc that runs here.
+pub fn minor() -> u32 {
+    // SAFETY: the function has no preconditions.
+    let version = unsafe { libc::gnu_get_libc_version() };
+    // SAFETY: it returns a C string that stays.
+    let version = unsafe { CStr::from_ptr(version) }.to_str().expect("ASCII");
+    let number = version.split('.').nth(1).and_then(|number| number.parse().ok());
+    number.unwrap_or_else(|| panic!("what version is {version}?"))
+}
+
+/// Whether its nss_dns is the one that was written anew.
+pub fn has_new_dns() -> bool {
+    !BEFORE_36.contains(&minor())
+}

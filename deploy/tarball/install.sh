@@ -1,0 +1,112 @@
+#!/bin/sh
+# Installs nss-bypass from this folder, or takes it away again.
+#
+#   ./install.sh [--prefix FOLDER]                (default: /usr/local)
+#   ./install.sh --uninstall [--prefix FOLDER]    takes the library out of /etc/ld.so.preload first
+#
+# Nothing is active afterwards: "nss-bypass enable" does that. A file that is there is replaced in one step, so that a
+# newer version can be installed over one that is enabled. What was installed is listed in share/doc/nss-bypass/installed.
+set -eu
+
+fail() {
+    printf 'install.sh: %s\n' "$1" >&2
+    exit 1
+}
+
+usage() {
+    sed -n '4,5s/^# *//p' "$0" >&2
+    exit 2
+}
+
+here=$(cd "$(dirname "$0")" && pwd -P)
+prefix=/usr/local action=install
+while [ $# -gt 0 ]; do
+    case $1 in
+        --prefix) [ $# -gt 1 ] || usage; prefix=$2; shift ;;
+        --prefix=*) prefix=${1#--prefix=} ;;
+        --uninstall) action=uninstall ;;
+        *) usage ;;
+    esac
+    shift
+done
+case $prefix in
+    /*) ;;
+    *) fail "$prefix does not begin with /: programs start in any folder, and the library's path must be whole" ;;
+esac
+case $prefix in
+    *[[:space:]:\#\$]*) fail "$prefix: ld.so cannot take a path with a blank, \":\", \"#\" or \"\$\"" ;;
+esac
+while [ "$prefix" != "${prefix%/}" ]; do prefix=${prefix%/}; done
+list=$prefix/share/doc/nss-bypass/installed
+library=$prefix/lib/x86_64-linux-gnu/libnss_bypass.so
+
+# Everything that this folder brings, as "d PATH" and "f PATH", folders first; the prefix itself is ".".
+content() {
+    (cd "$here/tree" && find . -type d | sed 's,^\./,,; s,^,d ,' | LC_ALL=C sort)
+    (cd "$here/tree" && find . ! -type d | sed -n 's,^\./,f ,p' | LC_ALL=C sort)
+}
+
+can_write() {
+    folder=$prefix
+    while [ ! -e "$folder" ]; do folder=$(dirname "${folder:-/}"); done
+    [ -w "${folder:-/}" ] || fail "${folder:-/} cannot be written to: run this as root, or use another --prefix"
+}
+
+install_files() {
+    [ "$(uname -s) $(uname -m)" = 'Linux x86_64' ] || fail "this is for x86-64 Linux, not for $(uname -s) on $(uname -m)"
+    "$here/tree/bin/nss-bypass" --version >/dev/null 2>&1 ||
+        fail 'the command does not run here: it needs glibc @GLIBC@ or newer (musl will not do), and a folder mounted without noexec'
+    if [ "$prefix" = /usr ] && [ -e /var/lib/dpkg/info/nss-bypass.list ]; then
+        fail 'the Debian package is installed there: use that, or remove it first, or use another --prefix'
+    fi
+    can_write
+    umask 022
+    content >"$here/.content" 2>/dev/null || fail "$here cannot be written to"
+    # Folders that are made here go again when it is uninstalled, also after a later version was put over this one.
+    made=''
+    while read -r kind path; do
+        target=$prefix/$path
+        if [ "$kind" = d ]; then
+            [ -d "$target" ] || made="$made
+d $path"
+            mkdir -p "$target"
+        elif [ -d "$target" ]; then
+            fail "$target is a folder"
+        else
+            cp -P "$here/tree/$path" "$target.nss-bypass-new"
+            mv -f "$target.nss-bypass-new" "$target"
+        fi
+    done <"$here/.content"
+    {
+        if [ -e "$list" ]; then cat "$list"; fi
+        printf '%s\n' "$made"
+        grep '^f ' "$here/.content"
+        echo 'f share/doc/nss-bypass/installed'
+    } | sed '/^$/d' | LC_ALL=C sort -u >"$list.nss-bypass-new"
+    mv -f "$list.nss-bypass-new" "$list"
+    rm -f "$here/.content"
+    echo "nss-bypass is in $prefix. Nothing is active yet: see nss-bypass(1) and nss-bypass.conf(5), then"
+    echo "  $prefix/bin/nss-bypass enable"
+}
+
+uninstall_files() {
+    [ -e "$list" ] || fail "nss-bypass was not installed in $prefix by this script: there is no $list"
+    can_write
+    if [ -e /etc/ld.so.preload ]; then
+        command=$prefix/bin/nss-bypass
+        [ -x "$command" ] || command=$here/tree/bin/nss-bypass
+        "$command" disable --library "$library" ||
+            fail "nothing was removed: take libnss_bypass.so out of /etc/ld.so.preload by hand, then do this again"
+    fi
+    grep '^f ' "$list" | while read -r _ path; do [ "$prefix/$path" = "$list" ] || rm -f "$prefix/$path"; done
+    folders=$(sed -n 's/^d //p' "$list" | LC_ALL=C sort -r)
+    rm -f "$list"
+    for folder in $folders; do rmdir "$prefix/${folder#.}" 2>/dev/null || :; done
+    echo "nss-bypass is gone from $prefix."
+    if [ -e /etc/nss-bypass.conf ]; then echo 'Your rules stay: /etc/nss-bypass.conf.'; fi
+}
+
+case $action in
+    install) install_files ;;
+    uninstall) uninstall_files ;;
+esac
