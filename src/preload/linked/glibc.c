@@ -92,6 +92,13 @@ INSIDE int __wrap___register_atfork(void (*before)(void), void (*parent)(void), 
 	return __real___register_atfork == NULL ? ENOSYS : __real___register_atfork(before, parent, child, library);
 }
 
+extern const char *__real_gnu_get_libc_version(void) __attribute__((weak));
+
+INSIDE const char *__wrap_gnu_get_libc_version(void)
+{
+	return __real_gnu_get_libc_version == NULL ? "" : __real_gnu_get_libc_version();
+}
+
 /* Functions since 2.33. Before that they were inline, and __xstat the function behind them: the kernel is asked with the
    call that the rest of libc asks it with, which a sandbox lets through. struct stat and struct stat64 are one here. */
 
