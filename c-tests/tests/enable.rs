@@ -378,6 +378,27 @@ fn killed_at_any_system_call_the_file_is_the_old_or_the_new_one_and_a_later_run_
 }
 
 #[test]
+fn a_dry_run_tries_another_build_beside_an_enabled_one_and_changes_nothing() {
+    let script = r#"
+    dry() { "${N[@]}" enable --dry-run --root "$R" --library "$1"; }
+    enable >/dev/null
+    cp "$R$L" "$R$L.new"
+    before=$(beside; file)
+    try dry "$L.new"
+    head -c 4096 "$R$L" >"$R$L.new"
+    echo "$(try dry "$L.new" | cut -c -8)"
+    chmod 666 "$R$L.new"
+    echo "$(try dry "$L.new" | cut -c -8)"
+    if [[ $(beside; file) == "$before" ]]; then echo same; fi
+    disable >/dev/null
+    try dry "$L"
+    file
+    "#;
+    let text = in_root(script);
+    assert_eq!(text, "status=0 \nstatus=1\nstatus=1\nsame\nstatus=0 \nnone\n");
+}
+
+#[test]
 fn two_at_once_wait_for_each_other() {
     let script = r#"
     other=/lib/x86_64-linux-gnu/libm.so.6

@@ -19,6 +19,7 @@ const HELP: &str = "\
 Examples:
   nss-bypass enable --library /usr/local/lib/libnss_bypass.so
   nss-bypass enable --root /mnt --library /usr/lib/libnss_bypass.so
+  nss-bypass enable --dry-run --library /usr/lib/libnss_bypass.so.new
 
 The status is 0 where it is enabled, 1 where that was refused or rolled back,
 and 3 where it could not be tried.";
@@ -29,10 +30,24 @@ and 3 where it could not be tried.";
 pub(crate) struct Enable {
     #[command(flatten)]
     place: Place,
+    /// Only run the trials, and change nothing: for a library that is to take an enabled one's place
+    #[arg(long)]
+    dry_run: bool,
 }
 
 pub(crate) fn enable(arguments: &Enable) -> Exit {
-    end("enable", run(&arguments.place))
+    end("enable", if arguments.dry_run { only_try(&arguments.place) } else { run(&arguments.place) })
+}
+
+fn only_try(place: &Place) -> Result<Exit, Trouble> {
+    let tree = place.tree()?;
+    let library = place.library(&tree).ok_or_else(|| no_library(&tree))?;
+    check_library(&tree, &library)?;
+    let mut progress = Progress::new();
+    let (_, tried) = choose_word(&tree, &library, &Trials::prepare(&tree, &mut progress)?, &mut progress)?;
+    drop(progress);
+    say(format_args!("{}: {tried} trials went as before; nothing was changed", library.display()));
+    Ok(Exit::Success)
 }
 
 fn run(place: &Place) -> Result<Exit, Trouble> {
@@ -49,7 +64,7 @@ fn run(place: &Place) -> Result<Exit, Trouble> {
         return Ok(Exit::Success);
     }
     let trials = Trials::prepare(&tree, &mut progress)?;
-    let word = choose_word(&tree, &library, &trials, &mut progress)?;
+    let (word, _) = choose_word(&tree, &library, &trials, &mut progress)?;
     let new = file::with(bytes, word.as_os_str().as_bytes()).ok_or_else(not_readable)?;
     on_disk.save(old.as_ref())?;
     on_disk.put(&new, old.as_ref())?;
@@ -75,17 +90,22 @@ fn run(place: &Place) -> Result<Exit, Trouble> {
 }
 
 /// How the file is to name the library: with `$LIB` where there is an empty one for other programs and all goes well with
-/// both, or else by its path.
-fn choose_word(tree: &Tree, library: &Path, trials: &Trials<'_>, progress: &mut Progress) -> Result<PathBuf, Trouble> {
+/// both, or else by its path. And how many trials went well with it.
+fn choose_word(
+    tree: &Tree,
+    library: &Path,
+    trials: &Trials<'_>,
+    progress: &mut Progress,
+) -> Result<(PathBuf, usize), Trouble> {
     if let Some(word) = spelling::with_token(tree, library) {
         // Whatever may be loaded under that word is loaded into root's programs too.
         spelling::files(tree, &word).iter().try_for_each(|file| check_library(tree, file))?;
-        if trials.run_with(&word, library, Way::Variable, progress).is_ok() {
-            return Ok(word);
+        if let Ok(tried) = trials.run_with(&word, library, Way::Variable, progress) {
+            return Ok((word, tried));
         }
     }
-    trials.run_with(library, library, Way::Variable, progress)?;
-    Ok(library.to_owned())
+    let tried = trials.run_with(library, library, Way::Variable, progress)?;
+    Ok((library.to_owned(), tried))
 }
 
 fn undo(on_disk: &PreloadFile, old: Option<&Old>, trouble: Trouble) -> Trouble {

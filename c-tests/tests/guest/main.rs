@@ -25,6 +25,7 @@ use c_tests::artefacts::{
 use c_tests::cases::{CaseFile, Section, Setup, shares_a_process};
 use c_tests::differ::{EVERYTHING, Side};
 use c_tests::length::{Length, length, many};
+use c_tests::releases;
 use c_tests::table::{Heading, report};
 use c_tests::world::{Nscd, World};
 

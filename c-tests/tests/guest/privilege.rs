@@ -154,7 +154,7 @@ ln -s /run/victim/file /run/shared/link; log link /run/shared/link
 ln -s /run/victim/new /run/shared/dangling; log dangling /run/shared/dangling
 ln /run/victim/file /run/shared/hard; log hard /run/shared/hard
 mkfifo /run/shared/fifo; log fifo /run/shared/fifo
-(cat /run/shared/fifo >/run/victim/read & echo $! >/run/reader); sleep 0.1; log 'fifo with a reader' /run/shared/fifo; kill $(cat /run/reader); cat /run/victim/read
+(cat /run/shared/fifo >/run/victim/read & echo $! >/run/reader); sleep 0.1; log 'fifo with a reader' /run/shared/fifo; kill $(cat /run/reader) 2>/dev/null; cat /run/victim/read
 mknod /run/shared/device c 1 3; log device /run/shared/device
 mknod /run/shared/full c 1 7; log full /run/shared/full
 mkdir /run/shared/directory; log directory /run/shared/directory

@@ -22,6 +22,9 @@ const STREAMS: &str = "writev,getpeername";
 const CONTRACT: &str = "newfstatat,openat,read,lseek,close,socket,connect,setsockopt,poll,sendmmsg,sendto,recvfrom,\
     ioctl,writev,getpeername,getsockname,uname,bind,recvmsg,futex,mmap,munmap,brk,clock_gettime,write,exit_group";
 
+/// Older glibcs look at files with other calls, and load their modules when they are first asked.
+const OLDER: &str = "stat,fstat,mprotect";
+
 /// Without a cache, and with one: "warm" is then what was kept.
 const CACHES: [(&str, &str); 2] = [("", ""), (", with a cache", "cache 100\n")];
 
@@ -37,12 +40,13 @@ fn filtered(what: &str, calls: &str, lookups: &[&str]) {
 
 fn filtered_in(place: &Place, what: &str, calls: &str, lookups: &[&str]) {
     let mut survivors = [0, 0];
+    let all = if releases::minor() < 33 { format!("{calls},{OLDER}") } else { calls.to_owned() };
     for when in ["cold", "warm"] {
         for lookup in lookups {
             let [bare, ours] = place.both(
                 "sandbox",
                 |command| {
-                    command.args([calls, when, lookup]);
+                    command.args([all.as_str(), when, lookup]);
                 },
                 "",
             );
@@ -151,7 +155,10 @@ fn a_process_that_moves_away_is_answered_from_where_it_is() {
     fs::create_dir(&empty).unwrap();
     let empty = empty.to_str().unwrap();
     for (action, argument) in [("chroot", empty), ("readonly", "-"), ("noproc", "-"), ("user", "65534")] {
-        elsewhere(&place, &[action, argument], LOOKUPS);
+        // Before 2.34, glibc's modules are libraries of their own, which an empty root lacks.
+        if action != "chroot" || releases::minor() >= 34 {
+            elsewhere(&place, &[action, argument], LOOKUPS);
+        }
         elsewhere(&place, &[&format!("then-{action}"), argument], LOOKUPS);
     }
 }
