@@ -223,6 +223,30 @@ fn the_configuration_is_the_codes() {
     assert_eq!(first_words(&table(&text, "## Variables")), variables);
 }
 
+/// The example that the packages bring has every keyword and option, all off; with all of it on it has no fault either.
+#[test]
+fn the_example_configuration_has_all_and_is_sound() {
+    let off = read("deploy/nss-bypass.conf.example");
+    assert!(off.lines().all(|line| line.is_empty() || line.starts_with('#')));
+    let rules: Vec<&str> = off
+        .lines()
+        .filter_map(|line| line.strip_prefix('#'))
+        .filter(|line| line.starts_with(char::is_alphabetic))
+        .collect();
+    let source = read("src/core/config.rs");
+    for word in words_of(&source, "const KEYWORDS").union(&words_of(&source, "const OPTIONS")) {
+        assert!(rules.iter().any(|rule| rule.split(' ').any(|there| there == word)), "{word}");
+    }
+    let on = rules.join("\n") + "\n";
+    for (name, text, said) in [("off", off.as_str(), "0 rules"), ("on", on.as_str(), "0 faults, 0 warnings")] {
+        let path = artefacts::scratch("example").join(name);
+        fs::write(&path, text).unwrap();
+        let output = Command::new(artefacts::command()).args(["check", "--strict"]).arg(&path).output().unwrap();
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && printed.contains(said), "{name}: {printed}");
+    }
+}
+
 /// Words in capitals that begin like our variables.
 fn variables(text: &str) -> BTreeSet<&str> {
     let words = text.split(|letter: char| !letter.is_ascii_uppercase() && letter != '_');

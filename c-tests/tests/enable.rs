@@ -250,10 +250,10 @@ fn with_an_empty_library_for_32_bits_beside_it_the_file_has_a_token_where_the_lo
                     OURS\n\
                     again: status=0  </opt/$LIB/libnss_bypass.so|>\n\
                     line 1: /opt/$LIB/libnss_bypass.so, its build\n\
-                    /opt/lib/i386-linux-gnu/libnss_bypass.so, can be written to by its group\n\
+                    /opt/lib32/libnss_bypass.so, can be written to by its group\n\
                     disable: status=0  none\n\
                     writable: status=1 nss-bypass enable: /opt/lib/i386-linux-gnu/libnss_bypass.so, on the way to \
-                    /opt/lib/i386-linux-gnu/libnss_bypass.so, can be written to by its group none\n\
+                    /opt/lib32/libnss_bypass.so, can be written to by its group none\n\
                     other loader: status=0  <OURS|>\n\
                     OURS\n";
     assert_eq!(in_root(script).replace("/opt/lib/x86_64-linux-gnu/libnss_bypass.so", "OURS"), expected);
