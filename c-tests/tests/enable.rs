@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use c_tests::artefacts::{command, library, scratch, stand_in, tool};
-use c_tests::releases;
 use c_tests::world::unique;
 
 /// Makes the root $R, with the library as $R$L; `try` prints how a command ended, `file` what is in the file, `run` says
@@ -203,8 +202,8 @@ fn a_library_that_does_harm_or_that_others_can_change_is_refused() {
         ("class", "wrong ELF class: ELFCLASS32"),
         ("machine", "cannot be preloaded"),
         ("version", "version `GLIBC_9."),
-        // The loader of 2.31 crashes when it is to list such a library: a reason as good as any.
-        ("needs", if releases::minor() < 36 { "ended with signal: 11" } else { "undefined symbol" }),
+        // The loader says which symbols are missing, or crashes over one that may be: a reason as good as any.
+        ("needs", "/lib64/ld-linux-x86-64.so.2 libc.so.6, with LD_PRELOAD=/opt/ours/needs.so, "),
         ("text", "file too short"),
         ("missing", "No such file or directory"),
         ("folder", "is no regular file"),
