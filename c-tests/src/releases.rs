@@ -207,6 +207,9 @@ const SINGLE: &[Other] = &[
 
 /// What shows only where many names share a process: what is asked.
 const QUESTIONS: &[Other] = &[
+    other(BEFORE_36, "order.txt", "gai.conf: label 2001:db8::1 5", "questions", "who has crashed asks no more"),
+    other(BEFORE_36, "nsswitch.txt", "an answer to merge with one of DNS", "questions", OLD_CONTINUE),
+    other(BEFORE_36, "nsswitch.txt", "three to merge", "questions", OLD_CONTINUE),
     other(41..ALL_LATER, "nsswitch.txt", "hosts: files (SUCCESS=merge) dns", "questions", "as the answers"),
     other(41..ALL_LATER, "nsswitch.txt", "three to merge", "questions", "as the answers"),
 ];

