@@ -173,13 +173,15 @@ impl<'a> Trials<'a> {
             let trail = self.tree.follow(path).ok()?;
             elf::read_elf(&self.tree.outside(&trail.end)).ok().map(|elf| elf.machine)
         };
+        let own = machine(library);
         for case in &self.cases {
             if case.kind == Kind::Musl && preload.is_some() {
                 continue;
             }
             let seen = self.run(case, preload, progress).map_err(|error| cannot_run(&case.label, &error))?;
             // A loader of the library's own machine must load the library itself, another one what it has for the word.
-            let wanted = if machine(&case.program) == machine(library) { library } else { word };
+            let is_other = case.kind == Kind::Loader && machine(&case.program) != own;
+            let wanted = if is_other { word } else { library };
             if let Some(difference) = case.difference(&seen, wanted) {
                 return Err(refused(case, word, way, &difference));
             }
