@@ -13,7 +13,7 @@ use nss_bypass_core::policy::{Policy, Scope};
 use nss_bypass_core::sys::environment::{self, is_privileged, trusted_variable};
 use nss_bypass_core::sys::file::{self, Identity};
 use nss_bypass_core::sys::snapshot::Snapshot;
-use nss_bypass_core::sys::{clock, fork};
+use nss_bypass_core::sys::{clock, fork, thread};
 use nss_bypass_core::tables::Tables;
 use nss_bypass_core::trust::{self, CONFIGURATION};
 use once_cell::race::OnceRef;
@@ -123,6 +123,7 @@ pub(crate) fn settings() -> &'static Settings {
 pub(crate) unsafe fn load(environment: *const *const c_char) {
     nss_bypass_core::sys::fault::point();
     fork::watch();
+    thread::look_up();
     real::find_all();
     // SAFETY: the caller's promise.
     let is_named = || unsafe { environment::has_name_like(environment, b"NSS_BYPASS") };

@@ -1,6 +1,8 @@
 //! Threads, for what a program asked to be done in the background. Nothing else here starts one.
 
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{c_int, c_void, pthread_attr_t, pthread_t};
 
@@ -9,14 +11,27 @@ use super::Errno;
 /// What a thread runs. It may end by an exception or pthread_exit in the program's own code, hence "C-unwind".
 pub type Routine = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
 
-unsafe extern "C" {
-    // With our type of routine, which the libc crate does not know.
-    fn pthread_create(
-        thread: *mut pthread_t,
-        attributes: *const pthread_attr_t,
-        routine: Routine,
-        argument: *mut c_void,
-    ) -> c_int;
+/// pthread_create(3), with our type of routine, which the libc crate does not know.
+type Create = unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, Routine, *mut c_void) -> c_int;
+
+static CREATE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Looks pthread_create up, which before glibc 2.34 is in a library of its own. Called once when the library is loaded, since
+/// a later search takes a lock of the dynamic linker's, which a fork may leave held.
+pub fn look_up() {
+    // SAFETY: a C string.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"pthread_create".as_ptr()) };
+    CREATE.store(found, Ordering::Release);
+}
+
+/// None: no thread can be started in a program without that library.
+fn create() -> Option<Create> {
+    if CREATE.load(Ordering::Acquire).is_null() {
+        look_up();
+    }
+    let found = CREATE.load(Ordering::Acquire);
+    // SAFETY: it is the function of this name and type, and not null.
+    (!found.is_null()).then(|| unsafe { mem::transmute::<*mut c_void, Create>(found) })
 }
 
 /// Starts a detached thread, with a stack of so many bytes or, where that is too small or not given, of the usual size.
@@ -55,9 +70,10 @@ pub unsafe fn start_with(
     routine: Routine,
     argument: *mut c_void,
 ) -> Result<(), Errno> {
+    let create = create().ok_or(Errno(libc::EAGAIN))?;
     let mut thread = MaybeUninit::<pthread_t>::uninit();
     // SAFETY: the caller's promise; there is room for the thread's id.
-    match unsafe { pthread_create(thread.as_mut_ptr(), attributes, routine, argument) } {
+    match unsafe { create(thread.as_mut_ptr(), attributes, routine, argument) } {
         0 => Ok(()),
         error => Err(Errno(error)),
     }

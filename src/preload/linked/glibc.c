@@ -60,16 +60,11 @@ INSIDE void *__wrap_dlopen(const char *file, int mode)
 	return handle;
 }
 
-/* A program that calls getaddrinfo_a has libpthread. */
+/* A program that calls getaddrinfo_a has libpthread. (pthread_create is looked up when it is wanted: libgcc has a
+   __wrap_pthread_create of its own, which GNU's linker finds first.) */
 
-extern int __real_pthread_create(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) __attribute__((weak));
 extern int __real_pthread_attr_setstacksize(pthread_attr_t *, size_t) __attribute__((weak));
 extern void __real_pthread_testcancel(void) __attribute__((weak));
-
-INSIDE int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*routine)(void *), void *argument)
-{
-	return __real_pthread_create == NULL ? EAGAIN : __real_pthread_create(thread, attributes, routine, argument);
-}
 
 INSIDE int __wrap_pthread_attr_setstacksize(pthread_attr_t *attributes, size_t size)
 {
