@@ -352,8 +352,10 @@ BEFORE(ssize_t, recvfrom,
 BEFORE(int, poll, (struct pollfd * all, nfds_t count, int timeout), (all, count, timeout))
 BEFORE(int, close, (int descriptor), (descriptor))
 BEFORE(ssize_t, read, (int descriptor, void *bytes, size_t length), (descriptor, bytes, length))
+#if __GLIBC_PREREQ(2, 33) /* before that, there are no such functions */
 BEFORE(int, stat, (const char *restrict path, struct stat *restrict status), (path, status))
 BEFORE(int, fstat, (int descriptor, struct stat *status), (descriptor, status))
+#endif
 
 static void jump_from_each(int is_deeper, const char *condition)
 {
