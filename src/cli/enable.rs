@@ -39,10 +39,16 @@ pub(crate) fn enable(arguments: &Enable) -> Exit {
     end("enable", if arguments.dry_run { only_try(&arguments.place) } else { run(&arguments.place) })
 }
 
-fn only_try(place: &Place) -> Result<Exit, Trouble> {
+/// The root, and the library, which is safe to name there.
+fn checked(place: &Place) -> Result<(Tree, PathBuf), Trouble> {
     let tree = place.tree()?;
     let library = place.library(&tree).ok_or_else(|| no_library(&tree))?;
     check_library(&tree, &library)?;
+    Ok((tree, library))
+}
+
+fn only_try(place: &Place) -> Result<Exit, Trouble> {
+    let (tree, library) = checked(place)?;
     let mut progress = Progress::new();
     let (_, tried) = choose_word(&tree, &library, &Trials::prepare(&tree, &mut progress)?, &mut progress)?;
     drop(progress);
@@ -51,9 +57,7 @@ fn only_try(place: &Place) -> Result<Exit, Trouble> {
 }
 
 fn run(place: &Place) -> Result<Exit, Trouble> {
-    let tree = place.tree()?;
-    let library = place.library(&tree).ok_or_else(|| no_library(&tree))?;
-    check_library(&tree, &library)?;
+    let (tree, library) = checked(place)?;
     let mut progress = Progress::new();
     let on_disk = PreloadFile::lock(&tree, &mut progress)?;
     on_disk.check_owned(&tree)?;

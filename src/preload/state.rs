@@ -106,11 +106,8 @@ impl Settings {
 
 /// The settings; read now if the library's constructor has not run yet.
 pub(crate) fn settings() -> &'static Settings {
-    if !real::is_glibc() {
-        return &FOREIGN;
-    }
     // They are kept as long as the process lives; of two threads that read them at once, one's are never used.
-    SETTINGS.get_or_init(|| Box::leak(Box::new(Settings::read())))
+    SETTINGS.get_or_init(|| if real::is_glibc() { Box::leak(Box::new(Settings::read())) } else { &FOREIGN })
 }
 
 /// What happens once, when the library is loaded, with this environment.

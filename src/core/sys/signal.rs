@@ -28,6 +28,9 @@ pub fn unblock() {
 }
 
 /// Makes what `fill` gives this thread's set of blocked signals; the set before.
+///
+/// By sigprocmask(2): in glibc it is about the calling thread, as pthread_sigmask(3) is, and has always been in libc
+/// itself.
 fn change(fill: unsafe extern "C" fn(*mut sigset_t) -> c_int) -> sigset_t {
     let mut wanted = MaybeUninit::<sigset_t>::zeroed();
     let mut before = MaybeUninit::<sigset_t>::zeroed();
