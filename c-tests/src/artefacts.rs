@@ -86,11 +86,12 @@ pub fn linked(name: &str, options: &[&str], libraries: &[&Path]) -> PathBuf {
 }
 
 /// A library of the machine that programs preload, by its name in the folder of libraries, with or without its number.
+/// A folder of its own in there, as in `faketime/libfaketime.so.1`, is one that not every release has.
 pub fn preloadable(name: &str) -> PathBuf {
     let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
     let folders = fs::read_dir("/usr/lib").expect("the folder of libraries").filter_map(Result::ok);
-    let files =
-        folders.filter_map(|entry| fs::read_dir(entry.path().join(folder)).ok()).flatten().filter_map(Result::ok);
+    let folders = folders.flat_map(|entry| [entry.path().join(folder), entry.path()]);
+    let files = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().filter_map(Result::ok);
     let numbered = |path: &PathBuf| {
         let rest = path.file_name()?.to_str()?.strip_prefix(file)?;
         rest.chars().all(|letter| letter == '.' || letter.is_ascii_digit()).then_some(())
