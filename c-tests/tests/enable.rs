@@ -465,3 +465,45 @@ END
         assert!(text.contains(part), "{part}\n{text}");
     }
 }
+
+/// Between the new file and the end of its trials: a signal waits for that end, and what SIGKILL leaves is done again.
+#[test]
+fn who_is_told_to_end_during_the_last_trials_leaves_a_file_that_was_tried() {
+    let script = r#"
+    # A program that says what it always says, but takes its time, or for ever, once the file is there.
+    slow() {
+        printf '#!/bin/sh\n[ ! -e /etc/ld.so.preload ] || sleep %s\necho 127.0.0.1 localhost\n' "$1" >"$R/tmp/getent"
+    }
+    slow 1; chmod 755 "$R/tmp/getent"; mount --bind "$R/tmp/getent" "$R/usr/bin/getent"
+    interrupted() {
+        "${N[@]}" enable --root "$R" --library "$L" >"$R/tmp/said" 2>&1 & local pid=$! status=0
+        until [[ -e $F ]]; do sleep 0.02; done
+        kill -"$1" "$pid"; wait "$pid" 2>/dev/null || status=$?
+        echo "$1: status=$status $(file) $(beside)"
+    }
+    for signal in TERM HUP; do
+        interrupted $signal; disable >/dev/null
+    done
+    slow 60; interrupted TERM
+    slow 1; interrupted KILL
+    enable | head -n 1 | sed "s,$L,OURS,g; s,$R,,; s/[0-9]* trials/the trials/"; echo "again: $(file) $(beside)"
+    enable | sed "s,$L,OURS,g; s,$R,,"; disable >/dev/null
+    interrupted KILL; slow 60; echo "again, faulty: $(try enable | cut -c -8) $(file) $(beside)"
+    slow 1; interrupted KILL; disable >/dev/null; echo "taken out: $(file) $(beside)"
+    "#;
+    let text = in_root(script);
+    let expected = "\
+TERM: status=143 <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass
+HUP: status=129 <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass
+TERM: status=143 none ld.so.preload*
+KILL: status=137 <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass ld.so.preload.untried-nss-bypass
+OURS is in /etc/ld.so.preload: the trials went as before
+again: <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass
+OURS is in /etc/ld.so.preload already
+KILL: status=137 <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass ld.so.preload.untried-nss-bypass
+again, faulty: status=1 none ld.so.preload*
+KILL: status=137 <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass ld.so.preload.untried-nss-bypass
+taken out: none ld.so.preload*
+";
+    assert_eq!(text, expected);
+}

@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::output::{say, warn};
 use crate::preload::progress::Progress;
 use crate::preload::replace::PreloadFile;
-use crate::preload::{Place, Trouble, end, file, warn_of_comments};
+use crate::preload::{Place, Trouble, end, warn_of_comments};
 
 const HELP: &str = "\
 Examples:
@@ -39,19 +39,15 @@ fn run(place: &Place) -> Result<Exit, Trouble> {
         on_disk.tidy(b"")?;
         return Ok(Exit::Success);
     };
-    let new = file::without(&old.bytes, &|word| ours.is(&tree, word));
-    if new == old.bytes {
+    let Some(new) = on_disk.take_out(&old, &|word| ours.is(&tree, word))? else {
         say(format_args!("{} does not name the library", path.display()));
         return Ok(Exit::Success);
-    }
-    if new.is_empty() && on_disk.was_absent() {
-        on_disk.take_away()?;
-        say(format_args!("{} is gone: nothing else was in it", path.display()));
-    } else {
-        on_disk.put(&new, Some(&old))?;
+    };
+    if path.exists() {
         say(format_args!("{} does not name the library any more", path.display()));
+    } else {
+        say(format_args!("{} is gone: nothing else was in it", path.display()));
     }
-    on_disk.tidy(&new)?;
     if let Some(warning) = warn_of_comments(&new) {
         warn(format_args!("nss-bypass disable: {warning}"));
     }

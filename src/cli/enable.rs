@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use nss_bypass_core::sys::signal::Blocked;
 
 use crate::exit::Exit;
 use crate::output::{say, warn};
@@ -61,7 +62,13 @@ fn run(place: &Place) -> Result<Exit, Trouble> {
     let mut progress = Progress::new();
     let on_disk = PreloadFile::lock(&tree, &mut progress)?;
     on_disk.check_owned(&tree)?;
-    let old = on_disk.read()?;
+    let mut old = on_disk.read()?;
+    if let Some(untried) = old.as_ref().filter(|_| on_disk.is_untried()) {
+        // How the trials of a run that was killed would have ended is not known.
+        let ours = Ours::named(&tree, &library);
+        on_disk.take_out(untried, &|word| ours.is(&tree, word))?;
+        old = on_disk.read()?;
+    }
     let bytes = old.as_ref().map_or(&[][..], |old| &old.bytes);
     if is_there(&tree, bytes, &library)? {
         say(format_args!("{} is in {} already", library.display(), on_disk.path().display()));
@@ -70,11 +77,15 @@ fn run(place: &Place) -> Result<Exit, Trouble> {
     let trials = Trials::prepare(&tree, &mut progress)?;
     let (word, _) = choose_word(&tree, &library, &trials, &mut progress)?;
     let new = file::with(bytes, word.as_os_str().as_bytes()).ok_or_else(not_readable)?;
+    // Who is told to end now ends with a file that was tried, or with the old one.
+    let _until_the_end = Blocked::all();
     on_disk.save(old.as_ref())?;
+    on_disk.set_untried(true)?;
     on_disk.put(&new, old.as_ref())?;
     let tried = trials
         .run_with(&word, &library, Way::File, &mut progress)
         .map_err(|trouble| undo(&on_disk, old.as_ref(), trouble))?;
+    on_disk.set_untried(false)?;
     drop(progress);
     say(format_args!("{} is in {}: {tried} trials went as before", library.display(), on_disk.path().display()));
     if word != library {

@@ -15,14 +15,15 @@ use rustix::fs::{FlockOperation, XattrFlags};
 
 use super::progress::Progress;
 use super::tree::Tree;
-use super::{PRELOAD_FILE, Trouble};
+use super::{PRELOAD_FILE, Trouble, file};
 
 /// So long one waits for another that is at it.
 const MOST_WAIT: Duration = Duration::from_secs(60);
 
-/// Beside the file: the old one, and a sign that there was none.
+/// Beside the file: the old one, a sign that there was none, and a sign that the new one was not seen to work yet.
 const SAVED: &str = ".before-nss-bypass";
 const ABSENT: &str = ".absent-before-nss-bypass";
+const UNTRIED: &str = ".untried-nss-bypass";
 const UNFINISHED: &str = ".nss-bypass-unfinished";
 
 /// The file as it was found.
@@ -89,10 +90,22 @@ impl PreloadFile {
         self.beside(ABSENT).exists()
     }
 
-    /// Takes away what is not needed any more: the sign, and a copy that is the file again.
+    /// Whether a run was killed between putting the file there and the end of its trials.
+    pub(crate) fn is_untried(&self) -> bool {
+        self.beside(UNTRIED).exists()
+    }
+
+    /// Says that what is put next was not tried yet, or that it was by now.
+    pub(crate) fn set_untried(&self, untried: bool) -> Result<(), Trouble> {
+        let set = if untried { self.write(&self.beside(UNTRIED), b"", None) } else { self.remove(UNTRIED) };
+        set.map_err(|error| Trouble::system(&self.beside(UNTRIED), "write or remove it", &error))
+    }
+
+    /// Takes away what is not needed any more: the signs, and a copy that is the file again.
     pub(crate) fn tidy(&self, now: &[u8]) -> Result<(), Trouble> {
         let same = read(&self.beside(SAVED)).is_ok_and(|saved| saved.is_some_and(|saved| saved.bytes == now));
-        let tidied = self.remove(ABSENT).and_then(|()| if same { self.remove(SAVED) } else { Ok(()) });
+        let signs = self.remove(ABSENT).and_then(|()| self.remove(UNTRIED));
+        let tidied = signs.and_then(|()| if same { self.remove(SAVED) } else { Ok(()) });
         tidied.map_err(|error| Trouble::system(&self.path(), "take its copy away", &error))
     }
 
@@ -106,6 +119,21 @@ impl PreloadFile {
     pub(crate) fn take_away(&self) -> Result<(), Trouble> {
         let removed = fs::remove_file(self.path()).and_then(|()| self.lock.sync_all());
         removed.map_err(|error| Trouble::system(&self.path(), "remove it", &error))
+    }
+
+    /// Takes words out, and the file too where nothing else was in it; what is in it then. None if it has none of them.
+    pub(crate) fn take_out(&self, old: &Old, is_one: &dyn Fn(&[u8]) -> bool) -> Result<Option<Vec<u8>>, Trouble> {
+        let new = file::without(&old.bytes, is_one);
+        if new == old.bytes {
+            return Ok(None);
+        }
+        if new.is_empty() && self.was_absent() {
+            self.take_away()?
+        } else {
+            self.put(&new, Some(old))?
+        }
+        self.tidy(&new)?;
+        Ok(Some(new))
     }
 
     /// As it was.
