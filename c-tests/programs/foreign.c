@@ -2,6 +2,7 @@
    in another, in a child too. */
 
 #include <arpa/inet.h>
+#include <dlfcn.h>
 #include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -43,6 +44,8 @@ int main(int count, char **words)
 {
 	if (count != 2)
 		return 2;
+	const char *error = dlerror();
+	printf("dlerror: %s\n", error == NULL ? "-" : error);
 	all(words[1]);
 	pthread_t thread;
 	if (pthread_create(&thread, NULL, all, words[1]) != 0 || pthread_join(thread, NULL) != 0)

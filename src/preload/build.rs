@@ -8,8 +8,9 @@ use std::process::Command;
 use std::{env, fs, io};
 
 /// What `linked/glibc.c` stands in front of.
-const WRAPPED: [&str; 8] = [
+const WRAPPED: [&str; 9] = [
     "__register_atfork",
+    "dlerror",
     "dlopen",
     "dlsym",
     "fstat",
@@ -30,7 +31,9 @@ fn main() {
     let is = |variable, value: &str| env::var(variable).is_ok_and(|has| has == value);
     let is_portable = is("TARGET", "x86_64-unknown-linux-gnu") && is("PROFILE", "release");
     if let Err(error) = link_unwinder().and_then(|()| if is_portable { link_oldest() } else { Ok(()) }) {
-        println!("cargo:warning=gcc: {error}: the library will need this machine's glibc or newer, and libgcc_s.so.1");
+        println!(
+            "cargo:warning=gcc: {error}: the library will need this machine's glibc or newer, perhaps libgcc_s.so.1 too"
+        );
     }
 }
 

@@ -98,6 +98,12 @@ pub(crate) fn find_all() {
     }
 }
 
+/// What was not found is nothing that the program should read of.
+pub(crate) fn leave_no_error() {
+    // SAFETY: no preconditions.
+    unsafe { libc::dlerror() };
+}
+
 /// Whether libc has nsswitch.conf's modules, and nscd. Another one has lists of addresses that are made otherwise.
 pub(crate) fn is_glibc() -> bool {
     CONFIGURE_LOOKUP.get().is_some()
@@ -144,18 +150,25 @@ fn find(symbol: &'static str) -> *mut c_void {
         // SAFETY: the symbol ends in NUL. The search starts behind this library, into which redhook is linked.
         unsafe { redhook::ld_preload::dlsym_next(symbol) }
     });
-    behind_us.map_or_else(|_| in_libc(symbol), |found| found.cast_mut().cast())
+    behind_us.map_or_else(|_| by_library(symbol), |found| found.cast_mut().cast())
 }
 
-/// Where libc comes before this library, as it does if only another library is linked against it, nothing is behind it.
+/// Where libc comes before this library, as it does if only another library is linked against it, nothing is behind it. And
+/// a library that the program has opened for its own use only (RTLD_LOCAL) is nowhere to be found but by its name.
 #[cold]
 #[inline(never)]
-fn in_libc(symbol: &'static str) -> *mut c_void {
-    // SAFETY: a C string; the library is in the process already, and stays.
-    let libc = unsafe { libc::dlopen(c"libc.so.6".as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
-    if libc.is_null() {
-        return libc;
+fn by_library(symbol: &'static str) -> *mut c_void {
+    for library in [c"libc.so.6", c"libanl.so.1"] {
+        // SAFETY: a C string; a library that is not in the process already is not loaded. These stay.
+        let library = unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
+        if library.is_null() {
+            continue;
+        }
+        // SAFETY: the handle is from just now, and the symbol ends in NUL.
+        let found = unsafe { libc::dlsym(library, symbol.as_ptr().cast()) };
+        if !found.is_null() {
+            return found;
+        }
     }
-    // SAFETY: the handle is from just now, and the symbol ends in NUL.
-    unsafe { libc::dlsym(libc, symbol.as_ptr().cast()) }
+    ptr::null_mut()
 }

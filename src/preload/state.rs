@@ -135,6 +135,7 @@ pub(crate) unsafe fn load(environment: *const *const c_char) {
             Ok(())
         }
     };
+    real::leave_no_error();
 }
 
 /// Whether a node is libc's at once: no rule is about its kind, nobody wants to read of it, and it is not the time to look

@@ -5,6 +5,7 @@
 //! how that fared is a line of the table (`c_tests::table`). `NSS_BYPASS_SOAK` runs more of everything.
 
 mod checkers;
+mod few;
 mod foreign;
 mod linked;
 mod memory;
@@ -27,7 +28,7 @@ use c_tests::differ::{EVERYTHING, Side};
 use c_tests::length::{Length, length, many};
 use c_tests::releases;
 use c_tests::table::{Heading, report};
-use c_tests::world::{Nscd, World};
+use c_tests::world::{Nscd, World, unique};
 
 /// Every kind of lookup, as programs/lookups.h names them.
 const KINDS: &[&str] = &[

@@ -167,9 +167,11 @@ fn raw() -> Option<&'static Raw> {
 }
 
 impl Raw {
+    /// Without one that was always on before glibc 2.25, and has meant nothing since (RES_NOIP6DOTINT).
     #[allow(clippy::unnecessary_cast)] // It is narrower on 32-bit machines.
     fn flags(&self) -> u64 {
-        self.options as u64
+        const NO_IP6_DOT_INT: u64 = 0x0008_0000;
+        self.options as u64 & !NO_IP6_DOT_INT
     }
 
     fn ndots(&self) -> u32 {

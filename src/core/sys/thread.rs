@@ -24,10 +24,25 @@ pub fn look_up() {
     CREATE.store(found, Ordering::Release);
 }
 
+/// In a library that the program has opened for its own use only (RTLD_LOCAL), with what it needs.
+#[cold]
+fn look_up_late() {
+    look_up();
+    if !CREATE.load(Ordering::Acquire).is_null() {
+        return;
+    }
+    // SAFETY: a C string; a library that is not there already is not loaded.
+    let library = unsafe { libc::dlopen(c"libpthread.so.0".as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
+    if !library.is_null() {
+        // SAFETY: the handle is from just now, and a C string.
+        CREATE.store(unsafe { libc::dlsym(library, c"pthread_create".as_ptr()) }, Ordering::Release);
+    }
+}
+
 /// None: no thread can be started in a program without that library.
 fn create() -> Option<Create> {
     if CREATE.load(Ordering::Acquire).is_null() {
-        look_up();
+        look_up_late();
     }
     let found = CREATE.load(Ordering::Acquire);
     // SAFETY: it is the function of this name and type, and not null.

@@ -17,6 +17,7 @@
 
 typedef void *(*dlsym_function)(void *, const char *);
 typedef void *(*dlopen_function)(const char *, int);
+typedef char *(*dlerror_function)(void);
 
 /* RTLD_NEXT counts from whoever calls dlsym: this file is part of the library. */
 extern void *__real_dlsym(void *, const char *) __attribute__((weak));
@@ -27,41 +28,66 @@ extern void *__libc_dlopen_mode(const char *, int) __attribute__((weak));
 extern void *__libc_dlsym(void *, const char *) __attribute__((weak));
 #define RTLD_DLOPEN_ 0x80000000 /* what dlopen itself adds: __RTLD_DLOPEN */
 
-/* A function of libdl, in a program that is not linked against it. libdl then stays loaded. */
-static void *in_libdl(const char *name)
+static void *in_library(const char *file, const char *name)
 {
 	if (__libc_dlopen_mode == NULL || __libc_dlsym == NULL)
 		return NULL;
-	void *libdl = __libc_dlopen_mode("libdl.so.2", (int)(RTLD_LAZY | RTLD_DLOPEN_));
-	return libdl == NULL ? NULL : __libc_dlsym(libdl, name);
+	void *library = __libc_dlopen_mode(file, (int)(RTLD_LAZY | RTLD_DLOPEN_));
+	return library == NULL ? NULL : __libc_dlsym(library, name);
+}
+
+/* A function of libdl, in a program that is not linked against it. libdl then stays loaded. */
+static void *in_libdl(const char *name)
+{
+	static int missing;
+	if (__atomic_load_n(&missing, __ATOMIC_RELAXED))
+		return NULL;
+	void *found = in_library("libdl.so.2", name);
+	if (found == NULL)
+		__atomic_store_n(&missing, 1, __ATOMIC_RELAXED);
+	return found;
 }
 
 INSIDE void *__wrap_dlsym(void *handle, const char *name)
 {
 	static void *late;
-	if (__real_dlsym != NULL)
-		return __real_dlsym(handle, name);
-	void *found = __atomic_load_n(&late, __ATOMIC_ACQUIRE);
+	void *found = (void *)__real_dlsym;
+	if (found == NULL)
+		found = __atomic_load_n(&late, __ATOMIC_ACQUIRE);
 	if (found == NULL) {
 		found = in_libdl("dlsym");
 		__atomic_store_n(&late, found, __ATOMIC_RELEASE);
 	}
+	/* A system may have been made of the few files that its program names, without libdl. Then nothing else can be meant
+	   but libc's own. */
+	if (found == NULL)
+		return in_library("libc.so.6", name);
 	/* Not a tail call: the address that it returns to tells dlsym who asks. */
-	void *volatile address = found == NULL ? NULL : ((dlsym_function)found)(handle, name);
+	void *volatile address = ((dlsym_function)found)(handle, name);
 	return address;
 }
 
 INSIDE void *__wrap_dlopen(const char *file, int mode)
 {
-	if (__real_dlopen != NULL)
-		return __real_dlopen(file, mode);
-	void *found = in_libdl("dlopen");
+	void *found = (void *)__real_dlopen;
+	if (found == NULL)
+		found = in_libdl("dlopen");
 	void *volatile handle = found == NULL ? NULL : ((dlopen_function)found)(file, mode);
 	return handle;
 }
 
-/* A program that calls getaddrinfo_a has libpthread. (pthread_create is looked up when it is wanted: libgcc has a
-   __wrap_pthread_create of its own, which GNU's linker finds first.) */
+extern char *__real_dlerror(void) __attribute__((weak));
+
+INSIDE char *__wrap_dlerror(void)
+{
+	void *found = (void *)__real_dlerror;
+	if (found == NULL)
+		found = in_libdl("dlerror");
+	return found == NULL ? NULL : ((dlerror_function)found)();
+}
+
+/* A program that calls getaddrinfo_a has libpthread, if perhaps only since a dlopen. (pthread_create is looked up: libgcc
+   has a __wrap_pthread_create of its own, which GNU's linker finds first.) */
 
 extern int __real_pthread_attr_setstacksize(pthread_attr_t *, size_t) __attribute__((weak));
 extern void __real_pthread_testcancel(void) __attribute__((weak));
@@ -71,11 +97,17 @@ INSIDE int __wrap_pthread_attr_setstacksize(pthread_attr_t *attributes, size_t s
 	return __real_pthread_attr_setstacksize == NULL ? EINVAL : __real_pthread_attr_setstacksize(attributes, size);
 }
 
-/* May unwind, so the frame has nothing to clean up. */
+/* May unwind, so the frame has nothing to clean up. A libpthread that came later, with a dlopen, is behind the functions
+   for it that libc has: who may be cancelled at any time, if only for a moment, is cancelled if that was asked for. */
 INSIDE void __wrap_pthread_testcancel(void)
 {
-	if (__real_pthread_testcancel != NULL)
+	if (__real_pthread_testcancel != NULL) {
 		__real_pthread_testcancel();
+		return;
+	}
+	int kind = PTHREAD_CANCEL_DEFERRED;
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &kind);
+	pthread_setcanceltype(kind, &kind);
 }
 
 /* Which musl does not have: with it, nothing here is used, but the library must load (state.rs). */
