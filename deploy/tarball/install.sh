@@ -5,7 +5,7 @@
 #   ./install.sh --uninstall [--prefix FOLDER]    takes the library out of /etc/ld.so.preload first
 #
 # Nothing is active afterwards: "nss-bypass enable" does that. A file that is there is replaced in one step, so that a
-# newer version can be installed over one that is enabled. What was installed is listed in share/doc/nss-bypass/installed.
+# newer version can be installed over one that is enabled, once it has passed its trials. What was installed is listed in share/doc/nss-bypass/installed.
 set -eu
 
 fail() {
@@ -46,6 +46,28 @@ content() {
     (cd "$here/tree" && find . ! -type d | sed -n 's,^\./,f ,p' | LC_ALL=C sort)
 }
 
+# Whether /etc/ld.so.preload names the library: ld.so would find it there, or looks for its name where libraries are.
+is_enabled() {
+    [ -e "$library" ] && [ -e /etc/ld.so.preload ] || return 1
+    set -f
+    for word in $(sed -E 's/#.*//; s,\$(LIB|\{LIB\}),lib/x86_64-linux-gnu,g; y/:/ /' /etc/ld.so.preload); do
+        if [ "$word" = libnss_bypass.so ] || [ "$word" -ef "$library" ]; then return 0; fi
+    done
+    return 1
+}
+
+# on_disk PATH...: an old sync takes no paths, and writes everything.
+on_disk() {
+    sync "$@" 2>/dev/null || sync
+}
+
+# Takes away what was made so far, where it does not come to the renaming.
+give_up() {
+    grep '^f ' "$here/.content" | while read -r _ path; do rm -f "$prefix/$path.nss-bypass-new"; done
+    for folder in $(printf '%s\n' "$made" | sed -n 's/^d //p' | LC_ALL=C sort -r); do rmdir "$prefix/${folder#.}" 2>/dev/null || :; done
+    rm -f "$here/.content"
+}
+
 can_write() {
     folder=$prefix
     while [ ! -e "$folder" ]; do folder=$(dirname "${folder:-/}"); done
@@ -64,6 +86,8 @@ install_files() {
     content >"$here/.content" 2>/dev/null || fail "$here cannot be written to"
     # Folders that are made here go again when it is uninstalled, also after a later version was put over this one.
     made=''
+    trap give_up EXIT
+    trap 'exit 1' HUP INT TERM
     while read -r kind path; do
         target=$prefix/$path
         if [ "$kind" = d ]; then
@@ -74,9 +98,17 @@ d $path"
             fail "$target is a folder"
         else
             cp -P "$here/tree/$path" "$target.nss-bypass-new"
-            mv -f "$target.nss-bypass-new" "$target"
         fi
     done <"$here/.content"
+    if is_enabled && ! "$here/tree/bin/nss-bypass" enable --dry-run --library "$library.nss-bypass-new" >/dev/null; then
+        fail "nothing was changed: the new library failed its trials, and /etc/ld.so.preload would put it before every program"
+    fi
+    # After a crash there is the old file or the new one, and no empty one.
+    on_disk "$library.nss-bypass-new" "$prefix/lib/i386-linux-gnu/libnss_bypass.so.nss-bypass-new"
+    trap - EXIT
+    trap '' HUP INT TERM
+    grep '^f ' "$here/.content" | while read -r _ path; do mv -f "$prefix/$path.nss-bypass-new" "$prefix/$path"; done
+    on_disk "$prefix/lib/x86_64-linux-gnu" "$prefix/lib/i386-linux-gnu" "$prefix/lib32"
     {
         if [ -e "$list" ]; then cat "$list"; fi
         printf '%s\n' "$made"
