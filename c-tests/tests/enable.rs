@@ -474,25 +474,28 @@ fn who_is_told_to_end_during_the_last_trials_leaves_a_file_that_was_tried() {
     slow() {
         printf '#!/bin/sh\n[ ! -e /etc/ld.so.preload ] || sleep %s\necho 127.0.0.1 localhost\n' "$1" >"$R/tmp/getent"
     }
-    slow 1; chmod 755 "$R/tmp/getent"; mount --bind "$R/tmp/getent" "$R/usr/bin/getent"
+    slow 0.4; chmod 755 "$R/tmp/getent"; mount --bind "$R/tmp/getent" "$R/usr/bin/getent"
     interrupted() {
-        "${N[@]}" enable --root "$R" --library "$L" >"$R/tmp/said" 2>&1 & local pid=$! status=0
+        # Whoever started this shell may have it ignore signals, and in the background it ignores SIGINT.
+        env --default-signal=INT,TERM,HUP "${N[@]}" enable --root "$R" --library "$L" >"$R/tmp/said" 2>&1 &
+        local pid=$! status=0
         until [[ -e $F ]]; do sleep 0.02; done
         kill -"$1" "$pid"; wait "$pid" 2>/dev/null || status=$?
         echo "$1: status=$status $(file) $(beside)"
     }
-    for signal in TERM HUP; do
+    for signal in INT TERM HUP; do
         interrupted $signal; disable >/dev/null
     done
     slow 60; interrupted TERM
-    slow 1; interrupted KILL
+    slow 0.4; interrupted KILL
     enable | head -n 1 | sed "s,$L,OURS,g; s,$R,,; s/[0-9]* trials/the trials/"; echo "again: $(file) $(beside)"
     enable | sed "s,$L,OURS,g; s,$R,,"; disable >/dev/null
     interrupted KILL; slow 60; echo "again, faulty: $(try enable | cut -c -8) $(file) $(beside)"
-    slow 1; interrupted KILL; disable >/dev/null; echo "taken out: $(file) $(beside)"
+    slow 0.4; interrupted KILL; disable >/dev/null; echo "taken out: $(file) $(beside)"
     "#;
     let text = in_root(script);
     let expected = "\
+INT: status=130 <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass
 TERM: status=143 <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass
 HUP: status=129 <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass
 TERM: status=143 none ld.so.preload*
