@@ -41,7 +41,6 @@ fn run(place: &Place) -> Result<Exit, Trouble> {
     };
     let Some(new) = on_disk.take_out(&old, &|word| ours.is(&tree, word))? else {
         say(format_args!("{} does not name the library", path.display()));
-        on_disk.tidy(&old.bytes)?;
         return Ok(Exit::Success);
     };
     if path.exists() {
