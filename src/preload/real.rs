@@ -1,5 +1,6 @@
 //! The functions behind ours: libc's, or those of the next library that was preloaded.
 
+use std::ffi::CStr;
 use std::marker::PhantomData;
 use std::mem;
 use std::panic::catch_unwind;
@@ -7,6 +8,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{addrinfo, c_char, c_int, c_void, hostent, size_t, sockaddr, socklen_t, timespec};
+use nss_bypass_core::sys::loaded;
 use nss_bypass_core::sys::resolver_state::{self, GetHostByNameR};
 
 use crate::asynchronous::{Event, Request};
@@ -154,21 +156,11 @@ fn find(symbol: &'static str) -> *mut c_void {
 }
 
 /// Where libc comes before this library, as it does if only another library is linked against it, nothing is behind it. And
-/// a library that the program has opened for its own use only (RTLD_LOCAL) is nowhere to be found but by its name.
+/// libanl may have been loaded for a plug-in's own use only.
 #[cold]
 #[inline(never)]
 fn by_library(symbol: &'static str) -> *mut c_void {
-    for library in [c"libc.so.6", c"libanl.so.1"] {
-        // SAFETY: a C string; a library that is not in the process already is not loaded. These stay.
-        let library = unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
-        if library.is_null() {
-            continue;
-        }
-        // SAFETY: the handle is from just now, and the symbol ends in NUL.
-        let found = unsafe { libc::dlsym(library, symbol.as_ptr().cast()) };
-        if !found.is_null() {
-            return found;
-        }
-    }
-    ptr::null_mut()
+    let Ok(symbol) = CStr::from_bytes_with_nul(symbol.as_bytes()) else { return ptr::null_mut() };
+    let mut found = [c"libc.so.6", c"libanl.so.1"].into_iter().map(|library| loaded::symbol(library, symbol));
+    found.find(|address| !address.is_null()).unwrap_or(ptr::null_mut())
 }

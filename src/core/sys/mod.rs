@@ -15,6 +15,7 @@ pub mod futex;
 pub mod glibc;
 pub mod inside;
 pub mod interfaces;
+pub mod loaded;
 pub mod memory;
 pub mod namespace;
 pub mod random;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{c_int, c_void, pthread_attr_t, pthread_t};
 
-use super::Errno;
+use super::{Errno, loaded};
 
 /// What a thread runs. It may end by an exception or pthread_exit in the program's own code, hence "C-unwind".
 pub type Routine = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
@@ -24,18 +24,12 @@ pub fn look_up() {
     CREATE.store(found, Ordering::Release);
 }
 
-/// In a library that the program has opened for its own use only (RTLD_LOCAL), with what it needs.
+/// Before glibc 2.34, where the program has a library with threads for its own use only.
 #[cold]
 fn look_up_late() {
     look_up();
-    if !CREATE.load(Ordering::Acquire).is_null() {
-        return;
-    }
-    // SAFETY: a C string; a library that is not there already is not loaded.
-    let library = unsafe { libc::dlopen(c"libpthread.so.0".as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
-    if !library.is_null() {
-        // SAFETY: the handle is from just now, and a C string.
-        CREATE.store(unsafe { libc::dlsym(library, c"pthread_create".as_ptr()) }, Ordering::Release);
+    if CREATE.load(Ordering::Acquire).is_null() {
+        CREATE.store(loaded::symbol(c"libpthread.so.0", c"pthread_create"), Ordering::Release);
     }
 }
 
