@@ -5,7 +5,8 @@
 #   ./install.sh --uninstall [--prefix FOLDER]    takes the library out of /etc/ld.so.preload first
 #
 # Nothing is active afterwards: "nss-bypass enable" does that. A file that is there is replaced in one step, so that a
-# newer version can be installed over one that is enabled, once it has passed its trials. What was installed is listed in share/doc/nss-bypass/installed.
+# newer version can be installed over one that is enabled, once it has passed its trials. What was installed is listed in
+# share/doc/nss-bypass/installed.
 set -eu
 
 fail() {

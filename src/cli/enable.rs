@@ -62,13 +62,7 @@ fn run(place: &Place) -> Result<Exit, Trouble> {
     let mut progress = Progress::new();
     let on_disk = PreloadFile::lock(&tree, &mut progress)?;
     on_disk.check_owned(&tree)?;
-    let mut old = on_disk.read()?;
-    if let Some(untried) = old.as_ref().filter(|_| on_disk.is_untried()) {
-        // How the trials of a run that was killed would have ended is not known.
-        let ours = Ours::named(&tree, &library);
-        on_disk.take_out(untried, &|word| ours.is(&tree, word))?;
-        old = on_disk.read()?;
-    }
+    let old = read_tried(&on_disk, &tree, &library)?;
     let bytes = old.as_ref().map_or(&[][..], |old| &old.bytes);
     if is_there(&tree, bytes, &library)? {
         say(format_args!("{} is in {} already", library.display(), on_disk.path().display()));
@@ -102,6 +96,19 @@ fn run(place: &Place) -> Result<Exit, Trouble> {
         warn(format_args!("nss-bypass enable: {warning}"));
     }
     Ok(Exit::Success)
+}
+
+/// The file, without a library whose trials were not seen to end, since a run was killed during them.
+fn read_tried(on_disk: &PreloadFile, tree: &Tree, library: &Path) -> Result<Option<Old>, Trouble> {
+    let old = on_disk.read()?;
+    match &old {
+        Some(untried) if on_disk.is_untried() => {
+            let ours = Ours::named(tree, library);
+            on_disk.take_out(untried, &|word| ours.is(tree, word))?;
+            on_disk.read()
+        }
+        _ => Ok(old),
+    }
 }
 
 /// How the file is to name the library: with `$LIB` where there is an empty one for other programs and all goes well with
