@@ -14,6 +14,10 @@ use std::{ffi::CString, io, process, ptr, thread};
 
 use crate::artefacts::{home, python, scratch, tool};
 
+/// The hosts of programs/children.c and crowd.c.
+pub const HOSTS: &str = "127.0.0.1 localhost\n192.0.2.90 filed.m.example filed\n2001:db8::90 filed.m.example filed\n\
+    192.0.2.91 reverse.m.example\n192.0.2.92 filed.t.example\n";
+
 /// What listens on nscd's socket.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Nscd {

@@ -16,10 +16,8 @@ use c_tests::cases::Setup;
 use c_tests::length::{Length, length, many};
 use c_tests::releases;
 use c_tests::table::{Heading, report};
-use c_tests::world::{Nscd, World};
+use c_tests::world::{HOSTS, Nscd, World};
 
-const HOSTS: &str = "127.0.0.1 localhost\n192.0.2.90 filed.m.example filed\n2001:db8::90 filed.m.example filed\n\
-    192.0.2.91 reverse.m.example\n192.0.2.92 filed.t.example\n";
 const RULES: &str = "bypass *.m.example 192.0.2.0/24 via 127.0.0.54 timeout 5 attempts 3\n\
     bypass *.short.example via 127.0.0.54 timeout 1 attempts 1\n\
     bypass *.nobody.example via 127.0.0.99 timeout 1 attempts 1\n";

@@ -10,7 +10,6 @@ mod changes;
 mod elsewhere;
 mod programs;
 
-use std::env;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
@@ -20,7 +19,8 @@ use std::thread;
 
 use c_tests::artefacts::{library, program};
 use c_tests::cases::Setup;
-use c_tests::world::{Nscd, World};
+use c_tests::length::many;
+use c_tests::world::{HOSTS, Nscd, World};
 
 /// Nothing is kept.
 const EVERYTHING: &str = "bypass * 0.0.0.0/0 ::/0\n";
