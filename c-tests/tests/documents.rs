@@ -198,7 +198,7 @@ fn range(source: &str, constant: &str) -> String {
 
 #[test]
 fn the_configuration_is_the_codes() {
-    let (source, text) = (read("src/core/config.rs"), read("docs/configuration.md"));
+    let (source, text) = (read("src/core/rules/config.rs"), read("docs/configuration.md"));
     assert_eq!(first_words(&table(&text, "## The file")), words_of(&source, "const KEYWORDS"));
     let options = table(&text, "## Options");
     assert_eq!(first_words(&options), words_of(&source, "const OPTIONS"));
@@ -211,7 +211,7 @@ fn the_configuration_is_the_codes() {
         ("servers of a rule", range(&source, "MAX_SERVERS")),
         ("`timeout`", range(&source, "TIMEOUTS")),
         ("`max-ttl`", range(&source, "MAX_TTLS")),
-        ("a name", range(&read("src/core/pattern.rs"), "MAX_NAME")),
+        ("a name", range(&read("src/core/rules/pattern.rs"), "MAX_NAME")),
     ] {
         let limits = table(&text, "## Limits");
         let row = limits.iter().find(|row| row[0].starts_with(what)).unwrap_or_else(|| panic!("{what}"));
@@ -233,7 +233,7 @@ fn the_example_configuration_has_all_and_is_sound() {
         .filter_map(|line| line.strip_prefix('#'))
         .filter(|line| line.starts_with(char::is_alphabetic))
         .collect();
-    let source = read("src/core/config.rs");
+    let source = read("src/core/rules/config.rs");
     for word in words_of(&source, "const KEYWORDS").union(&words_of(&source, "const OPTIONS")) {
         assert!(rules.iter().any(|rule| rule.split(' ').any(|there| there == word)), "{word}");
     }

@@ -11,13 +11,13 @@ use std::ffi::CStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nss_bypass::fuzzing as packers;
-use nss_bypass_core::config::{self, Config, Environment};
+use nss_bypass_core::rules::config::{self, Config, Environment};
 use nss_bypass_core::dns::fuzzing as dns;
 use nss_bypass_core::files::{gai_conf, host_conf, hosts, nsswitch, resolv_conf, services};
-use nss_bypass_core::lookup::{Address, Answer, Diagnostic, Family};
-use nss_bypass_core::name::{Name, is_host_byte};
-use nss_bypass_core::pattern::{Kind, Pattern};
-use nss_bypass_core::policy::{Policy, Subject, Verdict};
+use nss_bypass_core::model::{Address, Answer, Diagnostic, Family};
+use nss_bypass_core::model::name::{Name, is_host_byte};
+use nss_bypass_core::rules::pattern::{Kind, Pattern};
+use nss_bypass_core::rules::policy::{Policy, Subject, Verdict};
 
 /// The text up to a byte, and what follows it.
 fn split(data: &[u8], at: u8) -> (&[u8], &[u8]) {

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use nss_bypass_core::config::{self, Config, Environment};
-use nss_bypass_core::lookup::Diagnostic;
+use nss_bypass_core::model::Diagnostic;
+use nss_bypass_core::rules::config::{self, Config, Environment};
+use nss_bypass_core::rules::trust::{self, CONFIGURATION, Distrust};
 use nss_bypass_core::sys::file::{self, Content};
-use nss_bypass_core::trust::{self, CONFIGURATION, Distrust};
 
 use crate::exit::Exit;
 use crate::output::{self, Style};

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use nss_bypass_core::pattern::{Kind, Pattern};
+use nss_bypass_core::rules::pattern::{Kind, Pattern};
 
 /// Walks longer than this end without a result: no pattern that anybody writes comes near it.
 const MOST_STEPS: usize = 20_000;

@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
-use nss_bypass_core::config::{self, Action, Config, Rule};
-use nss_bypass_core::files::inet_aton;
-use nss_bypass_core::pattern::{Kind, Pattern, network_of};
+use nss_bypass_core::files::text::inet_aton;
+use nss_bypass_core::rules::config::{self, Action, Config, Rule};
+use nss_bypass_core::rules::pattern::{Kind, Pattern, network_of};
 
 use crate::check::{Finding, Severity};
 use crate::cover::Names;
@@ -379,7 +379,7 @@ fn idle_cache_lines(source: &Source) -> Vec<Finding> {
 
 #[cfg(test)]
 mod tests {
-    use nss_bypass_core::config;
+    use nss_bypass_core::rules::config;
 
     use super::*;
 

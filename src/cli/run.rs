@@ -10,8 +10,8 @@ use std::process::Command;
 
 use clap::Args;
 
-use nss_bypass_core::config::{self, Config, Environment};
-use nss_bypass_core::lookup::Diagnostic;
+use nss_bypass_core::model::Diagnostic;
+use nss_bypass_core::rules::config::{self, Config, Environment};
 
 use crate::exit::Exit;
 use crate::library::{self, Library};

@@ -5,15 +5,15 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use nss_bypass_core::config::Answering;
 use nss_bypass_core::dns::{Ask, Resolver};
-use nss_bypass_core::engine::{Engine, Selection};
 use nss_bypass_core::files::hosts;
-use nss_bypass_core::lookup::{Answer, Failure};
-use nss_bypass_core::name::Name;
-use nss_bypass_core::policy::Subject;
-use nss_bypass_core::resolution::Resolution;
+use nss_bypass_core::model::Name;
+use nss_bypass_core::model::{Answer, Failure};
+use nss_bypass_core::resolve::{Engine, Selection};
+use nss_bypass_core::rules::config::Answering;
+use nss_bypass_core::rules::policy::Subject;
 use nss_bypass_core::sys::glibc;
+use nss_bypass_core::tables::resolution::Resolution;
 use nss_bypass_core::tables::{self, Tables};
 use serde::Serialize;
 

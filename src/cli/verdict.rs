@@ -4,10 +4,10 @@ use std::ffi::CString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
 
-use nss_bypass_core::config::{self, Environment, Rule};
-use nss_bypass_core::lookup::Diagnostic;
-use nss_bypass_core::pattern::Pattern;
-use nss_bypass_core::policy::{Policy, Subject, Verdict};
+use nss_bypass_core::model::Diagnostic;
+use nss_bypass_core::rules::config::{self, Environment, Rule};
+use nss_bypass_core::rules::pattern::Pattern;
+use nss_bypass_core::rules::policy::{Policy, Subject, Verdict};
 use nss_bypass_core::sys::file;
 
 use crate::output;
@@ -80,7 +80,7 @@ impl Rules {
             Subject::Nobody => return None,
         };
         let pattern = Pattern::parse(&text).ok()?;
-        (!nss_bypass_core::pattern::has_wildcard(&text)).then(|| pattern.as_str().to_owned())
+        (!nss_bypass_core::rules::pattern::has_wildcard(&text)).then(|| pattern.as_str().to_owned())
     }
 
     /// Whether a line at the end of the file would make the library answer; else the rule that is in its way.

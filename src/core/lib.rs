@@ -1,29 +1,18 @@
 //! The rules and the resolver of nss-bypass.
 //!
-//! Read it in this order: [`name`] and [`lookup`] are the words; [`pattern`], [`config`] and [`policy`] decide which
-//! names are ours, and [`trust`] whose configuration counts; [`files`] and [`dns`] know where answers come from;
-//! [`resolution`], [`network`], [`tables`], [`cache`], [`order`] and [`engine`] put them together; [`sys`] alone touches
-//! the system. Nobody lower calls anybody higher.
+//! In the order in which they build on each other: [`model`] is the vocabulary; [`sys`] alone touches the system;
+//! [`files`] has the parsers of the system's files and [`tables`] what they say now; [`rules`] decide which names are
+//! answered here; [`dns`] asks name servers; [`cache`] holds their answers; [`resolve`] puts it all together.
 
 #![deny(unsafe_code)]
 
-pub mod name;
-pub mod lookup;
-
+pub mod model;
 mod hash;
-pub mod pattern;
-pub mod config;
-pub mod policy;
-pub mod trust;
-
+pub mod sys;
 pub mod files;
-pub mod dns;
-
-pub mod resolution;
 pub mod network;
 pub mod tables;
+pub mod rules;
+pub mod dns;
 pub mod cache;
-pub mod order;
-pub mod engine;
-
-pub mod sys;
+pub mod resolve;

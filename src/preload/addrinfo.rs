@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::ptr;
 
 use libc::{addrinfo, c_char, c_int, c_void, sockaddr, sockaddr_in, sockaddr_in6};
-use nss_bypass_core::engine::{Engine, Source};
-use nss_bypass_core::lookup::{Address, Answer, Failure, Family};
-use nss_bypass_core::name::Name;
-use nss_bypass_core::order;
+use nss_bypass_core::model::Name;
+use nss_bypass_core::model::{Address, Answer, Failure, Family};
+use nss_bypass_core::resolve::order;
+use nss_bypass_core::resolve::{Engine, Source};
 use nss_bypass_core::sys::{Errno, errno, set_errno};
 
 use crate::codes;

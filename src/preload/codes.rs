@@ -1,7 +1,7 @@
 //! Failures as libc's codes: one table each.
 
 use libc::c_int;
-use nss_bypass_core::lookup::Failure;
+use nss_bypass_core::model::Failure;
 use nss_bypass_core::sys::Errno;
 
 /// glibc's own codes, which the libc crate lacks (netdb.h).

@@ -1,7 +1,7 @@
 //! The two packers: an opening for the fuzz targets.
 
 use libc::{addrinfo, c_char, c_int, hostent};
-use nss_bypass_core::lookup::{Address, Answer};
+use nss_bypass_core::model::{Address, Answer};
 
 use crate::hostent::Order;
 use crate::input::Service;

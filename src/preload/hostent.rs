@@ -6,11 +6,11 @@ use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{c_char, c_int, c_void, hostent, size_t};
-use nss_bypass_core::engine::Engine;
 use nss_bypass_core::files::hosts::Buffer;
-use nss_bypass_core::lookup::{Answer, Failure, Family, Miss, Status};
-use nss_bypass_core::name::Name;
-use nss_bypass_core::policy::Subject;
+use nss_bypass_core::model::Name;
+use nss_bypass_core::model::{Answer, Failure, Family, Miss, Status};
+use nss_bypass_core::resolve::Engine;
+use nss_bypass_core::rules::policy::Subject;
 use nss_bypass_core::sys::{Errno, fork, set_errno};
 
 use crate::codes::{self, NETDB_INTERNAL, NETDB_SUCCESS};

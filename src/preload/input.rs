@@ -5,13 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use libc::{addrinfo, c_char, c_int};
 use nss_bypass_core::cache::View;
-use nss_bypass_core::engine::Selection;
-use nss_bypass_core::files::{inet_aton, inet_pton6, services, trim_start};
-use nss_bypass_core::lookup::{Address, Family};
-use nss_bypass_core::name::Name;
+use nss_bypass_core::files::services;
+use nss_bypass_core::files::text::{inet_aton, inet_pton6, trim_start};
+use nss_bypass_core::model::Name;
+use nss_bypass_core::model::{Address, Family};
 use nss_bypass_core::network::Interfaces;
-use nss_bypass_core::order;
-use nss_bypass_core::policy::Subject;
+use nss_bypass_core::resolve::Selection;
+use nss_bypass_core::resolve::order;
+use nss_bypass_core::rules::policy::Subject;
 use nss_bypass_core::sys::{self, Errno, glibc, set_errno};
 use nss_bypass_core::tables;
 

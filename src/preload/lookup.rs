@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nss_bypass_core::config::{Fallback, Rule};
-use nss_bypass_core::engine::{Engine, Source};
-use nss_bypass_core::lookup::{Answer, Failure};
-use nss_bypass_core::policy::{Subject, Verdict};
+use nss_bypass_core::model::{Answer, Failure};
+use nss_bypass_core::resolve::{Engine, Source};
+use nss_bypass_core::rules::config::{Fallback, Rule};
+use nss_bypass_core::rules::policy::{Subject, Verdict};
 use nss_bypass_core::sys::clock;
 
 use crate::log::{Level, printable};

@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ptr;
 
 use libc::{c_char, c_int, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
-use nss_bypass_core::engine::Engine;
 use nss_bypass_core::files::services;
-use nss_bypass_core::lookup::{Failure, Family};
-use nss_bypass_core::name::Name;
-use nss_bypass_core::policy::Subject;
+use nss_bypass_core::model::Name;
+use nss_bypass_core::model::{Failure, Family};
+use nss_bypass_core::resolve::Engine;
+use nss_bypass_core::rules::policy::Subject;
 use nss_bypass_core::sys::environment::hostname;
 use nss_bypass_core::sys::{Errno, set_errno};
 use once_cell::race::OnceBox;

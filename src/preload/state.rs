@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use libc::c_char;
 use nss_bypass_core::cache::Cache;
-use nss_bypass_core::config::{self, Answering, Environment};
-use nss_bypass_core::lookup::Diagnostic;
-use nss_bypass_core::policy::{Policy, Scope};
+use nss_bypass_core::model::Diagnostic;
+use nss_bypass_core::rules::config::{self, Answering, Environment};
+use nss_bypass_core::rules::policy::{Policy, Scope};
+use nss_bypass_core::rules::trust::{self, CONFIGURATION};
 use nss_bypass_core::sys::environment::{self, is_privileged, trusted_variable};
 use nss_bypass_core::sys::file::{self, Identity};
 use nss_bypass_core::sys::snapshot::Snapshot;
 use nss_bypass_core::sys::{clock, fork, thread};
 use nss_bypass_core::tables::Tables;
-use nss_bypass_core::trust::{self, CONFIGURATION};
 use once_cell::race::OnceRef;
 
 use crate::log::{Level, Log};

@@ -12,11 +12,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use self::store::Store;
-use crate::config::{Answering, CacheSize};
 use crate::dns::{Ask, Outcome};
 use crate::hash::Folded;
-use crate::lookup::{Address, Answer, Family};
+use crate::model::{Address, Answer, Family};
 use crate::network::Interfaces;
+use crate::rules::config::{Answering, CacheSize};
 use crate::sys::{clock, memory, namespace};
 
 /// For how long the ways to addresses are taken to stay the same.

@@ -7,7 +7,7 @@ use hickory_resolver::proto::rr::{DNSClass, Name, RecordType};
 
 use super::exchange::Replies;
 use super::message::{Record, Reply, host_text, rcode};
-use crate::lookup::{Address, Answer, Failure, Family, Miss, Status};
+use crate::model::{Address, Answer, Failure, Family, Miss, Status};
 
 const NOT_FOUND: Miss = Miss::new(Status::NotFound, Failure::NotFound);
 /// A record cannot be read.

@@ -6,8 +6,8 @@ use super::answer;
 use super::exchange::Replies;
 use super::message::{Marks, Question, Reply, is_host_name, to_wire};
 use super::search::verdict;
-use crate::lookup::{Answer, Family, Miss};
-use crate::name::Name;
+use crate::model::Name;
+use crate::model::{Answer, Family, Miss};
 use hickory_resolver::proto::rr::RecordType;
 
 /// What became of bytes that came for a question.

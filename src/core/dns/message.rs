@@ -6,7 +6,7 @@
 use hickory_resolver::proto::rr::{DNSClass, Name, RecordType};
 use hickory_resolver::proto::serialize::binary::{BinDecodable, BinDecoder};
 
-use crate::name::is_host_byte;
+use crate::model::name::is_host_byte;
 
 /// Bytes of a header; nothing shorter is an answer.
 pub(super) const HEADER: usize = 12;
@@ -164,7 +164,7 @@ fn labels(mut wire: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Whether glibc would ask for this name: `res_hnok`, which reads escapes before it looks at the bytes.
-pub(super) fn is_host_name(name: crate::name::Name<'_>) -> bool {
+pub(super) fn is_host_name(name: crate::model::name::Name<'_>) -> bool {
     let text = name.as_bytes();
     if !text.contains(&b'\\') {
         return name.is_host_name();
@@ -469,7 +469,7 @@ mod tests {
 
     #[test]
     fn escapes_are_read_before_a_name_is_judged() {
-        let ok = |text: &[u8]| is_host_name(crate::name::Name::new(text));
+        let ok = |text: &[u8]| is_host_name(crate::model::name::Name::new(text));
         assert!(ok(b"a\\b.example") && ok(b"\\097.example") && ok(b"plain"));
         assert!(!ok(b"a\\.b") && !ok(b"a\\ b") && !ok(b"a\\") && !ok(b"\\-a") && !ok(b"a b"));
     }

@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use self::search::{NoAnswer, Search, Want};
 use crate::files::resolv_conf::{Options, SortEntry};
-use crate::lookup::{Answer, Failure, Family, Miss, Status};
-use crate::name::Name;
+use crate::model::Name;
+use crate::model::{Answer, Failure, Family, Miss, Status};
 use crate::sys::{Errno, environment, file};
 
 /// How to resolve: resolv.conf, with what a rule changes about it.

@@ -9,7 +9,7 @@ use super::exchange::{Exchange, Replies};
 use super::message::{Lifetime, Marks, Question, Reply, rcode, to_wire};
 use super::{Resolver, host_alias};
 use crate::files::resolv_conf::Options;
-use crate::lookup::Failure;
+use crate::model::Failure;
 use crate::sys::{Errno, random};
 
 /// The longest name in text that glibc asks for, domain included (`MAXDNAME`).

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{digits, inet_pton4, inet_pton6, lines, strtoul, without_comment, words};
+use super::text::{digits, inet_pton4, inet_pton6, lines, strtoul, without_comment, words};
 
 /// A prefix and what it stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

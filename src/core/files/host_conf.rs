@@ -1,6 +1,6 @@
 //! host.conf(5), as far as it still means something (glibc, resolv/res_hconf.c).
 
-use super::{is_space, lines, trim_start};
+use super::text::{is_space, lines, trim_start};
 
 /// What glibc reads at once: the rest of a longer line is another line to it.
 const BUFFER: usize = 255;

@@ -3,8 +3,10 @@
 use std::io::BufRead;
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::{inet_pton4, inet_pton6, split_word, without_comment};
-use crate::lookup::{Address, Answer, Family};
+use super::text::{
+    inet_pton4, inet_pton6, is_space, lines, lines_around, split_word, trim_start, until_nul, without_comment, words,
+};
+use crate::model::{Address, Answer, Family};
 
 /// One line: an address and the names for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub struct Line<'a> {
 impl<'a> Line<'a> {
     /// The other names.
     pub fn aliases(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        super::words(self.aliases)
+        words(self.aliases)
     }
 
     fn has_name(&self, name: &[u8]) -> bool {
@@ -60,7 +62,7 @@ fn as_wanted(address: IpAddr, key: Key<'_>) -> Option<IpAddr> {
 
 /// The lines that hold a name.
 fn lines_with<'a>(text: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
-    super::lines_around(text, name).filter_map(parse_line).filter(|line| line.has_name(name))
+    lines_around(text, name).filter_map(parse_line).filter(|line| line.has_name(name))
 }
 
 /// Addresses of one family: those of the first line with the name or, with host.conf's `multi`, of all
@@ -152,7 +154,7 @@ pub fn room(text: &[u8], key: Key<'_>, multi: bool, address: usize) -> usize {
     for raw in lines.by_ref() {
         // A byte of the buffer tells whether the line fitted.
         most = most.max(HOSTENT_DATA + raw.len() + 2);
-        let seen = super::until_nul(raw);
+        let seen = until_nul(raw);
         let text = seen.strip_suffix(b"\n").unwrap_or(seen);
         let Some((line, ip)) = parse_line(text).and_then(|line| Some((line, as_wanted(line.address, key)?))) else {
             continue;
@@ -189,7 +191,7 @@ fn room_for_all<'a>(
         Family::Inet6 => 16,
     };
     for raw in lines {
-        let raw = super::until_nul(raw.strip_suffix(b"\n").unwrap_or(raw));
+        let raw = until_nul(raw.strip_suffix(b"\n").unwrap_or(raw));
         let line = parse_line(raw).filter(|line| as_family(line.address, family).is_some() && line.has_name(name));
         if let Some(line) = line {
             end = aligned(end, 4) + width;
@@ -228,7 +230,7 @@ pub fn lookup_any(text: &[u8], name: &[u8]) -> Option<Answer> {
 pub fn lookup_address(text: &[u8], address: IpAddr, mapped: bool) -> Option<Answer> {
     crate::sys::fault::point();
     let wanted = Wanted::new(address, mapped);
-    let line = super::lines(text).find(|line| wanted.is_in(line)).and_then(parse_line)?;
+    let line = lines(text).find(|line| wanted.is_in(line)).and_then(parse_line)?;
     Some(answer_of(&line, address))
 }
 
@@ -249,10 +251,10 @@ impl Wanted {
 
     /// Whether a line begins with it, as a lookup of its family sees it.
     fn is_in(&self, line: &[u8]) -> bool {
-        let line = super::trim_start(line);
+        let line = trim_start(line);
         match &self.text {
             Some(text) if line.starts_with(text.as_bytes()) => {
-                line.get(text.len()).is_none_or(|&byte| super::is_space(byte) || byte == b'#')
+                line.get(text.len()).is_none_or(|&byte| is_space(byte) || byte == b'#')
             }
             _ => {
                 // All others have a colon in their first bytes.

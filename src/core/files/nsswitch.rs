@@ -1,8 +1,8 @@
 //! nsswitch.conf(5): which modules are asked, and after which results the next one is (nss/nss_database.c,
 //! nss/nss_action_parse.c).
 
-use super::{is_space, lines, trim_start};
-use crate::lookup::Status;
+use super::text::{is_space, lines, trim_start};
+use crate::model::Status;
 
 /// A module that can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use super::{inet_aton, inet_pton6, lines, trim_start};
+use super::text::{inet_aton, inet_pton6, lines, trim_start};
 
 /// Servers that count (`MAXNS`).
 const MAX_SERVERS: usize = 3;

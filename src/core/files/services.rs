@@ -1,6 +1,6 @@
 //! services(5), as glibc's `files` module reads it (nss/nss_files/files-service.c). libc's own reader asks nscd first.
 
-use super::{c_number, is_space, lines_around, split_word, strtoul, trim_start, without_comment, words};
+use super::text::{c_number, is_space, lines_around, split_word, strtoul, trim_start, without_comment, words};
 
 /// One line: a name, a port, a protocol, and other names.
 struct Line<'a> {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use libc::{c_char, c_int};
-use nss_bypass_core::policy::Subject;
+use nss_bypass_core::rules::policy::Subject;
 
 use crate::codes::EAI_INPROGRESS;
 use crate::input::Hints;

@@ -8,8 +8,8 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::lookup::Diagnostic;
-use crate::pattern::Pattern;
+use crate::model::Diagnostic;
+use crate::rules::pattern::Pattern;
 
 /// Seconds that a server may be waited for, as resolv.conf limits them.
 const TIMEOUTS: std::ops::RangeInclusive<u32> = 1..=30;

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 
-use crate::config::{Action, Answering, CacheSize, Config, Rule};
 use crate::hash::{self, Folded};
-use crate::name::Name;
-use crate::pattern::{self, Kind};
+use crate::model::Name;
+use crate::rules::config::{Action, Answering, CacheSize, Config, Rule};
+use crate::rules::pattern::{self, Kind};
 
 /// What the rules say of a name.
 #[derive(Clone, Copy, Debug)]
@@ -317,7 +317,7 @@ impl Best<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
+    use crate::rules::config;
 
     fn policy(text: &str) -> Policy {
         let (config, faults) = config::parse(text.as_bytes(), "test.conf");

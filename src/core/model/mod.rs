@@ -1,7 +1,11 @@
 //! The words of a lookup: plain data that every layer above and below shares.
 
+pub mod name;
+
 use std::fmt;
 use std::net::IpAddr;
+
+pub use name::Name;
 
 /// Which addresses a lookup wants: `AF_INET` or `AF_INET6`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

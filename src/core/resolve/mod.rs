@@ -4,19 +4,21 @@
 //! (nss/getXXbyYY_r.c); [`Engine::addresses`] is the middle of `getaddrinfo` (sysdeps/posix/getaddrinfo.c,
 //! `get_nss_addresses`).
 
+pub mod order;
+
 use std::cell::{Cell, OnceCell};
 use std::net::{IpAddr, SocketAddr};
 
 use crate::cache::{Cache, View};
-use crate::config::Answering;
 use crate::dns::{Ask, Outcome, Resolver};
 use crate::files::hosts::{self, Buffer, Key};
 use crate::files::nsswitch::{Action, Module, Service};
-use crate::lookup::{Answer, Failure, Family, Miss, Status};
-use crate::name::Name;
-use crate::resolution::Resolution;
+use crate::model::Name;
+use crate::model::{Answer, Failure, Family, Miss, Status};
+use crate::rules::config::Answering;
 use crate::sys::interfaces::{self, InterfaceAddress};
 use crate::sys::{Errno, glibc};
+use crate::tables::resolution::Resolution;
 use crate::tables::{self, Table, Tables};
 
 /// Where an answer came from.

@@ -1,5 +1,7 @@
 //! The system's files as tables, read again when they change and at no other time.
 
+pub mod resolution;
+
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::net::Ipv6Addr;
@@ -15,13 +17,13 @@ use crate::files::{
     self,
     gai_conf::{self, GaiConf},
 };
-use crate::lookup::Status;
-use crate::resolution::Resolution;
+use crate::model::Status;
 use crate::sys::environment::{hostname, variable};
 use crate::sys::file::{self, Identity};
 use crate::sys::snapshot::Snapshot;
 use crate::sys::socket::interface_index;
 use crate::sys::{Errno, clock, fork, glibc, memory, resolver_state};
+use crate::tables::resolution::Resolution;
 
 const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
 const NSSWITCH_CONF: &CStr = c"/etc/nsswitch.conf";
@@ -332,7 +334,7 @@ pub fn hosts() -> Result<Vec<u8>, Errno> {
 
 /// What the `files` module of the glibc that runs here hands to its parsers.
 fn as_glibc_reads(text: &[u8]) -> Cow<'_, [u8]> {
-    if glibc::minor() >= glibc::READLINE { files::as_glibc_reads(text) } else { Cow::Borrowed(text) }
+    if glibc::minor() >= glibc::READLINE { files::text::as_glibc_reads(text) } else { Cow::Borrowed(text) }
 }
 
 fn as_glibc_reads_hosts(text: Vec<u8>) -> Vec<u8> {

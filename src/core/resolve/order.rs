@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use crate::cache::View;
 use crate::files::gai_conf::GaiConf;
-use crate::lookup::Address;
+use crate::model::Address;
 use crate::network::Interfaces;
 use crate::sys::Errno;
 use crate::sys::interfaces::{self, InterfaceAddress};

@@ -1,0 +1,294 @@
+//! What the parsers share: lines, words, numbers and addresses as glibc reads them.
+
+use std::borrow::Cow;
+use std::io::BufRead;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// What of a text glibc's `files` module hands to its parsers (nss/nss_readline.c, `__nss_readline`). It moves a line that
+/// begins with blanks to the left without the NUL behind it, so that the line's last bytes stand there twice. A newline
+/// between the two hides that; the last line of a file, or one with a NUL in it, may have none.
+pub fn as_glibc_reads(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.contains(&0) && text.last().is_none_or(|&byte| byte == b'\n') {
+        return Cow::Borrowed(text);
+    }
+    let mut read = Vec::with_capacity(text.len() + 1);
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let seen = until_nul(line);
+        let blanks = seen.len() - trim_start(seen).len();
+        let (moved, twice) =
+            (seen.get(blanks..).unwrap_or_default(), seen.get(seen.len() - blanks..).unwrap_or_default());
+        read.extend_from_slice(moved);
+        if !moved.ends_with(b"\n") && !moved.is_empty() {
+            read.extend_from_slice(twice);
+        }
+        if seen.len() < line.len() {
+            read.push(b'\n');
+        }
+    }
+    Cow::Owned(read)
+}
+
+/// The lines of a text, without their ends. A NUL ends a line, as it does for the string functions in glibc.
+pub(super) fn lines(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let whole = text;
+        // Of all that safe code has, this finds a byte fastest: hosts files can be long.
+        let length = text.skip_until(b'\n').ok().filter(|&length| length > 0)?;
+        let line = whole.get(..length)?;
+        Some(until_nul(line.strip_suffix(b"\n").unwrap_or(line)))
+    })
+}
+
+/// The lines that hold these bytes, in either case, as part of whatever. Most lines of a long file hold none of what is
+/// looked for, so the whole text is searched, and only the lines around what was found are taken out of it.
+pub(super) fn lines_around<'a>(text: &'a [u8], bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (before, from) = rest.split_at_checked(find(rest, bytes)?)?;
+        let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
+        let length = from.iter().position(|&byte| byte == b'\n').unwrap_or(from.len());
+        let line = until_nul(rest.get(start..before.len() + length)?);
+        rest = from.get(length + 1..).unwrap_or_default();
+        Some(line)
+    })
+}
+
+/// Bytes that are looked at together: enough for the widest registers.
+const BLOCK: usize = 64;
+
+/// Where these bytes occur first, in either case. Blocks are passed over where the first and the last byte do not
+/// stand at their distance: a loop without branches, which the compiler turns into one over whole registers.
+fn find(text: &[u8], name: &[u8]) -> Option<usize> {
+    let fold = |byte: u8| byte | 0x20; // Makes letters small, and some others equal: wrong on the safe side only.
+    let (Some(&first), Some(&last)) = (name.first(), name.last()) else {
+        return (!text.is_empty()).then_some(0);
+    };
+    let (first, last) = (fold(first), fold(last));
+    let fits = |(&head, &tail): (&u8, &u8)| (fold(head) == first) & (fold(tail) == last);
+    let heads = text.get(..=text.len().checked_sub(name.len())?)?;
+    let tails = text.get(name.len() - 1..)?;
+    for (block, (heads, tails)) in heads.chunks(BLOCK).zip(tails.chunks(BLOCK)).enumerate() {
+        let pairs = || heads.iter().zip(tails);
+        if pairs().fold(0, |hit, pair| hit | u8::from(fits(pair))) != 0 {
+            let mut fitting = pairs().enumerate().filter(|&(_, pair)| fits(pair)).map(|(at, _)| block * BLOCK + at);
+            let is_name = |at: &usize| text.get(*at..*at + name.len()).is_some_and(|t| t.eq_ignore_ascii_case(name));
+            if let Some(at) = fitting.find(is_name) {
+                return Some(at);
+            }
+        }
+    }
+    None
+}
+
+/// What a string function of C sees.
+pub(super) fn until_nul(line: &[u8]) -> &[u8] {
+    if line.contains(&0) { line.split(|&byte| byte == 0).next().unwrap_or_default() } else { line }
+}
+
+/// isspace(3) in the C locale.
+pub(super) fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+/// A text without the blanks that it begins with.
+pub fn trim_start(text: &[u8]) -> &[u8] {
+    let start = text.iter().position(|&byte| !is_space(byte)).unwrap_or(text.len());
+    text.get(start..).unwrap_or_default()
+}
+
+/// The first word and what follows it.
+pub(super) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
+    let text = trim_start(text);
+    let end = text.iter().position(|&byte| is_space(byte)).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or_default()
+}
+
+/// The words of a line.
+pub(super) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|&byte| is_space(byte)).filter(|word| !word.is_empty())
+}
+
+/// A line without its comment.
+pub(super) fn without_comment(line: &[u8]) -> &[u8] {
+    line.split(|&byte| byte == b'#').next().unwrap_or_default()
+}
+
+/// All digits, in this base, as a number. None where there are none, another byte, or too many.
+pub(super) fn digits(text: &[u8], base: u32) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0_u64, |value, &byte| {
+        let digit = char::from(byte).to_digit(base)?;
+        value.checked_mul(u64::from(base))?.checked_add(u64::from(digit))
+    })
+}
+
+/// A number as C writes it: decimal, octal after `0`, hexadecimal after `0x`.
+pub(super) fn c_number(text: &[u8]) -> Option<u64> {
+    match text {
+        [b'0', b'x' | b'X', rest @ ..] => digits(rest, 16),
+        [b'0', rest @ ..] if !rest.is_empty() => digits(rest, 8),
+        decimal => digits(decimal, 10),
+    }
+}
+
+/// A whole word as strtoul(3) takes it: there may be a sign, and what is negative wraps.
+pub(super) fn strtoul(word: &[u8], number: impl Fn(&[u8]) -> Option<u64>) -> Option<u64> {
+    match word {
+        [b'-', rest @ ..] => number(rest).map(u64::wrapping_neg),
+        [b'+', rest @ ..] => number(rest),
+        _ => number(word),
+    }
+}
+
+/// An address of one to four numbers, decimal, octal or hexadecimal, of which the last fills what is left
+/// (inet_aton(3), but nothing may follow it: glibc's `__inet_aton_exact`).
+pub fn inet_aton(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut value: u64 = 0;
+    let mut parts = text.split(|&byte| byte == b'.').peekable();
+    let mut left = 4_u32;
+    while let Some(part) = parts.next() {
+        let number = c_number(part)?;
+        if parts.peek().is_none() {
+            let bits = left * 8;
+            return (left > 0 && number < 1 << bits).then(|| Ipv4Addr::from_bits((value << bits | number) as u32));
+        }
+        left = left.checked_sub(1).filter(|_| number < 256)?;
+        value = value << 8 | number;
+    }
+    None
+}
+
+/// An IPv4 address of four decimal numbers (inet_pton(3)).
+pub fn inet_pton4(text: &[u8]) -> Option<Ipv4Addr> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// An IPv6 address without a scope (inet_pton(3)).
+pub fn inet_pton6(text: &[u8]) -> Option<Ipv6Addr> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::{gai_conf, host_conf, hosts, nsswitch, resolv_conf, services};
+
+    /// Bytes that these files are made of, at random (xorshift).
+    fn noise(seed: u64, length: usize) -> Vec<u8> {
+        const WORDS: &[&[u8]] = &[
+            b"\n",
+            b"\n",
+            b" ",
+            b" ",
+            b"\t",
+            b"\r",
+            b"\0",
+            b"#",
+            b";",
+            b":",
+            b"/",
+            b"!",
+            b"[",
+            b"]",
+            b"=",
+            b"%",
+            b",",
+            b"-",
+            b"::1",
+            b"::ffff:1.2.3.4",
+            b"1.2.3.4",
+            b"fe80::1%1",
+            b"99999999999999999999",
+            b"65536",
+            b"hosts",
+            b"files",
+            b"dns",
+            b"NOTFOUND",
+            b"return",
+            b"nameserver",
+            b"search",
+            b"domain",
+            b"sortlist",
+            b"options",
+            b"ndots:",
+            b"timeout:",
+            b"attempts:",
+            b"multi",
+            b"on",
+            b"label",
+            b"precedence",
+            b"scopev4",
+            b"tcp",
+            b"name",
+            b"\xff",
+        ];
+        let mut state = seed * 2 + 1;
+        let mut text = Vec::new();
+        while text.len() < length {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            let word = WORDS.get((state >> 32) as usize % (WORDS.len() + 8)).copied();
+            text.extend_from_slice(word.unwrap_or(&state.to_le_bytes()));
+        }
+        text
+    }
+
+    #[test]
+    fn no_text_stops_a_parser() {
+        for seed in 0..2_000 {
+            let text = noise(seed, 400);
+            let around = resolv_conf::Surroundings {
+                localdomain: (seed % 2 == 0).then_some(&text),
+                res_options: Some(&text),
+                hostname: &text,
+                scope_id: &|_, _| Some(1),
+            };
+            let conf = resolv_conf::parse(Some(&text), &around);
+            assert!((1..=3).contains(&conf.servers.len()) && conf.ndots <= 15);
+            assert!(conf.timeout <= 30 && conf.attempts <= 5);
+            nsswitch::parse(Some(&text));
+            host_conf::parse(Some(&text), &host_conf::HostEnvironment { multi: Some(&text), ..Default::default() });
+            let tables = gai_conf::parse(Some(&text));
+            assert!(tables.labels.iter().chain(&tables.precedence).all(|entry| entry.bits <= 128));
+            services::by_name(&text, b"name", b"tcp");
+            hosts::lookup_both(&text, b"name", true);
+            hosts::lookup(&text, b"name", crate::model::Family::Inet, true);
+            hosts::lookup_address(&text, std::net::Ipv4Addr::LOCALHOST.into(), true);
+            hosts::room(&text, hosts::Key::Name(b"name", crate::model::Family::Inet6), true, 1);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_moved_leaves_its_end_behind() {
+        let read = |text: &'static str| String::from_utf8(as_glibc_reads(text.as_bytes()).into_owned()).unwrap();
+        assert_eq!(read("  1.2.3.4 name\n  x"), "1.2.3.4 name\nx x");
+        assert_eq!(read("  1.2.3.4 name"), "1.2.3.4 nameme");
+        assert_eq!(read("a\0b\n \tcd\0e\n  "), "a\ncdcd\n");
+        assert_eq!(read(""), "");
+    }
+
+    #[test]
+    fn inet_aton_takes_what_glibc_takes() {
+        let good = [
+            ("127.1", "127.0.0.1"),
+            ("0x7f.1", "127.0.0.1"),
+            ("0177.0.0.01", "127.0.0.1"),
+            ("2130706433", "127.0.0.1"),
+            ("1.2.3.4", "1.2.3.4"),
+            ("1.2.772", "1.2.3.4"),
+            ("255.255.255.255", "255.255.255.255"),
+            ("0", "0.0.0.0"),
+        ];
+        for (text, address) in good {
+            assert_eq!(inet_aton(text.as_bytes()).map(|ip| ip.to_string()).as_deref(), Some(address), "{text}");
+        }
+        for bad in
+            ["", ".", "1.2.3.4.", "1.2.3.256", "256.1", "1.2.3.4.5", "1..2", "08", "0x", "1 ", " 1", "4294967296"]
+        {
+            assert_eq!(inet_aton(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}
