@@ -5,31 +5,12 @@
 // A command prints; the library it is about never does.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
-mod exit;
-mod output;
-mod elf;
-mod program;
-mod obstacle;
-mod library;
-mod cover;
-mod rules;
-mod check;
-mod run;
-mod screen;
-mod nscd;
-mod daemon;
-mod sources;
-mod glibc;
-mod verdict;
-mod loaded;
-mod judge;
-mod explain;
-mod processes;
-mod doctor;
-mod preload;
-mod enable;
-mod disable;
-mod status;
+mod ui;
+mod process;
+mod install;
+mod lint;
+mod diagnose;
+mod commands;
 #[cfg(any(test, feature = "generate"))]
 mod generate;
 
@@ -38,7 +19,10 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use exit::Exit;
+use commands::{check, disable, doctor, enable, explain, run, status};
+use diagnose::glibc;
+use ui::exit::{self, Exit};
+use ui::output;
 
 /// Takes chosen names away from a host's nscd, inside the process that asks.
 ///

@@ -10,8 +10,8 @@ use nss_bypass_core::rules::pattern::Pattern;
 use nss_bypass_core::rules::policy::{Policy, Subject, Verdict};
 use nss_bypass_core::sys::file;
 
-use crate::output;
-use crate::screen::printable;
+use crate::ui::output;
+use crate::ui::screen::printable;
 
 /// The configuration, where NSS_BYPASS_CONF names no other.
 const CONFIGURATION: &str = "/etc/nss-bypass.conf";

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::elf::{Elf, Go, Machine};
+use crate::process::elf::{Elf, Go, Machine};
 
 /// Why a library that LD_PRELOAD names does not work in a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,7 +194,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::elf;
+    use crate::process::elf;
 
     fn own() -> Elf {
         elf::read_elf(&std::env::current_exe().unwrap()).unwrap()

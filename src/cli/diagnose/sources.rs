@@ -17,8 +17,8 @@ use nss_bypass_core::tables::resolution::Resolution;
 use nss_bypass_core::tables::{self, Tables};
 use serde::Serialize;
 
-use crate::output;
-use crate::screen::printable;
+use crate::ui::output;
+use crate::ui::screen::printable;
 
 /// What a source says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

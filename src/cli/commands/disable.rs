@@ -2,11 +2,11 @@
 
 use clap::Args;
 
-use crate::exit::Exit;
-use crate::output::{say, warn};
-use crate::preload::progress::Progress;
-use crate::preload::replace::PreloadFile;
-use crate::preload::{Place, Trouble, end, warn_of_comments};
+use crate::install::progress::Progress;
+use crate::install::replace::PreloadFile;
+use crate::install::{Place, Trouble, end, warn_of_comments};
+use crate::ui::exit::Exit;
+use crate::ui::output::{say, warn};
 
 const HELP: &str = "\
 Examples:

@@ -14,17 +14,18 @@ use nss_bypass_core::rules::policy::Subject;
 use nss_bypass_core::tables::{self, Tables};
 use serde::Serialize;
 
-use crate::daemon::{self, Compared, Daemon, Presence, path_text};
-use crate::exit::Exit;
-use crate::explain;
-use crate::judge::Finding as Verdict;
-use crate::nscd::{self, Cache, Key};
-use crate::preload::spelling;
-use crate::preload::tree::Tree;
-use crate::processes::{self, Standing};
-use crate::screen::{Node, Palette, Progress, Style, printable, quoted, show};
-use crate::verdict::Rules;
-use crate::{loaded, output};
+use crate::commands::explain;
+use crate::diagnose::daemon::{self, Compared, Daemon, Presence, path_text};
+use crate::diagnose::judge::Finding as Verdict;
+use crate::diagnose::nscd::{self, Cache, Key};
+use crate::diagnose::verdict::Rules;
+use crate::install::spelling;
+use crate::install::tree::Tree;
+use crate::process::loaded;
+use crate::process::processes::{self, Standing};
+use crate::ui::exit::Exit;
+use crate::ui::output;
+use crate::ui::screen::{Node, Palette, Progress, Style, printable, quoted, show};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -314,7 +315,7 @@ fn library(rules: &Rules) -> Vec<Finding> {
         (false, None, false) => {
             Finding::new(CHECK, State::Trouble, "there are rules, and programs started here do not load the library")
                 .why("rules count in programs that load the library only")
-                .mend(crate::judge::preloading())
+                .mend(crate::diagnose::judge::preloading())
         }
     });
     match loaded::library() {

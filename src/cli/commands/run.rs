@@ -13,11 +13,11 @@ use clap::Args;
 use nss_bypass_core::model::Diagnostic;
 use nss_bypass_core::rules::config::{self, Config, Environment};
 
-use crate::exit::Exit;
-use crate::library::{self, Library};
-use crate::obstacle::{self, Obstacle};
-use crate::output::{self, complain};
-use crate::program::{self, Unfound};
+use crate::install::library::{self, Library};
+use crate::process::obstacle::{self, Obstacle};
+use crate::process::program::{self, Unfound};
+use crate::ui::exit::Exit;
+use crate::ui::output::{self, complain};
 
 /// What takes every lookup away from nscd.
 const EVERYTHING: [&str; 3] = ["*", "0.0.0.0/0", "::/0"];

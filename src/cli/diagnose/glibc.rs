@@ -12,8 +12,8 @@ use std::ptr;
 
 use clap::Args;
 
-use crate::exit::Exit;
-use crate::sources::Outcome;
+use crate::diagnose::sources::Outcome;
+use crate::ui::exit::Exit;
 
 /// The name of the hidden verb.
 pub(crate) const VERB: &str = "ask-glibc";

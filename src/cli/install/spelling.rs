@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::tree::Tree;
 use super::{LIBRARY_NAME, path_of};
-use crate::library::EMPTY;
+use crate::install::library::EMPTY;
 
 /// What the loader may put for `$LIB`, `$PLATFORM` and `$ORIGIN`: it depends on the distribution, on the processor and on
 /// the program.

@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::library;
-pub(crate) use crate::library::NAME;
+use crate::install::library;
+pub(crate) use crate::install::library::NAME;
 
 /// The loader's list for every program.
 pub(crate) const PRELOAD_FILE: &str = "/etc/ld.so.preload";

@@ -6,8 +6,8 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::elf::{self, Elf};
-use crate::output;
+use crate::process::elf::{self, Elf};
+use crate::ui::output;
 
 /// Its file name.
 pub(crate) const NAME: &str = "libnss_bypass.so";

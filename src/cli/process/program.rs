@@ -6,8 +6,8 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::elf::{self, Elf, Form};
-use crate::output;
+use crate::process::elf::{self, Elf, Form};
+use crate::ui::output;
 
 /// Where commands are looked for without a PATH (glibc's `_CS_PATH`).
 const DEFAULT_PATH: &str = "/bin:/usr/bin";

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::tree::Tree;
 use super::{LIBRARY_NAME, identity};
-use crate::library;
+use crate::install::library;
 
 /// The library's file and version that others are compared with.
 #[derive(Clone, Debug)]

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::nscd;
-use crate::output;
-use crate::screen::printable;
+use crate::diagnose::nscd;
+use crate::ui::output;
+use crate::ui::screen::printable;
 
 /// What is at the socket.
 #[derive(Clone, Debug, Serialize)]

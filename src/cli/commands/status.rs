@@ -9,13 +9,13 @@ use std::time::SystemTime;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::exit::Exit;
-use crate::library;
-use crate::output::say;
-use crate::preload::processes::{self, Process, Processes, Reference};
-use crate::preload::progress::Progress;
-use crate::preload::tree::Tree;
-use crate::preload::{PRELOAD_FILE, Place, Trouble, end, file, path_of, replace, spelling, warn_of_comments};
+use crate::install::library;
+use crate::install::processes::{self, Process, Processes, Reference};
+use crate::install::progress::Progress;
+use crate::install::tree::Tree;
+use crate::install::{PRELOAD_FILE, Place, Trouble, end, file, path_of, replace, spelling, warn_of_comments};
+use crate::ui::exit::Exit;
+use crate::ui::output::say;
 
 const HELP: &str = "\
 Examples:

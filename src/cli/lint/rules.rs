@@ -7,8 +7,8 @@ use nss_bypass_core::files::text::inet_aton;
 use nss_bypass_core::rules::config::{self, Action, Config, Rule};
 use nss_bypass_core::rules::pattern::{Kind, Pattern, network_of};
 
-use crate::check::{Finding, Severity};
-use crate::cover::Names;
+use crate::commands::check::{Finding, Severity};
+use crate::lint::cover::Names;
 
 /// Pairs of patterns that are compared at most: ten thousand rules of the same letters are nobody's.
 const MOST_PAIRS: usize = 10_000;

@@ -15,9 +15,9 @@ use nss_bypass_core::rules::config::{self, Config, Environment};
 use nss_bypass_core::rules::trust::{self, CONFIGURATION, Distrust};
 use nss_bypass_core::sys::file::{self, Content};
 
-use crate::exit::Exit;
-use crate::output::{self, Style};
-use crate::rules::{self, Source};
+use crate::lint::rules::{self, Source};
+use crate::ui::exit::Exit;
+use crate::ui::output::{self, Style};
 
 const HELP: &str = "\
 Examples:

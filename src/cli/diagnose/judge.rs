@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use nss_bypass_core::rules::policy::Subject;
 use serde::Serialize;
 
-use crate::exit::Exit;
-use crate::loaded;
-use crate::nscd::{Cache, Entry, Request};
-use crate::screen::{printable, quoted};
-use crate::sources::{Outcome, Said, Who};
-use crate::verdict::Rules;
+use crate::diagnose::nscd::{Cache, Entry, Request};
+use crate::diagnose::sources::{Outcome, Said, Who};
+use crate::diagnose::verdict::Rules;
+use crate::process::loaded;
+use crate::ui::exit::Exit;
+use crate::ui::screen::{printable, quoted};
 
 /// How it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

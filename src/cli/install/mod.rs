@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::exit::Exit;
-use crate::library;
-use crate::output::warn;
+use crate::ui::exit::Exit;
+use crate::ui::output::warn;
 
 pub(crate) mod file;
 pub(crate) mod identity;
+pub(crate) mod library;
 pub(crate) mod processes;
 pub(crate) mod progress;
 pub(crate) mod replace;
@@ -30,7 +30,7 @@ use tree::Tree;
 /// The file, as every program of the machine sees it.
 pub(crate) const PRELOAD_FILE: &str = "/etc/ld.so.preload";
 
-pub(crate) use crate::library::NAME as LIBRARY_NAME;
+pub(crate) use crate::install::library::NAME as LIBRARY_NAME;
 
 /// What the three verbs take.
 #[derive(Debug, Args)]

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::loaded;
-use crate::screen::printable;
+use crate::process::loaded;
+use crate::ui::screen::printable;
 
 /// How the library and a process stand to each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -20,8 +20,8 @@ use rustix::net::{
 };
 use serde::Serialize;
 
-use crate::output;
-use crate::sources::Outcome;
+use crate::diagnose::sources::Outcome;
+use crate::ui::output;
 
 /// Where glibc looks for the daemon.
 pub(crate) const SOCKET: &str = "/var/run/nscd/socket";

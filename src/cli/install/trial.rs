@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal};
 use super::progress::Progress;
 use super::tree::Tree;
 use super::{PRELOAD_FILE, Trouble};
-use crate::elf;
+use crate::process::elf;
 
 /// Programs that say little, change nothing, and are there or not. The last lines are static on Debian or anywhere.
 const PROGRAMS: &[(&str, &[&str])] = &[

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use nss_bypass_core::sys::signal::Blocked;
 
-use crate::exit::Exit;
-use crate::output::{say, warn};
-use crate::preload::progress::Progress;
-use crate::preload::replace::{Old, PreloadFile};
-use crate::preload::spelling::{self, Ours};
-use crate::preload::tree::Tree;
-use crate::preload::trial::{Trials, Way};
-use crate::preload::{LIBRARY_NAME, PRELOAD_FILE, Place, Trouble, end, file, path_of, usual_places, warn_of_comments};
+use crate::install::progress::Progress;
+use crate::install::replace::{Old, PreloadFile};
+use crate::install::spelling::{self, Ours};
+use crate::install::tree::Tree;
+use crate::install::trial::{Trials, Way};
+use crate::install::{LIBRARY_NAME, PRELOAD_FILE, Place, Trouble, end, file, path_of, usual_places, warn_of_comments};
+use crate::ui::exit::Exit;
+use crate::ui::output::{say, warn};
 
 const HELP: &str = "\
 Examples:

@@ -14,14 +14,16 @@ use nss_bypass_core::rules::policy::Subject;
 use nss_bypass_core::tables::Tables;
 use serde::Serialize;
 
-use crate::daemon::{self, Compared, Daemon, Kind, Presence};
-use crate::exit::Exit;
-use crate::judge::{self, Conclusion, Cure, Facts, Finding};
-use crate::nscd::{self, Cache, Entry, Key};
-use crate::screen::{Node, Palette, Progress, Style, printable, show};
-use crate::sources::{self, Outcome, Said, Who};
-use crate::verdict::{self, Rules};
-use crate::{glibc, loaded, output};
+use crate::diagnose::daemon::{self, Compared, Daemon, Kind, Presence};
+use crate::diagnose::glibc;
+use crate::diagnose::judge::{self, Conclusion, Cure, Facts, Finding};
+use crate::diagnose::nscd::{self, Cache, Entry, Key};
+use crate::diagnose::sources::{self, Outcome, Said, Who};
+use crate::diagnose::verdict::{self, Rules};
+use crate::process::loaded;
+use crate::ui::exit::Exit;
+use crate::ui::output;
+use crate::ui::screen::{Node, Palette, Progress, Style, printable, show};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,0 +1,9 @@
+//! One verb a file.
+
+pub(crate) mod check;
+pub(crate) mod disable;
+pub(crate) mod doctor;
+pub(crate) mod enable;
+pub(crate) mod explain;
+pub(crate) mod run;
+pub(crate) mod status;

@@ -1,0 +1,5 @@
+//! What a person reads, and the exit codes.
+
+pub(crate) mod exit;
+pub(crate) mod output;
+pub(crate) mod screen;
