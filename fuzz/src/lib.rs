@@ -11,13 +11,14 @@ use std::ffi::CStr;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use nss_bypass::fuzzing as packers;
-use nss_bypass_core::rules::config::{self, Config, Environment};
 use nss_bypass_core::dns::fuzzing as dns;
 use nss_bypass_core::files::{gai_conf, host_conf, hosts, nsswitch, resolv_conf, services};
-use nss_bypass_core::model::{Address, Answer, Diagnostic, Family};
+use nss_bypass_core::model::Subject;
 use nss_bypass_core::model::name::{Name, is_host_byte};
+use nss_bypass_core::model::{Address, Answer, Diagnostic, Family};
+use nss_bypass_core::rules::config::{self, Config, Environment};
 use nss_bypass_core::rules::pattern::{Kind, Pattern};
-use nss_bypass_core::rules::policy::{Policy, Subject, Verdict};
+use nss_bypass_core::rules::policy::{Policy, Verdict};
 
 /// The text up to a byte, and what follows it.
 fn split(data: &[u8], at: u8) -> (&[u8], &[u8]) {
@@ -177,11 +178,11 @@ pub fn hosts(data: &[u8]) {
 /// The short way to see that a buffer is large enough says what the long one does.
 fn check_room(text: &[u8], key: hosts::Key<'_>, multi: bool) {
     const ALIGNED: usize = 8;
-    let room = hosts::room(text, key, multi, ALIGNED);
+    let room = packers::room(text, key, multi, ALIGNED);
     assert!(room <= 128 + 16 * text.len());
     for length in [room - 1, room, room + text.len(), room + 5 * text.len()] {
-        let buffer = hosts::Buffer { address: ALIGNED, length };
-        assert_eq!(buffer.is_enough(text, key, multi), length >= room, "{length} of {room} bytes");
+        let is_enough = packers::is_enough(ALIGNED, length, text, key, multi);
+        assert_eq!(is_enough, length >= room, "{length} of {room} bytes");
     }
 }
 

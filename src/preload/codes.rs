@@ -1,30 +1,23 @@
-//! Failures as libc's codes: one table each.
+//! Failures as libc's codes: one exhaustive match each.
 
 use libc::c_int;
 use nss_bypass_core::model::Failure;
 use nss_bypass_core::sys::Errno;
 
-/// glibc's own codes, which the libc crate lacks (netdb.h).
-pub(crate) const EAI_NODATA: c_int = -5;
-/// The address is of another family.
-pub(crate) const EAI_ADDRFAMILY: c_int = -9;
-/// The name cannot be internationalised.
-pub(crate) const EAI_IDN_ENCODE: c_int = -105;
-/// What becomes of a request of getaddrinfo_a.
-pub(crate) const EAI_INPROGRESS: c_int = -100;
-/// It was taken back.
-pub(crate) const EAI_CANCELED: c_int = -101;
-/// It is being worked on, and cannot be taken back.
-pub(crate) const EAI_NOTCANCELED: c_int = -102;
-/// It, or each of them, was done already.
-pub(crate) const EAI_ALLDONE: c_int = -103;
-/// A signal came.
-pub(crate) const EAI_INTR: c_int = -104;
+use crate::netdb::{EAI_NODATA, NETDB_INTERNAL};
 
-/// `h_errno`'s values (netdb.h).
-pub(crate) const NETDB_INTERNAL: c_int = -1;
-/// No error.
-pub(crate) const NETDB_SUCCESS: c_int = 0;
+unsafe extern "C" {
+    /// This thread's h_errno (netdb.h).
+    fn __h_errno_location() -> *mut c_int;
+}
+
+/// Sets this thread's h_errno.
+pub(crate) fn set_h_errno(value: c_int) {
+    // SAFETY: libc gives a valid pointer to this thread's variable.
+    let location = unsafe { __h_errno_location() };
+    // SAFETY: as above.
+    unsafe { location.write(value) }
+}
 
 /// What getaddrinfo returns.
 pub(crate) fn eai(failure: Failure) -> c_int {

@@ -1,11 +1,13 @@
-//! The two packers: an opening for the fuzz targets.
+//! The packers, and the room that they want: an opening for the fuzz targets.
 
 use libc::{addrinfo, c_char, c_int, hostent};
+use nss_bypass_core::files::hosts::Key;
 use nss_bypass_core::model::{Address, Answer};
 
-use crate::hostent::Order;
-use crate::input::Service;
-use crate::{addrinfo as list, hostent as host};
+use crate::layout::addrinfo as list;
+use crate::layout::hostent::{self as host, Order};
+use crate::layout::room::{self, Buffer};
+use crate::request::service::Service;
 
 /// See `hostent::pack`. The lists come first in answers of DNS about an address.
 ///
@@ -35,4 +37,14 @@ pub fn list(
     let service = |&(socket_type, protocol, port)| Service { socket_type, protocol, port };
     let services: Vec<Service> = services.iter().map(service).collect();
     list::build(addresses, &services, flags, name, finished)
+}
+
+/// Bytes that glibc wants of a buffer at this address to look for `key` in a text of /etc/hosts.
+pub fn room(text: &[u8], key: Key<'_>, multi: bool, address: usize) -> usize {
+    room::room(text, key, multi, address)
+}
+
+/// Whether a buffer is long enough for that.
+pub fn is_enough(address: usize, length: usize, text: &[u8], key: Key<'_>, multi: bool) -> bool {
+    Buffer { address, length }.is_enough(text, key, multi)
 }

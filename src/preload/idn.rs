@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{c_char, c_int, c_void, wchar_t};
 
-use crate::codes::EAI_IDN_ENCODE;
+use crate::netdb::EAI_IDN_ENCODE;
 
 /// It had no memory (idn2.h).
 const IDN2_MALLOC: c_int = -100;

@@ -1,4 +1,4 @@
-//! The functions behind ours: libc's, or those of the next library that was preloaded.
+//! The functions behind the hooks: libc's, or those of the next library that was preloaded.
 
 use std::ffi::CStr;
 use std::marker::PhantomData;
@@ -8,59 +8,33 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{addrinfo, c_char, c_int, c_void, hostent, size_t, sockaddr, socklen_t, timespec};
-use nss_bypass_core::sys::loaded;
-use nss_bypass_core::sys::resolver_state::{self, GetHostByNameR};
+use nss_bypass_core::sys::{loaded, resolver_state};
 
-use crate::asynchronous::{Event, Request};
+use crate::netdb::{Gaicb, Sigevent};
 
-/// getaddrinfo(3). All of these may be left by a cancelled thread or a longjmp, hence "C-unwind".
-pub(crate) type GetAddrInfo =
-    unsafe extern "C-unwind" fn(*const c_char, *const c_char, *const addrinfo, *mut *mut addrinfo) -> c_int;
-/// gethostbyname(3)
-pub(crate) type GetHostByName = unsafe extern "C-unwind" fn(*const c_char) -> *mut hostent;
-/// gethostbyname2(3)
-pub(crate) type GetHostByName2 = unsafe extern "C-unwind" fn(*const c_char, c_int) -> *mut hostent;
-/// gethostbyname2_r(3)
-pub(crate) type GetHostByName2R = unsafe extern "C-unwind" fn(
-    *const c_char,
-    c_int,
-    *mut hostent,
-    *mut c_char,
-    size_t,
-    *mut *mut hostent,
-    *mut c_int,
-) -> c_int;
-/// gethostbyaddr(3)
-pub(crate) type GetHostByAddr = unsafe extern "C-unwind" fn(*const c_void, socklen_t, c_int) -> *mut hostent;
-/// gethostbyaddr_r(3)
-pub(crate) type GetHostByAddrR = unsafe extern "C-unwind" fn(
-    *const c_void,
-    socklen_t,
-    c_int,
-    *mut hostent,
-    *mut c_char,
-    size_t,
-    *mut *mut hostent,
-    *mut c_int,
-) -> c_int;
-/// getnameinfo(3)
-pub(crate) type GetNameInfo = unsafe extern "C-unwind" fn(
-    *const sockaddr,
-    socklen_t,
-    *mut c_char,
-    socklen_t,
-    *mut c_char,
-    socklen_t,
-    c_int,
-) -> c_int;
-/// `__nss_configure_lookup` (nss.h)
-pub(crate) type ConfigureLookup = unsafe extern "C-unwind" fn(*const c_char, *const c_char) -> c_int;
-/// getaddrinfo_a(3)
-pub(crate) type GetAddrInfoA = unsafe extern "C-unwind" fn(c_int, *const *mut Request, c_int, *const Event) -> c_int;
-/// gai_suspend(3)
-pub(crate) type GaiSuspend = unsafe extern "C-unwind" fn(*const *const Request, c_int, *const timespec) -> c_int;
-/// gai_cancel(3)
-pub(crate) type GaiCancel = unsafe extern "C-unwind" fn(*mut Request) -> c_int;
+/// Makes a static for each real function, under the hook's name, and `find_all`.
+macro_rules! real_functions {
+    ($($(#[$_doc:meta])* $when:ident $name:ident($($_argument:ident: $type:ty),*) -> $result:ty { $($_how:tt)* })*) => {
+        $(
+            /// It may be left by a thread that is cancelled, or by a longjmp, hence "C-unwind".
+            #[allow(non_upper_case_globals, reason = "named as the function is")]
+            pub(crate) static $name: Real<unsafe extern "C-unwind" fn($($type),*) -> $result> =
+                Real::new(concat!(stringify!($name), "\0"));
+        )*
+
+        /// Looks up those of the rows `at_load`, while the dynamic linker has nothing else to do.
+        pub(crate) fn find_all() {
+            $(real_functions!(@$when $name);)*
+            if let Some(real) = gethostbyname_r.get() {
+                resolver_state::refresh_with(real);
+            }
+        }
+    };
+    (@at_load $name:ident) => { $name.look_up() };
+    (@when_called $name:ident) => {};
+}
+
+hooks!(real_functions);
 
 /// A real function, looked up once.
 pub(crate) struct Real<F> {
@@ -68,36 +42,6 @@ pub(crate) struct Real<F> {
     symbol: &'static str,
     address: AtomicPtr<c_void>,
     kind: PhantomData<F>,
-}
-
-pub(crate) static GETADDRINFO: Real<GetAddrInfo> = Real::new("getaddrinfo\0");
-pub(crate) static GETHOSTBYNAME: Real<GetHostByName> = Real::new("gethostbyname\0");
-pub(crate) static GETHOSTBYNAME2: Real<GetHostByName2> = Real::new("gethostbyname2\0");
-pub(crate) static GETHOSTBYNAME_R: Real<GetHostByNameR> = Real::new("gethostbyname_r\0");
-pub(crate) static GETHOSTBYNAME2_R: Real<GetHostByName2R> = Real::new("gethostbyname2_r\0");
-pub(crate) static GETHOSTBYADDR: Real<GetHostByAddr> = Real::new("gethostbyaddr\0");
-pub(crate) static GETHOSTBYADDR_R: Real<GetHostByAddrR> = Real::new("gethostbyaddr_r\0");
-pub(crate) static GETNAMEINFO: Real<GetNameInfo> = Real::new("getnameinfo\0");
-pub(crate) static CONFIGURE_LOOKUP: Real<ConfigureLookup> = Real::new("__nss_configure_lookup\0");
-// These are looked up when they are first needed: before glibc 2.34 they are in libanl, which few programs load.
-pub(crate) static GETADDRINFO_A: Real<GetAddrInfoA> = Real::new("getaddrinfo_a\0");
-pub(crate) static GAI_SUSPEND: Real<GaiSuspend> = Real::new("gai_suspend\0");
-pub(crate) static GAI_CANCEL: Real<GaiCancel> = Real::new("gai_cancel\0");
-
-/// Looks the others up, while the dynamic linker has nothing else to do.
-pub(crate) fn find_all() {
-    GETADDRINFO.look_up();
-    GETHOSTBYNAME.look_up();
-    GETHOSTBYNAME2.look_up();
-    GETHOSTBYNAME_R.look_up();
-    GETHOSTBYNAME2_R.look_up();
-    GETHOSTBYADDR.look_up();
-    GETHOSTBYADDR_R.look_up();
-    GETNAMEINFO.look_up();
-    CONFIGURE_LOOKUP.look_up();
-    if let Some(real) = GETHOSTBYNAME_R.get() {
-        resolver_state::refresh_with(real);
-    }
 }
 
 /// What was not found is nothing that the program should read of.
@@ -108,7 +52,7 @@ pub(crate) fn leave_no_error() {
 
 /// Whether libc has nsswitch.conf's modules, and nscd. Another one has lists of addresses that are made otherwise.
 pub(crate) fn is_glibc() -> bool {
-    CONFIGURE_LOOKUP.get().is_some()
+    __nss_configure_lookup.get().is_some()
 }
 
 impl<F: Copy> Real<F> {

@@ -19,7 +19,8 @@ use nss_bypass_core::tables::Tables;
 use once_cell::race::OnceRef;
 
 use crate::log::{Level, Log};
-use crate::{input, memory, real};
+use crate::request::text::{is_plainly_an_address, text};
+use crate::{memory, real};
 
 /// How many faults of the configuration are logged at most: one of binary garbage has thousands.
 const LOGGED_FAULTS: usize = 50;
@@ -46,7 +47,7 @@ static FOREIGN: Settings = Settings::plain(false, true);
 static RULES: Snapshot<Rules> = Snapshot::new();
 static NEXT_LOOK: AtomicU64 = AtomicU64::new(0);
 
-/// What [`passes`] may go by, in bits: it is known, and rules may take away names, addresses, or no name at all.
+/// What [`forwards_node`] may go by, in bits: it is known, and rules may take away names, addresses, or no name at all.
 static SCOPE: AtomicU32 = AtomicU32::new(0);
 const KNOWN: u32 = 1;
 const NAMES: u32 = 2;
@@ -138,26 +139,26 @@ pub(crate) unsafe fn load(environment: *const *const c_char) {
     real::leave_no_error();
 }
 
-/// Whether a node is libc's at once: no rule is about its kind, nobody wants to read of it, and it is not the time to look
+/// Whether a node is forwarded at once: no rule is about its kind, nobody wants to read of it, and it is not the time to look
 /// at the configuration again. This is all that most lookups of most programs cost, so it takes no guard: it has nothing to
 /// drop, and calls nothing but a clock.
 ///
 /// # Safety
 /// `node` is NULL or a C string.
-pub(crate) unsafe fn passes(node: *const c_char) -> bool {
+pub(crate) unsafe fn forwards_node(node: *const c_char) -> bool {
     match known_scope() {
         None => false,
         Some(KNOWN) => true,
         Some(scope) if node.is_null() => scope & NOBODY == 0,
         Some(scope) => {
             // SAFETY: the caller's promise.
-            scope & ADDRESSES == 0 && unsafe { input::text(node) }.is_some_and(input::is_plainly_an_address)
+            scope & ADDRESSES == 0 && unsafe { text(node) }.is_some_and(is_plainly_an_address)
         }
     }
 }
 
 /// The same for lookups of addresses.
-pub(crate) fn passes_addresses() -> bool {
+pub(crate) fn forwards_addresses() -> bool {
     known_scope().is_some_and(|scope| scope & ADDRESSES == 0)
 }
 

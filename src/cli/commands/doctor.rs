@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use clap::Args;
 use nss_bypass_core::files::hosts;
 use nss_bypass_core::model::Name;
+use nss_bypass_core::model::Subject;
 use nss_bypass_core::rules::pattern::Kind as PatternKind;
-use nss_bypass_core::rules::policy::Subject;
 use nss_bypass_core::tables::{self, Tables};
 use serde::Serialize;
 

@@ -9,8 +9,8 @@ use std::path::Path;
 use clap::Args;
 use nss_bypass_core::model::Diagnostic;
 use nss_bypass_core::model::Name;
+use nss_bypass_core::model::Subject;
 use nss_bypass_core::rules::config::Answering;
-use nss_bypass_core::rules::policy::Subject;
 use nss_bypass_core::tables::Tables;
 use serde::Serialize;
 

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use nss_bypass_core::rules::policy::Subject;
+use nss_bypass_core::model::Subject;
 use serde::Serialize;
 
 use crate::diagnose::nscd::{Cache, Entry, Request};

@@ -5,13 +5,13 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use nss_bypass_core::dns::{Ask, Resolver};
+use nss_bypass_core::dns::{self, Ask};
 use nss_bypass_core::files::hosts;
 use nss_bypass_core::model::Name;
+use nss_bypass_core::model::Subject;
 use nss_bypass_core::model::{Answer, Failure};
-use nss_bypass_core::resolve::{Engine, Selection};
+use nss_bypass_core::resolve::{HostKey, Nodes, Query, Resolver, Selection};
 use nss_bypass_core::rules::config::Answering;
-use nss_bypass_core::rules::policy::Subject;
 use nss_bypass_core::sys::glibc;
 use nss_bypass_core::tables::resolution::Resolution;
 use nss_bypass_core::tables::{self, Tables};
@@ -245,7 +245,7 @@ pub(crate) fn server(
     subject: Subject<'_>,
 ) -> Outcome {
     let conf = &resolution.conf;
-    let resolver = Resolver {
+    let resolver = dns::Resolver {
         servers: &[server],
         search: if answering.search { &conf.search } else { &[] },
         ndots: conf.ndots,
@@ -271,18 +271,18 @@ pub(crate) fn server(
     }
 }
 
-/// What the library says under a rule, which is what the engine of the two says.
+/// What the library says under a rule, which is what the resolver that both share says.
 pub(crate) fn library(tables: &Tables, answering: &Answering, subject: Subject<'_>) -> Outcome {
-    let engine = Engine::new(tables, answering, None);
     let selection = Selection { family: None, canonical: false, v4_mapped: false, all: false };
-    let result = match subject {
-        Subject::Name(name) => engine.addresses(name, selection),
-        Subject::Address(address) => engine.name_of(address, None).map_err(|miss| miss.failure),
-        Subject::Nobody => engine.addresses(Name::new(b""), selection),
+    let nodes = Nodes::default();
+    let query = match subject {
+        Subject::Name(name) => Query::Addresses { name, selection, nodes: &nodes },
+        Subject::Address(address) => Query::Host { key: HostKey::Address(address), room: None },
+        Subject::Nobody => Query::Addresses { name: Name::new(b""), selection, nodes: &nodes },
     };
-    match result {
+    match Resolver::new(tables, answering, None).resolve(query).result {
         Ok(answer) => Outcome::of_answer(&answer, subject),
-        Err(failure) => Outcome::of_failure(failure),
+        Err(miss) => Outcome::of_failure(miss.failure),
     }
 }
 

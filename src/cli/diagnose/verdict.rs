@@ -5,9 +5,10 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 
 use nss_bypass_core::model::Diagnostic;
+use nss_bypass_core::model::Subject;
 use nss_bypass_core::rules::config::{self, Environment, Rule};
 use nss_bypass_core::rules::pattern::Pattern;
-use nss_bypass_core::rules::policy::{Policy, Subject, Verdict};
+use nss_bypass_core::rules::policy::{Policy, Verdict};
 use nss_bypass_core::sys::file;
 
 use crate::ui::output;

@@ -1,10 +1,9 @@
 //! hosts(5), as glibc's `files` module reads it (nss/nss_files/files-hosts.c).
 
-use std::io::BufRead;
 use std::net::{IpAddr, Ipv4Addr};
 
 use super::text::{
-    inet_pton4, inet_pton6, is_space, lines, lines_around, split_word, trim_start, until_nul, without_comment, words,
+    inet_pton4, inet_pton6, is_space, lines, lines_around, split_word, trim_start, without_comment, words,
 };
 use crate::model::{Address, Answer, Family};
 
@@ -25,14 +24,14 @@ impl<'a> Line<'a> {
         words(self.aliases)
     }
 
-    fn has_name(&self, name: &[u8]) -> bool {
+    /// Whether it is a line of this name, in either case.
+    pub fn has_name(&self, name: &[u8]) -> bool {
         self.name.eq_ignore_ascii_case(name) || self.aliases().any(|alias| alias.eq_ignore_ascii_case(name))
     }
 }
 
 /// Reads one line; none where it holds no address.
 pub fn parse_line(line: &[u8]) -> Option<Line<'_>> {
-    crate::sys::fault::point();
     let (address, rest) = split_word(without_comment(line));
     let address = inet_pton4(address).map(IpAddr::V4).or_else(|| inet_pton6(address).map(IpAddr::V6))?;
     let (name, aliases) = split_word(rest);
@@ -50,25 +49,35 @@ fn as_family(address: IpAddr, family: Family) -> Option<IpAddr> {
     }
 }
 
-/// The same for the line of an address. With `mapped`, an IPv4 address counts as a mapped one too, but no IPv6 one as IPv4:
-/// for a lookup of an IPv6 address since glibc 2.38.
-fn as_wanted(address: IpAddr, key: Key<'_>) -> Option<IpAddr> {
-    match (key, address) {
-        (Key::Name(_, family), _) => as_family(address, family),
-        (Key::Address(IpAddr::V6(_), true), IpAddr::V4(v4)) => Some(IpAddr::V6(v4.to_ipv6_mapped())),
-        (Key::Address(wanted, _), _) => as_family(address, Family::of(wanted)),
+/// What is looked for.
+#[derive(Clone, Copy)]
+pub enum Key<'a> {
+    /// Lines of a name, for this family.
+    Name(&'a [u8], Family),
+    /// The line of an address; and whether IPv4 lines are looked at for a mapped IPv6 address.
+    Address(IpAddr, bool),
+}
+
+impl Key<'_> {
+    /// The address of a line, as a lookup of this key sees it; none where the line does not count. An IPv4 address counts as
+    /// a mapped one too, where IPv4 lines are looked at, but no IPv6 one as IPv4 (for addresses since glibc 2.38).
+    pub fn sees(self, address: IpAddr) -> Option<IpAddr> {
+        match (self, address) {
+            (Self::Name(_, family), _) => as_family(address, family),
+            (Self::Address(IpAddr::V6(_), true), IpAddr::V4(v4)) => Some(IpAddr::V6(v4.to_ipv6_mapped())),
+            (Self::Address(wanted, _), _) => as_family(address, Family::of(wanted)),
+        }
     }
 }
 
 /// The lines that hold a name.
-fn lines_with<'a>(text: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
+pub fn lines_with<'a>(text: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
     lines_around(text, name).filter_map(parse_line).filter(|line| line.has_name(name))
 }
 
 /// Addresses of one family: those of the first line with the name or, with host.conf's `multi`, of all
 /// (`_nss_files_gethostbyname3_r`).
 pub fn lookup(text: &[u8], name: &[u8], family: Family, multi: bool) -> Option<Answer> {
-    crate::sys::fault::point();
     let mut lines = lines_with(text, name)
         .filter_map(|line| as_family(line.address, family).map(|ip| (line, Address { ip, scope: 0 })));
     let (first, address) = lines.next()?;
@@ -87,128 +96,8 @@ pub fn lookup(text: &[u8], name: &[u8], family: Family, multi: bool) -> Option<A
     Some(answer)
 }
 
-/// What is looked for.
-#[derive(Clone, Copy)]
-pub enum Key<'a> {
-    /// Lines of a name, for this family.
-    Name(&'a [u8], Family),
-    /// The line of an address; and whether IPv4 lines are looked at for a mapped IPv6 address.
-    Address(IpAddr, bool),
-}
-
-/// A caller's buffer: its address, and its length in bytes.
-#[derive(Clone, Copy)]
-pub struct Buffer {
-    /// Where it begins.
-    pub address: usize,
-    /// How long it is.
-    pub length: usize,
-}
-
-impl Buffer {
-    /// What is left of it behind its first address that is aligned for pointers.
-    pub fn aligned(self) -> Self {
-        let address = self.address.next_multiple_of(POINTER);
-        Self { address, length: self.length.saturating_sub(address - self.address) }
-    }
-
-    /// Whether glibc's `files` module can look for `key` in this text with it. It aligns the buffer for names only.
-    pub fn is_enough(self, text: &[u8], key: Key<'_>, multi: bool) -> bool {
-        crate::sys::fault::point();
-        let Self { address, length } = match key {
-            Key::Name(..) => self.aligned(),
-            Key::Address(..) => self,
-        };
-        let is_single = match key {
-            Key::Name(name, _) if multi => lines_with(text, name).nth(1).is_none(),
-            _ => true,
-        };
-        // Hardly any line is so long that words must be counted.
-        (is_single && length >= most_for_one(text)) || length >= room(text, key, multi, address)
-    }
-}
-
-/// More than glibc wants for any single line of a text.
-fn most_for_one(mut text: &[u8]) -> usize {
-    let mut longest = 0;
-    while let Some(length) = text.skip_until(b'\n').ok().filter(|&length| length > 0) {
-        longest = longest.max(length);
-    }
-    HOSTENT_DATA + longest + 2 + POINTER + (longest / 2 + 2) * POINTER
-}
-
-/// `struct hostent_data`, which stands before a line in the caller's buffer.
-const HOSTENT_DATA: usize = 32;
-const POINTER: usize = size_of::<usize>();
-
-/// Bytes that glibc wants of a buffer at this address to look for `key`: it reads each line into it, up to the first that
-/// will do, with pointers to the aliases behind it, and then appends what the other lines of a name say (`multi`).
-pub fn room(text: &[u8], key: Key<'_>, multi: bool, address: usize) -> usize {
-    let family = match key {
-        Key::Name(_, family) => family,
-        Key::Address(address, _) => Family::of(address),
-    };
-    let aligned = |offset: usize, to: usize| (address + offset).next_multiple_of(to) - address;
-    let mut most = HOSTENT_DATA + 3;
-    let mut lines = text.split_inclusive(|&byte| byte == b'\n');
-    for raw in lines.by_ref() {
-        // A byte of the buffer tells whether the line fitted.
-        most = most.max(HOSTENT_DATA + raw.len() + 2);
-        let seen = until_nul(raw);
-        let text = seen.strip_suffix(b"\n").unwrap_or(seen);
-        let Some((line, ip)) = parse_line(text).and_then(|line| Some((line, as_wanted(line.address, key)?))) else {
-            continue;
-        };
-        // Behind the whole line, also where blanks or a comment do not count.
-        let list = aligned(HOSTENT_DATA + seen.len() + 1, POINTER);
-        most = most.max(list + (line.aliases().count() + 2) * POINTER);
-        let is_it = match key {
-            Key::Name(name, _) => line.has_name(name),
-            Key::Address(wanted, _) => ip == wanted,
-        };
-        if is_it {
-            if let (Key::Name(name, _), true) = (key, multi) {
-                most = most.max(room_for_all(&line, list, name, family, lines, aligned));
-            }
-            break;
-        }
-    }
-    most
-}
-
-/// `gethostbyname3_multi`: addresses and names over the first line's list, and the new lists behind them.
-fn room_for_all<'a>(
-    first: &Line<'_>,
-    list: usize,
-    name: &[u8],
-    family: Family,
-    lines: impl Iterator<Item = &'a [u8]>,
-    aligned: impl Fn(usize, usize) -> usize,
-) -> usize {
-    let (mut end, mut addresses, mut aliases) = (list, 1, first.aliases().count());
-    let width = match family {
-        Family::Inet => 4,
-        Family::Inet6 => 16,
-    };
-    for raw in lines {
-        let raw = until_nul(raw.strip_suffix(b"\n").unwrap_or(raw));
-        let line = parse_line(raw).filter(|line| as_family(line.address, family).is_some() && line.has_name(name));
-        if let Some(line) = line {
-            end = aligned(end, 4) + width;
-            addresses += 1;
-            let other = Some(line.name).filter(|name| *name != first.name);
-            for alias in line.aliases().chain(other) {
-                end += alias.len() + 1;
-                aliases += 1;
-            }
-        }
-    }
-    aligned(end, POINTER) + (addresses + 1 + aliases + 1) * POINTER
-}
-
 /// Addresses of both families, in the file's order (`_nss_files_gethostbyname4_r`). No aliases.
 pub fn lookup_both(text: &[u8], name: &[u8], multi: bool) -> Option<Answer> {
-    crate::sys::fault::point();
     let mut lines = lines_with(text, name);
     let first = lines.next()?;
     let address = |line: &Line<'_>| Address { ip: line.address, scope: 0 };
@@ -221,14 +110,12 @@ pub fn lookup_both(text: &[u8], name: &[u8], multi: bool) -> Option<Answer> {
 
 /// The first line with a name, whatever its address: a lookup of the family AF_UNSPEC.
 pub fn lookup_any(text: &[u8], name: &[u8]) -> Option<Answer> {
-    crate::sys::fault::point();
     let line = lines_with(text, name).next()?;
     Some(answer_of(&line, line.address))
 }
 
 /// The first line with an address (`_nss_files_gethostbyaddr_r`); with `mapped`, an IPv4 line for a mapped IPv6 address too.
 pub fn lookup_address(text: &[u8], address: IpAddr, mapped: bool) -> Option<Answer> {
-    crate::sys::fault::point();
     let wanted = Wanted::new(address, mapped);
     let line = lines(text).find(|line| wanted.is_in(line)).and_then(parse_line)?;
     Some(answer_of(&line, address))
@@ -342,31 +229,6 @@ mod tests {
         assert_eq!(lookup_both(b"192.0.2.1 nam", b"name", true), None);
         assert_eq!(lookup_both(b"192.0.2.1 x\0 name\n", b"name", true), None);
         assert_eq!(lookup_both(b"", b"", true), None);
-    }
-
-    #[test]
-    fn a_buffer_is_enough_from_one_length_on() {
-        let many = format!("10.0.0.1{}\n10.0.0.2 x y # {}\n", " x".repeat(300), "z".repeat(900));
-        for text in [b"", TEXT, many.as_bytes(), b"10.0.0.3"] {
-            for key in [
-                Key::Name(b"dual", Family::Inet),
-                Key::Name(b"x", Family::Inet),
-                Key::Address([10, 0, 0, 9].into(), false),
-                Key::Address("::ffff:10.0.0.9".parse().unwrap(), true),
-            ] {
-                for (multi, start) in [(false, 0), (true, 0), (true, 3), (false, 5)] {
-                    let aligned = if let Key::Name(..) = key {
-                        Buffer { address: start, length: 0 }.aligned().address
-                    } else {
-                        start
-                    };
-                    let needed = aligned - start + room(text, key, multi, aligned);
-                    let is_enough = |length| Buffer { address: start, length }.is_enough(text, key, multi);
-                    assert!((0..needed).all(|length| !is_enough(length)));
-                    assert!((needed..needed + 5000).all(is_enough));
-                }
-            }
-        }
     }
 
     #[test]

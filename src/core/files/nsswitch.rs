@@ -2,7 +2,7 @@
 //! nss/nss_action_parse.c).
 
 use super::text::{is_space, lines, trim_start};
-use crate::model::Status;
+use crate::model::{Miss, Status};
 
 /// A module that can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,14 @@ impl Default for Actions {
 }
 
 impl Actions {
+    /// After an answer or a failure.
+    pub fn after<T>(&self, result: &Result<T, Miss>) -> Action {
+        match result {
+            Ok(_) => self.success,
+            Err(miss) => self.on(miss.status),
+        }
+    }
+
     /// After this result.
     pub fn on(&self, status: Status) -> Action {
         match status {

@@ -28,7 +28,7 @@ struct Destination {
 ///
 /// Copies are sorted along, not only addresses: the rules are not transitive, so glibc's result depends on the
 /// number of nodes, and its merge sort is part of the contract.
-pub fn sort(
+pub(super) fn sort(
     addresses: &[Address],
     copies: usize,
     port: u16,
@@ -49,7 +49,7 @@ pub fn sort(
 }
 
 /// The interfaces of this moment or, where there is a cache, of the last second.
-pub fn known_interfaces(cache: Option<&View<'_>>) -> Interfaces {
+pub(super) fn known_interfaces(cache: Option<&View<'_>>) -> Interfaces {
     cache.map_or_else(Interfaces::now, |cache| cache.interfaces(Interfaces::now))
 }
 

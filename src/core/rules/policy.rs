@@ -6,7 +6,7 @@ use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 
 use crate::hash::{self, Folded};
-use crate::model::Name;
+use crate::model::{Name, Subject};
 use crate::rules::config::{Action, Answering, CacheSize, Config, Rule};
 use crate::rules::pattern::{self, Kind};
 
@@ -275,17 +275,6 @@ pub struct Scope {
     pub addresses: bool,
     /// No name at all.
     pub nobody: bool,
-}
-
-/// What a lookup is about, as far as rules go.
-#[derive(Clone, Copy, Debug)]
-pub enum Subject<'a> {
-    /// A name.
-    Name(Name<'a>),
-    /// An address, or a name that is one.
-    Address(IpAddr),
-    /// No name at all: getaddrinfo's NULL.
-    Nobody,
 }
 
 fn verdict(rule: Option<&Rule>) -> Verdict<'_> {

@@ -8,7 +8,6 @@
 use std::cell::Cell;
 
 use super::file::Descriptor;
-use super::inside;
 
 /// Servers of resolv.conf, and some that only a rule has. What is open beyond is not noted.
 const MOST: usize = 8;
@@ -38,9 +37,8 @@ fn change(mut each: impl FnMut(&mut Open)) {
     ANY.set(sockets.iter().any(|open| open.descriptor >= 0));
 }
 
-/// Notes a socket of this thread's lookup.
-pub(super) fn note(descriptor: i32) {
-    let Some(frame) = inside::innermost() else { return };
+/// Notes a socket of this thread's lookup, whose frame this is.
+pub(super) fn note(descriptor: i32, frame: usize) {
     let mut sockets = SOCKETS.get();
     if let Some(free) = sockets.iter_mut().find(|open| open.descriptor < 0) {
         *free = Open { descriptor, frame, inode: 0 };

@@ -50,7 +50,7 @@ impl Drop for Inside {
 }
 
 /// The frame of the innermost lookup of this thread.
-pub(super) fn innermost() -> Option<usize> {
+pub fn innermost() -> Option<usize> {
     FRAMES.get().into_iter().filter(|&frame| frame != 0).min()
 }
 

@@ -93,7 +93,9 @@ impl Socket {
         // SAFETY: socket has no memory preconditions.
         let descriptor = unsafe { libc::socket(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0) };
         let descriptor = checked_int(descriptor)?;
-        abandoned::note(descriptor);
+        if let Some(frame) = inside::innermost() {
+            abandoned::note(descriptor, frame);
+        }
         Ok(Self(Descriptor(descriptor)))
     }
 

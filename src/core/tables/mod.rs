@@ -108,6 +108,25 @@ impl<T> Cached<T> {
     }
 }
 
+/// The modules of the hosts database: the program's choice, or nsswitch.conf's. Shares of either.
+pub enum HostModules {
+    /// By `__nss_configure_lookup`.
+    Chosen(Arc<Vec<Service>>),
+    /// By the file.
+    Listed(Table<Option<Nsswitch>>),
+}
+
+impl Deref for HostModules {
+    type Target = [Service];
+
+    fn deref(&self) -> &[Service] {
+        match self {
+            Self::Chosen(chosen) => chosen,
+            Self::Listed(table) => table.as_ref().map_or(&[], |nsswitch| &nsswitch.hosts),
+        }
+    }
+}
+
 /// All tables.
 pub struct Tables {
     resolv_conf: Cached<Resolution>,
@@ -192,23 +211,28 @@ impl Tables {
         }
     }
 
-    /// Calls `with` with nsswitch.conf(5), or with why it, or a line of it, cannot be read.
-    fn with_nsswitch<R>(&self, with: impl FnOnce(Result<&Nsswitch, Errno>) -> R) -> R {
-        crate::sys::fault::point();
+    /// nsswitch.conf(5).
+    ///
+    /// # Errors
+    /// The file, or a line of it, cannot be read.
+    fn nsswitch(&self) -> Result<Table<Option<Nsswitch>>, Errno> {
         let table = self.nsswitch.get(NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text));
-        with(match table.error() {
+        match table.error() {
             Some(error) => Err(error),
-            None => table.as_ref().ok_or(Errno(libc::EINVAL)),
-        })
+            None if table.is_none() => Err(Errno(libc::EINVAL)),
+            None => Ok(table),
+        }
     }
 
-    /// Calls `with` with the modules that know hosts, in order, or with why nsswitch.conf cannot be read.
-    pub fn with_host_modules<R>(&self, with: impl FnOnce(Result<&[Service], Errno>) -> R) -> R {
-        crate::sys::fault::point();
-        if let Some(chosen) = self.chosen_hosts.read() {
-            return with(Ok(&chosen));
+    /// The modules that know hosts, in order.
+    ///
+    /// # Errors
+    /// nsswitch.conf, or a line of it, cannot be read.
+    pub fn host_modules(&self) -> Result<HostModules, Errno> {
+        match self.chosen_hosts.read() {
+            Some(chosen) => Ok(HostModules::Chosen(chosen)),
+            None => self.nsswitch().map(HostModules::Listed),
         }
-        self.with_nsswitch(|nsswitch| with(nsswitch.map(|nsswitch| nsswitch.hosts.as_slice())))
     }
 
     /// Takes note of what the program chose for hosts with `__nss_configure_lookup`.
@@ -242,7 +266,7 @@ impl Tables {
         };
         let wanted = match self.chosen_services.read() {
             Some(chosen) => asks_files(&chosen),
-            None => self.with_nsswitch(|nsswitch| nsswitch.map(|nsswitch| asks_files(&nsswitch.services)))?,
+            None => self.nsswitch()?.as_ref().is_some_and(|nsswitch| asks_files(&nsswitch.services)),
         };
         let read = || file::read(SERVICES).map(|content| as_glibc_reads(&content.bytes).into_owned());
         Ok(if wanted { read().unwrap_or_default() } else { Vec::new() })

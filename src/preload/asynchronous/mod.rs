@@ -5,7 +5,7 @@
 //! is libc's. A request then belongs to whoever has it in his table.
 //!
 //! These functions are no cancellation points in glibc, whatever netdb.h says, since they wait with cancellation off;
-//! nor are they here. They wait outside of `guard::run`, so that a signal's handler may look names up meanwhile, or jump
+//! nor are they here. They wait outside of `hook::run`, so that a signal's handler may look names up meanwhile, or jump
 //! away, which leaves as much behind as in glibc.
 
 mod notice;
@@ -21,16 +21,10 @@ use libc::{c_int, timespec};
 use nss_bypass_core::sys::futex::{self, Moment};
 use nss_bypass_core::sys::{Errno, errno, set_errno};
 
-use crate::codes::{EAI_ALLDONE, EAI_CANCELED, EAI_INTR, EAI_NOTCANCELED};
-use crate::{guard, real};
-pub(crate) use notice::Event;
+use crate::netdb::{EAI_ALLDONE, EAI_CANCELED, EAI_INTR, EAI_NOTCANCELED, GAI_NOWAIT, GAI_WAIT, Gaicb, Sigevent};
+use crate::{hook, real};
 use notice::Notice;
 use queue::Queue;
-pub(crate) use request::Request;
-
-/// The modes (netdb.h).
-const GAI_WAIT: c_int = 0;
-const GAI_NOWAIT: c_int = 1;
 
 /// How long libc's requests are waited for at a time, in a list where others are ours.
 const SLICE: Duration = Duration::from_millis(10);
@@ -54,30 +48,35 @@ struct Started {
 ///
 /// # Safety
 /// The arguments are as its contract asks.
-pub(crate) unsafe fn start(mode: c_int, list: *const *mut Request, count: c_int, event: *const Event) -> Option<c_int> {
-    let started = guard::uncancelled(|| {
+pub(crate) unsafe fn getaddrinfo_a(
+    mode: c_int,
+    list: *const *mut Gaicb,
+    count: c_int,
+    event: *const Sigevent,
+) -> Option<c_int> {
+    let started = hook::uncancelled(|| {
         let left = AtomicU32::new(0);
-        let started = guard::run(guard::owns_something, |before| {
+        let started = hook::run(hook::owns_something, |before| {
             // SAFETY: the caller's promise.
             let list = unsafe { entries(list, count) };
             let known_mode = mode == GAI_WAIT || mode == GAI_NOWAIT;
             // SAFETY: the caller's promise.
-            let ours = known_mode && list.iter().any(|&request| unsafe { request::is_ours(request) });
-            if !ours && real::GETADDRINFO_A.get().is_some() {
+            let ours = known_mode && list.iter().any(|&request| unsafe { request::is_bypassed(request) });
+            if !ours && real::getaddrinfo_a.get().is_some() {
                 // SAFETY: the caller's promise.
-                list.iter().filter(|_| known_mode).for_each(|&request| unsafe { request::log_passed(request) });
+                list.iter().filter(|_| known_mode).for_each(|&request| unsafe { request::log_forwarded(request) });
                 return None;
             }
             // Now, since a signal's handler may call them.
-            real::GAI_SUSPEND.get();
-            real::GAI_CANCEL.get();
+            real::gai_suspend.get();
+            real::gai_cancel.get();
             if !known_mode {
                 let errno = Errno(libc::EINVAL);
                 return Some(Started { code: libc::EAI_SYSTEM, errno, wait: None, tell: Notice::None });
             }
             // SAFETY: the caller's promise.
             let notice = if mode == GAI_NOWAIT { unsafe { Notice::read(event) } } else { Notice::None };
-            let queue = Queue::current();
+            let queue = Queue::current(worker::start);
             let (accepted, failure) = queue.submit(list, (mode == GAI_WAIT).then_some(&left), notice);
             Some(Started {
                 code: if failure.is_some() { libc::EAI_SYSTEM } else { 0 },
@@ -101,16 +100,16 @@ pub(crate) unsafe fn start(mode: c_int, list: *const *mut Request, count: c_int,
 ///
 /// # Safety
 /// The arguments are as its contract asks.
-pub(crate) unsafe fn suspend(list: *const *const Request, count: c_int, timeout: *const timespec) -> Option<c_int> {
+pub(crate) unsafe fn gai_suspend(list: *const *const Gaicb, count: c_int, timeout: *const timespec) -> Option<c_int> {
     let queue = Queue::existing()?;
     // SAFETY: the caller's promise.
     let entries = unsafe { entries(list, count) };
     // SAFETY: the caller's promise.
     let timeout = unsafe { timeout.as_ref() };
     let before = errno();
-    let code = guard::uncancelled(|| {
+    let code = hook::uncancelled(|| {
         let left = AtomicU32::new(0);
-        let in_progress = guard::caught(|_| queue.watch(entries, &left))?;
+        let in_progress = hook::caught(|_| queue.watch(entries, &left))?;
         let until = timeout.map(|&timeout| Moment::after(timeout));
         let code = if in_progress.others == 0 {
             wait_for_one(&left, until)
@@ -126,10 +125,10 @@ pub(crate) unsafe fn suspend(list: *const *const Request, count: c_int, timeout:
 }
 
 /// gai_cancel(3) for a request of ours. None: the call is libc's.
-pub(crate) fn cancel(request: *mut Request) -> Option<c_int> {
+pub(crate) unsafe fn gai_cancel(request: *mut Gaicb) -> Option<c_int> {
     let queue = Queue::existing()?;
     let before = errno();
-    let cancelled = guard::uncancelled(|| guard::caught(|_| queue.cancel(request)));
+    let cancelled = hook::uncancelled(|| hook::caught(|_| queue.cancel(request)));
     set_errno(before);
     Some(if cancelled? { EAI_CANCELED } else { EAI_NOTCANCELED })
 }
@@ -177,13 +176,13 @@ fn wait_for_one(left: &AtomicU32, until: Option<Moment>) -> c_int {
 /// # Safety
 /// The list is as gai_suspend's contract asks.
 unsafe fn wait_on_both_sides(
-    list: *const *const Request,
+    list: *const *const Gaicb,
     count: c_int,
     in_progress: usize,
     left: &AtomicU32,
     until: Option<Moment>,
 ) -> c_int {
-    let Some(real) = real::GAI_SUSPEND.get() else { return wait_for_one(left, until) };
+    let Some(real) = real::gai_suspend.get() else { return wait_for_one(left, until) };
     while left.load(Ordering::Acquire) != 0 {
         let remaining = match until.map(Moment::remaining) {
             Some(None) => return libc::EAI_SYSTEM,
@@ -214,7 +213,7 @@ unsafe fn wait_on_both_sides(
 
 fn leave(queue: &'static Queue, left: &AtomicU32) {
     if queue.is_this_process() {
-        guard::caught(|_| {
+        hook::caught(|_| {
             queue.leave(left);
             Some(())
         });

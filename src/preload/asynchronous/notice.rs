@@ -3,20 +3,9 @@
 use std::ptr;
 
 use libc::{c_int, c_void, pid_t, pthread_attr_t, sigval};
-use nss_bypass_core::sys::{signal, thread};
+use nss_bypass_core::sys::{fault, signal, thread};
 
-/// The program's function for SIGEV_THREAD, which may also end its thread or throw.
-type Function = unsafe extern "C-unwind" fn(sigval);
-
-/// glibc's `struct sigevent`, up to its padding.
-#[repr(C)]
-pub struct Event {
-    value: sigval,
-    signal: c_int,
-    notify: c_int,
-    function: Option<Function>,
-    attributes: *const pthread_attr_t,
-}
+use crate::netdb::{NotifyFunction, Sigevent};
 
 /// What to do.
 #[derive(Clone, Copy)]
@@ -37,7 +26,7 @@ pub(super) enum Notice {
 /// What a thread is started for.
 #[derive(Clone, Copy)]
 pub(super) struct Call {
-    function: Function,
+    function: NotifyFunction,
     value: sigval,
 }
 
@@ -46,8 +35,8 @@ impl Notice {
     ///
     /// # Safety
     /// The pointer is NULL or points to a sigevent.
-    pub(super) unsafe fn read(event: *const Event) -> Self {
-        nss_bypass_core::sys::fault::point();
+    pub(super) unsafe fn read(event: *const Sigevent) -> Self {
+        fault::point();
         if event.is_null() {
             return Self::None;
         }

@@ -11,22 +11,32 @@ use std::collections::VecDeque;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
 
 use libc::c_int;
 use nss_bypass_core::sys::signal::Blocked;
 use nss_bypass_core::sys::{Errno, errno, fork, futex, set_errno};
 
 use super::notice::Notice;
-use super::request::{self, Request};
-use super::worker;
-use crate::codes::EAI_INPROGRESS;
+use super::request;
+use crate::netdb::{EAI_INPROGRESS, Gaicb};
 
 /// Room for so many who wait, before gai_suspend has to allocate: a signal's handler may call it.
 const WATCHES: usize = 16;
 
+/// Threads, at most.
+const MOST_THREADS: usize = 20;
+
+/// How long a thread waits for more.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Starts a thread that works through the queue. Signals must be blocked.
+type Start = fn(&'static Queue) -> Result<(), Errno>;
+
 /// The queue of one process.
 pub(super) struct Queue {
     generation: u32,
+    start: Start,
     state: Mutex<State>,
     /// There is a job for a thread that has none.
     arrived: Condvar,
@@ -57,7 +67,7 @@ pub(super) struct Job {
     number: u64,
     /// The number of the first job of the same call.
     batch: u64,
-    pub(super) request: *mut Request,
+    pub(super) request: *mut Gaicb,
     stage: Stage,
 }
 
@@ -89,7 +99,7 @@ enum Goal {
     },
     /// Those of a caller's list that came before this number.
     One {
-        list: *const [*const Request],
+        list: *const [*const Gaicb],
         before: u64,
     },
 }
@@ -119,14 +129,14 @@ impl Queue {
     }
 
     /// This process's queue.
-    pub(super) fn current() -> &'static Self {
+    pub(super) fn current(start: Start) -> &'static Self {
         loop {
             let old = QUEUE.load(Ordering::Acquire);
             if let Some(queue) = Self::existing() {
                 return queue;
             }
             let (state, arrived) = (Mutex::default(), Condvar::new());
-            let new = Box::into_raw(Box::new(Self { generation: fork::generation(), state, arrived }));
+            let new = Box::into_raw(Box::new(Self { generation: fork::generation(), start, state, arrived }));
             if QUEUE.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_err() {
                 // SAFETY: the box was leaked above, and nobody else has seen it.
                 drop(unsafe { Box::from_raw(new) });
@@ -148,7 +158,7 @@ impl Queue {
     /// not done, until `leave`; without it, `notice` is sent when all are.
     pub(super) fn submit(
         &'static self,
-        list: &[*mut Request],
+        list: &[*mut Gaicb],
         left: Option<&AtomicU32>,
         notice: Notice,
     ) -> (usize, Option<Errno>) {
@@ -178,7 +188,7 @@ impl Queue {
     }
 
     /// Makes `left` 1 until one of those requests is done that are in progress now. None: none of them is ours.
-    pub(super) fn watch(&self, list: &[*const Request], left: &AtomicU32) -> Option<InProgress> {
+    pub(super) fn watch(&self, list: &[*const Gaicb], left: &AtomicU32) -> Option<InProgress> {
         self.locked(|state| {
             let mut found = InProgress { ours: 0, others: 0 };
             for &request in list {
@@ -203,7 +213,7 @@ impl Queue {
     }
 
     /// Takes a request back: whether no thread had it. None: it is not ours, or done.
-    pub(super) fn cancel(&self, request: *const Request) -> Option<bool> {
+    pub(super) fn cancel(&self, request: *const Gaicb) -> Option<bool> {
         self.locked(|state| {
             let place = state.jobs.iter().position(|job| ptr::eq(job.request, request))?;
             let job = *state.jobs.get(place)?;
@@ -227,7 +237,7 @@ impl Queue {
         let mut found = state.take();
         if found.is_none() {
             state.idle += 1;
-            (state, _) = self.arrived.wait_timeout(state, worker::IDLE).unwrap_or_else(PoisonError::into_inner);
+            (state, _) = self.arrived.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
             state.idle -= 1;
             found = state.take();
         }
@@ -268,12 +278,12 @@ impl Queue {
 }
 
 impl State {
-    fn accept(&mut self, queue: &'static Queue, request: *mut Request, batch: u64) -> Result<(), Errno> {
+    fn accept(&mut self, queue: &'static Queue, request: *mut Gaicb, batch: u64) -> Result<(), Errno> {
         self.jobs.try_reserve(1).map_err(|_| Errno(libc::EAGAIN))?;
         // SAFETY: a request, under getaddrinfo_a's contract.
         unsafe { request::set_code(request, EAI_INPROGRESS) };
         let mut stage = Stage::Waiting;
-        if self.idle == 0 && self.threads < worker::MOST {
+        if self.idle == 0 && self.threads < MOST_THREADS {
             match self.start_thread(queue) {
                 Ok(()) => stage = Stage::Reserved,
                 Err(error) if self.threads == 0 => return Err(error),
@@ -293,11 +303,11 @@ impl State {
 
     /// errno of a failure is what pthread_create leaves in it, as in glibc.
     fn start_thread(&mut self, queue: &'static Queue) -> Result<(), Errno> {
-        if self.threads >= worker::MOST {
+        if self.threads >= MOST_THREADS {
             return Err(Errno(libc::EAGAIN));
         }
         let before = errno();
-        let started = worker::start(queue).map_err(|_| errno());
+        let started = (queue.start)(queue).map_err(|_| errno());
         set_errno(before);
         if started.is_ok() {
             self.threads += 1;
@@ -335,12 +345,17 @@ mod tests {
 
     /// A queue whose threads are all at work, so that nothing is started.
     fn queue() -> &'static Queue {
-        let state = State { threads: worker::MOST, ..State::default() };
+        let state = State { threads: MOST_THREADS, ..State::default() };
         let (state, arrived) = (Mutex::new(state), Condvar::new());
-        Box::leak(Box::new(Queue { generation: fork::generation(), state, arrived }))
+        Box::leak(Box::new(Queue {
+            generation: fork::generation(),
+            start: |_| Err(Errno(libc::EAGAIN)),
+            state,
+            arrived,
+        }))
     }
 
-    fn requests() -> [Request; 3] {
+    fn requests() -> [Gaicb; 3] {
         // SAFETY: pointers and numbers, which may be zero.
         [(); 3].map(|()| unsafe { std::mem::zeroed() })
     }

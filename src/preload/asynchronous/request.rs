@@ -1,31 +1,20 @@
-//! One request: `struct gaicb`.
+//! One request of getaddrinfo_a: `struct gaicb`.
 
+use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use libc::{c_char, c_int};
-use nss_bypass_core::rules::policy::Subject;
+use libc::c_int;
 
-use crate::codes::EAI_INPROGRESS;
-use crate::input::Hints;
-use crate::{addrinfo, guard, lookup, real};
-
-/// glibc's `struct gaicb` (netdb.h).
-#[repr(C)]
-pub struct Request {
-    name: *const c_char,
-    service: *const c_char,
-    hints: *const libc::addrinfo,
-    result: *mut libc::addrinfo,
-    /// What gai_error(3) gives: glibc's `__return`.
-    code: c_int,
-    reserved: [c_int; 5],
-}
+use crate::getaddrinfo::getaddrinfo;
+use crate::netdb::{EAI_INPROGRESS, Gaicb};
+use crate::request::Request;
+use crate::{hook, real, verdict};
 
 /// The place of the request's code.
 ///
 /// # Safety
 /// It is a request, which stays.
-unsafe fn code<'a>(request: *const Request) -> &'a AtomicI32 {
+unsafe fn code<'a>(request: *const Gaicb) -> &'a AtomicI32 {
     // SAFETY: the field lies within the request; no reference is made.
     let place = unsafe { &raw const (*request).code };
     // SAFETY: the caller's promise. Programs only read it, through gai_error.
@@ -36,14 +25,14 @@ unsafe fn code<'a>(request: *const Request) -> &'a AtomicI32 {
 ///
 /// # Safety
 /// It is a request, which stays meanwhile.
-pub(super) unsafe fn set_code(request: *const Request, value: c_int) {
+pub(super) unsafe fn set_code(request: *const Gaicb, value: c_int) {
     // SAFETY: the caller's promise.
     unsafe { code(request) }.store(value, Ordering::Release);
 }
 
 /// # Safety
 /// It is NULL or a request, which stays meanwhile.
-pub(super) unsafe fn is_in_progress(request: *const Request) -> bool {
+pub(super) unsafe fn is_in_progress(request: *const Gaicb) -> bool {
     // SAFETY: the caller's promise.
     !request.is_null() && unsafe { code(request) }.load(Ordering::Acquire) == EAI_INPROGRESS
 }
@@ -52,28 +41,27 @@ pub(super) unsafe fn is_in_progress(request: *const Request) -> bool {
 ///
 /// # Safety
 /// It is NULL or a request as getaddrinfo_a's contract asks.
-pub(super) unsafe fn is_ours(request: *const Request) -> bool {
-    nss_bypass_core::sys::fault::point();
+pub(super) unsafe fn is_bypassed(request: *const Gaicb) -> bool {
     // SAFETY: the caller's promise.
-    let ours = unsafe { with_subject(request, lookup::is_ours) };
-    ours == Some(true)
+    unsafe { read(request) }.is_some_and(|request| verdict::bypasses(request.node().subject()))
 }
 
-/// Logs that it is libc's.
+/// Logs that it is forwarded.
 ///
 /// # Safety
-/// As for [`is_ours`].
-pub(super) unsafe fn log_passed(request: *const Request) {
+/// As for [`is_bypassed`].
+pub(super) unsafe fn log_forwarded(request: *const Gaicb) {
     // SAFETY: the caller's promise.
-    unsafe { with_subject(request, |subject| lookup::log_passed("getaddrinfo_a", subject)) };
+    if let Some(request) = unsafe { read(request) } {
+        verdict::log_forwarded("getaddrinfo_a", request.node().subject());
+    }
 }
 
-/// Gives `what` that which getaddrinfo will ask the rules about.
+/// What getaddrinfo will be asked, as far as rules go.
 ///
 /// # Safety
-/// As for [`is_ours`].
-unsafe fn with_subject<T>(request: *const Request, what: impl FnOnce(Subject<'_>) -> T) -> Option<T> {
-    nss_bypass_core::sys::fault::point();
+/// As for [`is_bypassed`].
+unsafe fn read<'a>(request: *const Gaicb) -> Option<Request<'a>> {
     if request.is_null() {
         return None;
     }
@@ -82,16 +70,14 @@ unsafe fn with_subject<T>(request: *const Request, what: impl FnOnce(Subject<'_>
     // SAFETY: the caller's promise.
     let hints = unsafe { (*request).hints };
     // SAFETY: the caller's promise.
-    let hints = unsafe { Hints::read(hints) };
-    // SAFETY: the caller's promise.
-    Some(unsafe { addrinfo::with_node(node, hints, |node, _| what(node.subject())) })
+    Some(unsafe { Request::read(node, ptr::null(), hints) })
 }
 
 /// Does what it asks, as if the program had called getaddrinfo; the code.
 ///
 /// # Safety
 /// It is a request as getaddrinfo_a's contract asks, and stays meanwhile.
-pub(super) unsafe fn perform(request: *mut Request) -> c_int {
+pub(super) unsafe fn perform(request: *mut Gaicb) -> c_int {
     // SAFETY: the caller's promise.
     let name = unsafe { (*request).name };
     // SAFETY: the caller's promise.
@@ -101,10 +87,12 @@ pub(super) unsafe fn perform(request: *mut Request) -> c_int {
     // SAFETY: the field lies within the request.
     let result = unsafe { &raw mut (*request).result };
     // SAFETY: the caller's promise.
-    let ours =
-        guard::run(guard::owns_something, |before| unsafe { addrinfo::lookup(name, service, hints, result, before) });
-    match (ours, real::GETADDRINFO.get()) {
-        (Some(done), _) => done.code,
+    let answered = hook::run(hook::owns_something, |at_entry| {
+        // SAFETY: the caller's promise.
+        unsafe { getaddrinfo(name, service, hints, result, at_entry) }
+    });
+    match (answered, real::getaddrinfo.get()) {
+        (Some(returned), _) => returned.code,
         // SAFETY: the caller's promise.
         (None, Some(real)) => unsafe { real(name, service, hints, result) },
         (None, None) => libc::EAI_SYSTEM,

@@ -2,20 +2,13 @@
 //! was nothing to do for a while. All signals are blocked in them.
 
 use std::ptr;
-use std::time::Duration;
 
 use libc::c_void;
 use nss_bypass_core::sys::{Errno, thread};
 
 use super::queue::Queue;
 use super::request;
-use crate::guard;
-
-/// How many there are at most.
-pub(super) const MOST: usize = 20;
-
-/// How long one waits for more.
-pub(super) const IDLE: Duration = Duration::from_secs(1);
+use crate::hook;
 
 /// Bytes of stack, most of which are never touched. A lookup takes some 20 000; modules of nsswitch.conf may want more.
 const STACK: usize = 256 * 1024;
@@ -29,10 +22,10 @@ pub(super) fn start(queue: &'static Queue) -> Result<(), Errno> {
 unsafe extern "C-unwind" fn work(queue: *mut c_void) -> *mut c_void {
     // SAFETY: it is the queue of `start`.
     let queue = unsafe { &*queue.cast::<Queue>() };
-    while let Some(job) = guard::caught(|_| queue.next_job()) {
+    while let Some(job) = hook::caught(|_| queue.next_job()) {
         // SAFETY: programs keep a request until it is done.
         let code = unsafe { request::perform(job.request) };
-        guard::caught(|_| {
+        hook::caught(|_| {
             queue.finish(&job, code);
             Some(())
         });

@@ -1,0 +1,226 @@
+//! The middle of `getaddrinfo` (glibc, sysdeps/posix/getaddrinfo.c, `get_nss_addresses`): module after module, as
+//! nsswitch.conf says, and the few codes that it makes of what they say.
+//!
+//! An answer that is to be merged is thrown away where another module follows, which is not asked; where resolv.conf or
+//! nsswitch.conf cannot be read, nothing is found.
+
+use std::net::IpAddr;
+
+use super::hostent;
+use super::modules::{HostsQuery, Modules, NOT_FOUND, Trail, latest};
+use super::{HostKey, Resolved, Resolver, Selection};
+use crate::dns::Ask;
+use crate::files::nsswitch::{Action, Module, Service};
+use crate::model::{Answer, Failure, Family, Miss, Name, Status};
+use crate::sys::Errno;
+
+/// No module of nsswitch.conf could be asked.
+const NO_MODULE: Miss = Miss::new(Status::Unavail, Failure::System(libc::EBUSY));
+
+/// One lookup. A failure is one of those that getaddrinfo tells apart: `NotFound`, `NoData`, `TryAgain`, `System`.
+pub(super) fn resolve(resolver: &Resolver<'_>, name: Name<'_>, selection: Selection) -> Resolved {
+    let resolved = match selection.family {
+        Some(Family::Inet) if !selection.canonical => by_gethostbyname(resolver, name),
+        _ => by_modules(resolver, name, selection),
+    };
+    match resolved.result {
+        Ok(answer) if answer.addresses.is_empty() => Resolved { result: Err(NOT_FOUND), ..resolved },
+        _ => resolved,
+    }
+}
+
+/// IPv4 alone is `gethostbyname2_r`'s.
+fn by_gethostbyname(resolver: &Resolver<'_>, name: Name<'_>) -> Resolved {
+    let resolved = hostent::resolve(resolver, HostKey::Name(name, Family::Inet), None);
+    let told_apart = |miss: Miss| match (miss.status, miss.failure) {
+        (Status::NotFound, Failure::NoData) => Failure::NoData,
+        (Status::NotFound, _) => Failure::NotFound,
+        (_, failure @ (Failure::System(_) | Failure::TryAgain)) => failure,
+        // Asked and answered, but to no use: the name is known.
+        _ => Failure::NoData,
+    };
+    Resolved { result: resolved.result.map_err(|miss| Miss { failure: told_apart(miss), ..miss }), ..resolved }
+}
+
+fn by_modules(resolver: &Resolver<'_>, name: Name<'_>, selection: Selection) -> Resolved {
+    let cannot_read = |errno: Errno| Resolved { unreadable: Some(errno), ..Resolved::new(Err(NOT_FOUND)) };
+    let modules = match Modules::new(resolver) {
+        Ok(modules) => modules,
+        Err(errno) => return cannot_read(errno),
+    };
+    let list = match resolver.tables.host_modules() {
+        Ok(list) => list,
+        Err(errno) => return cannot_read(errno),
+    };
+    let mut walk = Walk { modules: &modules, name, selection, trail: Trail::default(), codes: Codes::default() };
+    let result = walk.through(&list);
+    let result = result.map_err(|miss| Miss { failure: walk.told_apart(miss), ..miss });
+    Resolved { source: walk.trail.source, h_errno: walk.trail.h_errno, ..Resolved::new(result) }
+}
+
+/// One walk through the modules.
+struct Walk<'a> {
+    modules: &'a Modules<'a>,
+    name: Name<'a>,
+    selection: Selection,
+    trail: Trail,
+    codes: Codes,
+}
+
+/// The failures of the module asked last, where families are asked one by one: getaddrinfo's code comes from both.
+struct Codes {
+    first: Failure,
+    last: Failure,
+    /// What the system refused, which ends the lookup at once.
+    system: Option<i32>,
+}
+
+impl Default for Codes {
+    fn default() -> Self {
+        Self { first: Failure::NotFound, last: Failure::NotFound, system: None }
+    }
+}
+
+impl Walk<'_> {
+    fn through(&mut self, list: &[Service]) -> Result<Answer, Miss> {
+        let mut last = Err(NO_MODULE);
+        let mut left = list.len();
+        for Service { module, actions } in list {
+            left -= 1;
+            let asked = match self.selection.family {
+                None => self.both_families(module),
+                Some(family) => self.family_by_family(module, family),
+            };
+            let Some(mut result) = asked else {
+                if actions.on(Status::Unavail) == Action::Return {
+                    break;
+                }
+                continue;
+            };
+            if let Some(errno) = self.codes.system {
+                return Err(Miss::new(Status::Unavail, Failure::System(errno)));
+            }
+            let mut action = actions.after(&result);
+            if action == Action::Merge && result.is_ok() {
+                action = Action::Return;
+                result = if left > 0 { Err(NOT_FOUND) } else { result };
+            }
+            last = latest(result, &last);
+            if action == Action::Return {
+                break;
+            }
+        }
+        last
+    }
+
+    /// Both families at once (`gethostbyname4_r`). None: only libc can ask this module.
+    fn both_families(&mut self, module: &Module) -> Option<Result<Answer, Miss>> {
+        let asked = match module {
+            Module::Files => self.modules.files(HostsQuery::NameOfBothFamilies(self.name), None),
+            Module::Dns => self.modules.dns(Ask::Both(self.name)),
+            Module::Other(_) => return None,
+        };
+        // For both families, a missing file is no silent one.
+        let spoken = |miss: Miss| match miss.failure {
+            Failure::Absent => Miss { failure: Failure::NotFound, ..miss },
+            _ => miss,
+        };
+        Some(self.trail.note(asked).map_err(spoken))
+    }
+
+    /// IPv6, or mapped IPv4, or IPv4 with its canonical name.
+    fn family_by_family(&mut self, module: &Module, family: Family) -> Option<Result<Answer, Miss>> {
+        let Selection { v4_mapped, all, .. } = self.selection;
+        let inet6 = if family == Family::Inet6 { self.one_family(module, Family::Inet6) } else { None };
+        let wants_inet = match family {
+            Family::Inet => true,
+            Family::Inet6 => v4_mapped && (all || !matches!(inet6, Some(Ok(_)))) && self.codes.system.is_none(),
+        };
+        let inet = if wants_inet { self.one_family(module, Family::Inet) } else { None };
+        let failure = |result: &Option<Result<Answer, Miss>>| match result {
+            Some(Err(miss)) => Some(miss.failure),
+            _ => None,
+        };
+        let failures = (failure(&inet6), failure(&inet));
+        if failures.0.or(failures.1) != Some(Failure::Absent) {
+            self.codes.first = failures.0.or(failures.1).unwrap_or(Failure::NotFound);
+            self.codes.last = failures.1.or(failures.0).unwrap_or(Failure::NotFound);
+        }
+        joined(inet6, inet, family, self.selection)
+    }
+
+    fn one_family(&mut self, module: &Module, family: Family) -> Option<Result<Answer, Miss>> {
+        let (name, checked) = (self.name, !self.selection.canonical);
+        let asked = match module {
+            Module::Files => self.modules.files(HostsQuery::Name(name, family), None),
+            Module::Dns => self.modules.dns(Ask::One { name, family, checked }),
+            Module::Other(_) => return None,
+        };
+        let result = self.trail.note(asked);
+        if let Err(Miss { failure: Failure::System(errno), .. }) = result {
+            self.codes.system = Some(errno);
+        }
+        Some(result)
+    }
+
+    /// What getaddrinfo makes of the last module's failure.
+    fn told_apart(&self, miss: Miss) -> Failure {
+        match (self.selection.family, miss.status, miss.failure) {
+            (_, Status::TryAgain | Status::Unavail, Failure::System(errno)) => Failure::System(errno),
+            (None, _, failure @ (Failure::TryAgain | Failure::NoData)) => failure,
+            (None, ..) => Failure::NotFound,
+            (Some(_), ..) => match (self.codes.first, self.codes.last) {
+                (Failure::TryAgain, Failure::TryAgain) => Failure::TryAgain,
+                (Failure::TryAgain | Failure::NoData, Failure::TryAgain | Failure::NoData) => Failure::NoData,
+                _ => Failure::NotFound,
+            },
+        }
+    }
+}
+
+/// The results of one module for both families, joined.
+fn joined(
+    inet6: Option<Result<Answer, Miss>>,
+    inet: Option<Result<Answer, Miss>>,
+    family: Family,
+    selection: Selection,
+) -> Option<Result<Answer, Miss>> {
+    let map = |answer: Answer| if family == Family::Inet6 { with_mapped_addresses(answer) } else { answer };
+    match (inet6, inet) {
+        (None, inet) => inet.map(|result| result.map(map)),
+        (Some(Ok(mut answer)), None | Some(Err(_))) => {
+            if selection.v4_mapped && !selection.all {
+                // An address that the servers themselves give as a mapped one does not count beside real ones.
+                answer.addresses.retain(|address| !is_mapped(address.ip));
+            }
+            Some(Ok(answer))
+        }
+        (Some(Ok(mut answer)), Some(Ok(more))) => {
+            answer.addresses.extend(map(more).addresses);
+            Some(Ok(answer))
+        }
+        (Some(Err(_)), Some(Ok(answer))) => Some(Ok(map(answer))),
+        (Some(Err(miss)), None) => Some(Err(miss)),
+        (Some(Err(inet6)), Some(Err(inet))) => {
+            let status = match (inet6.status, inet.status) {
+                (Status::TryAgain, _) => Status::TryAgain,
+                (inet6, Status::Unavail) => inet6,
+                (_, inet) => inet,
+            };
+            Some(Err(Miss { status, ..inet }))
+        }
+    }
+}
+
+fn is_mapped(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some())
+}
+
+fn with_mapped_addresses(mut answer: Answer) -> Answer {
+    for address in &mut answer.addresses {
+        if let IpAddr::V4(v4) = address.ip {
+            address.ip = IpAddr::V6(v4.to_ipv6_mapped());
+        }
+    }
+    answer
+}

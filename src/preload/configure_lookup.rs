@@ -1,0 +1,43 @@
+//! `__nss_configure_lookup` (nss.h): what the program itself chooses, as getent's `-s` does.
+
+use libc::{c_char, c_int};
+use nss_bypass_core::files::nsswitch;
+use nss_bypass_core::tables::Tables;
+
+use crate::request::text::text;
+use crate::state::TABLES;
+use crate::{hook, real};
+
+/// The call is always libc's; a choice that it accepts is taken note of.
+///
+/// # Safety
+/// Both are C strings, as libc's contract asks.
+pub(crate) unsafe fn configure_lookup(database: *const c_char, modules: *const c_char) -> Option<c_int> {
+    // SAFETY: the same arguments.
+    let result = unsafe { real::__nss_configure_lookup.get()?(database, modules) };
+    if result == 0 {
+        hook::run(hook::owns_nothing, |_| -> Option<()> {
+            // SAFETY: the arguments are the caller's, under libc's contract, and libc has just accepted them.
+            unsafe { note(database, modules) };
+            None // errno as libc left it.
+        });
+    }
+    Some(result)
+}
+
+/// # Safety
+/// As for [`configure_lookup`].
+unsafe fn note(database: *const c_char, modules: *const c_char) {
+    // SAFETY: the caller's promise.
+    let database = unsafe { text(database) };
+    // SAFETY: the caller's promise.
+    let modules = unsafe { text(modules) };
+    let choose = match database {
+        Some(b"hosts") => Tables::choose_host_modules,
+        Some(b"services") => Tables::choose_service_modules,
+        _ => return,
+    };
+    if let Some(modules) = modules.and_then(nsswitch::parse_services) {
+        choose(&TABLES, modules);
+    }
+}

@@ -1,0 +1,316 @@
+//! The gethostbyname family and gethostbyaddr: arguments → key → verdict → query → what was resolved → a hostent, in the
+//! caller's buffer or in static memory.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::ptr;
+
+use libc::{c_char, c_int, c_void, hostent, size_t, socklen_t};
+use nss_bypass_core::model::{Answer, Failure, Family, Miss, Name, Source, Status};
+use nss_bypass_core::resolve::{HostKey, Query, Resolved};
+use nss_bypass_core::sys::{Errno, set_errno};
+
+use crate::codes::{self, set_h_errno};
+use crate::layout::hostent::{Order, pack};
+use crate::layout::room::Buffer;
+use crate::layout::static_result::Static;
+use crate::netdb::{NETDB_INTERNAL, NETDB_SUCCESS};
+use crate::request::text::{is_digits_and_dots, text};
+use crate::state;
+use crate::verdict::{Bypass, Ending};
+
+/// gethostbyname(3); None: the call is forwarded, as with all functions here.
+///
+/// # Safety
+/// `name` is NULL or a C string.
+pub(crate) unsafe fn gethostbyname(name: *const c_char, at_entry: Errno) -> Option<*mut hostent> {
+    static RESULT: Static = Static::new();
+    // SAFETY: the caller's promise.
+    to_static("gethostbyname", unsafe { key_of_name(name, libc::AF_INET) }?, &RESULT, at_entry)
+}
+
+/// gethostbyname2(3)
+///
+/// # Safety
+/// `name` is NULL or a C string.
+pub(crate) unsafe fn gethostbyname2(name: *const c_char, family: c_int, at_entry: Errno) -> Option<*mut hostent> {
+    static RESULT: Static = Static::new();
+    // SAFETY: the caller's promise.
+    to_static("gethostbyname2", unsafe { key_of_name(name, family) }?, &RESULT, at_entry)
+}
+
+/// gethostbyaddr(3)
+///
+/// # Safety
+/// `address` is NULL or readable for `size` bytes.
+pub(crate) unsafe fn gethostbyaddr(
+    address: *const c_void,
+    size: socklen_t,
+    family: c_int,
+    at_entry: Errno,
+) -> Option<*mut hostent> {
+    static RESULT: Static = Static::new();
+    // SAFETY: the caller's promise.
+    to_static("gethostbyaddr", unsafe { key_of_address(address, size, family) }?, &RESULT, at_entry)
+}
+
+/// gethostbyname_r(3)
+///
+/// # Safety
+/// `name` is NULL or a C string, and there is a writable place for each result and `length` writable bytes at `buffer`.
+pub(crate) unsafe fn gethostbyname_r(
+    name: *const c_char,
+    host: *mut hostent,
+    buffer: *mut c_char,
+    length: size_t,
+    result: *mut *mut hostent,
+    h_errno: *mut c_int,
+    at_entry: Errno,
+) -> Option<c_int> {
+    // SAFETY: the caller's promise.
+    let key = unsafe { key_of_name(name, libc::AF_INET) }?;
+    // SAFETY: the caller's promise.
+    unsafe { to_buffer("gethostbyname_r", key, Out { host, buffer, length, result, h_errno }, at_entry) }
+}
+
+/// gethostbyname2_r(3)
+///
+/// # Safety
+/// As for [`gethostbyname_r`].
+pub(crate) unsafe fn gethostbyname2_r(
+    name: *const c_char,
+    family: c_int,
+    host: *mut hostent,
+    buffer: *mut c_char,
+    length: size_t,
+    result: *mut *mut hostent,
+    h_errno: *mut c_int,
+    at_entry: Errno,
+) -> Option<c_int> {
+    // SAFETY: the caller's promise.
+    let key = unsafe { key_of_name(name, family) }?;
+    // SAFETY: the caller's promise.
+    unsafe { to_buffer("gethostbyname2_r", key, Out { host, buffer, length, result, h_errno }, at_entry) }
+}
+
+/// gethostbyaddr_r(3)
+///
+/// # Safety
+/// `address` is NULL or readable for `size` bytes; the rest as for [`gethostbyname_r`].
+pub(crate) unsafe fn gethostbyaddr_r(
+    address: *const c_void,
+    size: socklen_t,
+    family: c_int,
+    host: *mut hostent,
+    buffer: *mut c_char,
+    length: size_t,
+    result: *mut *mut hostent,
+    h_errno: *mut c_int,
+    at_entry: Errno,
+) -> Option<c_int> {
+    // SAFETY: the caller's promise.
+    let key = unsafe { key_of_address(address, size, family) }?;
+    // SAFETY: the caller's promise.
+    unsafe { to_buffer("gethostbyaddr_r", key, Out { host, buffer, length, result, h_errno }, at_entry) }
+}
+
+/// None: libc's, since it is numeric.
+///
+/// # Safety
+/// `name` is NULL or a C string, which stays for `'a`.
+unsafe fn key_of_name<'a>(name: *const c_char, family: c_int) -> Option<HostKey<'a>> {
+    // SAFETY: the caller's promise.
+    let name = unsafe { text(name) }?;
+    let known = match family {
+        libc::AF_INET => Some(Family::Inet),
+        libc::AF_INET6 => Some(Family::Inet6),
+        _ => None,
+    };
+    // glibc takes any other family for AF_INET here, and only here.
+    if is_digits_and_dots(name, known.unwrap_or(Family::Inet)) {
+        return None;
+    }
+    let name = Name::new(name);
+    Some(match known {
+        Some(family) => HostKey::Name(name, family),
+        None if family == libc::AF_UNSPEC => HostKey::NameOfAnyFamily(name),
+        None => HostKey::NameOfUnknownFamily(name),
+    })
+}
+
+/// None: libc's, since no source is asked about it, or it is no address.
+///
+/// # Safety
+/// `address` is NULL or readable for `size` bytes.
+unsafe fn key_of_address(address: *const c_void, size: socklen_t, family: c_int) -> Option<HostKey<'static>> {
+    if address.is_null() {
+        return None;
+    }
+    let ip = match (family, size) {
+        // SAFETY: the caller's promise; no alignment is asked for.
+        (libc::AF_INET, 4) => IpAddr::from(unsafe { address.cast::<[u8; 4]>().read_unaligned() }),
+        // SAFETY: as above.
+        (libc::AF_INET6, 16) => IpAddr::from(unsafe { address.cast::<[u8; 16]>().read_unaligned() }),
+        _ => return None,
+    };
+    (ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED)).then_some(HostKey::Address(ip))
+}
+
+/// Where a `_r` function puts its result.
+#[derive(Clone, Copy)]
+struct Out {
+    host: *mut hostent,
+    buffer: *mut c_char,
+    length: size_t,
+    result: *mut *mut hostent,
+    h_errno: *mut c_int,
+}
+
+/// The way of the `_r` functions.
+///
+/// # Safety
+/// `out` has a writable place for each result, and `out.length` writable bytes.
+unsafe fn to_buffer(function: &'static str, key: HostKey<'_>, out: Out, at_entry: Errno) -> Option<c_int> {
+    let rules = state::rules()?;
+    let bypass = Bypass::of(function, key.subject(), &rules)?;
+    let buffer = Buffer { address: out.buffer.addr(), length: out.length };
+    let resolved = bypass.resolver().resolve(Query::Host { key, room: Some(&buffer) });
+    let ending = ending(key, &resolved);
+    let code = if bypass.falls_back(ending) {
+        None
+    } else {
+        leave_h_errno(&resolved);
+        Some(match &resolved.result {
+            // SAFETY: the caller's promise.
+            Ok(answer) => unsafe { write_answer(answer, order(key, &resolved), &resolved, out) },
+            // SAFETY: the caller's promise.
+            Err(miss) => unsafe { write_miss(*miss, &resolved, out, at_entry) },
+        })
+    };
+    bypass.log(ending, resolved.source);
+    code
+}
+
+/// # Safety
+/// As for [`to_buffer`].
+unsafe fn write_answer(answer: &Answer, order: Order, resolved: &Resolved, out: Out) -> c_int {
+    // SAFETY: the caller's promise.
+    let Some(()) = (unsafe { pack(answer, out.host, out.buffer, out.length, order) }) else {
+        // SAFETY: the caller's promise.
+        return unsafe { write_too_small(out) };
+    };
+    // SAFETY: the caller's promise.
+    unsafe { out.result.write(out.host) };
+    if let Some(value) = told(resolved) {
+        // SAFETY: the caller's promise.
+        unsafe { out.h_errno.write(value) };
+    }
+    set_errno(Errno(0));
+    0
+}
+
+/// # Safety
+/// As for [`to_buffer`].
+unsafe fn write_miss(miss: Miss, resolved: &Resolved, out: Out, at_entry: Errno) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { out.result.write(ptr::null_mut()) };
+    if let Some(value) = codes::h_errno(miss.failure).or_else(|| told(resolved)) {
+        // SAFETY: the caller's promise.
+        unsafe { out.h_errno.write(value) };
+    }
+    let code = code_of(miss, at_entry);
+    set_errno(Errno(code));
+    code
+}
+
+/// # Safety
+/// As for [`to_buffer`].
+unsafe fn write_too_small(out: Out) -> c_int {
+    // SAFETY: the caller's promise.
+    unsafe { out.result.write(ptr::null_mut()) };
+    // SAFETY: the caller's promise.
+    unsafe { out.h_errno.write(NETDB_INTERNAL) };
+    set_errno(Errno(libc::ERANGE));
+    libc::ERANGE
+}
+
+/// The way of the functions with a static result.
+fn to_static(function: &'static str, key: HostKey<'_>, place: &Static, at_entry: Errno) -> Option<*mut hostent> {
+    let rules = state::rules()?;
+    let bypass = Bypass::of(function, key.subject(), &rules)?;
+    let resolved = bypass.resolver().resolve(Query::Host { key, room: None });
+    let ending = ending(key, &resolved);
+    let host = if bypass.falls_back(ending) {
+        None
+    } else {
+        leave_h_errno(&resolved);
+        Some(match &resolved.result {
+            Ok(answer) => store_answer(answer, &resolved, place),
+            Err(miss) => store_miss(*miss, &resolved, at_entry),
+        })
+    };
+    bypass.log(ending, resolved.source);
+    host
+}
+
+fn store_answer(answer: &Answer, resolved: &Resolved, place: &Static) -> *mut hostent {
+    if let Some(Err(failure)) = resolved.h_errno.caller
+        && let Some(value) = codes::h_errno(failure)
+    {
+        set_h_errno(value);
+    }
+    set_errno(Errno(0));
+    place.store(answer).unwrap_or_else(|| {
+        set_errno(Errno(libc::ENOMEM));
+        set_h_errno(NETDB_INTERNAL);
+        ptr::null_mut()
+    })
+}
+
+fn store_miss(miss: Miss, resolved: &Resolved, at_entry: Errno) -> *mut hostent {
+    set_errno(Errno(code_of(miss, at_entry)));
+    let said = || told(resolved).filter(|&value| value != NETDB_SUCCESS);
+    if let Some(value) = codes::h_errno(miss.failure).or_else(said) {
+        set_h_errno(value);
+    }
+    ptr::null_mut()
+}
+
+/// This thread's h_errno is left as glibc's resolver leaves it on its way.
+fn leave_h_errno(resolved: &Resolved) {
+    if let Some(value) = resolved.h_errno.thread.and_then(codes::h_errno) {
+        set_h_errno(value);
+    }
+}
+
+/// What the module that was asked last wrote where `h_errno` is wanted.
+fn told(resolved: &Resolved) -> Option<c_int> {
+    resolved.h_errno.caller?.map_or_else(codes::h_errno, |()| Some(NETDB_SUCCESS))
+}
+
+/// In which order glibc fills the buffer.
+fn order(key: HostKey<'_>, resolved: &Resolved) -> Order {
+    match key {
+        HostKey::Address(_) if resolved.source.is_some_and(Source::is_dns) => Order::ListsFirst,
+        _ => Order::ListsLast,
+    }
+}
+
+fn ending<'r>(key: HostKey<'_>, resolved: &'r Resolved) -> Ending<'r> {
+    match &resolved.result {
+        Ok(answer) if matches!(key, HostKey::Address(_)) => Ending::Name(&answer.canonical),
+        Ok(answer) => Ending::Addresses(answer),
+        Err(Miss { failure: Failure::System(code @ libc::ERANGE), .. }) => Ending::Refused(*code),
+        Err(miss) => Ending::Failed(miss.failure),
+    }
+}
+
+/// What a `_r` function returns for a miss (glibc, nss/getXXbyYY_r.c), which is also left in errno. `at_entry` is errno at
+/// the call, which glibc returns where nothing on its way has set it.
+fn code_of(miss: Miss, at_entry: Errno) -> c_int {
+    match (miss.status, miss.failure) {
+        (Status::NotFound, _) => 0,
+        (Status::TryAgain, Failure::System(errno)) => errno,
+        (Status::TryAgain, _) => libc::EAGAIN,
+        (Status::Unavail, _) => miss.errno.unwrap_or(at_entry.0),
+    }
+}

@@ -1,0 +1,213 @@
+//! getnameinfo(3) for an address that a rule matches (glibc, inet/getnameinfo.c), without libc's own reverse lookup and its
+//! reader of services, which both ask nscd.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use libc::{c_char, c_int, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
+use nss_bypass_core::files::services;
+use nss_bypass_core::model::{Answer, Failure, Family, Name, Subject};
+use nss_bypass_core::resolve::{HostKey, Query, Resolved, Resolver};
+use nss_bypass_core::sys::environment::hostname;
+use nss_bypass_core::sys::{Errno, set_errno};
+use once_cell::race::OnceBox;
+
+use crate::codes::{self, set_h_errno};
+use crate::layout::nameinfo::TextBuffer;
+use crate::netdb::{NI_DEPRECATED, NI_IDN};
+use crate::state::{self, TABLES};
+use crate::verdict::{Bypass, Ending};
+use crate::{idn, real};
+
+const KNOWN_FLAGS: c_int = libc::NI_NUMERICHOST
+    | libc::NI_NUMERICSERV
+    | libc::NI_NOFQDN
+    | libc::NI_NAMEREQD
+    | libc::NI_DGRAM
+    | NI_IDN
+    | NI_DEPRECATED;
+
+/// A socket address and the hints that go with it.
+#[derive(Clone, Copy)]
+struct Socket {
+    address: *const sockaddr,
+    length: socklen_t,
+    ip: IpAddr,
+    port: u16,
+    flags: c_int,
+}
+
+impl Socket {
+    /// None: an address that has no name, which libc refuses or tells without asking anybody.
+    ///
+    /// # Safety
+    /// `address` is NULL or readable for `length` bytes.
+    unsafe fn read(address: *const sockaddr, length: socklen_t, flags: c_int) -> Option<Self> {
+        if address.is_null() || (length as usize) < size_of::<libc::sa_family_t>() {
+            return None;
+        }
+        // SAFETY: the family stands first and is readable; no alignment is asked for.
+        let family = unsafe { address.cast::<libc::sa_family_t>().read_unaligned() };
+        let (ip, port) = match c_int::from(family) {
+            libc::AF_INET if length as usize >= size_of::<sockaddr_in>() => {
+                // SAFETY: readable for its length, which was just compared.
+                let inet = unsafe { address.cast::<sockaddr_in>().read_unaligned() };
+                (IpAddr::V4(Ipv4Addr::from(inet.sin_addr.s_addr.to_ne_bytes())), inet.sin_port)
+            }
+            libc::AF_INET6 if length as usize >= size_of::<sockaddr_in6>() => {
+                // SAFETY: as above.
+                let inet6 = unsafe { address.cast::<sockaddr_in6>().read_unaligned() };
+                (IpAddr::V6(Ipv6Addr::from(inet6.sin6_addr.s6_addr)), inet6.sin6_port)
+            }
+            _ => return None,
+        };
+        Some(Self { address, length, ip, port: u16::from_be(port), flags })
+    }
+
+    fn has(&self, flag: c_int) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// The name of an answer, as the flags want it.
+    fn name(&self, answer: &Answer, resolver: &Resolver<'_>) -> Vec<u8> {
+        let mut name = answer.canonical.clone();
+        if self.has(libc::NI_NOFQDN) {
+            cut_own_domain(resolver, &mut name);
+        }
+        name
+    }
+
+    /// Numbers as text are libc's: with these flags it asks nobody.
+    ///
+    /// # Safety
+    /// The socket address is as it was when it was read; the buffers are writable or NULL.
+    unsafe fn in_numbers(&self, host: TextBuffer, service: TextBuffer) -> c_int {
+        let Some(real) = real::getnameinfo.get() else { return libc::EAI_SYSTEM };
+        let flags = libc::NI_NUMERICHOST | libc::NI_NUMERICSERV;
+        // SAFETY: the caller's promise.
+        unsafe { real(self.address, self.length, host.start, host.length, service.start, service.length, flags) }
+    }
+}
+
+/// getnameinfo(3). None: the call is forwarded.
+///
+/// # Safety
+/// The arguments are as its contract asks: a socket address, and two buffers that are writable or NULL.
+pub(crate) unsafe fn getnameinfo(
+    address: *const sockaddr,
+    size: socklen_t,
+    host: *mut c_char,
+    host_length: socklen_t,
+    service: *mut c_char,
+    service_length: socklen_t,
+    flags: c_int,
+    at_entry: Errno,
+) -> Option<c_int> {
+    let refused = flags & libc::NI_NAMEREQD != 0 && host.is_null() && service.is_null();
+    if flags & !KNOWN_FLAGS != 0 || refused {
+        return None; // libc says why.
+    }
+    let host = TextBuffer { start: host, length: host_length };
+    let service = TextBuffer { start: service, length: service_length };
+    let asks_host = host.is_wanted() && flags & libc::NI_NUMERICHOST == 0;
+    let asks_service = service.is_wanted() && flags & libc::NI_NUMERICSERV == 0;
+    if !asks_host && !asks_service {
+        return None; // Numbers as text: libc asks nobody, and is no cancellation point.
+    }
+    // SAFETY: the caller's promise.
+    let socket = unsafe { Socket::read(address, size, flags) }?;
+    let rules = state::rules()?;
+    let bypass = Bypass::of("getnameinfo", Subject::Address(socket.ip), &rules)?;
+    let resolver = bypass.resolver();
+    set_errno(at_entry);
+    let resolved = (asks_host && socket.ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+        .then(|| resolver.resolve(Query::Host { key: HostKey::Address(socket.ip), room: None }));
+    let name = resolved.as_ref().and_then(found).map(|answer| socket.name(answer, &resolver));
+    let ending = match (&resolved, &name) {
+        (_, Some(name)) => Ending::Name(name),
+        (Some(Resolved { result: Err(miss), .. }), None) => Ending::Failed(miss.failure),
+        _ => Ending::NumbersOnly,
+    };
+    let code = if bypass.falls_back(ending) {
+        None
+    } else {
+        // SAFETY: the caller's promise.
+        let code = if host.is_wanted() { unsafe { write_host(&socket, name.as_deref(), ending, host) } } else { 0 };
+        let writes_service = code == 0 && service.is_wanted();
+        // SAFETY: the caller's promise.
+        Some(if writes_service { unsafe { write_service(&socket, service) } } else { code })
+    };
+    bypass.log(ending, resolved.and_then(|resolved| resolved.source));
+    code
+}
+
+/// What was found, if anything was.
+fn found(resolved: &Resolved) -> Option<&Answer> {
+    resolved.result.as_ref().ok()
+}
+
+/// # Safety
+/// As for [`getnameinfo`].
+unsafe fn write_host(socket: &Socket, name: Option<&[u8]>, ending: Ending<'_>, host: TextBuffer) -> c_int {
+    match (name, ending) {
+        (Some(name), _) => {
+            let name = if socket.has(NI_IDN) { idn::to_u_labels(name) } else { name.to_vec() };
+            // SAFETY: the caller's promise.
+            unsafe { host.write(&name) }
+        }
+        (None, Ending::Failed(failure @ (Failure::System(_) | Failure::TryAgain))) => {
+            if let Some(value) = codes::h_errno(failure) {
+                set_h_errno(value);
+            }
+            if let Some(errno) = codes::errno(failure) {
+                set_errno(errno);
+            }
+            codes::eai(failure)
+        }
+        (None, _) if socket.has(libc::NI_NAMEREQD) => libc::EAI_NONAME,
+        // SAFETY: the caller's promise.
+        (None, _) => unsafe { socket.in_numbers(host, TextBuffer::NONE) },
+    }
+}
+
+/// # Safety
+/// As for [`getnameinfo`].
+unsafe fn write_service(socket: &Socket, service: TextBuffer) -> c_int {
+    if !socket.has(libc::NI_NUMERICSERV) {
+        let protocol: &[u8] = if socket.has(libc::NI_DGRAM) { b"udp" } else { b"tcp" };
+        if let Some(name) = services::by_port(&TABLES.services().unwrap_or_default(), socket.port, protocol) {
+            // SAFETY: the caller's promise.
+            return unsafe { service.write(&name) };
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe { socket.in_numbers(TextBuffer::NONE, service) }
+}
+
+/// `NI_NOFQDN`: of a name in this host's own domain, what stands before the domain.
+fn cut_own_domain(resolver: &Resolver<'_>, name: &mut Vec<u8>) {
+    static DOMAIN: OnceBox<Option<Vec<u8>>> = OnceBox::new();
+    let Some(domain) = DOMAIN.get_or_init(|| Box::new(own_domain(resolver))) else { return };
+    let found = (0..name.len()).find(|&at| name.get(at..).is_some_and(|rest| rest.starts_with(domain)));
+    // The first place where it stands, or none.
+    if let Some(dot) = found.and_then(|at| at.checked_sub(1)).filter(|&dot| name.get(dot) == Some(&b'.')) {
+        name.truncate(dot);
+    }
+}
+
+/// The domain of this host, found out once (`nrl_domainname`): of "localhost", of the host's name, of that name's
+/// canonical form, or of the name of 127.0.0.1; the first that has one.
+fn own_domain(resolver: &Resolver<'_>) -> Option<Vec<u8>> {
+    let domain = |name: &[u8]| {
+        let dot = name.iter().position(|&byte| byte == b'.')?;
+        name.get(dot + 1..).map(<[u8]>::to_vec)
+    };
+    let canonical =
+        |key| found(&resolver.resolve(Query::Host { key, room: None })).map(|answer| answer.canonical.clone());
+    let of_name = |name| canonical(HostKey::Name(Name::new(name), Family::Inet));
+    let host = hostname();
+    of_name(b"localhost")
+        .and_then(|name| domain(&name))
+        .or_else(|| domain(&host))
+        .or_else(|| domain(&of_name(&host)?))
+        .or_else(|| domain(&canonical(HostKey::Address(IpAddr::V4(Ipv4Addr::LOCALHOST)))?))
+}

@@ -1,0 +1,7 @@
+//! Answers in the caller's memory, in the shape that glibc gives them.
+
+pub(crate) mod addrinfo;
+pub(crate) mod hostent;
+pub(crate) mod nameinfo;
+pub(crate) mod room;
+pub(crate) mod static_result;
