@@ -245,7 +245,7 @@ pub(crate) fn server(
     subject: Subject<'_>,
 ) -> Outcome {
     let conf = &resolution.conf;
-    let resolver = dns::Resolver {
+    let parameters = dns::Parameters {
         servers: &[server],
         search: if answering.search { &conf.search } else { &[] },
         ndots: conf.ndots,
@@ -260,7 +260,7 @@ pub(crate) fn server(
         Subject::Address(address) => Ask::NameOf(address),
         Subject::Nobody => return Outcome::unasked("no name"),
     };
-    let outcome = resolver.ask(ask);
+    let outcome = dns::lookup(&parameters, ask);
     match outcome.result {
         Ok(answer) => Outcome::of_answer(&answer, subject),
         Err(miss) if outcome.server.is_none() => match miss.failure {

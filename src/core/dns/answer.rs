@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use hickory_resolver::proto::rr::{DNSClass, Name, RecordType};
 
-use super::exchange::Replies;
+use super::exchange::replies::Replies;
 use super::message::{Record, Reply, host_text, rcode};
 use crate::model::{Address, Answer, Failure, Family, Miss, Status};
 
@@ -19,7 +19,6 @@ const NOTHING: Miss = Miss::new(Status::TryAgain, Failure::NoRecovery);
 
 /// The address in a record of its family; none where the length is wrong.
 fn address(record: &Record<'_>) -> Option<Address> {
-    crate::sys::fault::point();
     let ip = match record.kind {
         RecordType::A => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(record.data).ok()?)),
         RecordType::AAAA => IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(record.data).ok()?)),
@@ -37,7 +36,6 @@ fn record_type(family: Family) -> RecordType {
 
 /// The answer to one question, with its aliases (`getanswer_r`).
 pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
-    crate::sys::fault::point();
     let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
     let (echo, records) = reply.read().ok_or(UNUSABLE)?;
     let wanted = record_type(family);
@@ -65,7 +63,6 @@ pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
 
 /// The answer to a question for an address's name: the first that is a host name, or none (`getanswer_ptr`).
 pub(super) fn pointer(replies: &Replies, address: IpAddr) -> Result<Answer, Miss> {
-    crate::sys::fault::point();
     let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
     let (echo, records) = reply.read().ok_or(UNUSABLE)?;
     let mut target: Option<Name> = None;
@@ -87,7 +84,6 @@ pub(super) fn pointer(replies: &Replies, address: IpAddr) -> Result<Answer, Miss
 
 /// The answers to both questions, in the order in which they came (`gaih_getanswer`).
 pub(super) fn both(replies: &Replies) -> Result<Answer, Miss> {
-    crate::sys::fault::point();
     let mut answer = Answer::default();
     let first = if replies.first.is_empty() { Err(NOT_FOUND) } else { slice(&replies.first, &mut answer) };
     if replies.second.is_empty() || first.is_err_and(|miss| miss.status != Status::NotFound) {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::answer;
-use super::exchange::Replies;
+use super::exchange::replies::Replies;
 use super::message::{Marks, Question, Reply, is_host_name, to_wire};
 use super::search::verdict;
 use crate::model::Name;

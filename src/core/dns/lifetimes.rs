@@ -1,7 +1,7 @@
 //! For how long answers count, beside a second implementation that is slow, simple and written from RFC 1035, section 4,
 //! RFC 2181, section 8, and RFC 2308, section 5: for generated answers, whole and broken.
 
-use super::exchange::Replies;
+use super::exchange::replies::Replies;
 use super::search::lifetime;
 
 const A: u16 = 1;

@@ -90,7 +90,6 @@ impl Question {
     ///
     /// Some servers refuse with a bare header; glibc takes that for an answer.
     pub(super) fn is_answered_by(&self, reply: &Reply<'_>) -> bool {
-        crate::sys::fault::point();
         if reply.id() != self.id {
             return false;
         }
@@ -121,7 +120,6 @@ impl Question {
 
 /// A name in presentation form, as it goes over the wire (glibc's `ns_name_pton`). None where it is not a name.
 pub(super) fn to_wire(text: &[u8]) -> Option<Vec<u8>> {
-    crate::sys::fault::point();
     if let b"" | b"." = text {
         return Some(vec![0]);
     }
@@ -277,7 +275,6 @@ impl<'a> Reply<'a> {
     /// The first question, and the records of the answer section, in order: `Err` once, where one cannot be read; then
     /// nothing more. None where the question cannot be read.
     pub(super) fn read(&self) -> Option<(Echo, Records<'a>)> {
-        crate::sys::fault::point();
         let mut decoder = self.decoder();
         let echo = read_question(&mut decoder)?;
         Some((echo, Records { decoder, left: self.answers() }))
@@ -286,7 +283,6 @@ impl<'a> Reply<'a> {
     /// For how long this answer counts: as long as each record of its answer section, or as the SOA record says with which
     /// it denies something (RFC 2308, section 5).
     pub(super) fn lifetime(&self) -> Lifetime {
-        crate::sys::fault::point();
         let Some((Echo { kind, .. }, mut records)) = self.read() else { return Lifetime::Temporary };
         if self.is_truncated() || !matches!(self.rcode(), rcode::NOERROR | rcode::NXDOMAIN) {
             return Lifetime::Temporary;
@@ -370,7 +366,6 @@ impl Record<'_> {
 
     /// The name in the data of a CNAME or PTR record, which may point back into the message.
     pub(super) fn target(&mut self) -> Option<Name> {
-        crate::sys::fault::point();
         Name::read(&mut self.at_data).ok()
     }
 }

@@ -5,9 +5,11 @@ use std::borrow::Cow;
 
 use hickory_resolver::proto::rr::RecordType;
 
-use super::exchange::{Exchange, Replies};
+use super::exchange::Exchange;
+use super::exchange::replies::Replies;
+use super::host_alias::host_alias;
 use super::message::{Lifetime, Marks, Question, Reply, rcode, to_wire};
-use super::{Resolver, host_alias};
+use super::parameters::Parameters;
 use crate::files::resolv_conf::Options;
 use crate::model::Failure;
 use crate::sys::{Errno, random};
@@ -35,7 +37,7 @@ pub(super) struct NoAnswer {
 
 /// One walk through the search list.
 pub(super) struct Search<'a> {
-    resolver: &'a Resolver<'a>,
+    parameters: &'a Parameters<'a>,
     pub(super) exchange: Exchange<'a>,
     /// errno as the last exchange left it.
     errno: Errno,
@@ -46,13 +48,13 @@ pub(super) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub(super) fn new(resolver: &'a Resolver<'a>) -> Self {
+    pub(super) fn new(parameters: &'a Parameters<'a>) -> Self {
         Self {
-            resolver,
-            exchange: Exchange::new(resolver),
+            parameters,
+            exchange: Exchange::new(parameters),
             errno: Errno(0),
             h_errno: Failure::NotFound,
-            lifetime: resolver.wants_lifetime.then_some(u32::MAX),
+            lifetime: parameters.wants_lifetime.then_some(u32::MAX),
         }
     }
 
@@ -63,16 +65,15 @@ impl<'a> Search<'a> {
 
     /// The first name of the search list that has an answer.
     pub(super) fn run(&mut self, name: &[u8], want: Want) -> Result<Replies, NoAnswer> {
-        crate::sys::fault::point();
         let dots = name.iter().filter(|&&byte| byte == b'.').count();
         let absolute = name.ends_with(b".");
-        let options = self.resolver.options;
+        let options = self.parameters.options;
         if dots == 0
             && let Some(alias) = host_alias(name, options)
         {
             return self.query(&alias, want);
         }
-        let as_is_first = dots >= self.resolver.ndots as usize || absolute;
+        let as_is_first = dots >= self.parameters.ndots as usize || absolute;
         let mut first_failure = None;
         if as_is_first {
             match self.query(name, want) {
@@ -84,7 +85,7 @@ impl<'a> Search<'a> {
         // Programs may switch the search off for names without dots, for those with, or after its first step.
         let searches = if dots == 0 { !options.no_default_names } else { !options.no_search };
         if !absolute && searches {
-            for domain in self.resolver.search {
+            for domain in self.parameters.search {
                 if let Some(result) = self.step(name, domain, want, &mut walk) {
                     return result;
                 }
@@ -111,7 +112,6 @@ impl<'a> Search<'a> {
 
     /// One domain of the list. Some: the search ends with this.
     fn step(&mut self, name: &[u8], domain: &[u8], want: Want, walk: &mut Walk) -> Option<Result<Replies, NoAnswer>> {
-        crate::sys::fault::point();
         walk.searched = true;
         let domain = domain.strip_prefix(b".").unwrap_or(domain);
         walk.had_root |= domain.is_empty();
@@ -134,7 +134,6 @@ impl<'a> Search<'a> {
 
     /// One name, as it is.
     pub(super) fn query(&mut self, name: &[u8], want: Want) -> Result<Replies, NoAnswer> {
-        crate::sys::fault::point();
         self.exchange.last_rcode = rcode::NOERROR;
         self.exchange.has_reply = false;
         let Some(questions) = self.questions(name, want) else {
@@ -142,7 +141,7 @@ impl<'a> Search<'a> {
             self.lifetime = None;
             return Err(self.no_answer(Failure::NoRecovery));
         };
-        let hide_data = want == Want::Aaaa && self.resolver.options.no_aaaa;
+        let hide_data = want == Want::Aaaa && self.parameters.options.no_aaaa;
         let replies = match self.exchange.send(&questions) {
             Ok(replies) => replies,
             Err(errno) => {
@@ -163,11 +162,10 @@ impl<'a> Search<'a> {
     }
 
     fn questions(&self, name: &[u8], want: Want) -> Option<Vec<Question>> {
-        crate::sys::fault::point();
         if name.is_empty() || name.len() >= MAX_NAME {
             return None;
         }
-        let options = &self.resolver.options;
+        let options = &self.parameters.options;
         let marks = Marks {
             edns: options.edns0 || options.dnssec,
             dnssec: options.dnssec,
@@ -206,7 +204,6 @@ struct Walk {
 
 /// What the codes of one or two answers say together; None where there is something to read.
 pub(super) fn verdict(replies: &Replies, hide_data: bool) -> Option<Failure> {
-    crate::sys::fault::point();
     let outcome =
         |bytes: &Vec<u8>| Reply::new(bytes).map(|reply| (reply.rcode(), if hide_data { 0 } else { reply.answers() }));
     let (first, second) = match (outcome(&replies.first), outcome(&replies.second)) {
@@ -229,7 +226,6 @@ pub(super) fn verdict(replies: &Replies, hide_data: bool) -> Option<Failure> {
 /// Seconds for which so many answers together count. What is not there beside what is, such as the AAAA records of a name
 /// that has A records, needs no SOA record to count for as long: many servers of small networks send none.
 pub(super) fn lifetime(replies: &Replies, expected: usize) -> Option<u32> {
-    crate::sys::fault::point();
     let lifetimes = [&replies.first, &replies.second].into_iter().filter_map(|bytes| Reply::new(bytes));
     let lifetimes: Vec<Lifetime> = lifetimes.map(|reply| reply.lifetime()).collect();
     let has_data = lifetimes.iter().any(|lifetime| matches!(lifetime, Lifetime::OfData(_)));
@@ -244,7 +240,6 @@ pub(super) fn lifetime(replies: &Replies, expected: usize) -> Option<u32> {
 
 /// The name that HOSTALIASES gives to a name without dots, or the name itself (hostname(7)).
 pub(super) fn with_alias(name: &[u8], options: Options) -> Cow<'_, [u8]> {
-    crate::sys::fault::point();
     if name.contains(&b'.') {
         return Cow::Borrowed(name);
     }

@@ -164,7 +164,7 @@ impl<'r> Modules<'r> {
         let kept = keeps.as_ref().and_then(|(cache, question)| cache.answer(question));
         let source = if kept.is_some() { Source::Cache } else { Source::Dns };
         let outcome = kept.unwrap_or_else(|| {
-            let outcome = self.servers(keeps.is_some()).ask(ask);
+            let outcome = dns::lookup(&self.parameters(keeps.is_some()), ask);
             if let Some((cache, question)) = &keeps {
                 cache.keep_answer(question, &outcome);
             }
@@ -186,9 +186,9 @@ impl<'r> Modules<'r> {
     }
 
     /// resolv.conf, with what the rule changes about it.
-    fn servers(&self, wants_lifetime: bool) -> dns::Resolver<'_> {
+    fn parameters(&self, wants_lifetime: bool) -> dns::Parameters<'_> {
         let (conf, answering) = (&self.resolution.conf, self.resolver.answering);
-        dns::Resolver {
+        dns::Parameters {
             servers: if answering.via.is_empty() { &conf.servers } else { &answering.via },
             search: if answering.search { &conf.search } else { &[] },
             ndots: conf.ndots,

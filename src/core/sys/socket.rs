@@ -50,7 +50,7 @@ impl Raw {
 }
 
 /// What to wait for.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// Until there is something to read.
     Readable,

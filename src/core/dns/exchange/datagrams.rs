@@ -1,0 +1,424 @@
+//! The questions of a lookup put to one server over UDP: what has happened → what to do next. glibc's `send_dg`
+//! (resolv/res_send.c). Nothing here touches a socket or a clock.
+
+use super::replies::Replies;
+use crate::dns::message::{Question, Reply};
+use crate::sys::socket::Wait;
+
+/// What has happened.
+#[derive(Clone, Copy)]
+pub(super) enum Event<'a> {
+    /// The socket can be written; a new one can.
+    Writable,
+    /// So many questions have gone out.
+    Sent(usize),
+    /// Nothing could be sent or received just now.
+    Interrupted,
+    /// A datagram has come. Of one that is not whole, only the beginning is there.
+    Datagram { bytes: &'a [u8], whole: bool },
+    /// The time for one round is up.
+    Late,
+    /// The socket is of no use any more.
+    Failed,
+}
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Send both questions at once.
+    SendBoth,
+    /// Send the question of this number.
+    Send(usize),
+    /// Wait for the socket.
+    Wait(Wait),
+    /// Open another socket, and go on.
+    Reopen,
+    /// Another round, with time of its own; from another port, if so said.
+    Again { reopen: bool },
+    /// It is over. The socket may still be used if so said.
+    End(End, Socket),
+}
+
+/// How it ends.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// With answers; perhaps not to all questions.
+    Answered,
+    /// The answer is too long for a datagram: the same server again, over TCP.
+    Truncated,
+    /// Another server may do better.
+    NextServer,
+}
+
+/// What becomes of the socket.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Socket {
+    /// It is good for another attempt at this server.
+    Keep,
+    Close,
+}
+
+/// How questions go out, as resolv.conf says or as a server has shown that it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mode {
+    /// One question at a time (`single-request`).
+    pub(super) one_by_one: bool,
+    /// And from another source port (`single-request-reopen`).
+    pub(super) reopen: bool,
+}
+
+/// The questions put to one server.
+pub(super) struct Datagrams<'q> {
+    questions: &'q [Question],
+    ignores_truncation: bool,
+    pub(super) mode: Mode,
+    /// Which questions have had their answer, good or not.
+    answered: [bool; 2],
+    sent: usize,
+    wait: Wait,
+    pub(super) replies: Replies,
+    /// Whether the server sent anything, or was waited for in vain.
+    pub(super) heard: bool,
+    /// Whether a datagram came that belongs to a question.
+    pub(super) has_reply: bool,
+    /// The response code of the first answer of the last round that had one.
+    pub(super) last_rcode: Option<u8>,
+}
+
+impl<'q> Datagrams<'q> {
+    pub(super) fn new(questions: &'q [Question], mode: Mode, ignores_truncation: bool) -> Self {
+        Self {
+            questions,
+            ignores_truncation,
+            mode,
+            answered: [false, questions.len() < 2],
+            sent: 0,
+            wait: Wait::Writable,
+            replies: Replies::default(),
+            heard: false,
+            has_reply: false,
+            last_rcode: None,
+        }
+    }
+
+    pub(super) fn step(&mut self, event: Event<'_>) -> Next {
+        match event {
+            Event::Writable => {
+                self.wait = Wait::Writable;
+                let both = self.questions.len() == 2 && self.sent == 0 && !self.mode.one_by_one;
+                if both { Next::SendBoth } else { Next::Send(self.sent) }
+            }
+            Event::Sent(count) => {
+                self.sent += count;
+                let all_sent = self.sent >= self.questions.len() || self.mode.one_by_one;
+                self.waiting(if all_sent { Wait::Readable } else { Wait::Either })
+            }
+            Event::Interrupted => Next::Wait(self.wait),
+            Event::Datagram { bytes, whole } => {
+                self.heard = true;
+                self.received(bytes, whole)
+            }
+            Event::Late => self.late(),
+            Event::Failed => self.failed(),
+        }
+    }
+
+    fn waiting(&mut self, wait: Wait) -> Next {
+        self.wait = wait;
+        Next::Wait(wait)
+    }
+
+    fn received(&mut self, bytes: &[u8], whole: bool) -> Next {
+        let Some(reply) = Reply::new(bytes) else { return self.failed() };
+        let Some(which) = self.question_of(&reply) else { return Next::Wait(self.wait) }; // Late, spoofed or mangled.
+        self.has_reply = true;
+        let is_first = !self.any_answered();
+        if is_first {
+            self.last_rcode = Some(reply.rcode());
+        }
+        if reply.is_server_failure() || reply.is_lame() {
+            return self.refused(which, is_first);
+        }
+        if !whole || (reply.is_truncated() && !self.ignores_truncation) {
+            return Next::End(End::Truncated, Socket::Close);
+        }
+        *(if is_first { &mut self.replies.first } else { &mut self.replies.second }) = bytes.to_vec();
+        self.mark(which);
+        match (self.answered, self.mode) {
+            ([true, true], _) => Next::End(End::Answered, Socket::Keep),
+            (_, Mode { one_by_one: true, reopen: true }) => Next::Reopen,
+            (_, Mode { one_by_one: true, reopen: false }) => self.waiting(Wait::Writable),
+            _ => self.waiting(Wait::Readable),
+        }
+    }
+
+    /// The server cannot answer this question.
+    fn refused(&mut self, which: usize, is_first: bool) -> Next {
+        if !is_first {
+            return Next::End(End::Answered, Socket::Keep); // With the other half, if that was any good.
+        }
+        if self.questions.len() == 2 && !self.mode.one_by_one {
+            self.mark(which); // Answered, with nothing in it; the other half may be better.
+            return self.waiting(Wait::Readable);
+        }
+        self.failed()
+    }
+
+    /// Of two questions one may have been answered and the other not: some servers and firewalls lose the second of two
+    /// that are sent at once. Then they are asked one after the other, and after that from two ports.
+    fn late(&mut self) -> Next {
+        if !self.is_half_answered() {
+            self.heard = true;
+            return Next::End(End::NextServer, Socket::Keep);
+        }
+        match self.mode {
+            Mode { one_by_one: false, .. } => self.mode.one_by_one = true,
+            Mode { reopen: false, .. } => self.mode.reopen = true,
+            Mode { one_by_one: true, reopen: true } => return Next::End(End::Answered, Socket::Keep),
+        }
+        let again = Self::new(self.questions, self.mode, self.ignores_truncation);
+        *self = Self { has_reply: self.has_reply, last_rcode: self.last_rcode, ..again };
+        Next::Again { reopen: self.mode.reopen }
+    }
+
+    /// Nothing more from this socket. What came so far does not count, as in glibc.
+    fn failed(&mut self) -> Next {
+        self.replies = Replies::default();
+        Next::End(End::NextServer, Socket::Close)
+    }
+
+    fn question_of(&self, reply: &Reply<'_>) -> Option<usize> {
+        let open = self.questions.iter().zip(self.answered);
+        open.enumerate()
+            .find(|(_, (question, answered))| !answered && question.is_answered_by(reply))
+            .map(|(which, _)| which)
+    }
+
+    fn mark(&mut self, which: usize) {
+        if let Some(answered) = self.answered.get_mut(which) {
+            *answered = true;
+        }
+    }
+
+    fn any_answered(&self) -> bool {
+        self.answered.iter().take(self.questions.len()).any(|&answered| answered)
+    }
+
+    /// One of two answers is there, and of use.
+    fn is_half_answered(&self) -> bool {
+        self.any_answered() && !self.replies.first.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::message::{Marks, to_wire};
+    use hickory_resolver::proto::rr::RecordType;
+
+    const KEEP: Socket = Socket::Keep;
+    const CLOSE: Socket = Socket::Close;
+    const TOGETHER: Mode = Mode { one_by_one: false, reopen: false };
+    const ONE_BY_ONE: Mode = Mode { one_by_one: true, reopen: false };
+    const REOPEN: Mode = Mode { one_by_one: true, reopen: true };
+
+    /// What a server sends.
+    #[derive(Clone, Copy)]
+    enum Sends {
+        /// An answer to the question of this number, with this code.
+        Answer(usize, u8),
+        Truncated(usize),
+        /// An answer that is longer than a datagram may be.
+        Long(usize),
+        /// To a question that was not asked.
+        Stray,
+        /// No header.
+        Short,
+    }
+
+    /// An event, or what a server sends, and what must follow.
+    enum Row {
+        Event(Event<'static>, Next),
+        Sends(Sends, Next),
+    }
+    use Row::{Event as On, Sends as Got};
+
+    fn questions(count: usize) -> Vec<Question> {
+        let marks = Marks { edns: false, dnssec: false, recursion: true, authentic_data: false };
+        let first = Question::new(1, &to_wire(b"name.example").unwrap(), RecordType::A, marks);
+        let second = first.for_kind(2, RecordType::AAAA).unwrap();
+        [first, second].into_iter().take(count).collect()
+    }
+
+    fn datagram(questions: &[Question], sends: Sends) -> (Vec<u8>, bool) {
+        const ANSWER: u8 = 0x80;
+        const RECURSION_AVAILABLE: u8 = 0x80;
+        const TRUNCATED: u8 = 0x02;
+        let reply = |which: usize, rcode: u8| {
+            let mut bytes = questions[which].bytes.clone();
+            bytes[2] |= ANSWER;
+            bytes[3] = RECURSION_AVAILABLE | rcode;
+            bytes
+        };
+        match sends {
+            Sends::Answer(which, rcode) => (reply(which, rcode), true),
+            Sends::Truncated(which) => {
+                let mut bytes = reply(which, 0);
+                bytes[2] |= TRUNCATED;
+                (bytes, true)
+            }
+            Sends::Long(which) => (reply(which, 0), false),
+            Sends::Stray => {
+                let mut bytes = reply(0, 0);
+                bytes[0] ^= 0xff;
+                (bytes, true)
+            }
+            Sends::Short => (vec![0; 4], true),
+        }
+    }
+
+    /// Walks through the rows; the replies, the mode, and whether the server was heard in the end.
+    fn walk(count: usize, mode: Mode, rows: Vec<Row>) -> ([bool; 2], Mode, bool) {
+        let questions = questions(count);
+        let mut datagrams = Datagrams::new(&questions, mode, false);
+        for (number, row) in rows.into_iter().enumerate() {
+            let (next, expected) = match row {
+                On(event, expected) => (datagrams.step(event), expected),
+                Got(sends, expected) => {
+                    let (bytes, whole) = datagram(&questions, sends);
+                    (datagrams.step(Event::Datagram { bytes: &bytes, whole }), expected)
+                }
+            };
+            assert_eq!(next, expected, "row {number}");
+        }
+        let Replies { first, second } = &datagrams.replies;
+        ([!first.is_empty(), !second.is_empty()], datagrams.mode, datagrams.heard)
+    }
+
+    use Sends::{Answer, Long, Short, Stray, Truncated};
+
+    #[test]
+    fn one_question_is_sent_and_answered() {
+        let rows = vec![
+            On(Event::Writable, Next::Send(0)),
+            On(Event::Interrupted, Next::Wait(Wait::Writable)),
+            On(Event::Writable, Next::Send(0)),
+            On(Event::Sent(1), Next::Wait(Wait::Readable)),
+            Got(Stray, Next::Wait(Wait::Readable)),
+            On(Event::Interrupted, Next::Wait(Wait::Readable)),
+            Got(Answer(0, 3), Next::End(End::Answered, KEEP)),
+        ];
+        assert_eq!(walk(1, TOGETHER, rows), ([true, false], TOGETHER, true));
+    }
+
+    #[test]
+    fn two_questions_go_out_at_once_and_are_answered_in_any_order() {
+        let rows = vec![
+            On(Event::Writable, Next::SendBoth),
+            On(Event::Sent(1), Next::Wait(Wait::Either)),
+            On(Event::Writable, Next::Send(1)),
+            On(Event::Sent(1), Next::Wait(Wait::Readable)),
+            Got(Answer(1, 0), Next::Wait(Wait::Readable)),
+            Got(Answer(1, 0), Next::Wait(Wait::Readable)),
+            Got(Answer(0, 0), Next::End(End::Answered, KEEP)),
+        ];
+        assert_eq!(walk(2, TOGETHER, rows), ([true, true], TOGETHER, true));
+    }
+
+    #[test]
+    fn one_by_one_the_second_question_waits_for_the_first_answer() {
+        let rows = |third| {
+            vec![
+                On(Event::Writable, Next::Send(0)),
+                On(Event::Sent(1), Next::Wait(Wait::Readable)),
+                Got(Answer(0, 0), third),
+                On(Event::Writable, Next::Send(1)),
+                On(Event::Sent(1), Next::Wait(Wait::Readable)),
+                Got(Answer(1, 0), Next::End(End::Answered, KEEP)),
+            ]
+        };
+        assert_eq!(walk(2, ONE_BY_ONE, rows(Next::Wait(Wait::Writable))), ([true, true], ONE_BY_ONE, true));
+        assert_eq!(walk(2, REOPEN, rows(Next::Reopen)), ([true, true], REOPEN, true));
+    }
+
+    #[test]
+    fn a_lost_answer_is_asked_for_alone_then_from_another_port_and_then_done_without() {
+        let ask = || [On(Event::Writable, Next::Send(0)), On(Event::Sent(1), Next::Wait(Wait::Readable))];
+        let mut rows = vec![
+            On(Event::Writable, Next::SendBoth),
+            On(Event::Sent(2), Next::Wait(Wait::Readable)),
+            Got(Answer(0, 0), Next::Wait(Wait::Readable)),
+            On(Event::Late, Next::Again { reopen: false }),
+        ];
+        rows.extend(ask());
+        rows.push(Got(Answer(0, 0), Next::Wait(Wait::Writable)));
+        rows.push(On(Event::Late, Next::Again { reopen: true }));
+        rows.extend(ask());
+        rows.push(Got(Answer(0, 0), Next::Reopen));
+        rows.push(On(Event::Late, Next::End(End::Answered, KEEP)));
+        assert_eq!(walk(2, TOGETHER, rows), ([true, false], REOPEN, true));
+    }
+
+    #[test]
+    fn silence_means_the_next_server_and_the_socket_may_still_be_answered() {
+        let rows = vec![
+            On(Event::Writable, Next::SendBoth),
+            On(Event::Sent(2), Next::Wait(Wait::Readable)),
+            On(Event::Late, Next::End(End::NextServer, KEEP)),
+        ];
+        assert_eq!(walk(2, TOGETHER, rows), ([false, false], TOGETHER, true));
+    }
+
+    #[test]
+    fn a_server_that_refuses_one_question_may_answer_the_other() {
+        for refusal in [2, 4, 5] {
+            let rows = vec![
+                On(Event::Writable, Next::SendBoth),
+                On(Event::Sent(2), Next::Wait(Wait::Readable)),
+                Got(Answer(0, refusal), Next::Wait(Wait::Readable)),
+                Got(Answer(1, 0), Next::End(End::Answered, KEEP)),
+            ];
+            assert_eq!(walk(2, TOGETHER, rows), ([false, true], TOGETHER, true));
+            let rows = vec![
+                On(Event::Writable, Next::SendBoth),
+                On(Event::Sent(2), Next::Wait(Wait::Readable)),
+                Got(Answer(1, 0), Next::Wait(Wait::Readable)),
+                Got(Answer(0, refusal), Next::End(End::Answered, KEEP)),
+            ];
+            assert_eq!(walk(2, TOGETHER, rows), ([true, false], TOGETHER, true));
+            let rows = vec![
+                On(Event::Writable, Next::Send(0)),
+                On(Event::Sent(1), Next::Wait(Wait::Readable)),
+                Got(Answer(0, refusal), Next::End(End::NextServer, CLOSE)),
+            ];
+            assert_eq!(walk(1, TOGETHER, rows), ([false, false], TOGETHER, true));
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_fetched_over_tcp() {
+        for sends in [Truncated(0), Long(0)] {
+            let rows = vec![
+                On(Event::Writable, Next::Send(0)),
+                On(Event::Sent(1), Next::Wait(Wait::Readable)),
+                Got(sends, Next::End(End::Truncated, CLOSE)),
+            ];
+            assert_eq!(walk(1, TOGETHER, rows), ([false, false], TOGETHER, true));
+        }
+    }
+
+    #[test]
+    fn what_came_from_a_socket_that_fails_does_not_count() {
+        let rows = |last| {
+            vec![
+                On(Event::Writable, Next::SendBoth),
+                On(Event::Sent(2), Next::Wait(Wait::Readable)),
+                Got(Answer(0, 0), Next::Wait(Wait::Readable)),
+                last,
+            ]
+        };
+        let end = || Next::End(End::NextServer, CLOSE);
+        assert_eq!(walk(2, TOGETHER, rows(On(Event::Failed, end()))), ([false, false], TOGETHER, true));
+        assert_eq!(walk(2, TOGETHER, rows(Got(Short, end()))), ([false, false], TOGETHER, true));
+    }
+}

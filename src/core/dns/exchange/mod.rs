@@ -1,0 +1,236 @@
+//! Questions out, answers in: several servers, attempts, timeouts. glibc's `__res_context_send` (resolv/res_send.c), with
+//! what it keeps from one lookup to the next left out: no socket, no mode, no clock that somebody sets back.
+//!
+//! [`datagrams`] decides what happens over UDP, [`stream`] is TCP.
+
+mod datagrams;
+pub(super) mod replies;
+mod stream;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use self::datagrams::{Datagrams, End, Event, Mode, Next};
+use self::replies::Replies;
+use super::message::{Question, Reply};
+use super::parameters::Parameters;
+use crate::sys::clock::Deadline;
+use crate::sys::socket::{Ready, Socket, Wait};
+use crate::sys::{Errno, random};
+
+/// The largest datagram that is taken as it is. A larger one is fetched again over TCP, as if it had been truncated;
+/// servers send no more than a question allows (512 bytes, or 1200 with EDNS).
+const DATAGRAM: usize = 8192;
+
+/// The exchanges of one lookup.
+pub(super) struct Exchange<'a> {
+    parameters: &'a Parameters<'a>,
+    mode: Mode,
+    /// The response code that was seen last; the search list goes on after SERVFAIL only.
+    pub(super) last_rcode: u8,
+    /// Whether a datagram came that belongs to a question of this name.
+    pub(super) has_reply: bool,
+    /// The server that spoke last.
+    pub(super) server: Option<SocketAddr>,
+    /// Whether any server sent, or was waited for in vain: the difference between ECONNREFUSED and ETIMEDOUT.
+    heard: bool,
+}
+
+/// How the conversation with one server ended.
+enum Step {
+    /// With answers; perhaps not to all questions.
+    Answered(Replies),
+    /// The answer is too long for a datagram: the same server again, over TCP.
+    Truncated,
+    /// Another server may do better.
+    NextServer,
+    /// No server can do better.
+    Fatal(Errno),
+}
+
+/// What one call of [`Exchange::send`] remembers from server to server.
+struct Attempts {
+    sockets: Vec<Option<Socket>>,
+    over_tcp: bool,
+    /// Why there is no answer over TCP.
+    error: Errno,
+}
+
+/// Where to begin among the servers: glibc's `nameserver_offset`, for `options rotate`.
+fn rotation(servers: usize) -> usize {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // As in glibc: the lowest bit says that the counter has its random start.
+    let mut next = NEXT.fetch_add(2, Ordering::Relaxed);
+    if next & 1 == 0 {
+        next = (random::bits() as u32) << 1;
+        NEXT.store((next | 1).wrapping_add(2), Ordering::Relaxed);
+    }
+    (next >> 1) as usize % servers.max(1)
+}
+
+impl<'a> Exchange<'a> {
+    pub(super) fn new(parameters: &'a Parameters<'a>) -> Self {
+        let options = &parameters.options;
+        let reopen = options.single_request_reopen;
+        let mode = Mode { one_by_one: options.single_request || reopen, reopen };
+        Self { parameters, mode, last_rcode: 0, has_reply: false, server: None, heard: false }
+    }
+
+    /// Asks one question, or two at once. An error is the errno that glibc would leave.
+    pub(super) fn send(&mut self, questions: &[Question]) -> Result<Replies, Errno> {
+        let servers = self.parameters.servers;
+        if servers.is_empty() {
+            return Err(Errno(libc::ESRCH)); // A program wrote so into _res.
+        }
+        let options = &self.parameters.options;
+        let start = if options.rotate && servers.len() > 1 { rotation(servers.len()) } else { 0 };
+        let sockets = servers.iter().map(|_| None).collect();
+        let mut attempts = Attempts { sockets, over_tcp: options.use_vc, error: Errno(libc::ETIMEDOUT) };
+        self.heard = false;
+        for _ in 0..self.parameters.attempts {
+            for index in (0..servers.len()).map(|shift| (start + shift) % servers.len()) {
+                match self.ask(index, questions, &mut attempts) {
+                    Step::Answered(replies) if !replies.first.is_empty() || !replies.second.is_empty() => {
+                        self.server = servers.get(index).copied();
+                        return Ok(replies);
+                    }
+                    Step::Fatal(errno) => return Err(errno),
+                    _ => {}
+                }
+            }
+            if attempts.over_tcp {
+                break; // At most one attempt per server.
+            }
+        }
+        Err(match (attempts.over_tcp, self.heard) {
+            (true, _) => attempts.error,
+            (false, true) => Errno(libc::ETIMEDOUT),
+            (false, false) => Errno(libc::ECONNREFUSED),
+        })
+    }
+
+    /// Asks one server.
+    fn ask(&mut self, index: usize, questions: &[Question], attempts: &mut Attempts) -> Step {
+        let server = self.parameters.servers.get(index);
+        let (Some(server), Some(socket)) = (server, attempts.sockets.get_mut(index)) else { return Step::NextServer };
+        let wait = self.parameters.wait(index);
+        if !attempts.over_tcp {
+            match self.by_datagrams(server, wait, questions, socket) {
+                Step::Truncated => attempts.over_tcp = true,
+                step => return step,
+            }
+        }
+        self.by_stream(server, wait, questions, &mut attempts.error)
+    }
+
+    fn by_datagrams(
+        &mut self,
+        server: &SocketAddr,
+        wait: Duration,
+        questions: &[Question],
+        socket: &mut Option<Socket>,
+    ) -> Step {
+        let mut datagrams = Datagrams::new(questions, self.mode, self.parameters.options.ignore_truncation);
+        let ended = drive(&mut datagrams, server, wait, questions, socket);
+        self.mode = datagrams.mode;
+        self.heard |= datagrams.heard;
+        self.has_reply |= datagrams.has_reply;
+        self.last_rcode = datagrams.last_rcode.unwrap_or(self.last_rcode);
+        match ended {
+            Ok(End::Answered) => Step::Answered(datagrams.replies),
+            Ok(End::Truncated) => Step::Truncated,
+            Ok(End::NextServer) => Step::NextServer,
+            Err(errno) => Step::Fatal(errno),
+        }
+    }
+
+    fn by_stream(&mut self, server: &SocketAddr, wait: Duration, questions: &[Question], error: &mut Errno) -> Step {
+        match stream::ask(server, questions, Deadline::after(wait)) {
+            Ok(replies) => {
+                self.heard = true;
+                self.last_rcode = Reply::new(&replies.first).map_or(0, |reply| reply.rcode());
+                Step::Answered(replies)
+            }
+            Err(stream::Failure::NextServer(errno)) => {
+                *error = errno;
+                Step::NextServer
+            }
+            Err(stream::Failure::Fatal(errno)) => Step::Fatal(errno),
+        }
+    }
+}
+
+/// A connected socket, so that the kernel takes answers from this server only and reports its absence. None: it cannot be
+/// reached.
+fn open(server: &SocketAddr) -> Result<Option<Socket>, Errno> {
+    let socket = Socket::datagram(server)?;
+    socket.report_icmp(server)?;
+    Ok(socket.connect(server).is_ok().then_some(socket))
+}
+
+/// Does what [`Datagrams`] says, and tells it what happens. An error: there is no socket to be had.
+fn drive(
+    datagrams: &mut Datagrams<'_>,
+    server: &SocketAddr,
+    wait: Duration,
+    questions: &[Question],
+    slot: &mut Option<Socket>,
+) -> Result<End, Errno> {
+    if slot.is_none() {
+        *slot = open(server)?;
+    }
+    let mut buffer = Vec::with_capacity(DATAGRAM);
+    let mut deadline = Deadline::after(wait);
+    // A new or idle socket can be written without asking.
+    let mut event = if slot.is_some() { Event::Writable } else { Event::Failed };
+    loop {
+        let next = datagrams.step(event);
+        if let Next::Reopen | Next::Again { reopen: true } = next {
+            *slot = None; // There may be no descriptor for two.
+            *slot = open(server)?;
+        }
+        if let Next::Again { .. } = next {
+            deadline = Deadline::after(wait);
+        }
+        event = match (next, &*slot) {
+            (Next::End(end, datagrams::Socket::Keep), _) => return Ok(end),
+            (Next::End(end, datagrams::Socket::Close), _) => {
+                *slot = None;
+                return Ok(end);
+            }
+            (_, None) => Event::Failed,
+            (Next::Reopen | Next::Again { .. }, Some(_)) => Event::Writable,
+            (Next::SendBoth, Some(socket)) => match questions {
+                [first, second] => sent(socket.send_two(&first.bytes, &second.bytes)),
+                _ => Event::Failed,
+            },
+            (Next::Send(which), Some(socket)) => match questions.get(which) {
+                Some(question) => sent(socket.send(&question.bytes).map(|_| 1)),
+                None => Event::Sent(0),
+            },
+            (Next::Wait(wait), Some(socket)) => waited(socket, wait, deadline, &mut buffer),
+        };
+    }
+}
+
+fn sent(result: Result<usize, Errno>) -> Event<'static> {
+    match result {
+        Ok(count) => Event::Sent(count),
+        Err(Errno(libc::EINTR | libc::EAGAIN)) => Event::Interrupted,
+        Err(_) => Event::Failed,
+    }
+}
+
+fn waited<'b>(socket: &Socket, wait: Wait, deadline: Deadline, buffer: &'b mut Vec<u8>) -> Event<'b> {
+    match socket.wait(wait, deadline) {
+        Ok(Ready::Late) => Event::Late,
+        Ok(Ready::Write) => Event::Writable,
+        Ok(Ready::Read) => match socket.receive(buffer) {
+            Err(Errno(libc::EINTR | libc::EAGAIN)) => Event::Interrupted,
+            Err(_) | Ok(0) => Event::Failed,
+            Ok(length) => Event::Datagram { bytes: buffer, whole: length <= buffer.len() },
+        },
+        Ok(Ready::Error) | Err(_) => Event::Failed,
+    }
+}
