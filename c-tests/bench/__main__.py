@@ -17,6 +17,7 @@ def arguments() -> argparse.Namespace:
     """The words of the command line."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds: two minutes instead of ten")
+    parser.add_argument("--counts", action="store_true", help="only what is the same in every run: no times")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the JSON goes (target/bench/bench.json)")
     parser.add_argument("--commit", required=True, help=argparse.SUPPRESS)
@@ -25,9 +26,9 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measure(bench: Bench) -> None:
+def measure(bench: Bench, counts_only: bool) -> None:
     """All comparisons, one after the other."""
-    parts = [
+    parts = [bench.file, bench.memory, bench.counted] if counts_only else [
         bench.file, bench.start, bench.passed, bench.reading, bench.matched, bench.first, bench.getent, bench.tcp,
         bench.many_lines, bench.threads, bench.memory, bench.counted, bench.phased,
         bench.growth,
@@ -46,9 +47,13 @@ def main() -> None:
     try:
         world.start_server()
         bench = Bench(world, chosen.quick)
-        measure(bench)
+        measure(bench, chosen.counts)
     finally:
         world.close()
+    show = report.as_markdown if chosen.markdown else report.as_text
+    if chosen.counts:
+        print(show(report.count_table(bench.results)))
+        return
     targets = list(all_targets(bench.results))
     tables = [
         report.target_table(targets),
@@ -57,7 +62,6 @@ def main() -> None:
         *report.phase_tables(bench.results),
         report.count_table(bench.results),
     ]
-    show = report.as_markdown if chosen.markdown else report.as_text
     print("\n".join(show(table) for table in tables))
     file = chosen.json or chosen.folder / "bench.json"
     file.write_text(report.as_json(where, bench.results, targets))

@@ -189,6 +189,28 @@ fn first_words(rows: &[Vec<&str>]) -> BTreeSet<String> {
     rows.iter().map(first).collect()
 }
 
+fn keywords() -> BTreeSet<String> {
+    words_of(&read("src/core/rules/config.rs"), "const KEYWORDS")
+}
+
+/// The table of options: the name and the usage of each.
+fn options() -> Vec<(String, String)> {
+    let table = read("src/core/rules/options.rs");
+    let row = |line: &str| {
+        let row = line.trim_start();
+        let row = row.strip_prefix("value(").or_else(|| row.strip_prefix("values("))?;
+        let mut texts = row.split('"').skip(1).step_by(2).map(str::to_owned);
+        Some((texts.next()?, texts.next()?))
+    };
+    let rows: Vec<_> = table.lines().filter_map(row).collect();
+    assert!(rows.len() > 5, "the table of options is not where it was");
+    rows
+}
+
+fn option_names() -> BTreeSet<String> {
+    options().into_iter().map(|(name, _)| name).collect()
+}
+
 /// `1..=30` as people write it.
 fn range(source: &str, constant: &str) -> String {
     let (_, rest) = source.split_once(&format!("const {constant}: ")).unwrap();
@@ -198,12 +220,13 @@ fn range(source: &str, constant: &str) -> String {
 
 #[test]
 fn the_configuration_is_the_codes() {
-    let (source, text) = (read("src/core/rules/config.rs"), read("docs/configuration.md"));
-    assert_eq!(first_words(&table(&text, "## The file")), words_of(&source, "const KEYWORDS"));
-    let options = table(&text, "## Options");
-    assert_eq!(first_words(&options), words_of(&source, "const OPTIONS"));
+    let (source, text) = (read("src/core/rules/options.rs"), read("docs/configuration.md"));
+    assert_eq!(first_words(&table(&text, "## The file")), keywords());
+    let documented = table(&text, "## Options");
+    let usages: Vec<String> = documented.iter().map(|row| row[0].replace(['`', '\\'], "")).collect();
+    assert_eq!(usages, options().into_iter().map(|(_, usage)| usage).collect::<Vec<_>>());
     for (option, constant) in [("timeout", "TIMEOUTS"), ("attempts", "ATTEMPTS"), ("max-ttl", "MAX_TTLS")] {
-        let row = options.iter().find(|row| row[0].starts_with(&format!("`{option} "))).unwrap();
+        let row = documented.iter().find(|row| row[0].starts_with(&format!("`{option} "))).unwrap();
         let limit = range(&source, constant);
         assert!(row[1].contains(&limit), "{option}: {limit}, not {}", row[1]);
     }
@@ -217,8 +240,8 @@ fn the_configuration_is_the_codes() {
         let row = limits.iter().find(|row| row[0].starts_with(what)).unwrap_or_else(|| panic!("{what}"));
         assert!(row[1].starts_with(&limit), "{what}: {limit}, not {}", row[1]);
     }
-    let state = read("src/preload/state.rs");
-    let read_there = state.split("c\"NSS_BYPASS").skip(1).map(|rest| rest.split('"').next().unwrap());
+    let settings = read("src/core/settings/mod.rs");
+    let read_there = settings.split("c\"NSS_BYPASS").skip(1).map(|rest| rest.split('"').next().unwrap());
     let variables: BTreeSet<String> = read_there.map(|rest| format!("NSS_BYPASS{rest}")).collect();
     assert_eq!(first_words(&table(&text, "## Variables")), variables);
 }
@@ -233,8 +256,7 @@ fn the_example_configuration_has_all_and_is_sound() {
         .filter_map(|line| line.strip_prefix('#'))
         .filter(|line| line.starts_with(char::is_alphabetic))
         .collect();
-    let source = read("src/core/rules/config.rs");
-    for word in words_of(&source, "const KEYWORDS").union(&words_of(&source, "const OPTIONS")) {
+    for word in keywords().union(&option_names()) {
         assert!(rules.iter().any(|rule| rule.split(' ').any(|there| there == word)), "{word}");
     }
     let on = rules.join("\n") + "\n";

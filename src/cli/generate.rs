@@ -198,10 +198,11 @@ mod tests {
 
     #[test]
     fn the_manual_of_the_configuration_has_every_word() {
-        use nss_bypass_core::rules::config::{KEYWORDS, OPTIONS};
+        use nss_bypass_core::rules::config::KEYWORDS;
+        use nss_bypass_core::rules::options::OPTIONS;
         let plain = CONFIGURATION.replace("\\-", "-");
         let words = ["NSS_BYPASS", "NSS_BYPASS_VIA", "NSS_BYPASS_CONF", "NSS_BYPASS_LOG", "NSS_BYPASS_DISABLE"];
-        for word in KEYWORDS.iter().chain(&OPTIONS) {
+        for word in KEYWORDS.into_iter().chain(OPTIONS.iter().map(|option| option.name)) {
             let headings = [
                 format!(
                     ".TP

@@ -7,6 +7,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{c_char, c_int, c_void, wchar_t};
+use nss_bypass_core::sys::fault;
 
 use crate::netdb::EAI_IDN_ENCODE;
 
@@ -52,7 +53,7 @@ impl Function {
 
     /// EAI_IDN_ENCODE where there is no libidn2, or it does not know what to make of the text.
     fn call(&self, text: &CStr) -> Result<Vec<u8>, c_int> {
-        nss_bypass_core::sys::fault::point();
+        fault::point();
         let convert = self.get().ok_or(EAI_IDN_ENCODE)?;
         let mut converted: *mut c_char = ptr::null_mut();
         // SAFETY: the text is a C string and `converted` writable.
@@ -72,7 +73,6 @@ impl Function {
 /// The A-label form of a name with bytes beyond ASCII, in the current locale's encoding; or getaddrinfo's code. errno is
 /// left as the conversion leaves it.
 pub(crate) fn to_a_labels(name: &CStr) -> Result<Vec<u8>, c_int> {
-    nss_bypass_core::sys::fault::point();
     // A backslash would mean one thing to libidn2 and another to DNS.
     if is_text_without_backslash(name) { LOOKUP.call(name) } else { Err(EAI_IDN_ENCODE) }
 }
@@ -98,7 +98,6 @@ fn is_text_without_backslash(name: &CStr) -> bool {
 
 /// The U-label form of a canonical name, in the current locale's encoding; the name itself where there is none.
 pub(crate) fn to_u_labels(name: &[u8]) -> Vec<u8> {
-    nss_bypass_core::sys::fault::point();
     let is_a_label = |label: &[u8]| label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"xn--"));
     if !name.split(|&byte| byte == b'.').any(is_a_label) {
         return name.to_vec(); // Nothing to convert, and no library to load for it.

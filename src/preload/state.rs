@@ -1,33 +1,26 @@
 //! The process's one copy of everything: settings, rules, tables.
 
-use std::borrow::Cow;
-use std::ffi::{CStr, CString};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use libc::c_char;
 use nss_bypass_core::cache::Cache;
-use nss_bypass_core::model::Diagnostic;
-use nss_bypass_core::rules::config::{self, Answering, Environment};
 use nss_bypass_core::rules::policy::{Policy, Scope};
-use nss_bypass_core::rules::trust::{self, CONFIGURATION};
-use nss_bypass_core::sys::environment::{self, is_privileged, trusted_variable};
+use nss_bypass_core::rules::rule::Answering;
+use nss_bypass_core::settings::log::Level;
+use nss_bypass_core::settings::{Loaded, Settings};
+use nss_bypass_core::sys::environment::{self, is_privileged};
 use nss_bypass_core::sys::file::{self, Identity};
 use nss_bypass_core::sys::snapshot::Snapshot;
-use nss_bypass_core::sys::{clock, fork, thread};
+use nss_bypass_core::sys::{clock, fault, fork, thread};
 use nss_bypass_core::tables::Tables;
 use once_cell::race::OnceRef;
 
-use crate::log::{Level, Log};
 use crate::request::text::{is_plainly_an_address, text};
-use crate::{memory, real};
+use crate::{log, memory, real};
 
 /// How many faults of the configuration are logged at most: one of binary garbage has thousands.
 const LOGGED_FAULTS: usize = 50;
-
-/// What rules take in memory, for each byte of text: of the shortest rules, `*.a` and a blank.
-const MEMORY_PER_BYTE: usize = 64;
-const SOME_MEMORY: usize = 64 << 10;
 
 /// How often the configuration is looked at, in milliseconds.
 const LOOK_EVERY: u64 = 1000;
@@ -54,17 +47,6 @@ const NAMES: u32 = 2;
 const ADDRESSES: u32 = 4;
 const NOBODY: u32 = 8;
 
-/// What the environment said when the library was loaded.
-pub(crate) struct Settings {
-    disabled: bool,
-    privileged: bool,
-    configuration: Cow<'static, CStr>,
-    rules: Option<Vec<u8>>,
-    via: Option<Vec<u8>>,
-    /// Where lookups are logged.
-    pub(crate) log: Log,
-}
-
 /// The rules in force.
 pub(crate) struct Rules {
     identity: Identity,
@@ -85,26 +67,6 @@ impl Rules {
     }
 }
 
-impl Settings {
-    const fn plain(privileged: bool, disabled: bool) -> Self {
-        let configuration = Cow::Borrowed(CONFIGURATION);
-        Self { disabled, privileged, configuration, rules: None, via: None, log: Log::OFF }
-    }
-
-    fn read() -> Self {
-        nss_bypass_core::sys::fault::point();
-        let configuration = trusted_variable(c"NSS_BYPASS_CONF").and_then(|path| CString::new(path).ok());
-        Self {
-            disabled: trusted_variable(c"NSS_BYPASS_DISABLE").is_some_and(|value| !value.is_empty() && value != b"0"),
-            privileged: is_privileged(),
-            configuration: configuration.map_or(Cow::Borrowed(CONFIGURATION), Cow::Owned),
-            rules: trusted_variable(c"NSS_BYPASS"),
-            via: trusted_variable(c"NSS_BYPASS_VIA"),
-            log: trusted_variable(c"NSS_BYPASS_LOG").map_or(Log::OFF, |value| Log::parse(&value)),
-        }
-    }
-}
-
 /// The settings; read now if the library's constructor has not run yet.
 pub(crate) fn settings() -> &'static Settings {
     // They are kept as long as the process lives; of two threads that read them at once, one's are never used.
@@ -119,7 +81,7 @@ pub(crate) fn settings() -> &'static Settings {
 /// With glibc, the environment is null, or strings with a null pointer behind the last. With another libc it may be
 /// anything.
 pub(crate) unsafe fn load(environment: *const *const c_char) {
-    nss_bypass_core::sys::fault::point();
+    fault::point();
     fork::watch();
     thread::look_up();
     real::find_all();
@@ -175,7 +137,7 @@ fn now() -> u64 {
 
 /// The rules in force; none where everything passes. The configuration is looked at again at most once a second.
 pub(crate) fn rules() -> Option<Arc<Rules>> {
-    nss_bypass_core::sys::fault::point();
+    fault::point();
     let settings = settings();
     if settings.disabled {
         NEXT_LOOK.swap(u64::MAX, Ordering::Relaxed);
@@ -195,7 +157,7 @@ pub(crate) fn rules() -> Option<Arc<Rules>> {
 
 /// Reads the configuration if it is another than the one in force, and says what is in force then.
 fn look(settings: &Settings) -> Option<Arc<Rules>> {
-    nss_bypass_core::sys::fault::point();
+    fault::point();
     let path = settings.configuration.as_ref();
     let in_force = RULES.read();
     if let Some(rules) = &in_force
@@ -203,19 +165,19 @@ fn look(settings: &Settings) -> Option<Arc<Rules>> {
     {
         return in_force;
     }
-    let Some((rules, faults)) = read(settings, path) else { return in_force };
-    match RULES.replace(rules) {
+    let Some(Loaded { policy, identity, diagnostics, .. }) = settings.load(memory::has_room) else { return in_force };
+    match RULES.replace(Rules::new(identity, policy)) {
         Ok(rules) => {
             let Scope { names, addresses, nobody } = rules.policy.scope();
             let bits = [(names, NAMES), (addresses, ADDRESSES), (nobody, NOBODY)];
             let scope = bits.iter().filter(|(is, _)| *is).fold(KNOWN, |scope, (_, bit)| scope | bit);
             // Who wants to read of every lookup gets the long way. (Swapped, since helgrind knows no other atomic write.)
             SCOPE.swap(if settings.log.wants(Level::All) { 0 } else { scope }, Ordering::Relaxed);
-            for fault in faults.iter().take(LOGGED_FAULTS) {
-                settings.log.write(Level::Error, &fault.to_string());
+            for fault in diagnostics.iter().take(LOGGED_FAULTS) {
+                log::write(&settings.log, Level::Error, &fault.to_string());
             }
-            if let Some(more) = faults.len().checked_sub(LOGGED_FAULTS).filter(|&more| more > 0) {
-                settings.log.write(Level::Error, &format!("and {more} faults more"));
+            if let Some(more) = diagnostics.len().checked_sub(LOGGED_FAULTS).filter(|&more| more > 0) {
+                log::write(&settings.log, Level::Error, &format!("and {more} faults more"));
             }
             Some(rules)
         }
@@ -223,45 +185,4 @@ fn look(settings: &Settings) -> Option<Arc<Rules>> {
         // this lookup. No name that they match may be libc's meanwhile.
         Err(rules) => RULES.read().or_else(|| Some(Arc::new(rules))),
     }
-}
-
-/// None: there is no memory for it just now.
-fn read(settings: &Settings, path: &CStr) -> Option<(Rules, Vec<Diagnostic>)> {
-    nss_bypass_core::sys::fault::point();
-    let source = path.to_string_lossy();
-    let fault = |message: String| Diagnostic { source: source.to_string(), line: 0, column: 0, message };
-    let (mut text, mut identity, mut faults) = (Vec::new(), Identity::default(), Vec::new());
-    match if settings.privileged { file::read_no_link(path) } else { file::read(path) } {
-        Ok(content) => {
-            identity = content.identity;
-            match distrust(settings, content.ownership) {
-                None => text = content.bytes,
-                Some(reason) => faults.push(fault(reason)),
-            }
-        }
-        Err(error) if error.0 == libc::ENOENT && path == CONFIGURATION => {}
-        Err(error) if error.0 == libc::ENOMEM => return None,
-        Err(error) => {
-            identity = file::identity(path);
-            faults.push(fault(std::io::Error::from_raw_os_error(error.0).to_string()));
-        }
-    }
-    if !memory::has_room(text.len().saturating_mul(MEMORY_PER_BYTE) + SOME_MEMORY) {
-        return None;
-    }
-    let (from_file, wrong_lines) = config::parse(&text, &source);
-    let variables = Environment { rules: settings.rules.as_deref(), via: settings.via.as_deref() };
-    let (from_variables, wrong_items) = config::parse_environment(&variables);
-    faults.extend(wrong_lines);
-    faults.extend(wrong_items);
-    Some((Rules::new(identity, Policy::new(from_file, from_variables)), faults))
-}
-
-/// Why a program that runs with more privileges than its caller may not follow this file.
-fn distrust(settings: &Settings, ownership: file::Ownership) -> Option<String> {
-    nss_bypass_core::sys::fault::point();
-    if !settings.privileged || trust::distrust(ownership).is_none() {
-        return None;
-    }
-    Some("ignored by privileged programs, since others than root can write it".to_owned())
 }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use nss_bypass_core::model::{Answer, Failure, Source, Subject};
 use nss_bypass_core::resolve::Resolver;
-use nss_bypass_core::rules::config::{Fallback, Rule};
 use nss_bypass_core::rules::policy::Verdict;
+use nss_bypass_core::rules::rule::{Fallback, Rule};
+use nss_bypass_core::settings::log::Level;
 use nss_bypass_core::sys::clock;
 
-use crate::log::{Level, printable};
+use crate::log::{self, printable};
 use crate::memory;
 use crate::state::{self, Rules, TABLES};
 
@@ -27,7 +28,7 @@ pub(crate) fn log_forwarded(function: &str, subject: Subject<'_>) {
         && let Some(rules) = state::rules()
         && let Verdict::Pass(rule) = rules.policy.decide_subject(subject)
     {
-        log.write(Level::All, &passed(function, subject, rule));
+        log::write(log, Level::All, &passed(function, subject, rule));
     }
 }
 
@@ -49,14 +50,14 @@ impl<'r> Bypass<'r> {
             // It is out of nscd's way already, and only libc can ask the modules that it wants.
             Verdict::Bypass(_) if TABLES.has_foreign_choice() => {
                 if log.wants(Level::All) {
-                    log.write(Level::All, &chosen(function, subject));
+                    log::write(log, Level::All, &chosen(function, subject));
                 }
                 return None;
             }
             Verdict::Bypass(rule) => rule,
             Verdict::Pass(rule) => {
                 if log.wants(Level::All) {
-                    log.write(Level::All, &passed(function, subject, rule));
+                    log::write(log, Level::All, &passed(function, subject, rule));
                 }
                 return None;
             }
@@ -86,7 +87,7 @@ impl<'r> Bypass<'r> {
         let log = &state::settings().log;
         if log.wants(Level::Bypass) {
             let took = clock::monotonic().saturating_sub(self.begun);
-            log.write(Level::Bypass, &bypassed(self, ending, source, took, self.falls_back(ending)));
+            log::write(log, Level::Bypass, &bypassed(self, ending, source, took, self.falls_back(ending)));
         }
     }
 }

@@ -10,7 +10,7 @@ use clap::Args;
 use nss_bypass_core::model::Diagnostic;
 use nss_bypass_core::model::Name;
 use nss_bypass_core::model::Subject;
-use nss_bypass_core::rules::config::Answering;
+use nss_bypass_core::rules::rule::Answering;
 use nss_bypass_core::tables::Tables;
 use serde::Serialize;
 
@@ -173,11 +173,11 @@ pub(crate) fn report(bytes: &[u8], subject: Subject<'_>, ask: bool) -> Report {
 }
 
 impl RuleLine {
-    fn new(rule: &nss_bypass_core::rules::config::Rule) -> Self {
+    fn new(rule: &nss_bypass_core::rules::rule::Rule) -> Self {
         Self {
             source: rule.origin().source.to_string(),
             line: rule.origin().line,
-            bypass: rule.action() == nss_bypass_core::rules::config::Action::Bypass,
+            bypass: rule.action() == nss_bypass_core::rules::rule::Action::Bypass,
             pattern: rule.pattern().to_string(),
             text: verdict::described(rule),
         }

@@ -11,7 +11,7 @@ use nss_bypass_core::model::Name;
 use nss_bypass_core::model::Subject;
 use nss_bypass_core::model::{Answer, Failure};
 use nss_bypass_core::resolve::{HostKey, Nodes, Query, Resolver, Selection};
-use nss_bypass_core::rules::config::Answering;
+use nss_bypass_core::rules::rule::Answering;
 use nss_bypass_core::sys::glibc;
 use nss_bypass_core::tables::resolution::Resolution;
 use nss_bypass_core::tables::{self, Tables};

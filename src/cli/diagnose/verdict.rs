@@ -6,9 +6,10 @@ use std::os::unix::ffi::OsStringExt;
 
 use nss_bypass_core::model::Diagnostic;
 use nss_bypass_core::model::Subject;
-use nss_bypass_core::rules::config::{self, Environment, Rule};
+use nss_bypass_core::rules::config::{self, Environment};
 use nss_bypass_core::rules::pattern::Pattern;
 use nss_bypass_core::rules::policy::{Policy, Verdict};
+use nss_bypass_core::rules::rule::Rule;
 use nss_bypass_core::sys::file;
 
 use crate::ui::output;
@@ -112,8 +113,8 @@ fn policy(text: &[u8], path: &str, [rules, via]: &[Option<Vec<u8>>; 2]) -> (Poli
 /// A rule, with its place.
 pub(crate) fn described(rule: &Rule) -> String {
     let action = match rule.action() {
-        config::Action::Bypass => "bypass",
-        config::Action::Pass => "pass",
+        nss_bypass_core::rules::rule::Action::Bypass => "bypass",
+        nss_bypass_core::rules::rule::Action::Pass => "pass",
     };
     format!("{}: {action} {}", rule.origin(), rule.pattern())
 }

@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 
 use nss_bypass_core::files::text::inet_aton;
-use nss_bypass_core::rules::config::{self, Action, Config, Rule};
+use nss_bypass_core::rules::config::Config;
+use nss_bypass_core::rules::options;
 use nss_bypass_core::rules::pattern::{Kind, Pattern, network_of};
+use nss_bypass_core::rules::rule::{Action, Rule};
 
 use crate::commands::check::{Finding, Severity};
 use crate::lint::cover::Names;
@@ -187,7 +189,7 @@ fn misspelt(pair: &[Placed<'_>]) -> Option<Finding> {
         return None;
     }
     let text = word.rule.pattern().as_str();
-    let option = config::nearest(text.as_bytes(), &config::OPTIONS)?;
+    let option = options::nearest_option(text.as_bytes())?;
     let value = value.rule.pattern();
     let is_number = !value.as_str().is_empty() && value.as_str().bytes().all(|byte| byte.is_ascii_digit());
     let fits = match option {

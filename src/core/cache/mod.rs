@@ -16,7 +16,7 @@ use crate::dns::{Ask, Outcome};
 use crate::hash::Folded;
 use crate::model::{Address, Answer, Family};
 use crate::network::Interfaces;
-use crate::rules::config::{Answering, CacheSize};
+use crate::rules::rule::{Answering, CacheSize};
 use crate::sys::{clock, memory, namespace};
 
 /// For how long the ways to addresses are taken to stay the same.

@@ -115,7 +115,6 @@ impl GaiConf {
 
 /// Reads the file; `None` where there is none. A table of which the file has any entry replaces the default one.
 pub fn parse(text: Option<&[u8]>) -> GaiConf {
-    crate::sys::fault::point();
     let (mut labels, mut precedence, mut scopes, mut reload) = (Vec::new(), Vec::new(), Vec::new(), false);
     for line in text.into_iter().flat_map(lines) {
         let mut words = words(without_comment(line));

@@ -34,7 +34,6 @@ const MAX_TRIM: usize = 4;
 
 /// Reads the file; `None` where there is none.
 pub fn parse(text: Option<&[u8]>, environment: &HostEnvironment<'_>) -> HostConf {
-    crate::sys::fault::point();
     let mut conf = HostConf::default();
     for line in text.into_iter().flat_map(lines).flat_map(|line| line.chunks(BUFFER)) {
         let line = trim_start(line);

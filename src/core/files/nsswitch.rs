@@ -106,7 +106,6 @@ pub struct Nsswitch {
 /// There are no comments: `#` begins a database that nobody knows or, later in a line, a module that nobody has. What
 /// follows the last newline is not read, and of several lines the last one counts.
 pub fn parse(text: Option<&[u8]>) -> Option<Nsswitch> {
-    crate::sys::fault::point();
     let text = text.unwrap_or_default();
     let whole = text.iter().rposition(|&byte| byte == b'\n').and_then(|end| text.get(..end)).unwrap_or_default();
     let (mut hosts, mut services) = (None, None);
@@ -134,7 +133,6 @@ pub fn parse(text: Option<&[u8]>) -> Option<Nsswitch> {
 /// A list of modules, each perhaps followed by actions in brackets.
 /// What a program says with `__nss_configure_lookup` has this form too.
 pub fn parse_services(text: &[u8]) -> Option<Vec<Service>> {
-    crate::sys::fault::point();
     let mut services: Vec<Service> = Vec::new();
     let mut rest = trim_start(text);
     loop {

@@ -105,7 +105,6 @@ fn after<'a>(line: &'a [u8], keyword: &[u8]) -> Option<&'a [u8]> {
 
 /// Reads the file; `None` where there is none that can be read.
 pub fn parse(text: Option<&[u8]>, around: &Surroundings<'_>) -> ResolvConf {
-    crate::sys::fault::point();
     let mut conf = ResolvConf {
         servers: Vec::new(),
         search: Vec::new(),

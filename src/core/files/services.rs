@@ -24,7 +24,6 @@ fn parse_line(line: &[u8]) -> Option<Line<'_>> {
 
 /// The port of a service by this name or alias, in this case, for this protocol.
 pub fn by_name(text: &[u8], name: &[u8], protocol: &[u8]) -> Option<u16> {
-    crate::sys::fault::point();
     let has_name = |line: &Line<'_>| line.name == name || words(line.rest).any(|alias| alias == name);
     let mut lines = lines_around(text, name).filter_map(parse_line);
     lines.find(|line| line.protocol == protocol && has_name(line)).map(|line| line.port)
@@ -32,7 +31,6 @@ pub fn by_name(text: &[u8], name: &[u8], protocol: &[u8]) -> Option<u16> {
 
 /// The name of a service by its port, for this protocol.
 pub fn by_port(text: &[u8], port: u16, protocol: &[u8]) -> Option<Vec<u8>> {
-    crate::sys::fault::point();
     let fits = |line: &Line<'_>| line.port == port && line.protocol == protocol;
     lines_around(text, &[b"/", protocol].concat()).filter_map(parse_line).find(fits).map(|line| line.name.to_vec())
 }

@@ -15,7 +15,7 @@ use crate::cache::{Cache, View};
 use crate::files::hosts;
 use crate::model::{Address, Answer, Failure, Family, Miss, Name, Source, Status, Subject};
 use crate::network::Interfaces;
-use crate::rules::config::Answering;
+use crate::rules::rule::Answering;
 use crate::sys::Errno;
 use crate::tables::Tables;
 

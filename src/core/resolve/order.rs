@@ -36,7 +36,6 @@ pub(super) fn sort(
     cache: Option<&View<'_>>,
     conf: &GaiConf,
 ) -> Vec<usize> {
-    crate::sys::fault::point();
     let destinations = destinations(addresses, port, cache);
     let order = Order { conf, interfaces, cache, asked: OnceCell::new(), kinds: OnceCell::new() };
     let mut places: Vec<usize> = (0..addresses.len() * copies).collect();
@@ -55,7 +54,6 @@ pub(super) fn known_interfaces(cache: Option<&View<'_>>) -> Interfaces {
 
 /// Asks the kernel for the way to each address.
 fn destinations(addresses: &[Address], port: u16, cache: Option<&View<'_>>) -> Vec<Destination> {
-    crate::sys::fault::point();
     let unknown = |to: &Address| Destination { ip: to.ip, source: None, interface: OnceCell::new() };
     let mut found: Vec<Destination> = addresses.iter().map(unknown).collect();
     let mut scout = Scout::default();
@@ -207,7 +205,6 @@ impl Order<'_> {
 
     /// Rules 1 to 9; the first that tells the two apart decides.
     fn compare(&self, a: &Destination, b: &Destination) -> Ordering {
-        crate::sys::fault::point();
         // Prefer what is true of one and not of the other.
         let prefer = |a: bool, b: bool| b.cmp(&a);
         let reachable = a.source.is_some();

@@ -7,8 +7,9 @@ use std::net::IpAddr;
 
 use crate::hash::{self, Folded};
 use crate::model::{Name, Subject};
-use crate::rules::config::{Action, Answering, CacheSize, Config, Rule};
+use crate::rules::config::Config;
 use crate::rules::pattern::{self, Kind};
+use crate::rules::rule::{Action, Answering, CacheSize, Rule};
 
 /// What the rules say of a name.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +106,6 @@ fn literal_ends(domain: &[u8]) -> (&[u8], &[u8]) {
 impl Policy {
     /// The file's rules, and after them the environment's.
     pub fn new(file: Config, environment: Config) -> Self {
-        crate::sys::fault::point();
         let mut policy = Self { cache: environment.cache.or(file.cache), ..Self::default() };
         policy.rules = file.rules;
         policy.rules.extend(environment.rules);
@@ -180,7 +180,6 @@ impl Policy {
 
     /// What the rules say of a name.
     pub fn decide(&self, name: Name<'_>) -> Verdict<'_> {
-        crate::sys::fault::point();
         let name = name.without_root_dot();
         let mut buffer = [0_u8; 256];
         let long;
@@ -201,7 +200,6 @@ impl Policy {
 
     /// What the rules say of a lookup. One without a name is about the host itself; only `*` means it too.
     pub fn decide_subject(&self, subject: Subject<'_>) -> Verdict<'_> {
-        crate::sys::fault::point();
         match subject {
             Subject::Name(name) => self.decide(name),
             Subject::Address(address) => self.decide_address(address),
@@ -256,7 +254,6 @@ impl Policy {
     /// What the rules say of an address: the longest prefix wins, then the later line. A mapped IPv6 address is an
     /// IPv4 one, as glibc looks it up.
     pub fn decide_address(&self, address: IpAddr) -> Verdict<'_> {
-        crate::sys::fault::point();
         let address = address.to_canonical();
         let found = self.prefixes.iter().find_map(|&prefix| {
             let network = pattern::network_of(address, prefix);

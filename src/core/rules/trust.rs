@@ -23,7 +23,6 @@ pub enum Distrust {
 /// Whether privileged programs follow [`CONFIGURATION`], whose owner and mode are these. That it is no symbolic link,
 /// who reads it must see to ([`file::read_no_link`]).
 pub fn distrust(configuration: Ownership) -> Option<Distrust> {
-    crate::sys::fault::point();
     if !configuration.is_roots_alone() {
         return Some(Distrust::File);
     }

@@ -38,7 +38,6 @@ fn hash(state: &State) -> u64 {
 impl Resolution {
     /// The file as it is now, and as it was before.
     pub fn new(conf: ResolvConf, before: Option<&Self>) -> Self {
-        crate::sys::fault::point();
         let mut older = Vec::new();
         if let Some(before) = before {
             older.push(hash(&before.copy));
@@ -56,7 +55,6 @@ impl Resolution {
 
     /// Whether `_res` says what the file says.
     pub fn is_copied_in(&self, state: &State) -> bool {
-        crate::sys::fault::point();
         self.copy == *state
     }
 
@@ -77,7 +75,6 @@ impl Resolution {
     /// The file, but what the program wrote into `_res` before it. As in glibc, a program that changed neither
     /// servers nor domains nor networks keeps the whole search list, of which `_res` holds the beginning only.
     pub fn with_wishes(&self, state: &State) -> Self {
-        crate::sys::fault::point();
         let conf = &self.conf;
         let lists = |state: &State| (state.servers.clone(), state.search.clone(), state.sortlist.clone());
         let keeps_lists = lists(state) == lists(&self.copy);

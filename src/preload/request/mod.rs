@@ -234,7 +234,7 @@ fn port<'a>(service: Option<&'a [u8]>, hints: Hints, leaves: &mut Errno) -> Resu
 mod tests {
     use super::*;
     use crate::state::TABLES;
-    use nss_bypass_core::rules::config::Answering;
+    use nss_bypass_core::rules::rule::Answering;
 
     fn name() -> Node<'static> {
         Node::Name(Name::new(b"name"))

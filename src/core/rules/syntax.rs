@@ -1,0 +1,145 @@
+//! The syntax of rules, in the manner of resolv.conf(5): lines of words, each with its place, and what is wrong with one.
+
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+/// What is wrong with a word: its first byte in the line, from 0, and why.
+pub(super) struct Wrong {
+    pub(super) at: usize,
+    pub(super) message: String,
+}
+
+pub(super) fn wrong<T>(at: usize, message: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong { at, message: message.into() })
+}
+
+/// A word with its place: its first byte in the line, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Word<'a> {
+    pub(super) at: usize,
+    pub(super) text: &'a [u8],
+}
+
+impl Word<'_> {
+    pub(super) fn is(&self, text: &str) -> bool {
+        self.text == text.as_bytes()
+    }
+}
+
+/// A line that says something: its keyword, and the words after it.
+pub(super) struct Statement<'a, 'w> {
+    pub(super) keyword: Word<'a>,
+    pub(super) words: &'w [Word<'a>],
+    /// Where the line ends, for what is missing there.
+    pub(super) end: usize,
+}
+
+impl<'a, 'w> Statement<'a, 'w> {
+    /// Reads a line, with `room` for its words. None: it is empty or a comment.
+    pub(super) fn read(line: &'a [u8], room: &'w mut Vec<Word<'a>>) -> Option<Self> {
+        if line.starts_with(b";") {
+            return None; // resolv.conf's other comment.
+        }
+        room.clear();
+        room.extend(words(line, is_blank));
+        let (&keyword, words) = room.split_first()?;
+        Some(Self { keyword, words, end: line.len() })
+    }
+}
+
+/// The words of a line, up to one that begins with `#`.
+pub(super) fn words<'a>(line: &'a [u8], separates: fn(u8) -> bool) -> impl Iterator<Item = Word<'a>> {
+    let mut at = 0;
+    line.split(move |&byte| separates(byte))
+        .map(move |text| {
+            let word = Word { at, text };
+            at += text.len() + 1;
+            word
+        })
+        .filter(|word| !word.text.is_empty())
+        .take_while(|word| !word.text.starts_with(b"#"))
+}
+
+pub(super) fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r')
+}
+
+pub(super) fn quoted(text: &[u8]) -> String {
+    format!("\"{}\"", text.escape_ascii())
+}
+
+/// The words as a sentence lists them: "a, b and c".
+pub(super) fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    let words: Vec<&str> = words.collect();
+    match words.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => words.concat(),
+    }
+}
+
+pub(super) fn number(word: Word<'_>, range: RangeInclusive<u32>, what: &str) -> Result<u32, Wrong> {
+    let digits = std::str::from_utf8(word.text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    match digits.and_then(|text| text.parse().ok()).filter(|value| range.contains(value)) {
+        Some(value) => Ok(value),
+        None => {
+            let (least, most) = (range.start(), range.end());
+            wrong(word.at, format!("{} is no number of {what} from {least} to {most}", quoted(word.text)))
+        }
+    }
+}
+
+pub(super) fn on_or_off(word: Word<'_>) -> Result<bool, Wrong> {
+    match word.text {
+        b"on" => Ok(true),
+        b"off" => Ok(false),
+        other => wrong(word.at, format!("{} is neither \"on\" nor \"off\"", quoted(other))),
+    }
+}
+
+/// Port of a name server (RFC 1035, section 4.2).
+const PORT: u16 = 53;
+
+/// A name server: an address, perhaps with `%` and a scope, perhaps with `#` and a port.
+pub(super) fn server(word: &Word<'_>) -> Result<SocketAddr, Wrong> {
+    let error = |message: &str| wrong(word.at, format!("{}: {message}", quoted(word.text)));
+    let Ok(text) = std::str::from_utf8(word.text) else { return error("a server is an address") };
+    let (host, port) = text.split_once('#').map_or((text, None), |(host, port)| (host, Some(port)));
+    let port = match port.map(u16::from_str) {
+        None => PORT,
+        Some(Ok(port @ 1..)) => port,
+        Some(_) => return error("a port is a number from 1 to 65535"),
+    };
+    let (address, scope) = host.split_once('%').map_or((host, None), |(address, scope)| (address, Some(scope)));
+    match (IpAddr::from_str(address), scope.map(u32::from_str)) {
+        (Ok(ip), None) => Ok(SocketAddr::new(ip, port)),
+        (Ok(IpAddr::V6(ip)), Some(Ok(scope))) => Ok(SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope))),
+        (Ok(IpAddr::V6(_)), Some(Err(_))) => error("the scope is the number of an interface, not its name"),
+        _ => error("a server is an address such as 10.43.0.10, 10.43.0.10#5353 or fd00::53"),
+    }
+}
+
+/// The word that was probably meant: at most two letters away.
+pub(super) fn nearest<'a>(text: &[u8], words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    const FAR: usize = 3;
+    let nearest = words.into_iter().map(|word| (distance(text, word.as_bytes()), word)).min()?;
+    (nearest.0 < FAR && nearest.0 < text.len()).then_some(nearest.1)
+}
+
+/// How many letters must be changed, added or left out (Levenshtein).
+fn distance(one: &[u8], other: &[u8]) -> usize {
+    if one.len() > 16 {
+        return usize::MAX;
+    }
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.iter().enumerate() {
+        let mut diagonal = std::mem::replace(row.first_mut().unwrap_or(&mut 0), i + 1);
+        let mut left = i + 1;
+        for (cell, b) in row.iter_mut().skip(1).zip(other) {
+            let best = (diagonal + usize::from(!a.eq_ignore_ascii_case(b))).min(left + 1).min(*cell + 1);
+            diagonal = std::mem::replace(cell, best);
+            left = best;
+        }
+    }
+    row.last().copied().unwrap_or(usize::MAX)
+}
