@@ -14,7 +14,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::c_int;
-use nss_bypass_core::sys::inside::Inside;
+use nss_bypass_core::sys::reentrancy::ReentrancyGuard;
 use nss_bypass_core::sys::{Errno, errno, set_errno};
 
 /// Exports the functions of a table of hooks: see [`hooks`].
@@ -129,7 +129,7 @@ pub(crate) fn owns_nothing<T>(_: T) -> bool {
 }
 
 fn contained<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
-    let _inside = Inside::enter()?;
+    let _guard = ReentrancyGuard::enter()?;
     caught(ours)
 }
 
@@ -183,7 +183,7 @@ mod tests {
             let mut state = -1;
             // SAFETY: `state` is writable.
             unsafe { pthread_setcancelstate(0, &mut state) };
-            let values = [errno().0, state, c_int::from(nss_bypass_core::sys::inside::innermost().is_some())];
+            let values = [errno().0, state, c_int::from(nss_bypass_core::sys::reentrancy::innermost().is_some())];
             FOUND.iter().zip(values).for_each(|(place, value)| place.store(value, Ordering::Relaxed));
             number + 1
         }

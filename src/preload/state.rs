@@ -37,7 +37,7 @@ static PRIVILEGED: Settings = Settings::plain(true, false);
 /// For a libc that is not glibc: musl loads the library if LD_PRELOAD names it, and never asks nscd for hosts.
 static FOREIGN: Settings = Settings::plain(false, true);
 
-static RULES: Snapshot<Rules> = Snapshot::new();
+static RULES: Snapshot<ActiveRules> = Snapshot::new();
 static NEXT_LOOK: AtomicU64 = AtomicU64::new(0);
 
 /// What [`forwards_node`] may go by, in bits: it is known, and rules may take away names, addresses, or no name at all.
@@ -48,14 +48,14 @@ const ADDRESSES: u32 = 4;
 const NOBODY: u32 = 8;
 
 /// The rules in force.
-pub(crate) struct Rules {
+pub(crate) struct ActiveRules {
     identity: Identity,
     /// Which names are ours.
     pub(crate) policy: Policy,
     cache: Option<Cache>,
 }
 
-impl Rules {
+impl ActiveRules {
     /// Where there is no memory for a cache, nothing is kept: that is less than names which go to libc.
     fn new(identity: Identity, policy: Policy) -> Self {
         Self { identity, cache: policy.cache().and_then(Cache::new), policy }
@@ -136,7 +136,7 @@ fn now() -> u64 {
 }
 
 /// The rules in force; none where everything passes. The configuration is looked at again at most once a second.
-pub(crate) fn rules() -> Option<Arc<Rules>> {
+pub(crate) fn rules() -> Option<Arc<ActiveRules>> {
     fault::point();
     let settings = settings();
     if settings.disabled {
@@ -156,7 +156,7 @@ pub(crate) fn rules() -> Option<Arc<Rules>> {
 }
 
 /// Reads the configuration if it is another than the one in force, and says what is in force then.
-fn look(settings: &Settings) -> Option<Arc<Rules>> {
+fn look(settings: &Settings) -> Option<Arc<ActiveRules>> {
     fault::point();
     let path = settings.configuration.as_ref();
     let in_force = RULES.read();
@@ -166,7 +166,7 @@ fn look(settings: &Settings) -> Option<Arc<Rules>> {
         return in_force;
     }
     let Some(Loaded { policy, identity, diagnostics, .. }) = settings.load(memory::has_room) else { return in_force };
-    match RULES.replace(Rules::new(identity, policy)) {
+    match RULES.replace(ActiveRules::new(identity, policy)) {
         Ok(rules) => {
             let Scope { names, addresses, nobody } = rules.policy.scope();
             let bits = [(names, NAMES), (addresses, ADDRESSES), (nobody, NOBODY)];

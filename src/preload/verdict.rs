@@ -13,11 +13,11 @@ use nss_bypass_core::sys::clock;
 
 use crate::log::{self, printable};
 use crate::memory;
-use crate::state::{self, Rules, TABLES};
+use crate::state::{self, ActiveRules, TABLES};
 
 /// Whether the rules take a name or an address away from libc, and the program has not chosen otherwise.
 pub(crate) fn bypasses(subject: Subject<'_>) -> bool {
-    let bypasses = |rules: Arc<Rules>| matches!(rules.policy.decide_subject(subject), Verdict::Bypass(_));
+    let bypasses = |rules: Arc<ActiveRules>| matches!(rules.policy.decide_subject(subject), Verdict::Bypass(_));
     state::rules().is_some_and(bypasses) && !TABLES.has_foreign_choice()
 }
 
@@ -37,14 +37,14 @@ pub(crate) struct Bypass<'r> {
     /// For the log.
     function: &'static str,
     subject: Subject<'r>,
-    rules: &'r Rules,
+    rules: &'r ActiveRules,
     rule: &'r Rule,
     begun: Duration,
 }
 
 impl<'r> Bypass<'r> {
     /// None: it is forwarded.
-    pub(crate) fn of(function: &'static str, subject: Subject<'r>, rules: &'r Rules) -> Option<Self> {
+    pub(crate) fn of(function: &'static str, subject: Subject<'r>, rules: &'r ActiveRules) -> Option<Self> {
         let log = &state::settings().log;
         let rule = match rules.policy.decide_subject(subject) {
             // It is out of nscd's way already, and only libc can ask the modules that it wants.

@@ -56,7 +56,7 @@ struct Key {
 }
 
 /// A question to DNS, with what else its answer depends on.
-pub(crate) struct Question<'a> {
+pub(crate) struct KeyRef<'a> {
     kind: u8,
     name: &'a [u8],
     /// Where the rule's part lies, which is the rule's for as long as the cache lives.
@@ -65,7 +65,7 @@ pub(crate) struct Question<'a> {
     hash: u64,
 }
 
-impl<'a> Question<'a> {
+impl<'a> KeyRef<'a> {
     fn new(ask: &Ask<'a>, bytes: &'a mut [u8; 16], answering: &'a Answering, resolution: u64, network: u64) -> Self {
         let (kind, name) = match *ask {
             Ask::One { name, family, checked } => {
@@ -136,11 +136,11 @@ impl View<'_> {
         bytes: &'q mut [u8; 16],
         answering: &'q Answering,
         resolution: u64,
-    ) -> Question<'q> {
-        Question::new(ask, bytes, answering, resolution, self.network)
+    ) -> KeyRef<'q> {
+        KeyRef::new(ask, bytes, answering, resolution, self.network)
     }
 
-    pub(crate) fn answer(&self, question: &Question<'_>) -> Option<Outcome> {
+    pub(crate) fn answer(&self, question: &KeyRef<'_>) -> Option<Outcome> {
         // Not since the lookup began: another question of it may have taken its time.
         let now = clock::since_boot();
         let entry = self.cache.answers.get(question.hash, |key| question.is(key, self.network), now)?;
@@ -148,7 +148,7 @@ impl View<'_> {
     }
 
     /// Keeps an answer for as long as its servers and the configuration allow.
-    pub(crate) fn keep_answer(&self, question: &Question<'_>, outcome: &Outcome) {
+    pub(crate) fn keep_answer(&self, question: &KeyRef<'_>, outcome: &Outcome) {
         crate::sys::fault::point();
         let most = question.answering.max_ttl.unwrap_or(self.cache.max_ttl);
         let seconds = outcome.lifetime.unwrap_or(0).min(most);

@@ -6,9 +6,11 @@
 
 use std::net::IpAddr;
 
+use super::context::Context;
 use super::hostent;
-use super::modules::{HostsQuery, Modules, NOT_FOUND, Trail, latest};
-use super::{HostKey, Resolved, Resolver, Selection};
+use super::modules::{HostsQuery, Modules, NOT_FOUND, SideEffects, latest};
+use super::query::{HostKey, Selection};
+use super::resolved::Resolved;
 use crate::dns::Ask;
 use crate::files::nsswitch::{Action, Module, Service};
 use crate::model::{Answer, Failure, Family, Miss, Name, Status};
@@ -18,10 +20,10 @@ use crate::sys::Errno;
 const NO_MODULE: Miss = Miss::new(Status::Unavail, Failure::System(libc::EBUSY));
 
 /// One lookup. A failure is one of those that getaddrinfo tells apart: `NotFound`, `NoData`, `TryAgain`, `System`.
-pub(super) fn resolve(resolver: &Resolver<'_>, name: Name<'_>, selection: Selection) -> Resolved {
+pub(super) fn resolve(context: &Context<'_>, name: Name<'_>, selection: Selection) -> Resolved {
     let resolved = match selection.family {
-        Some(Family::Inet) if !selection.canonical => by_gethostbyname(resolver, name),
-        _ => by_modules(resolver, name, selection),
+        Some(Family::Inet) if !selection.canonical => by_gethostbyname(context, name),
+        _ => by_modules(context, name, selection),
     };
     match resolved.result {
         Ok(answer) if answer.addresses.is_empty() => Resolved { result: Err(NOT_FOUND), ..resolved },
@@ -30,8 +32,8 @@ pub(super) fn resolve(resolver: &Resolver<'_>, name: Name<'_>, selection: Select
 }
 
 /// IPv4 alone is `gethostbyname2_r`'s.
-fn by_gethostbyname(resolver: &Resolver<'_>, name: Name<'_>) -> Resolved {
-    let resolved = hostent::resolve(resolver, HostKey::Name(name, Family::Inet), None);
+fn by_gethostbyname(context: &Context<'_>, name: Name<'_>) -> Resolved {
+    let resolved = hostent::resolve(context, HostKey::Name(name, Family::Inet), None);
     let told_apart = |miss: Miss| match (miss.status, miss.failure) {
         (Status::NotFound, Failure::NoData) => Failure::NoData,
         (Status::NotFound, _) => Failure::NotFound,
@@ -42,28 +44,29 @@ fn by_gethostbyname(resolver: &Resolver<'_>, name: Name<'_>) -> Resolved {
     Resolved { result: resolved.result.map_err(|miss| Miss { failure: told_apart(miss), ..miss }), ..resolved }
 }
 
-fn by_modules(resolver: &Resolver<'_>, name: Name<'_>, selection: Selection) -> Resolved {
+fn by_modules(context: &Context<'_>, name: Name<'_>, selection: Selection) -> Resolved {
     let cannot_read = |errno: Errno| Resolved { unreadable: Some(errno), ..Resolved::new(Err(NOT_FOUND)) };
-    let modules = match Modules::new(resolver) {
+    let modules = match Modules::new(context) {
         Ok(modules) => modules,
         Err(errno) => return cannot_read(errno),
     };
-    let list = match resolver.tables.host_modules() {
+    let list = match context.tables.host_modules() {
         Ok(list) => list,
         Err(errno) => return cannot_read(errno),
     };
-    let mut walk = Walk { modules: &modules, name, selection, trail: Trail::default(), codes: Codes::default() };
+    let mut walk =
+        ModuleWalk { modules: &modules, name, selection, effects: SideEffects::default(), codes: Codes::default() };
     let result = walk.through(&list);
     let result = result.map_err(|miss| Miss { failure: walk.told_apart(miss), ..miss });
-    Resolved { source: walk.trail.source, h_errno: walk.trail.h_errno, ..Resolved::new(result) }
+    Resolved { source: walk.effects.source, h_errno: walk.effects.h_errno, ..Resolved::new(result) }
 }
 
 /// One walk through the modules.
-struct Walk<'a> {
+struct ModuleWalk<'a> {
     modules: &'a Modules<'a>,
     name: Name<'a>,
     selection: Selection,
-    trail: Trail,
+    effects: SideEffects,
     codes: Codes,
 }
 
@@ -81,7 +84,7 @@ impl Default for Codes {
     }
 }
 
-impl Walk<'_> {
+impl ModuleWalk<'_> {
     fn through(&mut self, list: &[Service]) -> Result<Answer, Miss> {
         let mut last = Err(NO_MODULE);
         let mut left = list.len();
@@ -125,7 +128,7 @@ impl Walk<'_> {
             Failure::Absent => Miss { failure: Failure::NotFound, ..miss },
             _ => miss,
         };
-        Some(self.trail.note(asked).map_err(spoken))
+        Some(self.effects.note(asked).map_err(spoken))
     }
 
     /// IPv6, or mapped IPv4, or IPv4 with its canonical name.
@@ -156,7 +159,7 @@ impl Walk<'_> {
             Module::Dns => self.modules.dns(Ask::One { name, family, checked }),
             Module::Other(_) => return None,
         };
-        let result = self.trail.note(asked);
+        let result = self.effects.note(asked);
         if let Err(Miss { failure: Failure::System(errno), .. }) = result {
             self.codes.system = Some(errno);
         }

@@ -5,8 +5,10 @@
 
 use std::net::IpAddr;
 
-use super::modules::{HostsQuery, Modules, TOO_SMALL, Trail, latest, unreadable};
-use super::{HostKey, Resolved, Resolver, Room};
+use super::context::Context;
+use super::modules::{HostsQuery, Modules, SideEffects, TOO_SMALL, latest, unreadable};
+use super::query::{HostKey, Room};
+use super::resolved::Resolved;
 use crate::dns::Ask;
 use crate::files::host_conf::HostConf;
 use crate::files::nsswitch::{Action, Module, Service};
@@ -20,23 +22,23 @@ const NO_MODULE: Miss = Miss::new(Status::Unavail, Failure::System(0));
 const CANNOT_MERGE: Miss = Miss::new(Status::Unavail, Failure::Unmerged).with_errno(libc::EINVAL);
 
 /// One lookup.
-pub(super) fn resolve(resolver: &Resolver<'_>, key: HostKey<'_>, room: Option<&dyn Room>) -> Resolved {
+pub(super) fn resolve(context: &Context<'_>, key: HostKey<'_>, room: Option<&dyn Room>) -> Resolved {
     let cannot_read = |errno: Errno| Resolved { unreadable: Some(errno), ..Resolved::new(Err(unreadable(errno))) };
-    let modules = match Modules::new(resolver) {
+    let modules = match Modules::new(context) {
         Ok(modules) => modules,
         Err(errno) => return cannot_read(errno),
     };
     if room.is_some_and(|room| !room.fits_key(key)) {
         return Resolved::new(Err(TOO_SMALL));
     }
-    let list = match resolver.tables.host_modules() {
+    let list = match context.tables.host_modules() {
         Ok(list) => list,
         Err(errno) => return cannot_read(errno),
     };
-    let mut trail = Trail::default();
-    let result = walk(&modules, &list, key, room, &mut trail);
-    let result = result.map(|answer| arranged(answer, key, resolver.tables.host_conf()));
-    Resolved { source: trail.source, h_errno: trail.h_errno, ..Resolved::new(result) }
+    let mut effects = SideEffects::default();
+    let result = walk(&modules, &list, key, room, &mut effects);
+    let result = result.map(|answer| arranged(answer, key, context.tables.host_conf()));
+    Resolved { source: effects.source, h_errno: effects.h_errno, ..Resolved::new(result) }
 }
 
 fn walk(
@@ -44,12 +46,12 @@ fn walk(
     list: &[Service],
     key: HostKey<'_>,
     room: Option<&dyn Room>,
-    trail: &mut Trail,
+    effects: &mut SideEffects,
 ) -> Result<Answer, Miss> {
     let mut last = Err(NO_MODULE);
     let mut to_merge: Option<Answer> = None;
     for Service { module, actions } in list {
-        let Some(mut result) = ask(modules, module, key, room, trail) else {
+        let Some(mut result) = ask(modules, module, key, room, effects) else {
             if actions.on(Status::Unavail) == Action::Return {
                 break;
             }
@@ -81,7 +83,7 @@ fn ask(
     module: &Module,
     key: HostKey<'_>,
     room: Option<&dyn Room>,
-    trail: &mut Trail,
+    effects: &mut SideEffects,
 ) -> Option<Result<Answer, Miss>> {
     let asked = match (module, key) {
         (Module::Files, key) => modules.files(hosts_query(key), room),
@@ -94,7 +96,7 @@ fn ask(
         (Module::Dns, HostKey::Address(address)) => modules.dns(Ask::NameOf(address)),
         (Module::Other(_), _) => return None,
     };
-    Some(trail.note(asked))
+    Some(effects.note(asked))
 }
 
 fn hosts_query(key: HostKey<'_>) -> HostsQuery<'_> {

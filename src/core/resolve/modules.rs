@@ -3,7 +3,9 @@
 
 use std::net::IpAddr;
 
-use super::{HErrno, Resolver, Room};
+use super::context::Context;
+use super::query::Room;
+use super::resolved::HErrno;
 use crate::dns::{self, Ask};
 use crate::files::hosts::{self, Key};
 use crate::model::{Answer, Failure, Family, Miss, Name, Source, Status};
@@ -28,12 +30,12 @@ impl Asked {
 
 /// What modules have left behind so far.
 #[derive(Default)]
-pub(super) struct Trail {
+pub(super) struct SideEffects {
     pub(super) source: Option<Source>,
     pub(super) h_errno: HErrno,
 }
 
-impl Trail {
+impl SideEffects {
     /// Takes note of what one left; its result.
     pub(super) fn note(&mut self, asked: Asked) -> Result<Answer, Miss> {
         if asked.source.is_some_and(Source::is_dns) {
@@ -115,20 +117,20 @@ impl<'a> HostsQuery<'a> {
 
 /// The modules, in one lookup.
 pub(super) struct Modules<'r> {
-    resolver: &'r Resolver<'r>,
+    context: &'r Context<'r>,
     resolution: Table<Resolution>,
 }
 
 impl<'r> Modules<'r> {
     /// glibc begins every lookup with resolv.conf, also of what is in /etc/hosts (`__resolv_context_get`).
-    pub(super) fn new(resolver: &'r Resolver<'r>) -> Result<Self, Errno> {
-        Ok(Self { resolver, resolution: resolver.tables.resolution()? })
+    pub(super) fn new(context: &'r Context<'r>) -> Result<Self, Errno> {
+        Ok(Self { context, resolution: context.tables.resolution()? })
     }
 
     /// `files`. It reads all of /etc/hosts where all lines with a name count, else up to the first; with `room`, as far as
     /// its lines fit there.
     pub(super) fn files(&self, query: HostsQuery<'_>, room: Option<&dyn Room>) -> Asked {
-        let Resolver { tables, answering, cache, .. } = self.resolver;
+        let Context { tables, answering, cache } = self.context;
         if !answering.hosts {
             return Asked::unasked(NOT_FOUND); // The rule says `hosts off`.
         }
@@ -157,7 +159,7 @@ impl<'r> Modules<'r> {
 
     /// `dns`, or what the cache has of it.
     pub(super) fn dns(&self, ask: Ask<'_>) -> Asked {
-        let Resolver { cache, answering, .. } = self.resolver;
+        let Context { cache, answering, .. } = self.context;
         let mut room = [0; 16];
         let keeps = cache.as_ref().filter(|_| !ask.may_be_alias()).zip(self.resolution.serial);
         let keeps = keeps.map(|(cache, serial)| (cache, cache.question(&ask, &mut room, answering, serial)));
@@ -187,7 +189,7 @@ impl<'r> Modules<'r> {
 
     /// resolv.conf, with what the rule changes about it.
     fn parameters(&self, wants_lifetime: bool) -> dns::Parameters<'_> {
-        let (conf, answering) = (&self.resolution.conf, self.resolver.answering);
+        let (conf, answering) = (&self.resolution.conf, self.context.answering);
         dns::Parameters {
             servers: if answering.via.is_empty() { &conf.servers } else { &answering.via },
             search: if answering.search { &conf.search } else { &[] },

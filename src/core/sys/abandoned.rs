@@ -89,14 +89,14 @@ fn inode(descriptor: i32) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::inside::Inside;
+    use crate::sys::reentrancy::ReentrancyGuard;
     use crate::sys::socket::Socket;
 
     /// A lookup that waits and is then left.
     #[inline(never)]
     fn leave(identified: bool) -> i32 {
         let room = std::hint::black_box([0_u8; 256]);
-        let lookup = Inside::enter();
+        let lookup = ReentrancyGuard::enter();
         let socket = Socket::datagram(&"127.0.0.1:53".parse().unwrap()).unwrap();
         if identified {
             identify();
@@ -111,7 +111,7 @@ mod tests {
     #[inline(never)]
     fn enter_from_below() {
         let room = std::hint::black_box([0_u8; 256]);
-        drop(Inside::enter());
+        drop(ReentrancyGuard::enter());
         std::hint::black_box(&room);
     }
 
@@ -125,11 +125,11 @@ mod tests {
         let left = leave(true);
         let left_inode = inode(left);
         assert!(is_open(left));
-        drop(Inside::enter());
+        drop(ReentrancyGuard::enter());
         assert_ne!(inode(left), left_inode);
 
         let unknown = leave(false);
-        drop(Inside::enter());
+        drop(ReentrancyGuard::enter());
         assert!(inode(unknown).is_some(), "nobody knows whose it is");
         drop(Descriptor(unknown));
 
@@ -137,14 +137,14 @@ mod tests {
         let other = Socket::datagram(&"127.0.0.1:53".parse().unwrap()).unwrap();
         // SAFETY: both are open, and nobody else uses them.
         unsafe { libc::dup2(other.descriptor(), replaced) };
-        drop(Inside::enter());
+        drop(ReentrancyGuard::enter());
         assert!(is_open(replaced), "another socket has the number now");
         drop(Descriptor(replaced));
     }
 
     #[test]
     fn a_lookup_that_may_still_be_going_on_keeps_its_sockets() {
-        let outer = Inside::enter();
+        let outer = ReentrancyGuard::enter();
         let socket = Socket::datagram(&"127.0.0.1:53".parse().unwrap()).unwrap();
         identify();
         enter_from_below();

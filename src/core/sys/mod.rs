@@ -13,7 +13,7 @@ pub mod file;
 pub mod fork;
 pub mod futex;
 pub mod glibc;
-pub mod inside;
+pub mod reentrancy;
 pub mod interfaces;
 pub mod loaded;
 pub mod memory;

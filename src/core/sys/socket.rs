@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 
 use super::clock::Deadline;
 use super::file::Descriptor;
-use super::{Errno, abandoned, checked, checked_int, inside};
+use super::{Errno, abandoned, checked, checked_int, reentrancy};
 
 /// Milliseconds of waiting after which a lookup is one that the program may lose its patience with.
 const PATIENCE: i32 = 20;
@@ -93,7 +93,7 @@ impl Socket {
         // SAFETY: socket has no memory preconditions.
         let descriptor = unsafe { libc::socket(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0) };
         let descriptor = checked_int(descriptor)?;
-        if let Some(frame) = inside::innermost() {
+        if let Some(frame) = reentrancy::innermost() {
             abandoned::note(descriptor, frame);
         }
         Ok(Self(Descriptor(descriptor)))
@@ -218,7 +218,7 @@ impl Socket {
             }
             let left = deadline.remaining_ms().min(longest);
             // SAFETY: one valid pollfd is passed.
-            match inside::unmarked(|| checked_int(unsafe { libc::poll(&mut poll, 1, left) })) {
+            match reentrancy::unmarked(|| checked_int(unsafe { libc::poll(&mut poll, 1, left) })) {
                 Err(Errno(libc::EINTR)) => {}
                 Ok(0) => {
                     abandoned::identify();

@@ -49,9 +49,9 @@ struct Conversion {
     errno: Option<Errno>,
 }
 
-/// Arguments that are right, and what is asked.
+/// Arguments that are right, and what is target.
 pub(crate) struct Checked<'a> {
-    asked: Asked<'a>,
+    target: Target<'a>,
     selection: Selection,
     flags: c_int,
     /// One node for each address and service.
@@ -61,7 +61,7 @@ pub(crate) struct Checked<'a> {
     pub(crate) errno: Errno,
 }
 
-enum Asked<'a> {
+enum Target<'a> {
     Name(Name<'a>),
     /// These addresses, of this canonical name.
     Addresses(Vec<Address>, &'a [u8]),
@@ -140,31 +140,31 @@ impl<'a> Request<'a> {
         };
         *leaves = self.conversion.errno.unwrap_or(*leaves);
         self.conversion.result?;
-        let asked = match node {
+        let target = match node {
             Node::Name(_) if hints.has(libc::AI_NUMERICHOST) => return Err(libc::EAI_NONAME),
-            Node::Name(name) => Asked::Name(name),
-            Node::Address(numeric) => Asked::Addresses(vec![numeric.address(selection, leaves)?], numeric.text()),
-            Node::Nobody => Asked::Addresses(own_addresses(family, hints.has(libc::AI_PASSIVE)), b""),
+            Node::Name(name) => Target::Name(name),
+            Node::Address(numeric) => Target::Addresses(vec![numeric.address(selection, leaves)?], numeric.text()),
+            Node::Nobody => Target::Addresses(own_addresses(family, hints.has(libc::AI_PASSIVE)), b""),
         };
         let port = services.first().map_or(0, |service| service.port);
         let nodes = Nodes { services: services.len(), port, interfaces };
-        Ok(Checked { asked, selection, flags: hints.flags, services, nodes, errno: *leaves })
+        Ok(Checked { target, selection, flags: hints.flags, services, nodes, errno: *leaves })
     }
 }
 
 impl Checked<'_> {
-    /// What the resolver is asked.
+    /// What the resolver is target.
     pub(crate) fn query(&self) -> Query<'_> {
         let nodes = &self.nodes;
-        match &self.asked {
-            Asked::Name(name) => Query::Addresses { name: *name, selection: self.selection, nodes },
-            Asked::Addresses(addresses, canonical) => Query::Known { addresses, canonical, nodes },
+        match &self.target {
+            Target::Name(name) => Query::Addresses { name: *name, selection: self.selection, nodes },
+            Target::Addresses(addresses, canonical) => Query::Known { addresses, canonical, nodes },
         }
     }
 
-    /// Whether a source is asked, rather than none at all.
+    /// Whether a source is target, rather than none at all.
     pub(crate) fn asks(&self) -> bool {
-        matches!(self.asked, Asked::Name(_))
+        matches!(self.target, Target::Name(_))
     }
 
     /// Whether glibc has `gethostbyname2_r` look the name up: for IPv4 without the canonical name.
@@ -198,7 +198,7 @@ fn check_flags(node: Node<'_>, hints: Hints, service: Option<&[u8]>) -> Result<(
     Ok(())
 }
 
-/// The families that are wanted and, with `AI_ADDRCONFIG`, there; and the interfaces, where they were asked for.
+/// The families that are wanted and, with `AI_ADDRCONFIG`, there; and the interfaces, where they were target for.
 fn family(hints: Hints, resolver: &Resolver<'_>) -> Result<(Option<Family>, Option<Interfaces>), c_int> {
     let family = match hints.family {
         libc::AF_UNSPEC => None,

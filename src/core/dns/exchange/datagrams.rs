@@ -35,8 +35,8 @@ pub(super) enum Next {
     Reopen,
     /// Another round, with time of its own; from another port, if so said.
     Again { reopen: bool },
-    /// It is over. The socket may still be used if so said.
-    End(End, Socket),
+    /// It is over; the socket is good for another attempt at this server if so said.
+    End { end: End, keep_socket: bool },
 }
 
 /// How it ends.
@@ -48,14 +48,6 @@ pub(super) enum End {
     Truncated,
     /// Another server may do better.
     NextServer,
-}
-
-/// What becomes of the socket.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Socket {
-    /// It is good for another attempt at this server.
-    Keep,
-    Close,
 }
 
 /// How questions go out, as resolv.conf says or as a server has shown that it needs.
@@ -140,12 +132,12 @@ impl<'q> Datagrams<'q> {
             return self.refused(which, is_first);
         }
         if !whole || (reply.is_truncated() && !self.ignores_truncation) {
-            return Next::End(End::Truncated, Socket::Close);
+            return Next::End { end: End::Truncated, keep_socket: false };
         }
         *(if is_first { &mut self.replies.first } else { &mut self.replies.second }) = bytes.to_vec();
         self.mark(which);
         match (self.answered, self.mode) {
-            ([true, true], _) => Next::End(End::Answered, Socket::Keep),
+            ([true, true], _) => Next::End { end: End::Answered, keep_socket: true },
             (_, Mode { one_by_one: true, reopen: true }) => Next::Reopen,
             (_, Mode { one_by_one: true, reopen: false }) => self.waiting(Wait::Writable),
             _ => self.waiting(Wait::Readable),
@@ -155,7 +147,7 @@ impl<'q> Datagrams<'q> {
     /// The server cannot answer this question.
     fn refused(&mut self, which: usize, is_first: bool) -> Next {
         if !is_first {
-            return Next::End(End::Answered, Socket::Keep); // With the other half, if that was any good.
+            return Next::End { end: End::Answered, keep_socket: true }; // With the other half, if that was any good.
         }
         if self.questions.len() == 2 && !self.mode.one_by_one {
             self.mark(which); // Answered, with nothing in it; the other half may be better.
@@ -169,12 +161,12 @@ impl<'q> Datagrams<'q> {
     fn late(&mut self) -> Next {
         if !self.is_half_answered() {
             self.heard = true;
-            return Next::End(End::NextServer, Socket::Keep);
+            return Next::End { end: End::NextServer, keep_socket: true };
         }
         match self.mode {
             Mode { one_by_one: false, .. } => self.mode.one_by_one = true,
             Mode { reopen: false, .. } => self.mode.reopen = true,
-            Mode { one_by_one: true, reopen: true } => return Next::End(End::Answered, Socket::Keep),
+            Mode { one_by_one: true, reopen: true } => return Next::End { end: End::Answered, keep_socket: true },
         }
         let again = Self::new(self.questions, self.mode, self.ignores_truncation);
         *self = Self { has_reply: self.has_reply, last_rcode: self.last_rcode, ..again };
@@ -184,7 +176,7 @@ impl<'q> Datagrams<'q> {
     /// Nothing more from this socket. What came so far does not count, as in glibc.
     fn failed(&mut self) -> Next {
         self.replies = Replies::default();
-        Next::End(End::NextServer, Socket::Close)
+        Next::End { end: End::NextServer, keep_socket: false }
     }
 
     fn question_of(&self, reply: &Reply<'_>) -> Option<usize> {
@@ -216,8 +208,6 @@ mod tests {
     use crate::dns::message::{Marks, to_wire};
     use hickory_resolver::proto::rr::RecordType;
 
-    const KEEP: Socket = Socket::Keep;
-    const CLOSE: Socket = Socket::Close;
     const TOGETHER: Mode = Mode { one_by_one: false, reopen: false };
     const ONE_BY_ONE: Mode = Mode { one_by_one: true, reopen: false };
     const REOPEN: Mode = Mode { one_by_one: true, reopen: true };
@@ -306,7 +296,7 @@ mod tests {
             On(Event::Sent(1), Next::Wait(Wait::Readable)),
             Got(Stray, Next::Wait(Wait::Readable)),
             On(Event::Interrupted, Next::Wait(Wait::Readable)),
-            Got(Answer(0, 3), Next::End(End::Answered, KEEP)),
+            Got(Answer(0, 3), Next::End { end: End::Answered, keep_socket: true }),
         ];
         assert_eq!(walk(1, TOGETHER, rows), ([true, false], TOGETHER, true));
     }
@@ -320,7 +310,7 @@ mod tests {
             On(Event::Sent(1), Next::Wait(Wait::Readable)),
             Got(Answer(1, 0), Next::Wait(Wait::Readable)),
             Got(Answer(1, 0), Next::Wait(Wait::Readable)),
-            Got(Answer(0, 0), Next::End(End::Answered, KEEP)),
+            Got(Answer(0, 0), Next::End { end: End::Answered, keep_socket: true }),
         ];
         assert_eq!(walk(2, TOGETHER, rows), ([true, true], TOGETHER, true));
     }
@@ -334,7 +324,7 @@ mod tests {
                 Got(Answer(0, 0), third),
                 On(Event::Writable, Next::Send(1)),
                 On(Event::Sent(1), Next::Wait(Wait::Readable)),
-                Got(Answer(1, 0), Next::End(End::Answered, KEEP)),
+                Got(Answer(1, 0), Next::End { end: End::Answered, keep_socket: true }),
             ]
         };
         assert_eq!(walk(2, ONE_BY_ONE, rows(Next::Wait(Wait::Writable))), ([true, true], ONE_BY_ONE, true));
@@ -355,7 +345,7 @@ mod tests {
         rows.push(On(Event::Late, Next::Again { reopen: true }));
         rows.extend(ask());
         rows.push(Got(Answer(0, 0), Next::Reopen));
-        rows.push(On(Event::Late, Next::End(End::Answered, KEEP)));
+        rows.push(On(Event::Late, Next::End { end: End::Answered, keep_socket: true }));
         assert_eq!(walk(2, TOGETHER, rows), ([true, false], REOPEN, true));
     }
 
@@ -364,7 +354,7 @@ mod tests {
         let rows = vec![
             On(Event::Writable, Next::SendBoth),
             On(Event::Sent(2), Next::Wait(Wait::Readable)),
-            On(Event::Late, Next::End(End::NextServer, KEEP)),
+            On(Event::Late, Next::End { end: End::NextServer, keep_socket: true }),
         ];
         assert_eq!(walk(2, TOGETHER, rows), ([false, false], TOGETHER, true));
     }
@@ -376,20 +366,20 @@ mod tests {
                 On(Event::Writable, Next::SendBoth),
                 On(Event::Sent(2), Next::Wait(Wait::Readable)),
                 Got(Answer(0, refusal), Next::Wait(Wait::Readable)),
-                Got(Answer(1, 0), Next::End(End::Answered, KEEP)),
+                Got(Answer(1, 0), Next::End { end: End::Answered, keep_socket: true }),
             ];
             assert_eq!(walk(2, TOGETHER, rows), ([false, true], TOGETHER, true));
             let rows = vec![
                 On(Event::Writable, Next::SendBoth),
                 On(Event::Sent(2), Next::Wait(Wait::Readable)),
                 Got(Answer(1, 0), Next::Wait(Wait::Readable)),
-                Got(Answer(0, refusal), Next::End(End::Answered, KEEP)),
+                Got(Answer(0, refusal), Next::End { end: End::Answered, keep_socket: true }),
             ];
             assert_eq!(walk(2, TOGETHER, rows), ([true, false], TOGETHER, true));
             let rows = vec![
                 On(Event::Writable, Next::Send(0)),
                 On(Event::Sent(1), Next::Wait(Wait::Readable)),
-                Got(Answer(0, refusal), Next::End(End::NextServer, CLOSE)),
+                Got(Answer(0, refusal), Next::End { end: End::NextServer, keep_socket: false }),
             ];
             assert_eq!(walk(1, TOGETHER, rows), ([false, false], TOGETHER, true));
         }
@@ -401,7 +391,7 @@ mod tests {
             let rows = vec![
                 On(Event::Writable, Next::Send(0)),
                 On(Event::Sent(1), Next::Wait(Wait::Readable)),
-                Got(sends, Next::End(End::Truncated, CLOSE)),
+                Got(sends, Next::End { end: End::Truncated, keep_socket: false }),
             ];
             assert_eq!(walk(1, TOGETHER, rows), ([false, false], TOGETHER, true));
         }
@@ -417,7 +407,7 @@ mod tests {
                 last,
             ]
         };
-        let end = || Next::End(End::NextServer, CLOSE);
+        let end = || Next::End { end: End::NextServer, keep_socket: false };
         assert_eq!(walk(2, TOGETHER, rows(On(Event::Failed, end()))), ([false, false], TOGETHER, true));
         assert_eq!(walk(2, TOGETHER, rows(Got(Short, end()))), ([false, false], TOGETHER, true));
     }

@@ -152,11 +152,11 @@ impl<'a> Exchange<'a> {
                 self.last_rcode = Reply::new(&replies.first).map_or(0, |reply| reply.rcode());
                 Step::Answered(replies)
             }
-            Err(stream::Failure::NextServer(errno)) => {
+            Err(stream::Error::NextServer(errno)) => {
                 *error = errno;
                 Step::NextServer
             }
-            Err(stream::Failure::Fatal(errno)) => Step::Fatal(errno),
+            Err(stream::Error::Fatal(errno)) => Step::Fatal(errno),
         }
     }
 }
@@ -194,8 +194,8 @@ fn drive(
             deadline = Deadline::after(wait);
         }
         event = match (next, &*slot) {
-            (Next::End(end, datagrams::Socket::Keep), _) => return Ok(end),
-            (Next::End(end, datagrams::Socket::Close), _) => {
+            (Next::End { end, keep_socket: true }, _) => return Ok(end),
+            (Next::End { end, keep_socket: false }, _) => {
                 *slot = None;
                 return Ok(end);
             }

@@ -10,7 +10,7 @@ use crate::sys::socket::{Ready, Socket, Wait};
 use crate::sys::{Errno, memory};
 
 /// Why there is no answer.
-pub(super) enum Failure {
+pub(super) enum Error {
     /// Another server may do better.
     NextServer(Errno),
     /// No server can do better.
@@ -18,14 +18,14 @@ pub(super) enum Failure {
 }
 
 /// Asks, and once more where the server was just restarted.
-pub(super) fn ask(server: &SocketAddr, questions: &[Question], deadline: Deadline) -> Result<Replies, Failure> {
+pub(super) fn ask(server: &SocketAddr, questions: &[Question], deadline: Deadline) -> Result<Replies, Error> {
     let mut reset_before = false;
     loop {
-        let socket = Socket::stream(server).map_err(Failure::Fatal)?;
+        let socket = Socket::stream(server).map_err(Error::Fatal)?;
         match converse(&socket, server, questions, deadline) {
             Ok(replies) => return Ok(replies),
             Err(Errno(libc::ECONNRESET)) if !reset_before => reset_before = true,
-            Err(errno) => return Err(Failure::NextServer(errno)),
+            Err(errno) => return Err(Error::NextServer(errno)),
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Whether this thread is in a lookup of ours, so that calls from within it do not go on for ever.
+//! Whether this thread is in a lookup of this library, so that calls from within it do not go on for ever.
 //!
 //! Such calls come from functions that other libraries put before libc's, a connect(2) that looks its own proxy up, and
-//! from signal handlers. The first is answered as any; what it calls in turn is libc's.
+//! from signal handlers. The first is answered as any; what it calls in turn is forwarded to libc.
 //!
 //! A program may leave a lookup by siglongjmp, as curl did at its timeout, and no destructor runs then. So the mark is
 //! taken away while the thread waits in poll(2), where it spends its time and where no lookup comes back from; and it
@@ -20,7 +20,7 @@ thread_local! {
 }
 
 /// This thread is in a lookup until this is dropped.
-pub struct Inside {
+pub struct ReentrancyGuard {
     frame: usize,
 }
 
@@ -29,7 +29,7 @@ fn callers_of(frame: usize) -> [usize; DEPTH] {
     FRAMES.get().map(|other| if other > frame { other } else { 0 })
 }
 
-impl Inside {
+impl ReentrancyGuard {
     /// None: it already was, as often as may be.
     #[inline(never)]
     pub fn enter() -> Option<Self> {
@@ -43,7 +43,7 @@ impl Inside {
     }
 }
 
-impl Drop for Inside {
+impl Drop for ReentrancyGuard {
     fn drop(&mut self) {
         FRAMES.set(callers_of(self.frame));
     }
@@ -79,34 +79,34 @@ mod tests {
 
     #[test]
     fn a_call_from_within_a_call_from_within_is_noticed_and_the_next_one_is_not() {
-        let outer = Inside::enter();
+        let outer = ReentrancyGuard::enter();
         assert!(outer.is_some());
         deeper(|| {
-            let inner = Inside::enter();
+            let inner = ReentrancyGuard::enter();
             assert!(inner.is_some());
-            assert!(deeper(|| Inside::enter().is_none()));
-            assert!(deeper(|| unmarked(|| Inside::enter().is_some())));
-            assert!(deeper(|| Inside::enter().is_none()));
+            assert!(deeper(|| ReentrancyGuard::enter().is_none()));
+            assert!(deeper(|| unmarked(|| ReentrancyGuard::enter().is_some())));
+            assert!(deeper(|| ReentrancyGuard::enter().is_none()));
             drop(inner);
-            assert!(deeper(|| Inside::enter().is_some()));
+            assert!(deeper(|| ReentrancyGuard::enter().is_some()));
         });
         drop(outer);
-        assert!(Inside::enter().is_some());
+        assert!(ReentrancyGuard::enter().is_some());
     }
 
     #[test]
     fn marks_that_were_left_behind_deeper_in_the_stack_count_no_more() {
-        deeper(|| std::mem::forget(Inside::enter()));
-        deeper(|| deeper(|| std::mem::forget(Inside::enter())));
-        assert!(Inside::enter().is_some());
+        deeper(|| std::mem::forget(ReentrancyGuard::enter()));
+        deeper(|| deeper(|| std::mem::forget(ReentrancyGuard::enter())));
+        assert!(ReentrancyGuard::enter().is_some());
         assert_eq!(innermost(), None);
     }
 
     #[test]
     fn a_mark_that_was_left_behind_higher_up_leaves_the_next_lookup_alone() {
-        std::mem::forget(Inside::enter());
+        std::mem::forget(ReentrancyGuard::enter());
         for _ in 0..10 {
-            assert!(deeper(|| Inside::enter().is_some()));
+            assert!(deeper(|| ReentrancyGuard::enter().is_some()));
         }
     }
 }
