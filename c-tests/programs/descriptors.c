@@ -1,7 +1,7 @@
 /* Descriptors: lookups leave none, touch none, and make do with few: descriptors SCENARIO COUNT [bare] */
 
-#include "checks.h"
-#include "older.h"
+#include "scenarios.h"
+#include "old_glibc.h"
 
 #include <sys/socket.h>
 

@@ -17,8 +17,8 @@
    process when a case takes longer; PROBE_SECONDS=1 adds how long each command took, in whole seconds; PROBE_ERRNO=1 the errno that getaddrinfo
    leaves behind where it means nothing. */
 
-#include "facts.h"
-#include "older.h"
+#include "results.h"
+#include "old_glibc.h"
 
 #include <locale.h>
 #include <nss.h>

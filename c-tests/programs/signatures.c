@@ -1,10 +1,14 @@
-/* Compiles only where the functions that the library replaces are declared as it takes them to be. */
+/* Compiles only where the functions that the library replaces are declared, and the structures that it reads and writes
+   itself laid out, as it takes them to be. */
 
 #define _GNU_SOURCE
 #include <netdb.h>
 #include <nss.h>
+#include <signal.h>
+#include <stddef.h>
 
 #define IS(name, type) _Static_assert(__builtin_types_compatible_p(__typeof__(name), type), #name)
+#define AT(type, field, place) _Static_assert(offsetof(type, field) == (place), #field)
 
 typedef struct hostent *host;
 
@@ -20,6 +24,15 @@ IS(getaddrinfo_a, int(int, struct gaicb **, int, struct sigevent *));
 IS(gai_suspend, int(const struct gaicb *const *, int, const struct timespec *));
 IS(gai_cancel, int(struct gaicb *));
 IS(__nss_configure_lookup, int(const char *, const char *));
+
+AT(struct gaicb, ar_result, 24);
+AT(struct gaicb, __return, 32);
+AT(struct sigevent, sigev_signo, 8);
+AT(struct sigevent, sigev_notify, 12);
+AT(struct sigevent, sigev_notify_function, 16);
+AT(struct sigevent, sigev_notify_attributes, 24);
+AT(siginfo_t, si_pid, 16);
+AT(siginfo_t, si_value, 24);
 
 int main(void)
 {

@@ -150,11 +150,10 @@ fn compile(name: &str, options: &[&str], libraries: &[String]) -> PathBuf {
     let source = home().join("programs").join(name).with_extension("c");
     let mut hasher = DefaultHasher::new();
     (options, libraries).hash(&mut hasher);
-    let shared = ["facts.h", "lookups.h", "checks.h", "older.h"].map(|file| home().join("programs").join(file));
-    for file in [&source].into_iter().chain(&shared) {
+    for file in [&source].into_iter().chain(&headers(&home().join("programs"))) {
         fs::read(file).unwrap_or_else(|error| panic!("cannot read {}: {error}", file.display())).hash(&mut hasher);
     }
-    let done = scratch("programs").join(format!("{name}-{:016x}", hasher.finish()));
+    let done = scratch("programs").join(format!("{}-{:016x}", name.replace('/', "-"), hasher.finish()));
     if done.exists() {
         return done;
     }
@@ -173,6 +172,18 @@ fn compile(name: &str, options: &[&str], libraries: &[String]) -> PathBuf {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     fs::rename(&unfinished, &done).expect("a name for the new program");
     done
+}
+
+/// All headers in this directory and those below it, in order: what any of the programs may include.
+fn headers(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let (below, files): (Vec<PathBuf>, Vec<PathBuf>) =
+        entries.filter_map(Result::ok).map(|entry| entry.path()).partition(|path| path.is_dir());
+    let mut found: Vec<PathBuf> =
+        files.into_iter().filter(|path| path.extension().is_some_and(|end| end == "h")).collect();
+    found.extend(below.iter().flat_map(|directory| headers(directory)));
+    found.sort_unstable();
+    found
 }
 
 /// The full path of a program of the machine; root's PATH may lack the system's own folders.

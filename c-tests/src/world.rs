@@ -14,7 +14,7 @@ use std::{ffi::CString, io, process, ptr, thread};
 
 use crate::artefacts::{home, python, scratch, tool};
 
-/// The hosts of programs/children.c and crowd.c.
+/// The hosts of programs/fork.c and threads.c.
 pub const HOSTS: &str = "127.0.0.1 localhost\n192.0.2.90 filed.m.example filed\n2001:db8::90 filed.m.example filed\n\
     192.0.2.91 reverse.m.example\n192.0.2.92 filed.t.example\n";
 

@@ -1,4 +1,5 @@
-//! getaddrinfo_a and its companions: what `programs/async.c` prints must be what it prints with bare glibc.
+//! getaddrinfo_a and its companions: what the programs of `programs/getaddrinfo_a` print must be what they print with bare
+//! glibc.
 //!
 //! Where there is no nscd, the answers are the same whether a name is ours or libc's; so lists of which half is ours are
 //! compared there, and beside an nscd that lies those that are all ours, or not at all.
@@ -37,9 +38,11 @@ impl Place {
         Self { world: World::start(&setup.addresses, nscd), etc: setup.etc(), setup }
     }
 
+    /// A scenario is named by the program that has it and its own name, as in "modes wait".
     fn run(&self, side: &Side, wrapper: &[&str], scenario: &str) -> Output {
+        let (name, scenario) = scenario.split_once(' ').expect("a program and a scenario");
         let mut command = side.configure(self.world.command(&tool("timeout"), &self.etc), &self.setup);
-        command.arg(LIMIT).args(wrapper).arg(program("async")).arg(scenario);
+        command.arg(LIMIT).args(wrapper).arg(program(&format!("getaddrinfo_a/{name}"))).arg(scenario);
         command.stdin(Stdio::null()).stderr(Stdio::piped()).output().expect("the program runs")
     }
 
@@ -94,32 +97,32 @@ macro_rules! as_bare_glibc {
 }
 
 as_bare_glibc! {
-    lists_that_are_waited_for: "wait"
-    lists_that_are_not_waited_for: "nowait"
-    odd_arguments: "arguments"
-    notices_by_signal: "signals"
-    handlers_run_before_a_wait_returns_and_interrupt_others: "handlers"
-    a_handler_starts_the_next_request: "chain"
-    notices_by_thread: "threads"
-    many_requests: "many"
-    many_calls: "many-calls"
-    many_callers: "callers"
-    twenty_threads_that_go_away: "concurrency"
-    times_of_gai_suspend: "timeouts"
-    signals_interrupt_gai_suspend: "interrupted"
-    requests_are_taken_back: "cancelling"
-    threads_are_cancelled: "cancelled"
-    a_thread_is_cancelled_at_once_while_it_waits: "cancelled-waiting"
-    a_thread_is_cancelled_at_once_in_gai_suspend: "cancelled-suspended"
-    no_thread_to_be_had: "no-threads"
+    lists_that_are_waited_for: "modes wait"
+    lists_that_are_not_waited_for: "modes nowait"
+    odd_arguments: "modes arguments"
+    notices_by_signal: "notices signals"
+    handlers_run_before_a_wait_returns_and_interrupt_others: "notices handlers"
+    a_handler_starts_the_next_request: "notices chain"
+    notices_by_thread: "notices threads"
+    many_requests: "load many"
+    many_calls: "load many-calls"
+    many_callers: "load callers"
+    twenty_threads_that_go_away: "load concurrency"
+    times_of_gai_suspend: "suspend timeouts"
+    signals_interrupt_gai_suspend: "suspend interrupted"
+    requests_are_taken_back: "cancel cancelling"
+    threads_are_cancelled: "cancel cancelled"
+    a_thread_is_cancelled_at_once_while_it_waits: "cancel cancelled-waiting"
+    a_thread_is_cancelled_at_once_in_gai_suspend: "cancel cancelled-suspended"
+    no_thread_to_be_had: "modes no-threads"
 }
 
 #[test]
 fn other_names_are_nscds() {
     let lying = Place::new(Nscd::Lying);
-    let bare = lying.print(&Side::bare_beside_nscd(), "wait");
+    let bare = lying.print(&Side::bare_beside_nscd(), "modes wait");
     assert!(bare.contains("203.0.113.66"), "nscd's lie is missing: {bare}");
-    equal("wait", &bare, &lying.print(&with(NO_MATCH), "wait"), "no name ours, beside an nscd that lies");
+    equal("modes wait", &bare, &lying.print(&with(NO_MATCH), "modes wait"), "no name ours, beside an nscd that lies");
     tell("other names, beside an nscd that lies", bare.lines().count(), "nscd's answers");
 }
 
@@ -139,7 +142,7 @@ getaddrinfo_a: 0
 #[test]
 fn a_child_works_whatever_its_parent_had_in_hand() {
     let place = Place::new(Nscd::Lying);
-    let found = place.print(&with(EVERYTHING), "beyond-fork");
+    let found = place.print(&with(EVERYTHING), "fork beyond-fork");
     assert_eq!(found.matches(CHILD).count(), 2, "{found}");
     assert_eq!(found.matches("the child's end: 0\n").count(), 2, "{found}");
     assert!(found.contains("30 found, 0 not, 0 in progress"), "{found}");
@@ -150,7 +153,7 @@ fn a_child_works_whatever_its_parent_had_in_hand() {
 #[test]
 fn children_are_made_at_every_moment() {
     beyond_glibc(
-        "beyond-forks",
+        "fork beyond-forks",
         "children are made at every moment",
         "0 of 200 children went wrong\nended with exit status: 0\n",
     );
@@ -159,7 +162,7 @@ fn children_are_made_at_every_moment() {
 #[test]
 fn a_handler_forks_while_its_thread_waits() {
     beyond_glibc(
-        "beyond-handler",
+        "fork beyond-handler",
         "a handler forks while its thread waits",
         "EAI_INTR, the child's end: 7
   2 found, 0 not, 0 in progress
@@ -173,7 +176,7 @@ ended with exit status: 0
 #[test]
 fn who_waits_for_a_request_that_is_taken_back_goes_on() {
     beyond_glibc(
-        "beyond-cancel",
+        "cancel beyond-cancel",
         "who waits for a request that is taken back",
         "getaddrinfo_a: 0
 gai_cancel: EAI_CANCELED
@@ -189,7 +192,7 @@ ended with exit status: 0
 #[test]
 fn threads_are_cancelled_and_nothing_stays_held() {
     let place = Place::new(Nscd::Lying);
-    let found = place.print(&with(EVERYTHING), "beyond-cancelled");
+    let found = place.print(&with(EVERYTHING), "cancel beyond-cancelled");
     assert_eq!(found.matches(" found, 0 not, 0 in progress").count(), 6, "{found}");
     assert!(found.ends_with("ended with exit status: 0\n"), "{found}");
     tell("threads are cancelled, later requests", 6, "answered: nothing stays held");
@@ -198,13 +201,17 @@ fn threads_are_cancelled_and_nothing_stays_held() {
 #[test]
 fn many_callers_use_gai_suspend() {
     let callers: String = (0..8).map(|caller| format!("caller {caller}: 100\n")).collect();
-    beyond_glibc("beyond-callers", "many callers of gai_suspend", &format!("{callers}ended with exit status: 0\n"));
+    beyond_glibc(
+        "load beyond-callers",
+        "many callers of gai_suspend",
+        &format!("{callers}ended with exit status: 0\n"),
+    );
 }
 
 #[test]
 fn times_that_are_none_stop_nothing() {
     beyond_glibc(
-        "beyond-times",
+        "suspend beyond-times",
         "times that are none",
         "a second of four thousand million nanoseconds: EAI_SYSTEM
 less than no nanoseconds: EAI_SYSTEM
@@ -216,7 +223,7 @@ ended with exit status: 0
 #[test]
 fn no_function_to_call_stops_nothing() {
     let place = Place::new(Nscd::Lying);
-    let found = place.print(&with(EVERYTHING), "beyond-function");
+    let found = place.print(&with(EVERYTHING), "notices beyond-function");
     assert!(found.starts_with("getaddrinfo_a: 0\n") && found.ends_with("ended with exit status: 0\n"), "{found}");
     tell("SIGEV_THREAD without a function", 1, "stops nothing");
 }
@@ -224,7 +231,7 @@ fn no_function_to_call_stops_nothing() {
 /// One call's requests are libc's and the other's ours, and one gai_suspend waits for both.
 #[test]
 fn requests_of_both_sides_are_waited_for_together() {
-    as_bare_glibc("two-sides", "requests of both sides are waited for together");
+    as_bare_glibc("suspend two-sides", "requests of both sides are waited for together");
 }
 
 #[test]
@@ -234,7 +241,7 @@ fn nscd_is_not_asked_about_matched_names() {
         let trace = place.etc.with_extension("trace");
         let strace = tool("strace");
         let wrapper = [strace.to_str().unwrap(), "-f", "-qq", "-e", "trace=connect", "-o", trace.to_str().unwrap()];
-        let found = place.run(&with(rules), &wrapper, "many");
+        let found = place.run(&with(rules), &wrapper, "load many");
         assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
         let text = fs::read_to_string(&trace).unwrap();
         fs::remove_file(trace).unwrap();

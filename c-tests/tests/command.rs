@@ -136,7 +136,7 @@ fn status_signals_arguments_and_preloads_are_the_commands_own() {
     let said = nss_bypass(&["run", "-m", "x", "sh", "-c", "echo \"$0|$1\"", "--help", "a  b"]);
     assert_eq!((said.out.as_str(), said.err.as_str()), ("--help|a  b\n", ""));
 
-    let other = artefacts::stand_in("honest");
+    let other = artefacts::stand_in("stand_in_correct");
     let mut command = Command::new(artefacts::command());
     clean(&mut command).env("LD_PRELOAD", &other).args([
         "run",

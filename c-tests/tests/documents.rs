@@ -269,6 +269,28 @@ fn the_example_configuration_has_all_and_is_sound() {
     }
 }
 
+/// The names in a directory of the tests, without what only others include.
+fn names_in(directory: &str, wanted: &dyn Fn(&str) -> bool) -> BTreeSet<String> {
+    let directory = top().join(directory);
+    let found = files(&directory, wanted);
+    found.iter().map(|(path, _)| path.strip_prefix(&directory).unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_table_of_the_tests_has_every_suite_program_and_case() {
+    let text = read("c-tests/README.md");
+    let rows = table(&text, "## Which suite proves what with which programs");
+    let listed = |cell: usize| rows.iter().flat_map(move |row| code_spans(row[cell])).map(str::to_owned);
+    // A script stands among them, with what only it runs.
+    let suites: BTreeSet<String> = listed(0).filter(|name| !name.contains('/')).collect();
+    let entries = fs::read_dir(top().join("c-tests/tests")).unwrap().map(Result::unwrap);
+    assert_eq!(suites, entries.map(|entry| entry.path().file_stem().unwrap().to_str().unwrap().to_owned()).collect());
+    let programs: BTreeSet<String> = listed(1).collect();
+    let mut there = names_in("c-tests/programs", &|name| !name.ends_with(".h"));
+    there.append(&mut names_in("c-tests/cases", &|_| true));
+    assert_eq!(programs, there);
+}
+
 /// Words in capitals that begin like our variables.
 fn variables(text: &str) -> BTreeSet<&str> {
     let words = text.split(|letter: char| !letter.is_ascii_uppercase() && letter != '_');

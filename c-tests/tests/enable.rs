@@ -56,7 +56,7 @@ fn in_root(script: &str) -> String {
         .env("R", &root.0)
         .env("N", command())
         .env("LIBRARY", library())
-        .env("TROUBLE", stand_in("trouble"))
+        .env("TROUBLE", stand_in("harmful_library"))
         .env_remove("LD_PRELOAD")
         .stdin(Stdio::null());
     let output = command_line.output().expect("unshare runs");

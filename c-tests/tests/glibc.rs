@@ -282,7 +282,7 @@ fn buffers_of_every_length_and_alignment_are_kept_to() {
         &["localhost"],
     ] {
         let [expected, found] = [(&bare, &worlds[0]), (&ours, &worlds[1])].map(|(side, world)| {
-            let mut command = side.configure(world.command(&program("buffers"), &etc), &setup);
+            let mut command = side.configure(world.command(&program("buffer_lengths"), &etc), &setup);
             command.args(arguments);
             with_input(command, "")
         });

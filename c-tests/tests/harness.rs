@@ -34,7 +34,7 @@ fn lookups_of_the_tests_themselves_are_those_of_libc() {
 #[test]
 fn two_sides_that_are_the_same_are_found_equal() {
     let file = CaseFile::parse("harness", CASES);
-    let sides = [Side::bare(), Side::with(&stand_in("honest"), Some(EVERYTHING))];
+    let sides = [Side::bare(), Side::with(&stand_in("stand_in_correct"), Some(EVERYTHING))];
     for comparison in [compare(&file, &sides), compare_in_one_process(&file, &sides)] {
         assert!(comparison.differences.is_empty());
         assert_eq!(comparison.total, file.len());
@@ -44,7 +44,7 @@ fn two_sides_that_are_the_same_are_found_equal() {
 #[test]
 fn a_small_lie_in_a_result_is_found() {
     let file = CaseFile::parse("harness", CASES);
-    let lying = Side::with(&stand_in("lying"), None);
+    let lying = Side::with(&stand_in("stand_in_wrong_port"), None);
     let found = compare(&file, &[Side::bare_beside_nscd(), lying]).differences;
     // nscd says of about half of the names that they exist. The lie is in the lists for these, and in nothing else.
     assert!(found.len() >= 3, "{} found", found.len());

@@ -112,7 +112,7 @@ fn every_lookup_ends_within_its_configured_time() {
     let plain = Setup::default();
     let etc = plain.etc();
     let floods = pair.0.each_ref().map(|(_, world)| {
-        let mut command = world.command(&program("flood"), &etc);
+        let mut command = world.command(&program("flooding_server"), &etc);
         let mut flood = command.args(["127.0.0.58", "4"]).stdout(Stdio::piped()).spawn().unwrap();
         BufReader::new(flood.stdout.take().unwrap()).read_line(&mut String::new()).unwrap();
         flood
@@ -244,7 +244,7 @@ fn ids_and_source_ports_cannot_be_foreseen() {
     const LOOKUPS: usize = 20_000;
     let pair = Pair::new();
     let count = LOOKUPS.to_string();
-    let drawn = pair.run("ids", &[&count, "who_who.t.example", "2"]).map(|output| pairs(&output).concat());
+    let drawn = pair.run("query_ids", &[&count, "who_who.t.example", "2"]).map(|output| pairs(&output).concat());
     let [ours, bare] = drawn.each_ref().map(|drawn| {
         let (ids, ports) = (distinct(drawn.iter().map(|d| d.0)), distinct(drawn.iter().map(|d| d.1)));
         format!("{ids} different ids, {ports} different ports")
@@ -284,7 +284,7 @@ fn children_that_ask_at_the_same_moment_have_different_ids() {
     let pair = Pair::new();
     let count = CHILDREN.to_string();
     let drawn: [Vec<_>; ROUNDS] = std::array::from_fn(|_| {
-        pair.run("ids", &["fork", &count, "who_who.t.example", "0"]).map(|output| {
+        pair.run("query_ids", &["fork", &count, "who_who.t.example", "0"]).map(|output| {
             let lookups = pairs(&output);
             assert_eq!(lookups.len(), CHILDREN);
             lookups.into_iter().map(|lookup| [lookup[0].0, lookup[1].0]).collect::<Vec<[u16; 2]>>()

@@ -31,7 +31,7 @@ impl Pair {
     fn ask(&self, rounds: u32, question: &[&str]) -> [(String, f64); 2] {
         let sides = [Side::bare(), Side::with(&library(), Some(EVERYTHING))];
         let ask = |(side, world): (&Side, &World)| {
-            let mut command = side.configure(world.command(&program("timing"), &self.etc), &self.setup);
+            let mut command = side.configure(world.command(&program("lookup_time"), &self.etc), &self.setup);
             let output = command.arg(rounds.to_string()).args(question).stdin(Stdio::null()).output().unwrap();
             assert!(output.status.success(), "{question:?}: {output:?}");
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -124,7 +124,7 @@ fn a_search_list_that_glibc_cannot_copy_ends_no_process() {
         let text = format!("nameserver 127.0.0.53\nsearch {search}\noptions timeout:1 attempts:1\n");
         let pair = Pair::new(|etc| fs::write(etc.join("resolv.conf"), &text).unwrap());
         let side = Side::with(&library(), Some(EVERYTHING));
-        let mut command = side.configure(pair.worlds[1].command(&program("stack"), &pair.etc), &pair.setup);
+        let mut command = side.configure(pair.worlds[1].command(&program("small_stack"), &pair.etc), &pair.setup);
         let mut child = command.arg("64").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(b"gai ok_ok.t.example\nghbn v4only\n").unwrap();
         let output = child.wait_with_output().unwrap();

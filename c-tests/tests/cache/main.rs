@@ -7,7 +7,7 @@
 mod times;
 mod order;
 mod changes;
-mod elsewhere;
+mod namespaces;
 mod programs;
 
 use std::fs;

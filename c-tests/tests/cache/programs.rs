@@ -1,4 +1,4 @@
-//! Programs that are their own judges: tables of rows, as in tests/process.rs.
+//! Programs that are their own judges: tables of rows, as in tests/host_process.
 
 use super::*;
 
@@ -14,12 +14,12 @@ fn holds_with(name: &str, scenario: &str, count: u32, files: &[(&str, &str)]) {
     assert!(told.output.status.success(), "{scenario}: {shown}{}", told.output.status);
 }
 
-/// Rows of programs/cached.c: what it is asked for, and how often in a test and in the soak.
+/// Rows of programs/cache.c: what it is asked for, and how often in a test and in the soak.
 macro_rules! rows {
     ($($test:ident: $scenario:literal, $test_count:literal, $soak_count:literal;)+) => { $(
         #[test]
         fn $test() {
-            holds_with("cached", $scenario, many($test_count, $soak_count, $soak_count), &[]);
+            holds_with("cache", $scenario, many($test_count, $soak_count, $soak_count), &[]);
         }
     )+ };
 }
@@ -42,11 +42,11 @@ fn children_of_threads_that_look_cached_names_up_hang_and_fail_never() {
     let rules = "cache 64\nbypass *.m.example 192.0.2.0/24 via 127.0.0.54 timeout 5 attempts 3\n\
         bypass *.short.example via 127.0.0.54 timeout 1 attempts 1\n";
     let files = [("nss-bypass.conf", rules), ("hosts", HOSTS), ("host.conf", "multi on\n")];
-    holds_with("children", "matched", many(300, 1000, 1000), &files);
-    holds_with("children", "handler", many(3, 20, 20), &files);
+    holds_with("fork", "matched", many(300, 1000, 1000), &files);
+    holds_with("fork", "handler", many(3, 20, 20), &files);
 }
 
 #[test]
 fn sixty_four_threads_find_what_belongs_to_the_files_of_the_moment() {
-    holds_with("crowd", "rewriting-kept", many(4, 30, 30), &[("host.conf", "multi on\n")]);
+    holds_with("threads", "rewriting-kept", many(4, 30, 30), &[("host.conf", "multi on\n")]);
 }

@@ -1,0 +1,39 @@
+/* A library that does harm when it is loaded, of the kind that its own file's name says. */
+
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static bool is(const char *path, const char *kind)
+{
+	return strstr(path, kind) != NULL;
+}
+
+static void say(int descriptor)
+{
+	if (write(descriptor, "here I am\n", 10) < 0)
+		_exit(3);
+}
+
+__attribute__((constructor)) static void do_harm(void)
+{
+	Dl_info here;
+	if (dladdr((void *)is, &here) == 0)
+		return;
+	if (is(here.dli_fname, "speaks"))
+		say(STDOUT_FILENO);
+	if (is(here.dli_fname, "complains"))
+		say(STDERR_FILENO);
+	if (is(here.dli_fname, "crashes"))
+		abort();
+	if (is(here.dli_fname, "ends"))
+		_exit(7);
+	if (is(here.dli_fname, "hangs"))
+		pause();
+	/* Well-behaved until it is in the file. */
+	if (is(here.dli_fname, "waits") && getenv("LD_PRELOAD") == NULL)
+		abort();
+}

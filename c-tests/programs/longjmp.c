@@ -1,0 +1,184 @@
+/* Threads that leave a lookup before its end by siglongjmp: longjmp SCENARIO COUNT [bare] */
+
+#include "left_lookups.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+static sigjmp_buf before_lookup;
+
+static void jump(int unused)
+{
+	(void)unused;
+	siglongjmp(before_lookup, 1);
+}
+
+/* Looks up deeper in the stack than any lookup that was left. */
+static __attribute__((noinline)) int deeper_wrong_answers(void)
+{
+	volatile char room[65536];
+	room[0] = room[sizeof room - 1] = 1;
+	return wrong_answers(!bare) + !room[0];
+}
+
+static void *wrong_elsewhere(void *wrong)
+{
+	*(int *)wrong = wrong_answers(!bare);
+	return NULL;
+}
+
+/* Microseconds until the alarm. */
+static int patience = 50000;
+
+/* What old curl did: an alarm, and a jump out of its handler. */
+static int jump_out_of(int which, int count)
+{
+	char condition[128];
+	/* volatile: they change between sigsetjmp and siglongjmp. */
+	volatile int jumped = 0, wrong = 0, i, before = 0;
+	volatile size_t used = 0;
+	handle(SIGALRM, jump, 0);
+	for (i = 0; i <= count; i++) {
+		if (i == 1) {
+			before = count_descriptors();
+			used = mallinfo2().uordblks;
+		}
+		if (sigsetjmp(before_lookup, 1) == 0) {
+			char answer[ANSWER];
+			setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 0 }, { 0, patience } }, NULL);
+			look_up(slow_ones[which].kind, slow_ones[which].name, answer);
+			setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+		} else {
+			jumped++;
+		}
+		int elsewhere = 0;
+		wrong += wrong_answers(!bare);
+		if (i % 8 == 0) {
+			wrong += deeper_wrong_answers();
+			pthread_join(start(wrong_elsewhere, &elsewhere), NULL);
+			wrong += elsewhere;
+		}
+	}
+	int left = count_descriptors() - before;
+	long grown = ((long)mallinfo2().uordblks - (long)used) / count;
+	snprintf(condition, sizeof condition, "siglongjmp out of %s, next lookups here and elsewhere", slow_ones[which].label);
+	row(wrong > 0 || jumped != count + 1 || grown > 16384, condition, count + 1, "%d jumps, %d wrong; %ld bytes left by one; %s",
+	    jumped, wrong, grown < 0 ? 0 : grown, aftermath());
+	return left;
+}
+
+static void jump_matched(int count)
+{
+	jump_out_of(MATCHED, count);
+	jump_out_of(MATCHED + 1, count);
+}
+
+static void jump_passed(int count)
+{
+	jump_out_of(PASSED, count);
+	jump_out_of(PASSED + 1, count);
+}
+
+/* glibc keeps a lookup's sockets in the thread's _res, where the next one finds and closes them. */
+static void jump_descriptors(int count)
+{
+	patience = 250000; /* Whose socket is whose is known once a lookup waits. */
+	for (int which = MATCHED; which < STATIC; which++) {
+		char condition[128];
+		int left = jump_out_of(which, count);
+		snprintf(condition, sizeof condition, "descriptors left by siglongjmp out of %s", slow_ones[which].label);
+		row(left > 2, condition, count, "%d", left);
+	}
+}
+
+static void jump_static(int count)
+{
+	jump_out_of(STATIC, count);
+}
+
+/* ---- Jumps out of every system call ---- */
+
+/* The program's own functions before libc's: they jump when it is their turn. The first call of them comes from an
+   ordinary place, so that finding libc's is no lookup of the loader's that a jump could leave. */
+static int calls, turn;
+
+static void take_turn(void)
+{
+	if (turn > 0 && ++calls == turn) {
+		turn = 0;
+		raise(SIGUSR2);
+	}
+}
+
+#define BEFORE(type, name, parameters, arguments)                                          \
+	type name parameters                                                               \
+	{                                                                                  \
+		static __typeof__(name) *real;                                             \
+		if (real == NULL)                                                          \
+			real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name);                \
+		take_turn();                                                               \
+		return real arguments;                                                     \
+	}
+
+BEFORE(int, socket, (int family, int kind, int protocol), (family, kind, protocol))
+BEFORE(int, connect, (int socket, const struct sockaddr *to, socklen_t length), (socket, to, length))
+BEFORE(int, sendmmsg, (int socket, struct mmsghdr *all, unsigned count, int flags), (socket, all, count, flags))
+BEFORE(ssize_t, send, (int socket, const void *bytes, size_t length, int flags), (socket, bytes, length, flags))
+BEFORE(ssize_t, recv, (int socket, void *bytes, size_t length, int flags), (socket, bytes, length, flags))
+BEFORE(ssize_t, recvfrom,
+       (int socket, void *restrict bytes, size_t length, int flags, struct sockaddr *restrict from,
+	socklen_t *restrict size),
+       (socket, bytes, length, flags, from, size))
+BEFORE(int, poll, (struct pollfd * all, nfds_t count, int timeout), (all, count, timeout))
+BEFORE(int, close, (int descriptor), (descriptor))
+BEFORE(ssize_t, read, (int descriptor, void *bytes, size_t length), (descriptor, bytes, length))
+#if __GLIBC_PREREQ(2, 33) /* before that, there are no such functions */
+BEFORE(int, stat, (const char *restrict path, struct stat *restrict status), (path, status))
+BEFORE(int, fstat, (int descriptor, struct stat *status), (descriptor, status))
+#endif
+
+static void jump_from_each(int is_deeper, const char *condition)
+{
+	volatile int place, wrong = 0, jumped = 0, has_jumped;
+	handle(SIGUSR2, jump, 0);
+	wrong_answers(1);
+	for (place = 1; place < 500; place++) {
+		has_jumped = 0;
+		if (sigsetjmp(before_lookup, 1) == 0) {
+			char answer[ANSWER];
+			calls = 0;
+			turn = place;
+			look_up("canon", "tc40_tc40.m.example", answer);
+			turn = 0;
+		} else {
+			has_jumped = 1;
+		}
+		wrong += is_deeper ? deeper_wrong_answers() : wrong_answers(1);
+		if (!has_jumped)
+			break;
+		jumped++;
+	}
+	row(wrong > 0 || jumped < 10, condition, jumped, "%d wrong; %s", wrong, aftermath());
+}
+
+static void jump_everywhere(int unused)
+{
+	(void)unused;
+	jump_from_each(0, "siglongjmp out of each function that a matched lookup calls");
+}
+
+static void jump_deeper(int unused)
+{
+	(void)unused;
+	jump_from_each(1, "siglongjmp out of each such function, next lookup deeper in the stack");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct scenario scenarios[] = {
+		{ "matched", jump_matched }, { "passed", jump_passed }, { "static", jump_static },
+		{ "descriptors", jump_descriptors }, { "everywhere", jump_everywhere }, { "deeper", jump_deeper }, { NULL, NULL },
+	};
+	return run_scenario(argc, argv, scenarios);
+}

@@ -1,0 +1,113 @@
+//! Linked against instead of preloaded: by a program, and by a library of which the program may know nothing.
+//!
+//! A call goes to the first library in the program's order that has the function. Ours is first in a program that is
+//! linked against it; a library that is linked against it comes with libc before ours, so that its lookups are libc's.
+
+use super::*;
+
+const LOOKUPS: &[&str] =
+    &["gai ok_ok.t.example", "ghbn v4only", "ghbnr ok3_ok3.t.example", "ghba 10.0.0.5", "gni 192.0.2.77", "gaia dual"];
+
+/// Some of these, and no other.
+const SOME: &str = "ok_ok.t.example, v4only, 10.0.0.5";
+
+/// Who says what: "program" or "library", the lookup, the answer.
+type Said = BTreeMap<(String, String), String>;
+
+struct Linked {
+    place: Place,
+    /// What each lookup gives by libc, beside the nscd that lies; and what it gives by us.
+    libc: Said,
+    ours: Said,
+}
+
+fn said(output: &Output) -> Said {
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", whole(output));
+    let line = |line: &str| {
+        let (lookup, answer) = line.split_once(" => ")?;
+        let (who, lookup) = lookup.split_once(": ")?;
+        Some(((who.to_owned(), lookup.to_owned()), answer.to_owned()))
+    };
+    text(output).lines().map(|text| line(text).unwrap_or_else(|| panic!("{text}"))).collect()
+}
+
+fn speaker(libraries: &[&Path]) -> PathBuf {
+    linked("linked_against", &["-DLIBRARY", "-shared", "-fPIC"], libraries)
+}
+
+impl Linked {
+    fn new() -> Self {
+        let place = Place::new(|_| ());
+        let mut linked = Self { place, libc: Said::new(), ours: Said::new() };
+        let plain = program("linked_against");
+        linked.libc = linked.ask(&plain, &["alone"], "");
+        let mut preloaded = linked.place.with(&library(), &plain);
+        preloaded.arg("alone").args(LOOKUPS);
+        linked.ours = said(&run(preloaded, ""));
+        linked
+    }
+
+    fn ask(&self, program: &Path, how: &[&str], rules: &str) -> Said {
+        let mut command = self.place.worlds[1].command(program, &self.place.etc);
+        command.args(how).args(LOOKUPS).env("NSS_BYPASS", rules);
+        said(&run(command, ""))
+    }
+
+    /// Whether an answer is ours, or libc's.
+    fn is_of(&self, answers: &Said, lookup: &str, answer: &str) -> bool {
+        answers[&("program".to_owned(), lookup.to_owned())] == answer
+    }
+
+    /// Everybody's lookups, with rules for all names, some, and none: those of `ours` are ours where a rule matches, and
+    /// all others libc's.
+    fn holds(&self, condition: &str, program: &Path, how: &[&str], ours: &[&str]) {
+        let mut times = 0;
+        for rules in [EVERYTHING, SOME, ""] {
+            for ((who, lookup), answer) in self.ask(program, how, rules) {
+                let name = lookup.split(' ').nth(1).unwrap_or_default();
+                let is_matched = rules == EVERYTHING || rules.split(", ").any(|rule| rule == name);
+                let expected = if is_matched && ours.contains(&who.as_str()) { &self.ours } else { &self.libc };
+                assert!(
+                    self.is_of(expected, &lookup, &answer),
+                    "{condition}, rules {rules:?}: {who}: {lookup}: {answer}"
+                );
+                times += 1;
+            }
+        }
+        let result = match ours {
+            [] => "all libc's".to_owned(),
+            _ => format!("matched names of the {} ours, all others libc's", ours.join(" and the ")),
+        };
+        report(Heading::OtherPreloads, condition, times, &result, None);
+    }
+}
+
+#[test]
+fn a_program_that_is_linked_against_the_library_is_answered_as_if_it_were_preloaded() {
+    let linked = Linked::new();
+    let ours = library();
+    assert!(linked.libc.iter().any(|(key, answer)| linked.ours[key] != *answer), "no difference to see");
+    let program = super::linked("linked_against", &[], &[&ours]);
+    linked.holds("a program linked against the library", &program, &["alone"], &["program"]);
+    let both = super::linked("linked_against", &["-Wl,--no-as-needed"], &[&speaker(&[&ours]), &ours]);
+    linked.holds("a program and its library, both linked against ours", &both, &["linked"], &["program", "library"]);
+    let other = speaker(&[&ours]);
+    let other = ["opened", other.to_str().unwrap()];
+    linked.holds("a linked program that opens a linked plug-in", &program, &other, &["program", "library"]);
+}
+
+#[test]
+fn a_library_that_is_linked_against_ours_breaks_nothing() {
+    let linked = Linked::new();
+    let (ours, plain) = (library(), program("linked_against"));
+    let speaker = speaker(&[&ours]);
+    let unaware = super::linked("linked_against", &["-Wl,--no-as-needed"], &[&speaker]);
+    linked.holds("a library linked against ours, libc before it", &unaware, &["linked"], &[]);
+    let path = speaker.to_str().unwrap();
+    linked.holds("a plug-in linked against ours", &plain, &["opened", path], &[]);
+    linked.holds("a plug-in linked against ours, RTLD_DEEPBIND", &plain, &["deep", path], &["library"]);
+    // Ours is behind libc in the program's order, and before it in the plug-in's, which is another than the program's.
+    let other = super::linked("linked_against", &["-DLIBRARY", "-DOTHER", "-shared", "-fPIC"], &[&ours]);
+    let how = ["deep-too", other.to_str().unwrap()];
+    linked.holds("a plug-in linked against ours, RTLD_DEEPBIND, beside such a library", &unaware, &how, &["library"]);
+}

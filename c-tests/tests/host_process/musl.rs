@@ -1,0 +1,37 @@
+//! A libc that is not glibc. musl's loader loads what LD_PRELOAD names, of whatever libc, and ends the program if a symbol
+//! is missing that it needs; its lists of addresses are made in another way than glibc's, and it asks no nscd about hosts.
+
+use super::*;
+
+#[test]
+fn a_program_of_musl_is_as_without_the_library() {
+    let program = scratch("musl").join("musl");
+    let source = home().join("programs/musl.c");
+    let mut compiler = Command::new(tool("musl-gcc"));
+    let built = compiler.args(["-Wall", "-Wextra", "-Werror", "-O1"]).arg(source).arg("-o").arg(&program).output();
+    let built = built.expect("musl-gcc runs");
+    assert!(built.status.success(), "{}", whole(&built));
+
+    let mut times = 0;
+    for name in ["localhost", "ok_ok.t.example", "nothing.invalid"] {
+        let looked_up = |library: Option<&Path>| {
+            let mut command = Command::new(&program);
+            command.arg(name).env_remove("LD_PRELOAD");
+            command.envs([("NSS_BYPASS", EVERYTHING), ("NSS_BYPASS_LOG", "stderr,all")]);
+            command.envs(library.map(|library| ("LD_PRELOAD", library)));
+            command.output().expect("the program runs")
+        };
+        let bare = looked_up(None);
+        assert!(bare.status.success() && text(&bare).contains("getaddrinfo"), "{}", whole(&bare));
+        let loaded = looked_up(Some(&library()));
+        assert_eq!(whole(&loaded), whole(&bare), "{name}");
+        times += 1;
+    }
+    report(
+        Heading::OtherPreloads,
+        "a program of musl",
+        times,
+        "as without the library, which does nothing there",
+        None,
+    );
+}

@@ -1,0 +1,32 @@
+//! Lookups before main and after it, by the program and by libraries.
+
+use super::scenarios::*;
+use super::*;
+
+fn at_every_moment(label: &str, libraries: &[&Path], moments: usize) {
+    let output = run_scenario(&Host::new(), libraries, "startup_and_exit", "moments", 1);
+    conclude(Heading::EarlyAndLate, label, &output, None);
+    assert_eq!(rows(&output).len(), moments, "{}", excerpt(&output));
+}
+
+#[test]
+fn lookups_of_a_program_work_at_every_moment() {
+    at_every_moment("", &[&library()], of_program());
+}
+
+#[test]
+fn lookups_of_a_library_that_starts_later_work_at_every_moment() {
+    at_every_moment(", preloaded before ours", &[&stand_in("startup_and_exit"), &library()], of_program() + OF_LIBRARY);
+}
+
+#[test]
+fn lookups_of_a_library_that_starts_earlier_work_at_every_moment() {
+    at_every_moment(", preloaded after ours", &[&library(), &stand_in("startup_and_exit")], of_program() + OF_LIBRARY);
+}
+
+/// Moments of which the program, and the same source as a library, print lines; the program one less where libc is
+/// not ready before all constructors.
+fn of_program() -> usize {
+    if releases::minor() < 32 { 9 } else { 10 }
+}
+const OF_LIBRARY: usize = 6;
