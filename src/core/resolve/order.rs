@@ -63,22 +63,25 @@ fn destinations(addresses: &[Address], port: u16, cache: Option<&View<'_>>) -> V
         for (address, destination) in addresses.iter().zip(&mut found).filter(|(to, _)| to.ip.is_ipv6() == is_inet6) {
             let source = match previous {
                 Some((same, source)) if same == *address => source,
-                _ => {
-                    let mut ask = || {
-                        let source = scout.source_towards(&endpoint(address.ip, port, address.scope));
-                        (source, scout.socket.is_some())
-                    };
-                    match cache {
-                        Some(cache) => cache.source(*address, ask),
-                        None => ask().0,
-                    }
-                }
+                _ => source_towards(*address, port, &mut scout, cache),
             };
             previous = Some((*address, source));
             destination.source = source;
         }
     }
     found
+}
+
+/// The source address on the way to this one, as the cache knows it or the kernel says.
+fn source_towards(address: Address, port: u16, scout: &mut Scout, cache: Option<&View<'_>>) -> Option<IpAddr> {
+    let mut ask = || {
+        let source = scout.source_towards(&endpoint(address.ip, port, address.scope));
+        (source, scout.socket.is_some())
+    };
+    match cache {
+        Some(cache) => cache.source(address, ask),
+        None => ask().0,
+    }
 }
 
 /// Finds sources with one socket at a time: there may be no descriptor for a second.
