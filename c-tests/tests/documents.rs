@@ -422,3 +422,25 @@ fn transcripts_show_what_is_seen() {
     assert!(count > 0, "no transcripts");
     none(&faults);
 }
+
+/// "One call of getaddrinfo" in ARCHITECTURE.md: each function is in the file that is named with it.
+#[test]
+fn the_functions_of_one_call_are_where_they_are_said_to_be() {
+    let text = read("ARCHITECTURE.md");
+    let (_, rest) = text.split_once("### One call of getaddrinfo\n").expect("the section");
+    let section = rest.split("\n**").next().unwrap();
+    let mut files = 0;
+    // "`function` ([`file`](path)": the text before each link ends in the names of its functions.
+    for (before, after) in section.match_indices("](src/").map(|(at, _)| section.split_at(at)) {
+        let path = after.trim_start_matches("](").split(')').next().unwrap();
+        let source = read(path);
+        let Some((names, _)) = before.rsplit_once(" ([`") else { continue };
+        let names = names.rsplit(['.', ':', '→', ',', '\n']).next().unwrap();
+        for name in names.split('`').skip(1).step_by(2) {
+            let is_there = [format!("fn {name}("), format!("fn {name}<")].iter().any(|text| source.contains(text));
+            assert!(is_there, "{path} has no function {name}");
+            files += 1;
+        }
+    }
+    assert!(files >= 18, "only {files} functions were looked for");
+}
