@@ -66,6 +66,16 @@ pub fn stand_in(name: &str) -> PathBuf {
     compile(name, &["-shared", "-fPIC"], &[])
 }
 
+/// A folder with `programs/nss_module.c` as the module `fakeno` of nsswitch.conf.
+pub fn nss_module() -> PathBuf {
+    let built = stand_in("nss_module");
+    let folder = scratch("modules");
+    let module = folder.join("libnss_fakeno.so.2");
+    let unfinished = module.with_extension(format!("{}-{:?}", std::process::id(), thread::current().id()));
+    fs::copy(&built, &unfinished).and_then(|_| fs::rename(&unfinished, &module)).expect("a copy of the module");
+    folder
+}
+
 /// `programs/NAME.c` as an executable that checks its own use of memory (gcc's AddressSanitizer).
 pub fn checked_program(name: &str) -> PathBuf {
     compile(name, &["-fsanitize=address"], &[])

@@ -8,6 +8,7 @@
 //! set folder resolv.conf                          a folder in its place
 //! set env RES_OPTIONS=ndots:2                     an environment variable
 //! set addresses 192.0.2.200/24 fe80::1/64         of the interface, instead of the usual two; may be none
+//! set module                                      a module of nsswitch.conf is installed: programs/nss_module.c, fakeno
 //! set silent                                      servers keep silent here: seconds count, cases are slow
 //! set alone                                       each case needs a process of its own
 //! set limit 5                                     seconds after which a process that still waits is given up
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::artefacts::{home, scratch};
+use crate::artefacts::{home, nss_module, scratch};
 use crate::world::unique;
 
 /// A file of cases.
@@ -136,6 +137,10 @@ impl Setup {
                 let Some((name, value)) = value.split_once('=') else { return false };
                 let value = String::from_utf8(decoded(value)).expect("UTF-8");
                 self.environment.insert(name.to_owned(), value);
+            }
+            "module" => {
+                let folder = nss_module().display().to_string();
+                self.environment.insert("LD_LIBRARY_PATH".to_owned(), folder);
             }
             "silent" => self.silent = true,
             "alone" => self.alone = true,

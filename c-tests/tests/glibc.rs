@@ -69,6 +69,7 @@ const DEVIATIONS: &[Deviation] = &[
         reason: "glibc asks again, silent server included, whenever its buffer turns out too small for the addresses",
     },
     UNKNOWN_MODULE,
+    UNKNOWN_MODULE_ALONE,
     UNKNOWN_MODULE_IN_COMMENT,
     LAST_LINE_OF_HOSTS,
     LAST_LINE_OF_HOSTS_AGAIN,
@@ -76,8 +77,14 @@ const DEVIATIONS: &[Deviation] = &[
 ];
 
 /// The same for many lookups in one process, where glibc does not crash.
-const IN_ONE_PROCESS: &[Deviation] =
-    &[UNKNOWN_MODULE, UNKNOWN_MODULE_IN_COMMENT, LAST_LINE_OF_HOSTS, LAST_LINE_OF_HOSTS_AGAIN, FORWARD];
+const IN_ONE_PROCESS: &[Deviation] = &[
+    UNKNOWN_MODULE,
+    UNKNOWN_MODULE_ALONE,
+    UNKNOWN_MODULE_IN_COMMENT,
+    LAST_LINE_OF_HOSTS,
+    LAST_LINE_OF_HOSTS_AGAIN,
+    FORWARD,
+];
 
 const LAST_LINE_OF_HOSTS: Deviation = Deviation {
     file: "nsswitch.txt",
@@ -93,6 +100,12 @@ const UNKNOWN_MODULE: Deviation = Deviation {
     section: "hosts: files nosuchmodule (UNAVAIL=return) dns",
     case: "gai",
     reason: "a module that no library is there for makes glibc's failures EAI_SYSTEM; here modules are skipped",
+};
+const UNKNOWN_MODULE_ALONE: Deviation = Deviation {
+    file: "nsswitch.txt",
+    section: "hosts: nosuchmodule",
+    case: "",
+    reason: "the module may be one that libc can load and that does not know the name: not found, never a system error",
 };
 const UNKNOWN_MODULE_IN_COMMENT: Deviation =
     Deviation { file: "nsswitch.txt", section: "hosts: files dns # comment", case: "gai", reason: "the same" };
@@ -211,6 +224,13 @@ fn unmatched(name: &str) {
     let only_errno: Vec<Deviation> =
         releases::deviations().iter().filter(|known| known.file == "errno.txt").copied().collect();
     conclude(&file, "equal what nscd says", comparison, &[], &only_errno, false);
+}
+
+#[test]
+fn services_that_only_another_module_knows_are_asked_of_libc() {
+    let file = CaseFile::read("services.txt");
+    let comparison = compare(&file, &[Side::bare(), Side::with_and_no_nscd(&library(), Some(EVERYTHING))]);
+    conclude(&file, "equal bare glibc", comparison, &[], releases::deviations(), false);
 }
 
 /// Cases that make libc itself ask nscd: a lookup by each function, AI_ADDRCONFIG, sorting, a named service or a port's.

@@ -4,9 +4,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use libc::{c_char, c_int, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
-use nss_bypass_core::files::services;
 use nss_bypass_core::model::{Answer, Failure, Family, Name, Subject};
 use nss_bypass_core::resolve::{HostKey, Query, Resolved, Resolver};
+use nss_bypass_core::rules::rule::Answering;
 use nss_bypass_core::sys::environment::hostname;
 use nss_bypass_core::sys::{Errno, set_errno};
 use once_cell::race::OnceBox;
@@ -68,10 +68,10 @@ impl Socket {
     }
 
     /// The name of an answer, as the flags want it.
-    fn name(&self, answer: &Answer, resolver: &Resolver<'_>) -> Vec<u8> {
+    fn name(&self, answer: &Answer) -> Vec<u8> {
         let mut name = answer.canonical.clone();
         if self.has(libc::NI_NOFQDN) {
-            cut_own_domain(resolver, &mut name);
+            cut_own_domain(&mut name);
         }
         name
     }
@@ -121,7 +121,7 @@ pub(crate) unsafe fn getnameinfo(
     set_errno(at_entry);
     let resolved = (asks_host && socket.ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED))
         .then(|| resolver.resolve(Query::Host { key: HostKey::Address(socket.ip), room: None }));
-    let name = resolved.as_ref().and_then(found).map(|answer| socket.name(answer, &resolver));
+    let name = resolved.as_ref().and_then(found).map(|answer| socket.name(answer));
     let ending = match (&resolved, &name) {
         (_, Some(name)) => Ending::Name(name),
         (Some(Resolved { result: Err(miss), .. }), None) => Ending::Failed(miss.failure),
@@ -174,7 +174,7 @@ unsafe fn write_host(socket: &Socket, name: Option<&[u8]>, ending: Ending<'_>, h
 unsafe fn write_service(socket: &Socket, service: TextBuffer) -> c_int {
     if !socket.has(libc::NI_NUMERICSERV) {
         let protocol: &[u8] = if socket.has(libc::NI_DGRAM) { b"udp" } else { b"tcp" };
-        if let Some(name) = services::by_port(&TABLES.services().unwrap_or_default(), socket.port, protocol) {
+        if let Some(name) = TABLES.services().ok().and_then(|services| services.by_port(socket.port, protocol)) {
             // SAFETY: the caller's promise.
             return unsafe { service.write(&name) };
         }
@@ -184,9 +184,9 @@ unsafe fn write_service(socket: &Socket, service: TextBuffer) -> c_int {
 }
 
 /// `NI_NOFQDN`: of a name in this host's own domain, what stands before the domain.
-fn cut_own_domain(resolver: &Resolver<'_>, name: &mut Vec<u8>) {
+fn cut_own_domain(name: &mut Vec<u8>) {
     static DOMAIN: OnceBox<Option<Vec<u8>>> = OnceBox::new();
-    let Some(domain) = DOMAIN.get_or_init(|| Box::new(own_domain(resolver))) else { return };
+    let Some(domain) = DOMAIN.get_or_init(|| Box::new(own_domain())) else { return };
     let found = (0..name.len()).find(|&at| name.get(at..).is_some_and(|rest| rest.starts_with(domain)));
     // The first place where it stands, or none.
     if let Some(dot) = found.and_then(|at| at.checked_sub(1)).filter(|&dot| name.get(dot) == Some(&b'.')) {
@@ -196,11 +196,14 @@ fn cut_own_domain(resolver: &Resolver<'_>, name: &mut Vec<u8>) {
 
 /// The domain of this host, found out once (`nrl_domainname`): of "localhost", of the host's name, of that name's
 /// canonical form, or of the name of 127.0.0.1; the first that has one.
-fn own_domain(resolver: &Resolver<'_>) -> Option<Vec<u8>> {
+fn own_domain() -> Option<Vec<u8>> {
     let domain = |name: &[u8]| {
         let dot = name.iter().position(|&byte| byte == b'.')?;
         name.get(dot + 1..).map(<[u8]>::to_vec)
     };
+    // By the system's files and servers, never by the rule of some address: it is found out once for all.
+    let answering = Answering::default();
+    let resolver = Resolver::new(&TABLES, &answering, None);
     let canonical =
         |key| found(&resolver.resolve(Query::Host { key, room: None })).map(|answer| answer.canonical.clone());
     let of_name = |name| canonical(HostKey::Name(Name::new(name), Family::Inet));

@@ -62,6 +62,8 @@ pub struct Options {
     pub trust_ad: bool,
     /// `no-aaaa`
     pub no_aaaa: bool,
+    /// `strict-error`
+    pub strict_error: bool,
     /// Not the file's, but a program's wish, as the rest: RES_RECURSE is not set in its `_res` (resolver(3)).
     pub no_recursion: bool,
     /// RES_DEFNAMES is not set: names without dots are not searched for.
@@ -87,6 +89,8 @@ pub struct Surroundings<'a> {
     pub hostname: &'a [u8],
     /// The scope of a link-local server.
     pub scope_id: &'a dyn Fn(&Ipv6Addr, &[u8]) -> Option<u32>,
+    /// Whether `strict-error`, and options with a `-` before them, mean anything: since glibc 2.41.
+    pub has_strict_error: bool,
 }
 
 /// The bytes that separate words here: fewer than isspace(3) knows.
@@ -126,7 +130,7 @@ pub fn parse(text: Option<&[u8]>, around: &Surroundings<'_>) -> ResolvConf {
         } else if let Some(rest) = after(line, b"sortlist") {
             sortlist(rest, &mut conf.sortlist);
         } else if let Some(rest) = after(line, b"options") {
-            options(rest, &mut conf);
+            options(rest, &mut conf, around.has_strict_error);
         }
     }
     if conf.servers.is_empty() {
@@ -138,7 +142,7 @@ pub fn parse(text: Option<&[u8]>, around: &Surroundings<'_>) -> ResolvConf {
         None => search.unwrap_or_else(|| domain_of(around.hostname).into_iter().collect()),
     };
     if let Some(text) = around.res_options {
-        options(text, &mut conf);
+        options(text, &mut conf, around.has_strict_error);
     }
     conf
 }
@@ -203,7 +207,7 @@ fn atoi(text: &[u8]) -> i32 {
     digits.fold(0_i64, |value, digit| value.saturating_mul(10).saturating_add(sign * digit)) as i32
 }
 
-fn options(text: &[u8], conf: &mut ResolvConf) {
+fn options(text: &[u8], conf: &mut ResolvConf, has_strict_error: bool) {
     let mut rest = text;
     loop {
         let start = rest.iter().position(|&byte| !is_blank(byte)).unwrap_or(rest.len());
@@ -211,14 +215,14 @@ fn options(text: &[u8], conf: &mut ResolvConf) {
         if rest.is_empty() {
             return;
         }
-        option(rest, conf);
+        option(rest, conf, has_strict_error);
         let end = rest.iter().position(|&byte| is_blank(byte)).unwrap_or(rest.len());
         rest = rest.get(end..).unwrap_or_default();
     }
 }
 
 /// The option that the text begins with. A longer word that begins like one counts as that one.
-fn option(text: &[u8], conf: &mut ResolvConf) {
+fn option(text: &[u8], conf: &mut ResolvConf, has_strict_error: bool) {
     let number = |prefix: &[u8], most: i32| text.strip_prefix(prefix).map(|rest| atoi(rest).min(most));
     // A negative number ends up in four bits, in a shift, or in a loop that never runs.
     if let Some(ndots) = number(b"ndots:", MAX_NDOTS) {
@@ -228,26 +232,30 @@ fn option(text: &[u8], conf: &mut ResolvConf) {
     } else if let Some(attempts) = number(b"attempts:", MAX_ATTEMPTS) {
         conf.attempts = attempts.max(0) as u32;
     } else {
-        let options = &mut conf.options;
-        // In glibc's order, in which a longer word comes before its beginning.
-        let switches: [(&[u8], &mut bool); 9] = [
-            (b"rotate", &mut options.rotate),
-            (b"edns0", &mut options.edns0),
-            (b"single-request-reopen", &mut options.single_request_reopen),
-            (b"single-request", &mut options.single_request),
-            (b"no-tld-query", &mut options.no_tld_query),
-            (b"no-reload", &mut options.no_reload),
-            (b"use-vc", &mut options.use_vc),
-            (b"trust-ad", &mut options.trust_ad),
-            (b"no-aaaa", &mut options.no_aaaa),
-        ];
-        let found = switches.into_iter().find(|(word, _)| text.starts_with(word));
-        match found {
-            Some((_, switch)) => *switch = true,
-            None if text.starts_with(b"no_tld_query") => options.no_tld_query = true,
-            None => {}
+        let negated = text.strip_prefix(b"-").filter(|_| has_strict_error);
+        if let Some(switch) = switch(negated.unwrap_or(text), &mut conf.options, has_strict_error) {
+            *switch = negated.is_none();
         }
     }
+}
+
+/// The switch of this name: in glibc's order, in which a longer word comes before its beginning.
+fn switch<'o>(text: &[u8], options: &'o mut Options, has_strict_error: bool) -> Option<&'o mut bool> {
+    let switches: [(&[u8], &mut bool); 10] = [
+        (b"rotate", &mut options.rotate),
+        (b"edns0", &mut options.edns0),
+        (b"single-request-reopen", &mut options.single_request_reopen),
+        (b"single-request", &mut options.single_request),
+        (b"no-tld-query", &mut options.no_tld_query),
+        (b"no-reload", &mut options.no_reload),
+        (b"use-vc", &mut options.use_vc),
+        (b"trust-ad", &mut options.trust_ad),
+        (b"no-aaaa", &mut options.no_aaaa),
+        (b"strict-error", &mut options.strict_error),
+    ];
+    let text = if text.starts_with(b"no_tld_query") { b"no-tld-query" } else { text };
+    let found = switches.into_iter().find(|(word, _)| text.starts_with(word));
+    found.filter(|(word, _)| has_strict_error || *word != b"strict-error").map(|(_, switch)| switch)
 }
 
 #[cfg(test)]
@@ -260,7 +268,13 @@ mod tests {
 
     fn with(text: &str, localdomain: Option<&[u8]>, res_options: Option<&[u8]>) -> ResolvConf {
         let scope_id = |_: &Ipv6Addr, scope: &[u8]| (scope == b"eth0").then_some(7);
-        let around = Surroundings { localdomain, res_options, hostname: b"host.corp.example", scope_id: &scope_id };
+        let around = Surroundings {
+            localdomain,
+            res_options,
+            hostname: b"host.corp.example",
+            scope_id: &scope_id,
+            has_strict_error: true,
+        };
         parse(Some(text.as_bytes()), &around)
     }
 
@@ -270,7 +284,13 @@ mod tests {
 
     #[test]
     fn no_file_means_the_local_server() {
-        let around = Surroundings { localdomain: None, res_options: None, hostname: b"host", scope_id: &|_, _| None };
+        let around = Surroundings {
+            localdomain: None,
+            res_options: None,
+            hostname: b"host",
+            scope_id: &|_, _| None,
+            has_strict_error: false,
+        };
         let conf = parse(None, &around);
         assert_eq!(conf.servers, ["127.0.0.1:53".parse().unwrap()]);
         assert_eq!((conf.ndots, conf.timeout, conf.attempts, conf.search.len()), (1, 5, 2, 0));

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::context::Context;
 use super::hostent;
-use super::modules::{HostsQuery, Modules, NOT_FOUND, SideEffects, latest};
+use super::modules::{HostsQuery, Modules, NOT_FOUND, SideEffects, before_any, latest};
 use super::query::{HostKey, Selection};
 use super::resolved::Resolved;
 use crate::dns::Ask;
@@ -86,7 +86,7 @@ impl Default for Codes {
 
 impl ModuleWalk<'_> {
     fn through(&mut self, list: &[Service]) -> Result<Answer, Miss> {
-        let mut last = Err(NO_MODULE);
+        let mut last = Err(before_any(list, NO_MODULE));
         let mut left = list.len();
         for Service { module, actions } in list {
             left -= 1;

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::context::Context;
-use super::modules::{HostsQuery, Modules, SideEffects, TOO_SMALL, latest, unreadable};
+use super::modules::{HostsQuery, Modules, SideEffects, TOO_SMALL, before_any, latest, unreadable};
 use super::query::{HostKey, Room};
 use super::resolved::Resolved;
 use crate::dns::Ask;
@@ -48,7 +48,7 @@ fn walk(
     room: Option<&dyn Room>,
     effects: &mut SideEffects,
 ) -> Result<Answer, Miss> {
-    let mut last = Err(NO_MODULE);
+    let mut last = Err(before_any(list, NO_MODULE));
     let mut to_merge: Option<Answer> = None;
     for Service { module, actions } in list {
         let Some(mut result) = ask(modules, module, key, room, effects) else {

@@ -8,6 +8,7 @@ use super::query::Room;
 use super::resolved::HErrno;
 use crate::dns::{self, Ask};
 use crate::files::hosts::{self, Key};
+use crate::files::nsswitch::{Module, Service};
 use crate::model::{Answer, Failure, Family, Miss, Name, Source, Status};
 use crate::sys::Errno;
 use crate::tables::resolution::Resolution;
@@ -54,6 +55,13 @@ pub(super) const TOO_SMALL: Miss = Miss::new(Status::TryAgain, Failure::System(l
 const NO_HOSTS_FILE: Miss = Miss::new(Status::Unavail, Failure::Absent);
 /// What `dns` says of a family that it does not know.
 const NO_SUCH_FAMILY: Miss = Miss::new(Status::Unavail, Failure::NoData).with_errno(libc::EAFNOSUPPORT);
+
+/// What a walk begins with: no module could be asked, which is `miss`, as glibc has it. But a module that only libc can load
+/// may be there and know nothing of the name, as mdns4_minimal and the like do: where all are of that kind, it is not found.
+pub(super) fn before_any(list: &[Service], miss: Miss) -> Miss {
+    let is_skipped = |service: &Service| matches!(service.module, Module::Other(_));
+    if !list.is_empty() && list.iter().all(is_skipped) { NOT_FOUND } else { miss }
+}
 
 /// A file cannot be read.
 pub(super) const fn unreadable(Errno(errno): Errno) -> Miss {

@@ -1,13 +1,17 @@
 //! Which glibc this process runs with: a few of its answers changed from one release to the next.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::{ptr, slice};
 
 /// IPv4 lines of /etc/hosts are looked at for a mapped IPv6 address too (bug 25457).
 pub const MAPPED_ADDRESSES_IN_HOSTS: u32 = 38;
 
 /// Lines of files are read by `__nss_readline`, which leaves bytes behind a last line without an end.
 pub const READLINE: u32 = 33;
+
+/// resolv.conf has `strict-error`, and `-` before an option takes it back (bug 27929).
+pub const STRICT_ERROR: u32 = 41;
 
 /// getaddrinfo knows Multipath TCP.
 pub const MPTCP: u32 = 42;
@@ -25,8 +29,56 @@ pub fn minor() -> u32 {
     // SAFETY: it returns a C string that stays.
     let version = unsafe { CStr::from_ptr(version) };
     let minor = parse(version.to_bytes());
-    MINOR.store(minor, Relaxed);
+    MINOR.swap(minor, Relaxed); // helgrind knows no other atomic write.
     minor
+}
+
+/// Whether libc holds this text, as it does if it ever opens a file of that path. It is looked for once, and for one text
+/// only: what distributions change about glibc cannot be told from its version.
+pub fn has_text(text: &'static CStr) -> bool {
+    const UNKNOWN: u32 = 0;
+    const ABSENT: u32 = 1;
+    const PRESENT: u32 = 2;
+    static FOUND: AtomicU32 = AtomicU32::new(UNKNOWN);
+    if FOUND.load(Relaxed) == UNKNOWN {
+        FOUND.swap(if is_in_libc(text) { PRESENT } else { ABSENT }, Relaxed);
+    }
+    FOUND.load(Relaxed) == PRESENT
+}
+
+fn is_in_libc(text: &CStr) -> bool {
+    /// What is looked for, and whether it was found.
+    struct Search<'a> {
+        text: &'a [u8],
+        found: bool,
+    }
+
+    unsafe extern "C" fn look(info: *mut libc::dl_phdr_info, _: usize, search: *mut c_void) -> c_int {
+        // SAFETY: the search of the caller, which waits.
+        let search = unsafe { &mut *search.cast::<Search<'_>>() };
+        // SAFETY: the loader passes a valid structure.
+        let info = unsafe { &*info };
+        // SAFETY: null, or the name of a loaded library.
+        let name = if info.dlpi_name.is_null() { c"" } else { unsafe { CStr::from_ptr(info.dlpi_name) } };
+        if !name.to_bytes().ends_with(b"/libc.so.6") || info.dlpi_phdr.is_null() {
+            return 0;
+        }
+        // SAFETY: the loader's table of so many entries.
+        let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, info.dlpi_phnum.into()) };
+        let is_constant = |header: &&libc::Elf64_Phdr| header.p_type == libc::PT_LOAD && header.p_flags == libc::PF_R;
+        for header in headers.iter().filter(is_constant) {
+            let start = (info.dlpi_addr as usize).wrapping_add(header.p_vaddr as usize);
+            // SAFETY: a segment of libc that is mapped for reading, whole and for ever.
+            let segment = unsafe { slice::from_raw_parts(start as *const u8, header.p_memsz as usize) };
+            search.found |= segment.windows(search.text.len()).any(|window| window == search.text);
+        }
+        c_int::from(search.found)
+    }
+
+    let mut search = Search { text: text.to_bytes_with_nul(), found: false };
+    // SAFETY: `look` gets the search, which outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(look), ptr::from_mut(&mut search).cast()) };
+    search.found
 }
 
 fn parse(version: &[u8]) -> u32 {
@@ -39,6 +91,11 @@ fn parse(version: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn libcs_texts_are_found() {
+        assert!(is_in_libc(c"/etc/nsswitch.conf") && !is_in_libc(c"/no/such/nsswitch.conf"));
+    }
 
     #[test]
     fn versions_are_understood() {

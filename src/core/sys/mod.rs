@@ -20,6 +20,7 @@ pub mod memory;
 pub mod namespace;
 pub mod random;
 pub mod resolver_state;
+pub mod services;
 pub mod signal;
 pub mod snapshot;
 pub mod socket;

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-use super::{errno, fault, set_errno};
+use super::{errno, fault, glibc, set_errno};
 
 const MAX_SERVERS: usize = 3;
 const MAX_DOMAINS: usize = 6;
@@ -110,6 +110,29 @@ pub mod flag {
     pub const NORELOAD: u64 = 0x200_0000;
     pub const TRUSTAD: u64 = 0x400_0000;
     pub const NOAAAA: u64 = 0x800_0000;
+    /// Since glibc 2.41.
+    pub const STRICTERR: u64 = 0x1000_0000;
+
+    /// Those that mean anything to a lookup with the glibc that runs.
+    pub fn heeded() -> u64 {
+        const ALWAYS: u64 = INIT
+            | USEVC
+            | IGNTC
+            | RECURSE
+            | DEFNAMES
+            | DNSRCH
+            | NOALIASES
+            | ROTATE
+            | USE_EDNS0
+            | SNGLKUP
+            | SNGLKUPREOP
+            | USE_DNSSEC
+            | NOTLDQUERY
+            | NORELOAD
+            | TRUSTAD
+            | NOAAAA;
+        if super::glibc::minor() >= super::glibc::STRICT_ERROR { ALWAYS | STRICTERR } else { ALWAYS }
+    }
 }
 
 /// The fields that a program may write.
@@ -167,11 +190,10 @@ fn raw() -> Option<&'static Raw> {
 }
 
 impl Raw {
-    /// Without one that was always on before glibc 2.25, and has meant nothing since (RES_NOIP6DOTINT).
+    /// What is not heeded is left out: it is no wish of the program's about lookups.
     #[allow(clippy::unnecessary_cast)] // It is narrower on 32-bit machines.
     fn flags(&self) -> u64 {
-        const NO_IP6_DOT_INT: u64 = 0x0008_0000;
-        self.options as u64 & !NO_IP6_DOT_INT
+        self.options as u64 & flag::heeded()
     }
 
     fn ndots(&self) -> u32 {

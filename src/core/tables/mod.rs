@@ -13,6 +13,7 @@ use once_cell::race::OnceBox;
 use crate::files::host_conf::{self, HostConf, HostEnvironment};
 use crate::files::nsswitch::{self, Action, Module, Nsswitch, Service};
 use crate::files::resolv_conf::{self, Surroundings};
+use crate::files::services;
 use crate::files::{
     self,
     gai_conf::{self, GaiConf},
@@ -22,7 +23,7 @@ use crate::sys::environment::{hostname, variable};
 use crate::sys::file::{self, Identity};
 use crate::sys::snapshot::Snapshot;
 use crate::sys::socket::interface_index;
-use crate::sys::{Errno, clock, fork, glibc, memory, resolver_state};
+use crate::sys::{self, Errno, clock, fault, fork, glibc, memory, resolver_state};
 use crate::tables::resolution::Resolution;
 
 const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
@@ -31,6 +32,12 @@ const HOSTS: &CStr = c"/etc/hosts";
 const HOST_CONF: &CStr = c"/etc/host.conf";
 const GAI_CONF: &CStr = c"/etc/gai.conf";
 const SERVICES: &CStr = c"/etc/services";
+/// What the module `usrfiles` reads (SUSE).
+const USR_SERVICES: &CStr = c"/usr/etc/services";
+/// What the module `db` reads.
+const SERVICES_DB: &CStr = c"/var/db/services.db";
+/// Where nsswitch.conf is looked for if there is none in /etc, by a glibc that does so (SUSE).
+const USR_NSSWITCH_CONF: &CStr = c"/usr/etc/nsswitch.conf";
 
 /// What glibc needs to fill `_res` in. Where it has no memory for the first copy of resolv.conf, it keeps a lock for ever.
 const SOME_MEMORY: usize = 64 << 10;
@@ -90,7 +97,7 @@ impl<T> Cached<T> {
     /// The table, read anew if the file is another than the one it was read from. `keep` says of a table that it
     /// stays, whatever becomes of the file; `parse` also sees the one before.
     fn get(&self, path: &CStr, keep: impl Fn(&T) -> bool, parse: impl Fn(Option<&[u8]>, Option<&T>) -> T) -> Table<T> {
-        crate::sys::fault::point();
+        fault::point();
         let before = match self.0.read() {
             Some(read) if keep(&read.table) => return Table(read),
             Some(read) if read.error.is_none_or(is_absence) && read.identity == file::identity(path) => {
@@ -105,6 +112,60 @@ impl<T> Cached<T> {
         let error = content.err();
         // Where it cannot be stored just now, it serves this lookup and the next one reads the file again.
         Table(self.0.replace(Read { identity, error, table }).unwrap_or_else(Arc::new))
+    }
+}
+
+/// What the modules of the services database know.
+#[derive(Default)]
+pub struct Services {
+    /// services(5) of `files`, and after it that of `usrfiles`.
+    text: Vec<u8>,
+    /// A module is asked that only libc can load.
+    has_others: bool,
+    /// So is `db`, as in Debian's own nsswitch.conf.
+    has_db: bool,
+}
+
+impl Services {
+    fn read(modules: &[Service]) -> Self {
+        let mut services = Self::default();
+        for Service { module, actions } in modules {
+            match module {
+                Module::Files => services.append(SERVICES),
+                Module::Other(name) if **name == *b"usrfiles" => services.append(USR_SERVICES),
+                Module::Other(name) if **name == *b"db" => services.has_db = true,
+                Module::Other(_) => services.has_others = true,
+                Module::Dns => {}
+            }
+            if actions.on(if *module == Module::Files { Status::NotFound } else { Status::Unavail }) == Action::Return {
+                break;
+            }
+        }
+        services
+    }
+
+    fn append(&mut self, path: &CStr) {
+        if let Ok(content) = file::read(path) {
+            self.text.extend_from_slice(&as_glibc_reads(&content.bytes));
+        }
+    }
+
+    /// The port of a service by this name or alias, for this protocol. What the files do not know, libc is asked, if other
+    /// modules are: it may then ask nscd, about the service.
+    pub fn by_name(&self, name: &[u8], protocol: &[u8]) -> Option<u16> {
+        let known = services::by_name(&self.text, name, protocol);
+        known.or_else(|| if self.asks_libc() { sys::services::by_name(name, protocol) } else { None })
+    }
+
+    /// The name of a service by its port, for this protocol; as for [`Services::by_name`].
+    pub fn by_port(&self, port: u16, protocol: &[u8]) -> Option<Vec<u8>> {
+        let known = services::by_port(&self.text, port, protocol);
+        known.or_else(|| if self.asks_libc() { sys::services::by_port(port, protocol) } else { None })
+    }
+
+    /// Whether a module that only libc can load may know more. `db` knows nothing where nobody made its file.
+    fn asks_libc(&self) -> bool {
+        self.has_others || (self.has_db && file::ownership(SERVICES_DB).is_ok())
     }
 }
 
@@ -131,6 +192,7 @@ impl Deref for HostModules {
 pub struct Tables {
     resolv_conf: Cached<Resolution>,
     nsswitch: Cached<Option<Nsswitch>>,
+    usr_nsswitch: Cached<Option<Nsswitch>>,
     /// What the program chose with `__nss_configure_lookup`, which outlives every change of the file.
     chosen_hosts: Snapshot<Vec<Service>>,
     chosen_services: Snapshot<Vec<Service>>,
@@ -151,6 +213,7 @@ impl Tables {
         Self {
             resolv_conf: Cached::new(),
             nsswitch: Cached::new(),
+            usr_nsswitch: Cached::new(),
             chosen_hosts: Snapshot::new(),
             chosen_services: Snapshot::new(),
             gai_conf: Cached::new(),
@@ -161,7 +224,7 @@ impl Tables {
 
     /// resolv.conf(5). RES_OPTIONS and LOCALDOMAIN count as they are when the file is read, as in glibc.
     fn resolv_conf(&self) -> Table<Resolution> {
-        crate::sys::fault::point();
+        fault::point();
         self.resolv_conf.get(
             RESOLV_CONF,
             |_| false,
@@ -172,6 +235,7 @@ impl Tables {
                     res_options: res_options.as_deref(),
                     hostname: &hostname(),
                     scope_id: &scope_id,
+                    has_strict_error: glibc::minor() >= glibc::STRICT_ERROR,
                 };
                 Resolution::new(resolv_conf::parse(text, &around), before)
             },
@@ -184,7 +248,7 @@ impl Tables {
     /// # Errors
     /// `_res` is to be filled in or brought up to date, and the file cannot be read.
     pub fn resolution(&self) -> Result<Table<Resolution>, Errno> {
-        crate::sys::fault::point();
+        fault::point();
         self.host_conf();
         let file = self.resolv_conf();
         if file.error().is_none() && file.is_copied() {
@@ -216,7 +280,10 @@ impl Tables {
     /// # Errors
     /// The file, or a line of it, cannot be read.
     fn nsswitch(&self) -> Result<Table<Option<Nsswitch>>, Errno> {
-        let table = self.nsswitch.get(NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text));
+        let mut table = self.nsswitch.get(NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text));
+        if table.0.error == Some(Errno(libc::ENOENT)) && glibc::has_text(USR_NSSWITCH_CONF) {
+            table = self.usr_nsswitch.get(USR_NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text));
+        }
         match table.error() {
             Some(error) => Err(error),
             None if table.is_none() => Err(Errno(libc::EINVAL)),
@@ -237,7 +304,7 @@ impl Tables {
 
     /// Takes note of what the program chose for hosts with `__nss_configure_lookup`.
     pub fn choose_host_modules(&self, modules: Vec<Service>) {
-        crate::sys::fault::point();
+        fault::point();
         choose(&self.chosen_hosts, modules);
     }
 
@@ -252,24 +319,18 @@ impl Tables {
         self.chosen_hosts.read().is_some_and(|chosen| chosen.iter().any(is_foreign))
     }
 
-    /// services(5), read anew at every lookup; empty where it cannot be read, or nsswitch.conf does not want it.
+    /// Services, read anew at every lookup.
     ///
     /// # Errors
     /// nsswitch.conf cannot be read.
-    pub fn services(&self) -> Result<Vec<u8>, Errno> {
-        crate::sys::fault::point();
-        let asks_files = |modules: &[Service]| {
-            let mut modules = modules.iter();
-            let ends = |service: &&Service| service.actions.on(Status::Unavail) == Action::Return;
-            let last = modules.find(|service| service.module == Module::Files || ends(service));
-            last.is_some_and(|service| service.module == Module::Files)
-        };
-        let wanted = match self.chosen_services.read() {
-            Some(chosen) => asks_files(&chosen),
-            None => self.nsswitch()?.as_ref().is_some_and(|nsswitch| asks_files(&nsswitch.services)),
-        };
-        let read = || file::read(SERVICES).map(|content| as_glibc_reads(&content.bytes).into_owned());
-        Ok(if wanted { read().unwrap_or_default() } else { Vec::new() })
+    pub fn services(&self) -> Result<Services, Errno> {
+        fault::point();
+        match self.chosen_services.read() {
+            Some(chosen) => Ok(Services::read(&chosen)),
+            None => {
+                Ok(self.nsswitch()?.as_ref().map_or_else(Services::default, |known| Services::read(&known.services)))
+            }
+        }
     }
 
     /// hosts(5) whole, and kept where it is small: for lookups with a cache, which look only whether it has changed.
@@ -277,7 +338,7 @@ impl Tables {
     /// # Errors
     /// The file cannot be read.
     pub fn kept_hosts(&self) -> Result<Table<Vec<u8>>, Errno> {
-        crate::sys::fault::point();
+        fault::point();
         if let Some(read) = self.hosts.read()
             && read.identity == file::identity(HOSTS)
         {
@@ -294,13 +355,13 @@ impl Tables {
 
     /// gai.conf(5), read once unless it says `reload yes`.
     pub fn gai_conf(&self) -> Table<GaiConf> {
-        crate::sys::fault::point();
+        fault::point();
         self.gai_conf.get(GAI_CONF, |conf| !conf.reload, |text, _| gai_conf::parse(text))
     }
 
     /// host.conf(5), read once.
     pub fn host_conf(&self) -> &HostConf {
-        crate::sys::fault::point();
+        fault::point();
         self.host_conf.get_or_init(|| {
             let other = variable(c"RESOLV_HOST_CONF").and_then(|path| std::ffi::CString::new(path).ok());
             let text = file::read(other.as_deref().unwrap_or(HOST_CONF)).ok();
@@ -337,7 +398,7 @@ fn choose(place: &Snapshot<Vec<Service>>, mut modules: Vec<Service>) {
 /// # Errors
 /// The file cannot be read.
 pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Result<Option<R>, Errno> {
-    crate::sys::fault::point();
+    fault::point();
     let mut chunks = file::chunks(HOSTS)?;
     while let Some(lines) = chunks.next_lines() {
         if let Some(found) = look(&as_glibc_reads(lines)) {
@@ -352,7 +413,7 @@ pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Result<Option<R>,
 /// # Errors
 /// The file cannot be read.
 pub fn hosts() -> Result<Vec<u8>, Errno> {
-    crate::sys::fault::point();
+    fault::point();
     file::read_lines(HOSTS).map(as_glibc_reads_hosts)
 }
 

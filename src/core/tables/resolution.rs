@@ -129,6 +129,7 @@ fn bits(options: &Options) -> u64 {
         (options.use_vc, flag::USEVC),
         (options.trust_ad, flag::TRUSTAD),
         (options.no_aaaa, flag::NOAAAA),
+        (options.strict_error, flag::STRICTERR),
         (options.no_aliases, flag::NOALIASES),
         (options.ignore_truncation, flag::IGNTC),
         (options.dnssec, flag::USE_DNSSEC),
@@ -148,6 +149,7 @@ fn options(bits: u64) -> Options {
         use_vc: has(flag::USEVC),
         trust_ad: has(flag::TRUSTAD),
         no_aaaa: has(flag::NOAAAA),
+        strict_error: has(flag::STRICTERR),
         no_recursion: !has(flag::RECURSE),
         no_default_names: !has(flag::DEFNAMES),
         no_search: !has(flag::DNSRCH),
@@ -163,7 +165,13 @@ mod tests {
     use crate::files::resolv_conf::{Surroundings, parse};
 
     fn resolution(text: &str, before: Option<&Resolution>) -> Resolution {
-        let around = Surroundings { localdomain: None, res_options: None, hostname: b"host", scope_id: &|_, _| None };
+        let around = Surroundings {
+            localdomain: None,
+            res_options: None,
+            hostname: b"host",
+            scope_id: &|_, _| None,
+            has_strict_error: false,
+        };
         Resolution::new(parse(Some(text.as_bytes()), &around), before)
     }
 

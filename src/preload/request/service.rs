@@ -1,9 +1,9 @@
 //! Services: socket types, protocols and ports.
 
 use libc::c_int;
-use nss_bypass_core::files::services;
 use nss_bypass_core::files::text::trim_start;
 use nss_bypass_core::sys::{Errno, glibc};
+use nss_bypass_core::tables::Services;
 
 use super::hints::Hints;
 use crate::state::TABLES;
@@ -90,14 +90,14 @@ fn rows() -> impl Iterator<Item = &'static Row> {
 /// glibc's `get_servtuples`.
 pub(super) fn find_services(hints: Hints, port: &Port<'_>, leaves: &mut Errno) -> Result<Vec<Service>, c_int> {
     let Hints { socket_type, protocol, .. } = hints;
-    let text = match port {
+    let known = match port {
         Port::Name(_) => TABLES.services(),
-        Port::None | Port::Number(_) => Ok(Vec::new()),
+        Port::None | Port::Number(_) => Ok(Services::default()),
     };
     let mut find = |name: &[u8], row: &Row| {
         // getservbyname_r clears it, whatever it finds, if it can look.
-        *leaves = text.as_ref().err().copied().unwrap_or(Errno(0));
-        services::by_name(text.as_ref().ok()?, name, row.name)
+        *leaves = known.as_ref().err().copied().unwrap_or(Errno(0));
+        known.as_ref().ok()?.by_name(name, row.name)
     };
     let raw = |row: &Row| row.socket_type == libc::SOCK_RAW;
     let as_service = |row: &Row, port| Service {

@@ -57,12 +57,24 @@ pub(super) struct Mode {
     pub(super) one_by_one: bool,
     /// And from another source port (`single-request-reopen`).
     pub(super) reopen: bool,
+    /// An earlier lookup found out that the server needs this: what it refuses is then treated as if both questions had been
+    /// sent at once, since what was lost some time ago is not to change answers now.
+    pub(super) learnt: bool,
+}
+
+/// What resolv.conf changes about what is taken for an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Strictness {
+    /// RES_IGNTC: a truncated answer has to do.
+    pub(super) ignores_truncation: bool,
+    /// `strict-error`: with an error in one of two answers, the other does not count either.
+    pub(super) strict_error: bool,
 }
 
 /// The questions put to one server.
 pub(super) struct Datagrams<'q> {
     questions: &'q [Question],
-    ignores_truncation: bool,
+    strictness: Strictness,
     pub(super) mode: Mode,
     /// Which questions have had their answer, good or not.
     answered: [bool; 2],
@@ -78,10 +90,10 @@ pub(super) struct Datagrams<'q> {
 }
 
 impl<'q> Datagrams<'q> {
-    pub(super) fn new(questions: &'q [Question], mode: Mode, ignores_truncation: bool) -> Self {
+    pub(super) fn new(questions: &'q [Question], mode: Mode, strictness: Strictness) -> Self {
         Self {
             questions,
-            ignores_truncation,
+            strictness,
             mode,
             answered: [false, questions.len() < 2],
             sent: 0,
@@ -131,27 +143,37 @@ impl<'q> Datagrams<'q> {
         if reply.is_server_failure() || reply.is_lame() {
             return self.refused(which, is_first);
         }
-        if !whole || (reply.is_truncated() && !self.ignores_truncation) {
+        if !whole || (reply.is_truncated() && !self.strictness.ignores_truncation) {
             return Next::End { end: End::Truncated, keep_socket: false };
         }
         *(if is_first { &mut self.replies.first } else { &mut self.replies.second }) = bytes.to_vec();
         self.mark(which);
-        match (self.answered, self.mode) {
-            ([true, true], _) => Next::End { end: End::Answered, keep_socket: true },
-            (_, Mode { one_by_one: true, reopen: true }) => Next::Reopen,
-            (_, Mode { one_by_one: true, reopen: false }) => self.waiting(Wait::Writable),
-            _ => self.waiting(Wait::Readable),
+        if self.answered == [true, true] {
+            return Next::End { end: End::Answered, keep_socket: true };
+        }
+        self.second()
+    }
+
+    /// One question is done, and the other is not.
+    fn second(&mut self) -> Next {
+        match self.mode {
+            Mode { one_by_one: true, reopen: true, .. } => Next::Reopen,
+            Mode { one_by_one: true, reopen: false, .. } => self.waiting(Wait::Writable),
+            Mode { one_by_one: false, .. } => self.waiting(Wait::Readable),
         }
     }
 
     /// The server cannot answer this question.
     fn refused(&mut self, which: usize, is_first: bool) -> Next {
+        if self.strictness.strict_error {
+            return self.failed();
+        }
         if !is_first {
             return Next::End { end: End::Answered, keep_socket: true }; // With the other half, if that was any good.
         }
-        if self.questions.len() == 2 && !self.mode.one_by_one {
+        if self.questions.len() == 2 && (!self.mode.one_by_one || self.mode.learnt) {
             self.mark(which); // Answered, with nothing in it; the other half may be better.
-            return self.waiting(Wait::Readable);
+            return self.second();
         }
         self.failed()
     }
@@ -166,9 +188,9 @@ impl<'q> Datagrams<'q> {
         match self.mode {
             Mode { one_by_one: false, .. } => self.mode.one_by_one = true,
             Mode { reopen: false, .. } => self.mode.reopen = true,
-            Mode { one_by_one: true, reopen: true } => return Next::End { end: End::Answered, keep_socket: true },
+            Mode { one_by_one: true, reopen: true, .. } => return Next::End { end: End::Answered, keep_socket: true },
         }
-        let again = Self::new(self.questions, self.mode, self.ignores_truncation);
+        let again = Self::new(self.questions, self.mode, self.strictness);
         *self = Self { has_reply: self.has_reply, last_rcode: self.last_rcode, ..again };
         Next::Again { reopen: self.mode.reopen }
     }
@@ -208,9 +230,10 @@ mod tests {
     use crate::dns::message::{Marks, to_wire};
     use hickory_resolver::proto::rr::RecordType;
 
-    const TOGETHER: Mode = Mode { one_by_one: false, reopen: false };
-    const ONE_BY_ONE: Mode = Mode { one_by_one: true, reopen: false };
-    const REOPEN: Mode = Mode { one_by_one: true, reopen: true };
+    const TOGETHER: Mode = Mode { one_by_one: false, reopen: false, learnt: false };
+    const ONE_BY_ONE: Mode = Mode { one_by_one: true, ..TOGETHER };
+    const REOPEN: Mode = Mode { one_by_one: true, reopen: true, learnt: false };
+    const LENIENT: Strictness = Strictness { ignores_truncation: false, strict_error: false };
 
     /// What a server sends.
     #[derive(Clone, Copy)]
@@ -269,8 +292,12 @@ mod tests {
 
     /// Walks through the rows; the replies, the mode, and whether the server was heard in the end.
     fn walk(count: usize, mode: Mode, rows: Vec<Row>) -> ([bool; 2], Mode, bool) {
+        walk_as(LENIENT, count, mode, rows)
+    }
+
+    fn walk_as(strictness: Strictness, count: usize, mode: Mode, rows: Vec<Row>) -> ([bool; 2], Mode, bool) {
         let questions = questions(count);
-        let mut datagrams = Datagrams::new(&questions, mode, false);
+        let mut datagrams = Datagrams::new(&questions, mode, strictness);
         for (number, row) in rows.into_iter().enumerate() {
             let (next, expected) = match row {
                 On(event, expected) => (datagrams.step(event), expected),
@@ -383,6 +410,38 @@ mod tests {
             ];
             assert_eq!(walk(1, TOGETHER, rows), ([false, false], TOGETHER, true));
         }
+    }
+
+    #[test]
+    fn with_strict_error_the_other_half_of_an_error_does_not_count() {
+        let strict = Strictness { strict_error: true, ..LENIENT };
+        let end = Next::End { end: End::NextServer, keep_socket: false };
+        let rows = vec![
+            On(Event::Writable, Next::SendBoth),
+            On(Event::Sent(2), Next::Wait(Wait::Readable)),
+            Got(Answer(0, 0), Next::Wait(Wait::Readable)),
+            Got(Answer(1, 2), end),
+        ];
+        assert_eq!(walk_as(strict, 2, TOGETHER, rows), ([false, false], TOGETHER, true));
+    }
+
+    #[test]
+    fn one_by_one_a_refusal_ends_the_round_unless_only_an_earlier_lookup_wanted_it_so() {
+        let rows = |third| {
+            vec![
+                On(Event::Writable, Next::Send(0)),
+                On(Event::Sent(1), Next::Wait(Wait::Readable)),
+                Got(Answer(0, 2), third),
+            ]
+        };
+        let end = Next::End { end: End::NextServer, keep_socket: false };
+        assert_eq!(walk(2, ONE_BY_ONE, rows(end)), ([false, false], ONE_BY_ONE, true));
+        let learnt = Mode { learnt: true, ..REOPEN };
+        let mut more = rows(Next::Reopen);
+        more.push(On(Event::Writable, Next::Send(1)));
+        more.push(On(Event::Sent(1), Next::Wait(Wait::Readable)));
+        more.push(Got(Answer(1, 0), Next::End { end: End::Answered, keep_socket: true }));
+        assert_eq!(walk(2, learnt, more), ([false, true], learnt, true));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Questions out, answers in: several servers, attempts, timeouts. glibc's `__res_context_send` (resolv/res_send.c), with
-//! what it keeps from one lookup to the next left out: no socket, no mode, no clock that somebody sets back.
+//! what it keeps from one lookup to the next left out: no socket, no mode of the thread, no clock that somebody sets back.
 //!
-//! [`datagrams`] decides what happens over UDP, [`stream`] is TCP.
+//! [`datagrams`] decides what happens over UDP, [`stream`] is TCP; [`learnt`] remembers what servers need.
 
 mod datagrams;
+mod learnt;
 pub(super) mod replies;
 mod stream;
 
@@ -11,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use self::datagrams::{Datagrams, End, Event, Mode, Next};
+use self::datagrams::{Datagrams, End, Event, Mode, Next, Strictness};
 use self::replies::Replies;
 use super::message::{Question, Reply};
 use super::parameters::Parameters;
@@ -73,7 +74,7 @@ impl<'a> Exchange<'a> {
     pub(super) fn new(parameters: &'a Parameters<'a>) -> Self {
         let options = &parameters.options;
         let reopen = options.single_request_reopen;
-        let mode = Mode { one_by_one: options.single_request || reopen, reopen };
+        let mode = Mode { one_by_one: options.single_request || reopen, reopen, learnt: false };
         Self { parameters, mode, last_rcode: 0, has_reply: false, server: None, heard: false }
     }
 
@@ -131,9 +132,19 @@ impl<'a> Exchange<'a> {
         questions: &[Question],
         socket: &mut Option<Socket>,
     ) -> Step {
-        let mut datagrams = Datagrams::new(questions, self.mode, self.parameters.options.ignore_truncation);
+        let options = &self.parameters.options;
+        let strictness =
+            Strictness { ignores_truncation: options.ignore_truncation, strict_error: options.strict_error };
+        let learnt = if questions.len() == 2 && !self.mode.one_by_one { learnt::mode(server) } else { None };
+        let begins_with = learnt.unwrap_or(self.mode);
+        let mut datagrams = Datagrams::new(questions, begins_with, strictness);
         let ended = drive(&mut datagrams, server, wait, questions, socket);
-        self.mode = datagrams.mode;
+        if datagrams.mode != begins_with {
+            if let Ok(End::Answered) = ended {
+                learnt::remember(server, datagrams.mode);
+            }
+            self.mode = datagrams.mode;
+        }
         self.heard |= datagrams.heard;
         self.has_reply |= datagrams.has_reply;
         self.last_rcode = datagrams.last_rcode.unwrap_or(self.last_rcode);
