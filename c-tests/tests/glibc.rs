@@ -233,6 +233,15 @@ fn services_that_only_another_module_knows_are_asked_of_libc() {
     conclude(&file, "equal bare glibc", comparison, &[], releases::deviations(), false);
 }
 
+#[test]
+fn the_domain_of_the_host_is_found_by_no_rule() {
+    let file = CaseFile::read("nofqdn.txt");
+    let configuration = scratch("nofqdn").join("rules.conf");
+    fs::write(&configuration, "bypass 10.0.0.0/8\nbypass 10.0.0.3 hosts off\n").unwrap();
+    let comparison = compare(&file, &[Side::bare(), Side::with(&library(), None).configured(&configuration)]);
+    conclude(&file, "equal bare glibc", comparison, &[], releases::deviations(), false);
+}
+
 /// Cases that make libc itself ask nscd: a lookup by each function, AI_ADDRCONFIG, sorting, a named service or a port's.
 const ASKING: [&str; 18] = [
     "gai ok_ok.t.example - 0 0 1",
