@@ -330,3 +330,22 @@ fn a_privileged_program_heeds_no_variable_of_ours() {
     let text = scene(&["--preload-file", &library(), "--conf", rules.path()], script);
     assert_eq!(text, "variable 2\nfile 0\nwritable file 2\n");
 }
+
+/// A rule that names servers has them asked, whatever modules nsswitch.conf lists.
+#[test]
+fn a_rule_with_servers_asks_them_where_nsswitch_conf_has_no_dns() {
+    let text = scene(
+        &[],
+        r#"
+        for modules in files 'files nosuchmodule' 'files nosuchmodule [NOTFOUND=return]'; do
+            printf 'hosts: %s\n' "$modules" >/etc/nsswitch.conf
+            printf 'bypass rancher-metadata via %s\n' "$SCENE_DNS" >/etc/nss-bypass.conf
+            for database in hosts ahosts; do LD_PRELOAD=$LIBRARY getent "$database" rancher-metadata | head -n 1; done
+            echo 'bypass rancher-metadata' >/etc/nss-bypass.conf
+            LD_PRELOAD=$LIBRARY getent hosts rancher-metadata || echo "without servers: $?"
+        done
+        "#,
+    );
+    assert_eq!(text.matches("169.254.169.250").count(), 6, "{text}");
+    assert_eq!(text.matches("without servers: 2").count(), 3, "{text}");
+}

@@ -50,7 +50,7 @@ fn by_modules(context: &Context<'_>, name: Name<'_>, selection: Selection) -> Re
         Ok(modules) => modules,
         Err(errno) => return cannot_read(errno),
     };
-    let list = match context.tables.host_modules() {
+    let list = match context.host_modules() {
         Ok(list) => list,
         Err(errno) => return cannot_read(errno),
     };

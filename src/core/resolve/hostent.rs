@@ -31,7 +31,7 @@ pub(super) fn resolve(context: &Context<'_>, key: HostKey<'_>, room: Option<&dyn
     if room.is_some_and(|room| !room.fits_key(key)) {
         return Resolved::new(Err(TOO_SMALL));
     }
-    let list = match context.tables.host_modules() {
+    let list = match context.host_modules() {
         Ok(list) => list,
         Err(errno) => return cannot_read(errno),
     };

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use once_cell::race::OnceBox;
 
 use crate::files::host_conf::{self, HostConf, HostEnvironment};
-use crate::files::nsswitch::{self, Action, Module, Nsswitch, Service};
+use crate::files::nsswitch::{self, Action, Actions, Module, Nsswitch, Service};
 use crate::files::resolv_conf::{self, Surroundings};
 use crate::files::services;
 use crate::files::{
@@ -175,6 +175,19 @@ pub enum HostModules {
     Chosen(Arc<Vec<Service>>),
     /// By the file.
     Listed(Table<Option<Nsswitch>>),
+    /// By the file, and `dns` after it.
+    WithDns(Vec<Service>),
+}
+
+impl HostModules {
+    /// The same, and `dns` if the file does not have it. What the program chose stays as it is.
+    pub fn with_dns(self) -> Self {
+        if matches!(self, Self::Chosen(_)) || self.iter().any(|service| service.module == Module::Dns) {
+            return self;
+        }
+        let dns = Service { module: Module::Dns, actions: Actions::default() };
+        Self::WithDns(self.iter().cloned().chain([dns]).collect())
+    }
 }
 
 impl Deref for HostModules {
@@ -184,6 +197,7 @@ impl Deref for HostModules {
         match self {
             Self::Chosen(chosen) => chosen,
             Self::Listed(table) => table.as_ref().map_or(&[], |nsswitch| &nsswitch.hosts),
+            Self::WithDns(listed) => listed,
         }
     }
 }
