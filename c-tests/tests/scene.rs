@@ -349,3 +349,29 @@ fn a_rule_with_servers_asks_them_where_nsswitch_conf_has_no_dns() {
     assert_eq!(text.matches("169.254.169.250").count(), 6, "{text}");
     assert_eq!(text.matches("without servers: 2").count(), 3, "{text}");
 }
+
+/// A process that changes its root keeps its rules, unless the new root has some of its own.
+#[test]
+fn rules_outlive_a_change_of_the_root() {
+    let script = r#"
+    mkdir -p /run/jail/etc
+    printf 'bypass rancher-metadata via %s hosts off\n' "$SCENE_DNS" >/etc/nss-bypass.conf
+    for own in none some; do
+        LD_PRELOAD=$LIBRARY OWN=$own python3 -c '
+import os, socket, time
+def look():
+    try:
+        return socket.gethostbyname("rancher-metadata")
+    except OSError:
+        return "unknown"
+first = look()
+if os.environ["OWN"] == "some":
+    open("/run/jail/etc/nss-bypass.conf", "w").write("pass x\n")
+os.chroot("/run/jail")
+os.chdir("/")
+time.sleep(1.1)
+print(first, look())
+'
+    done"#;
+    assert_eq!(scene(&[], script).trim(), "169.254.169.250 169.254.169.250\n169.254.169.250 unknown");
+}

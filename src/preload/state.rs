@@ -50,7 +50,9 @@ const NOBODY: u32 = 8;
 /// The rules in force.
 pub(crate) struct ActiveRules {
     identity: Identity,
-    /// Which names are ours.
+    /// The root directory in which the file was found; none where there was no file.
+    root: Option<(u64, u64)>,
+    /// Which names are answered here.
     pub(crate) policy: Policy,
     cache: Option<Cache>,
 }
@@ -58,7 +60,8 @@ pub(crate) struct ActiveRules {
 impl ActiveRules {
     /// Where there is no memory for a cache, nothing is kept: that is less than names which go to libc.
     fn new(identity: Identity, policy: Policy) -> Self {
-        Self { identity, cache: policy.cache().and_then(Cache::new), policy }
+        let root = if identity == Identity::default() { None } else { file::root() };
+        Self { identity, root, cache: policy.cache().and_then(Cache::new), policy }
     }
 
     /// The cache, if answers that are found like this are kept.
@@ -160,10 +163,13 @@ fn look(settings: &Settings) -> Option<Arc<ActiveRules>> {
     fault::point();
     let path = settings.configuration.as_ref();
     let in_force = RULES.read();
-    if let Some(rules) = &in_force
-        && rules.identity == file::identity(path)
-    {
-        return in_force;
+    if let Some(rules) = &in_force {
+        let identity = file::identity(path);
+        // After chroot(2) the rules stay, unless the new root has some of its own.
+        let is_left_behind = identity == Identity::default() && rules.root.is_some() && rules.root != file::root();
+        if identity == rules.identity || is_left_behind {
+            return in_force;
+        }
     }
     let Some(Loaded { policy, identity, diagnostics, .. }) = settings.load(memory::has_room) else { return in_force };
     match RULES.replace(ActiveRules::new(identity, policy)) {

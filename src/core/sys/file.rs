@@ -70,6 +70,11 @@ pub(super) fn status(path: &CStr) -> Result<libc::stat, Errno> {
     Ok(unsafe { status.assume_init() })
 }
 
+/// Which directory is the root of this process (chroot(2)): its device and inode.
+pub fn root() -> Option<(u64, u64)> {
+    status(c"/").ok().map(|status| (status.st_dev, status.st_ino))
+}
+
 /// What fstat(2) says of an open file.
 pub(super) fn status_of(descriptor: i32) -> Result<libc::stat, Errno> {
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
