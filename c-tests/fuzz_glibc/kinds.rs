@@ -59,9 +59,10 @@ impl Difference<'_> {
         let mut words = Vec::new();
         for line in text.split('\n') {
             let line = line.split('\0').next().unwrap_or_default().trim_start_matches(is_blank);
-            let Some(mut rest) = line.strip_prefix(database) else { continue };
+            let Some(rest) = line.strip_prefix(database) else { continue };
+            let mut rest = rest.trim_start_matches(|letter| is_blank(letter) || letter == ':');
             loop {
-                rest = rest.trim_start_matches(|letter| is_blank(letter) || letter == ':');
+                rest = rest.trim_start_matches(is_blank);
                 let end = match rest.strip_prefix('[') {
                     Some(_) => rest.find(']').map_or(rest.len(), |end| end + 1),
                     None => rest.find(|letter| is_blank(letter) || letter == '[').unwrap_or(rest.len()),
