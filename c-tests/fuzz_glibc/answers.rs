@@ -134,7 +134,7 @@ fn answer_to(name: &str, kind: u16, server: u8) -> Vec<u8> {
     answer(&message, Transport::Udp, server).unwrap_or_default()
 }
 
-/// All that is answered about a name, as text, for who wants to know why something differs.
+/// All that is answered about a name, as text: printed beside a difference.
 pub(crate) fn shown(name: &str) -> String {
     let mut shown = String::new();
     for (text, kind) in [("A", A), ("AAAA", AAAA), ("PTR", PTR)] {
