@@ -1,9 +1,9 @@
 //! Answers of a name server that are a function of the question: like real ones, and then broken.
 //!
-//! The first label of a name says how: `s123-m4` is an answer of any form with four mutations behind its question, another
-//! one from each server; `echo` describes the question in its addresses, and `where` also the server that was asked; any other name has a plain answer or does not exist, and the names of
-//! addresses (`in-addr.arpa`, `ip6.arpa`) are like `s` names. The id and the question are always right: what does not
-//! answer the question is ignored by all resolvers, which then wait.
+//! The first label of a name says how. `s123-m4` is an answer of any form with four mutations behind its question,
+//! another from each server. `echo` describes the question in its addresses, and `where` also the server that was asked. Any other
+//! name has a plain answer or does not exist. The names of addresses (`in-addr.arpa`, `ip6.arpa`) are like `s` names. The
+//! id and the question are always right: what does not answer the question is ignored by all resolvers, which then wait.
 
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -71,7 +71,7 @@ impl<'a> Question<'a> {
         message.get(at..at + 4).map(|_| Self { message, labels, end: at + 4, kind })
     }
 
-    /// The numbers that this question's answer is made of: those of the name in small letters, the type, and the server.
+    /// The numbers that this question's answer is made of: of the name in small letters, the type and the server.
     fn random(&self, server: u8) -> Random {
         let mut text = self.labels.join(&b'.').to_ascii_lowercase();
         text.push(server);

@@ -516,8 +516,8 @@ fn nsswitch_is_sane(text: &[u8]) -> bool {
     })
 }
 
-/// Before 2.41, an entry without the length of its prefix depends on a variable that nobody has set (bug 32465); so does
-/// one without a value.
+/// Before 2.41, an entry without the length of its prefix, or without a value, depends on a variable that nobody has set
+/// (bug 32465).
 fn gai_is_sane(text: &[u8]) -> bool {
     text.split(|&byte| byte == b'\n').all(|line| {
         let line = line.split(|byte| b"#\0".contains(byte)).next().unwrap_or_default();

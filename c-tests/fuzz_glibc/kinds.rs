@@ -26,7 +26,10 @@ const fn kind(reason: &'static str, fits: fn(&Difference<'_>) -> bool) -> Kind {
 
 /// The first that fits counts.
 const KINDS: &[Kind] = &[
-    kind("a module that is not installed is an error to glibc where it is asked last; here it is skipped", unknown_module),
+    kind(
+        "a module that is not installed is an error to glibc where it is asked last; here it is skipped",
+        unknown_module,
+    ),
     kind("hosts cannot be merged: glibc mixes two answers, and their codes", merge),
     kind("services are asked of `files` only", services),
     kind("options that glibc has since 2.41", later_options),

@@ -202,8 +202,8 @@ impl<'a> WireName<'a> {
     }
 
     /// Reads the name at this place of a message, and says how many bytes it takes there (glibc's `ns_name_unpack`). A
-    /// pointer may lead anywhere in the message, forward too; that it leads round in circles is seen from how much of the
-    /// message there could be to go through.
+    /// pointer may lead anywhere in the message, forward too. Once labels and pointers are longer than the message, they
+    /// are a loop.
     fn read(message: &'a [u8], start: usize) -> Option<(Self, usize)> {
         const POINTER: u8 = 0xc0;
         // Without a pointer, the name is there as a whole.
@@ -248,7 +248,8 @@ impl<'a> WireName<'a> {
         }
     }
 
-    /// The name as text, without the final dot; `None` unless every label is a host name's (glibc's `__res_binary_hnok`).
+    /// The name as text, without the final dot; none unless every label is a host name's (glibc's
+    /// `__res_binary_hnok`).
     pub(super) fn host_text(&self) -> Option<Vec<u8>> {
         let mut text = Vec::with_capacity(self.0.len());
         for label in labels(&self.0) {
