@@ -13,7 +13,8 @@ const NAMES: [&str; 6] = ["resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "
 
 /// What they hold where they are not generated; none is no file.
 const PLAIN: [Option<&str>; 6] = [
-    Some("nameserver 127.0.0.53\noptions timeout:1 attempts:1\n"),
+    // The server always answers, and at once: a long timeout keeps a busy machine from looking like a silent server.
+    Some("nameserver 127.0.0.53\noptions timeout:5 attempts:1\n"),
     Some("127.0.0.1 localhost\n10.9.0.2 alpha.fuzz.test alpha\n2001:db8::2 alpha.fuzz.test\n"),
     Some("hosts: files dns\nservices: files\n"),
     None,
@@ -129,7 +130,7 @@ impl Round {
         ]);
         let second = random.of(&["", "nameserver 127.0.0.54\n"]);
         let mut round = Self::plain();
-        let text = format!("nameserver 127.0.0.53\n{second}options timeout:1 attempts:1 {options}\n");
+        let text = format!("nameserver 127.0.0.53\n{second}options timeout:5 attempts:1 {options}\n");
         round.texts[0] = Some(text.into_bytes());
         round.generated.push(NAMES[0]);
         round
