@@ -73,18 +73,11 @@ const DEVIATIONS: &[Deviation] = &[
     UNKNOWN_MODULE_IN_COMMENT,
     LAST_LINE_OF_HOSTS,
     LAST_LINE_OF_HOSTS_AGAIN,
-    FORWARD,
 ];
 
 /// The same for many lookups in one process, where glibc does not crash.
-const IN_ONE_PROCESS: &[Deviation] = &[
-    UNKNOWN_MODULE,
-    UNKNOWN_MODULE_ALONE,
-    UNKNOWN_MODULE_IN_COMMENT,
-    LAST_LINE_OF_HOSTS,
-    LAST_LINE_OF_HOSTS_AGAIN,
-    FORWARD,
-];
+const IN_ONE_PROCESS: &[Deviation] =
+    &[UNKNOWN_MODULE, UNKNOWN_MODULE_ALONE, UNKNOWN_MODULE_IN_COMMENT, LAST_LINE_OF_HOSTS, LAST_LINE_OF_HOSTS_AGAIN];
 
 const LAST_LINE_OF_HOSTS: Deviation = Deviation {
     file: "nsswitch.txt",
@@ -109,13 +102,6 @@ const UNKNOWN_MODULE_ALONE: Deviation = Deviation {
 };
 const UNKNOWN_MODULE_IN_COMMENT: Deviation =
     Deviation { file: "nsswitch.txt", section: "hosts: files dns # comment", case: "gai", reason: "the same" };
-
-const FORWARD: Deviation = Deviation {
-    file: "hostile.txt",
-    section: "pointers forward",
-    case: "",
-    reason: "glibc follows any pointer; the codec only those to a name that came before, as RFC 1035 has them",
-};
 
 /// Sections that are compared in fresh processes only, by file and beginning of the title.
 const FRESH_ONLY: &[(&str, &str)] = &[

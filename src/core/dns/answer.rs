@@ -3,10 +3,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use hickory_resolver::proto::rr::{DNSClass, Name, RecordType};
+use hickory_resolver::proto::rr::{DNSClass, RecordType};
 
 use super::exchange::replies::Replies;
-use super::message::{Record, Reply, host_text, rcode};
+use super::message::{Record, Reply, WireName, rcode};
 use crate::model::{Address, Answer, Failure, Family, Miss, Status};
 
 const NOT_FOUND: Miss = Miss::new(Status::NotFound, Failure::NotFound);
@@ -39,19 +39,19 @@ pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
     let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
     let (echo, records) = reply.read().ok_or(UNUSABLE)?;
     let wanted = record_type(family);
-    let mut target: Option<Name> = None;
+    let mut target: Option<WireName<'_>> = None;
     // The question's name counts as the first alias, in the answer's spelling.
-    let queried = host_text(&echo.name).filter(|_| reply.rcode() != rcode::NXDOMAIN).ok_or(NOT_FOUND)?;
+    let queried = echo.name.host_text().filter(|_| reply.rcode() != rcode::NXDOMAIN).ok_or(NOT_FOUND)?;
     let mut answer = Answer { canonical: queried, ..Answer::default() };
     for record in records {
-        let mut record = record.map_err(|_| UNUSABLE)?;
+        let record = record.map_err(|_| UNUSABLE)?;
         if record.class != DNSClass::IN {
             continue;
         }
         if record.kind == RecordType::CNAME {
             // The owner is not compared, as in glibc: servers have always been sloppy here.
             let name = target.insert(record.target().ok_or(UNUSABLE)?);
-            if let Some(text) = host_text(name) {
+            if let Some(text) = name.host_text() {
                 answer.aliases.push(std::mem::replace(&mut answer.canonical, text));
             }
         } else if record.kind == wanted && record.is_of(&echo.name, target.as_ref()) {
@@ -65,9 +65,9 @@ pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
 pub(super) fn pointer(replies: &Replies, address: IpAddr) -> Result<Answer, Miss> {
     let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
     let (echo, records) = reply.read().ok_or(UNUSABLE)?;
-    let mut target: Option<Name> = None;
+    let mut target: Option<WireName<'_>> = None;
     for record in records {
-        let mut record = record.map_err(|_| UNUSABLE)?;
+        let record = record.map_err(|_| UNUSABLE)?;
         if record.class != DNSClass::IN {
             continue;
         }
@@ -75,7 +75,7 @@ pub(super) fn pointer(replies: &Replies, address: IpAddr) -> Result<Answer, Miss
             target = Some(record.target().ok_or(UNUSABLE)?);
         } else if record.kind == RecordType::PTR && record.is_of(&echo.name, target.as_ref()) {
             let name = record.target().ok_or(UNUSABLE)?;
-            let canonical = host_text(&name).ok_or(NO_HOST_NAME)?;
+            let canonical = name.host_text().ok_or(NO_HOST_NAME)?;
             return Ok(Answer { canonical, aliases: Vec::new(), addresses: vec![Address { ip: address, scope: 0 }] });
         }
     }
@@ -102,14 +102,14 @@ fn slice(bytes: &[u8], answer: &mut Answer) -> Result<(), Miss> {
     let (echo, records) = reply.read().ok_or(UNUSABLE)?;
     let store_canonical = answer.addresses.is_empty();
     let known = answer.addresses.len();
-    let mut target: Option<Name> = None;
-    let mut canonical = host_text(&echo.name).filter(|_| reply.answers() > 0).ok_or(NOT_FOUND)?;
+    let mut target: Option<WireName<'_>> = None;
+    let mut canonical = echo.name.host_text().filter(|_| reply.answers() > 0).ok_or(NOT_FOUND)?;
     for record in records {
-        let mut record = record.map_err(|_| UNUSABLE)?;
+        let record = record.map_err(|_| UNUSABLE)?;
         // glibc does not look at the class here.
         if record.kind == RecordType::CNAME {
             let name = target.insert(record.target().ok_or(UNUSABLE)?);
-            if let Some(text) = host_text(name) {
+            if let Some(text) = name.host_text() {
                 canonical = text;
             }
         } else if record.kind == echo.kind

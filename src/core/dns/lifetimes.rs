@@ -37,7 +37,7 @@ fn name(random: &mut Random) -> Vec<u8> {
         0 => b"\x01a\x07example\0".to_vec(),
         1 => b"\0".to_vec(),
         2 => b"\x03sub\xc0\x0c".to_vec(),
-        3 if random.one_in(6) => b"\xc3\xff".to_vec(), // Ahead, or nowhere.
+        3 if random.one_in(6) => random.of(&[b"\xc3\xff", b"\xc0\x40", b"\xc0\x60"]).to_vec(), // Ahead, or nowhere.
         4 if random.one_in(6) => b"\x80bad\0".to_vec(),
         _ => b"\xc0\x0c".to_vec(),
     }
@@ -112,14 +112,20 @@ fn long(bytes: &[u8], at: usize) -> Option<u32> {
 
 /// Where the name that begins here ends; none where it is none.
 fn end_of_name(bytes: &[u8], at: usize) -> Option<usize> {
+    name_from(bytes, at, 0, 0)
+}
+
+/// The same behind labels of this length. Who has been through the whole message by pointers goes round in it.
+fn name_from(bytes: &[u8], at: usize, before: usize, pointers: usize) -> Option<usize> {
     let length = usize::from(*bytes.get(at)?);
     match length {
         0 => Some(at + 1),
-        1..64 => end_of_name(bytes, at + 1 + length).filter(|_| bytes.len() > at + length),
+        1..64 if before + length + 2 > 255 => None,
+        1..64 => name_from(bytes, at + 1 + length, before + length + 1, pointers),
         0xc0.. => {
             let to = usize::from(word(bytes, at)? & 0x3fff);
-            // Only to what came before.
-            (to < at).then(|| end_of_name(bytes, to))?.map(|_| at + 2)
+            let goes_round = before + 2 * (pointers + 1) >= bytes.len();
+            (!goes_round).then(|| name_from(bytes, to, before, pointers + 1))?.map(|_| at + 2)
         }
         _ => None,
     }

@@ -1,10 +1,13 @@
-//! DNS messages (RFC 1035, section 4): questions written and answers read, with hickory's codec for names.
+//! DNS messages (RFC 1035, section 4): questions written and answers read, with hickory's codec.
 //!
 //! Answers are walked record by record rather than decoded whole: glibc uses the good records of an answer that
-//! holds a bad one, so a codec that refuses the whole message would find less.
+//! holds a bad one, so a codec that refuses the whole message would find less. Names are read here for the same reason:
+//! glibc follows a compression pointer forward, which hickory refuses.
 
-use hickory_resolver::proto::rr::{DNSClass, Name, RecordType};
-use hickory_resolver::proto::serialize::binary::{BinDecodable, BinDecoder};
+use std::borrow::Cow;
+
+use hickory_resolver::proto::rr::{DNSClass, RecordType};
+use hickory_resolver::proto::serialize::binary::BinDecoder;
 
 use crate::model::name::is_host_byte;
 
@@ -98,11 +101,11 @@ impl Question {
         }
         reply.questions() == 1
             && (self.is_repeated_in(reply)
-                || reply.read().is_some_and(|(question, _)| {
-                    let asked = Reply(&self.bytes).read();
+                || read_question(reply.0, &mut reply.decoder()).is_some_and(|question| {
+                    let asked = self.bytes.get(HEADER..self.kind_at).map(WireName::uncompressed);
                     question.kind == self.kind
                         && question.class == DNSClass::IN
-                        && asked.is_some_and(|(asked, _)| question.name == asked.name)
+                        && asked.as_ref() == Some(&question.name)
                 }))
     }
 
@@ -187,23 +190,88 @@ fn escaped(bytes: &mut impl Iterator<Item = u8>) -> Option<u8> {
     u8::try_from(value).ok()
 }
 
-/// A name as text, without the final dot; `None` unless every label is a host name's (glibc's `__res_binary_hnok`).
-pub(super) fn host_text(name: &Name) -> Option<Vec<u8>> {
-    let mut text = Vec::with_capacity(name.len());
-    for label in name.iter() {
-        if !label.iter().all(|&byte| is_host_byte(byte)) {
+/// A name as it goes over the wire, without compression: labels behind their lengths, and a zero.
+#[derive(Clone)]
+pub(super) struct WireName<'a>(Cow<'a, [u8]>);
+
+impl<'a> WireName<'a> {
+    fn uncompressed(wire: &'a [u8]) -> Self {
+        Self(Cow::Borrowed(wire))
+    }
+
+    /// Reads the name at this place of a message, and says how many bytes it takes there (glibc's `ns_name_unpack`). A
+    /// pointer may lead anywhere in the message, forward too. Once labels and pointers are longer than the message, they
+    /// are a loop.
+    fn read(message: &'a [u8], start: usize) -> Option<(Self, usize)> {
+        const POINTER: u8 = 0xc0;
+        // Without a pointer, the name is there as a whole.
+        let (mut at, mut joined, mut taken) = (start, Vec::new(), None);
+        let (mut length, mut pointers) = (0, 0);
+        loop {
+            match *message.get(at)? {
+                0 => break,
+                label @ 1..=LONGEST_LABEL => {
+                    let end = at + 1 + usize::from(label);
+                    length += end - at;
+                    if length >= LONGEST_NAME {
+                        return None;
+                    }
+                    if taken.is_some() {
+                        joined.extend_from_slice(message.get(at..end)?);
+                    }
+                    at = end;
+                }
+                pointer @ POINTER.. => {
+                    let target = usize::from(pointer & !POINTER) << 8 | usize::from(*message.get(at + 1)?);
+                    if taken.is_none() {
+                        taken = Some(at + 2 - start);
+                        joined.reserve(LONGEST_NAME);
+                        joined.extend_from_slice(message.get(start..at)?);
+                    }
+                    pointers += 1;
+                    if length + 2 * pointers >= message.len() {
+                        return None;
+                    }
+                    at = target;
+                }
+                _ => return None,
+            }
+        }
+        match taken {
+            None => Some((Self(Cow::Borrowed(message.get(start..=at)?)), at + 1 - start)),
+            Some(taken) => {
+                joined.push(0);
+                Some((Self(Cow::Owned(joined)), taken))
+            }
+        }
+    }
+
+    /// The name as text, without the final dot; none unless every label is a host name's (glibc's
+    /// `__res_binary_hnok`).
+    pub(super) fn host_text(&self) -> Option<Vec<u8>> {
+        let mut text = Vec::with_capacity(self.0.len());
+        for label in labels(&self.0) {
+            if !label.iter().all(|&byte| is_host_byte(byte)) {
+                return None;
+            }
+            text.extend_from_slice(label);
+            text.push(b'.');
+        }
+        if text.starts_with(b"-") {
             return None;
         }
-        text.extend_from_slice(label);
-        text.push(b'.');
+        if text.len() > 1 {
+            text.pop();
+        }
+        Some(if text.is_empty() { b".".to_vec() } else { text })
     }
-    if text.starts_with(b"-") {
-        return None;
+}
+
+impl PartialEq for WireName<'_> {
+    /// In either case. (No length of a label is a letter.)
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
     }
-    if text.len() > 1 {
-        text.pop();
-    }
-    Some(if text.is_empty() { b".".to_vec() } else { text })
 }
 
 /// A message that came from a server: at least a header.
@@ -211,8 +279,8 @@ pub(super) fn host_text(name: &Name) -> Option<Vec<u8>> {
 pub(super) struct Reply<'a>(&'a [u8]);
 
 /// The question that a reply repeats.
-pub(super) struct Echo {
-    pub(super) name: Name,
+pub(super) struct Echo<'a> {
+    pub(super) name: WireName<'a>,
     pub(super) kind: RecordType,
     class: DNSClass,
 }
@@ -273,11 +341,11 @@ impl<'a> Reply<'a> {
     }
 
     /// The first question, and the records of the answer section, in order: `Err` once, where one cannot be read; then
-    /// nothing more. None where the question cannot be read.
-    pub(super) fn read(&self) -> Option<(Echo, Records<'a>)> {
+    /// nothing more. None where the question cannot be read, or has a pointer in it (glibc's `__ns_rr_cursor_init`).
+    pub(super) fn read(&self) -> Option<(Echo<'a>, Records<'a>)> {
         let mut decoder = self.decoder();
-        let echo = read_question(&mut decoder)?;
-        Some((echo, Records { decoder, left: self.answers() }))
+        let echo = read_question(self.0, &mut decoder).filter(|echo| matches!(echo.name.0, Cow::Borrowed(_)))?;
+        Some((echo, Records { message: self.0, decoder, left: self.answers() }))
     }
 
     /// For how long this answer counts: as long as each record of its answer section, or as the SOA record says with which
@@ -313,33 +381,42 @@ pub(super) enum Lifetime {
     Temporary,
 }
 
-fn read_question(decoder: &mut BinDecoder<'_>) -> Option<Echo> {
-    let name = Name::read(decoder).ok()?;
+/// Reads a name where the decoder stands, and moves it behind that.
+fn read_name<'a>(message: &'a [u8], decoder: &mut BinDecoder<'a>) -> Option<WireName<'a>> {
+    let (name, taken) = WireName::read(message, decoder.index())?;
+    decoder.read_slice(taken).ok()?;
+    Some(name)
+}
+
+fn read_question<'a>(message: &'a [u8], decoder: &mut BinDecoder<'a>) -> Option<Echo<'a>> {
+    let name = read_name(message, decoder)?;
     let kind = RecordType::from(decoder.read_u16().ok()?.unverified());
     let class = DNSClass::from(decoder.read_u16().ok()?.unverified());
     Some(Echo { name, kind, class })
 }
 
 /// Whose a record is.
-enum Owner {
+enum Owner<'a> {
     /// The question's name, by a pointer to it: most records of most answers.
     Question,
-    Name(Name),
+    Name(WireName<'a>),
 }
 
 /// A resource record (RFC 1035, section 4.1.3), its data not yet read.
 pub(super) struct Record<'a> {
-    owner: Owner,
+    owner: Owner<'a>,
     pub(super) kind: RecordType,
     pub(super) class: DNSClass,
     ttl: u32,
     pub(super) data: &'a [u8],
-    at_data: BinDecoder<'a>,
+    message: &'a [u8],
+    /// Where the data begins in the message.
+    at_data: usize,
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
     /// Whether it is of the name that the question is about or, once there is one, of the `target` of a CNAME record.
-    pub(super) fn is_of(&self, question: &Name, target: Option<&Name>) -> bool {
+    pub(super) fn is_of(&self, question: &WireName<'_>, target: Option<&WireName<'_>>) -> bool {
         match (&self.owner, target) {
             (Owner::Question, None) => true,
             (Owner::Question, Some(target)) => question == target,
@@ -364,9 +441,9 @@ impl Record<'_> {
         Some(minimum.min(self.seconds()))
     }
 
-    /// The name in the data of a CNAME or PTR record, which may point back into the message.
-    pub(super) fn target(&mut self) -> Option<Name> {
-        Name::read(&mut self.at_data).ok()
+    /// The name in the data of a CNAME or PTR record. As in glibc it may be longer than the data, and point anywhere.
+    pub(super) fn target(&self) -> Option<WireName<'a>> {
+        WireName::read(self.message, self.at_data).map(|(name, _)| name)
     }
 }
 
@@ -376,19 +453,20 @@ pub(super) struct Malformed;
 
 /// See [`Reply::records`].
 pub(super) struct Records<'a> {
+    message: &'a [u8],
     decoder: BinDecoder<'a>,
     left: u16,
 }
 
 impl<'a> Records<'a> {
-    fn read_owner(&mut self) -> Option<Owner> {
+    fn read_owner(&mut self) -> Option<Owner<'a>> {
         const TO_QUESTION: u16 = 0xc000 | HEADER as u16; // RFC 1035, section 4.1.4.
         let mut ahead = self.decoder.clone(u16::try_from(self.decoder.index()).ok()?);
         if ahead.read_u16().is_ok_and(|pointer| pointer.unverified() == TO_QUESTION) {
             self.decoder.read_u16().ok()?;
             return Some(Owner::Question);
         }
-        Name::read(&mut self.decoder).ok().map(Owner::Name)
+        read_name(self.message, &mut self.decoder).map(Owner::Name)
     }
 
     fn read(&mut self) -> Option<Record<'a>> {
@@ -397,9 +475,9 @@ impl<'a> Records<'a> {
         let class = DNSClass::from(self.decoder.read_u16().ok()?.unverified());
         let ttl = self.decoder.read_u32().ok()?.unverified();
         let length = usize::from(self.decoder.read_u16().ok()?.unverified());
-        let at_data = self.decoder.clone(u16::try_from(self.decoder.index()).ok()?);
+        let at_data = self.decoder.index();
         let data = self.decoder.read_slice(length).ok()?.unverified();
-        Some(Record { owner, kind, class, ttl, data, at_data })
+        Some(Record { owner, kind, class, ttl, data, message: self.message, at_data })
     }
 }
 
@@ -486,6 +564,47 @@ mod tests {
         reply[last_label] = b'X';
         assert!(!question.is_answered_by(&Reply::new(&reply).unwrap()));
         assert!(question.is_answered_by(&Reply::new(b"\0\x07\x81\x82\0\0\0\0\0\0\0\0").unwrap()));
+    }
+
+    #[test]
+    fn pointers_are_followed_as_ns_name_unpack_follows_them() {
+        let read = |message: &[u8], start| {
+            WireName::read(message, start).map(|(name, taken)| (name.host_text().unwrap_or_default(), taken))
+        };
+        let found = |text: &[u8], taken| Some((text.to_vec(), taken));
+        assert_eq!(read(b"\x01a\x01b\0", 0), found(b"a.b", 5));
+        assert_eq!(read(b"\x01a\xc0\x06xx\x01b\0", 0), found(b"a.b", 4));
+        assert_eq!(read(b"\x01b\0\x01a\xc0\x00", 3), found(b"a.b", 4));
+        assert_eq!(read(b"\xc0\x04xx\0", 0), found(b".", 2));
+        // Loops, no bytes left, kinds of labels that there are not.
+        for bad in [
+            &b"\xc0\x00"[..],
+            b"\x01a\xc0\x00",
+            b"\xc0\x02\xc0\x00",
+            b"\xc0\x09",
+            b"\xc0",
+            b"\x01a",
+            b"\x02a\0",
+            b"",
+            b"\x40a\0",
+            b"\x80\0",
+        ] {
+            assert_eq!(read(bad, 0), None, "{bad:?}");
+        }
+        // 255 bytes are a name, 256 are none, with pointers and without.
+        for (last, is_name) in [(61, true), (62, false)] {
+            let labels = [&[63; 64][..], &[63; 64], &[63; 64], &[last]].concat();
+            let name = [&labels[..], &vec![b'x'; usize::from(last)], b"\0"].concat();
+            assert_eq!(WireName::read(&name, 0).is_some(), is_name);
+            let pointed = [&name[192..], &name[..192], b"\xc0\0"].concat();
+            assert_eq!(WireName::read(&pointed, name.len() - 192).is_some(), is_name);
+        }
+    }
+
+    #[test]
+    fn an_answer_whose_question_has_a_pointer_is_of_no_use() {
+        let reply = b"\0\x07\x81\x80\0\x01\0\0\0\0\0\0\x01a\xc0\x12\0\x01\0\x01\x01b\0";
+        assert!(Reply::new(reply).unwrap().read().is_none());
     }
 
     #[test]

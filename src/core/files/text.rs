@@ -11,18 +11,17 @@ pub fn as_glibc_reads(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&0) && text.last().is_none_or(|&byte| byte == b'\n') {
         return Cow::Borrowed(text);
     }
-    let mut read = Vec::with_capacity(text.len() + 1);
+    let mut read = Vec::with_capacity(text.len());
     for line in text.split_inclusive(|&byte| byte == b'\n') {
         let seen = until_nul(line);
-        let blanks = seen.len() - trim_start(seen).len();
-        let (moved, twice) =
-            (seen.get(blanks..).unwrap_or_default(), seen.get(seen.len() - blanks..).unwrap_or_default());
-        read.extend_from_slice(moved);
-        if !moved.ends_with(b"\n") && !moved.is_empty() {
-            read.extend_from_slice(twice);
-        }
-        if seen.len() < line.len() {
-            read.push(b'\n');
+        let moved = trim_start(seen);
+        let blanks = seen.len() - moved.len();
+        // No line gets shorter: how long it is decides how large a buffer must be.
+        if moved.is_empty() || moved.ends_with(b"\n") {
+            read.extend_from_slice(line);
+        } else {
+            read.extend_from_slice(moved);
+            read.extend_from_slice(line.get(seen.len() - blanks..).unwrap_or_default());
         }
     }
     Cow::Owned(read)
@@ -264,10 +263,13 @@ mod tests {
     #[test]
     fn a_line_that_is_moved_leaves_its_end_behind() {
         let read = |text: &'static str| String::from_utf8(as_glibc_reads(text.as_bytes()).into_owned()).unwrap();
-        assert_eq!(read("  1.2.3.4 name\n  x"), "1.2.3.4 name\nx x");
+        assert_eq!(read("  1.2.3.4 name\n  x"), "  1.2.3.4 name\nx x");
         assert_eq!(read("  1.2.3.4 name"), "1.2.3.4 nameme");
-        assert_eq!(read("a\0b\n \tcd\0e\n  "), "a\ncdcd\n");
+        assert_eq!(read("a\0b\n \tcd\0e\n  "), "a\0b\ncdcd\0e\n  ");
         assert_eq!(read(""), "");
+        for text in ["  a\0b\n", "\0\n", " \0 \n a", "\n \n\0"] {
+            assert_eq!(read(text).len(), text.len(), "{text:?}");
+        }
     }
 
     #[test]
