@@ -23,6 +23,7 @@ use commands::{check, disable, doctor, enable, explain, run, status};
 use diagnose::glibc;
 use ui::exit::{self, Exit};
 use ui::output;
+use ui::palette::When;
 
 /// Takes chosen names away from a host's nscd, inside the process that asks.
 ///
@@ -33,6 +34,9 @@ use ui::output;
 #[derive(Debug, Parser)]
 #[command(name = "nss-bypass", version, arg_required_else_help = true, max_term_width = 80, after_help = exit::TABLE)]
 struct Arguments {
+    /// When to use colours
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    color: When,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -62,8 +66,9 @@ fn main() -> ExitCode {
             }
         };
     }
+    When::of_command_line().apply();
     match arguments() {
-        Ok(Arguments { verb }) => match verb {
+        Ok(Arguments { verb, .. }) => match verb {
             Verb::Check(arguments) => check::run(&arguments),
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Explain(arguments) => explain::run(&arguments),

@@ -1,4 +1,4 @@
-//! Who says what of a name: each source asked by itself, with the time that it took.
+//! What each source answers for a name: each asked by itself, with the time that it took.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use nss_bypass_core::dns::{Ask, Resolver};
-use nss_bypass_core::files::hosts;
+use nss_bypass_core::files::{hosts, nsswitch};
 use nss_bypass_core::model::Name;
 use nss_bypass_core::model::{Answer, Failure};
-use nss_bypass_core::resolve::{Engine, Selection};
+use nss_bypass_core::resolve::{Engine, Selection, Source as Origin};
 use nss_bypass_core::rules::config::Answering;
 use nss_bypass_core::rules::policy::Subject;
 use nss_bypass_core::sys::glibc;
@@ -20,7 +20,7 @@ use serde::Serialize;
 use crate::ui::output;
 use crate::ui::screen::printable;
 
-/// What a source says.
+/// What a source answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub(crate) enum Outcome {
@@ -31,9 +31,9 @@ pub(crate) enum Outcome {
         /// The name of an address.
         names: Vec<String>,
     },
-    /// It says that there is no such name.
+    /// It answers that there is no such name.
     NotFound {
-        /// In which words.
+        /// More precisely.
         reason: String,
     },
     /// It gave no answer.
@@ -74,6 +74,14 @@ impl Outcome {
     /// Whether it answers the question, either way.
     pub(crate) fn is_answer(&self) -> bool {
         matches!(self, Self::Found { .. } | Self::NotFound { .. })
+    }
+
+    /// The first of its addresses.
+    pub(crate) fn first_address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Found { addresses, .. } => addresses.first().copied(),
+            _ => None,
+        }
     }
 
     pub(crate) fn is_found(&self) -> bool {
@@ -151,13 +159,13 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Who was asked.
+/// What was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "who", content = "server", rename_all = "kebab-case")]
-pub(crate) enum Who {
+pub(crate) enum Source {
     /// The daemon itself.
     Nscd,
-    /// A program of glibc's, which asks nscd first.
+    /// glibc, which asks nscd first.
     GlibcWithNscd,
     /// The same, as if there were no nscd.
     GlibcWithoutNscd,
@@ -165,11 +173,11 @@ pub(crate) enum Who {
     Hosts,
     /// A name server.
     Server(SocketAddr),
-    /// The library, under the rule.
+    /// The library, under the rule in force.
     Library,
 }
 
-impl fmt::Display for Who {
+impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nscd => f.write_str("nscd"),
@@ -183,27 +191,27 @@ impl fmt::Display for Who {
     }
 }
 
-/// Who said what, and how long that took.
+/// What a source answered, and how long that took.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Said {
+pub(crate) struct Reply {
     #[serde(flatten)]
-    pub(crate) who: Who,
+    pub(crate) source: Source,
     #[serde(flatten)]
     pub(crate) answer: Outcome,
-    /// Microseconds; none where nobody was asked.
+    /// Microseconds; none where it was not asked.
     pub(crate) microseconds: Option<u64>,
-    /// What a person may want to know beside the answer.
+    /// What is worth knowing beside the answer.
     pub(crate) note: Option<String>,
 }
 
-impl Said {
+impl Reply {
     /// Asks, and looks at the clock.
-    pub(crate) fn timed(who: Who, ask: impl FnOnce() -> Outcome) -> Self {
+    pub(crate) fn timed(source: Source, ask: impl FnOnce() -> Outcome) -> Self {
         let begun = Instant::now();
         let answer = ask();
         let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let microseconds = (!matches!(answer, Outcome::Unasked { .. })).then_some(took);
-        Self { who, answer, microseconds, note: None }
+        Self { source, answer, microseconds, note: None }
     }
 
     pub(crate) fn with_note(self, note: impl Into<String>) -> Self {
@@ -219,7 +227,7 @@ impl Said {
     }
 }
 
-/// What /etc/hosts says, read as glibc reads it.
+/// What /etc/hosts has, read as glibc reads it.
 pub(crate) fn hosts(tables: &Tables, subject: Subject<'_>) -> Outcome {
     let multi = tables.host_conf().multi;
     match tables::hosts() {
@@ -237,7 +245,7 @@ pub(crate) fn hosts(tables: &Tables, subject: Subject<'_>) -> Outcome {
     }
 }
 
-/// What one name server says, asked once, with the search list.
+/// What one name server answers, asked once, with the search list.
 pub(crate) fn server(
     resolution: &Resolution,
     server: SocketAddr,
@@ -271,18 +279,27 @@ pub(crate) fn server(
     }
 }
 
-/// What the library says under a rule, which is what the engine of the two says.
-pub(crate) fn library(tables: &Tables, answering: &Answering, subject: Subject<'_>) -> Outcome {
-    let engine = Engine::new(tables, answering, None);
+/// What the library answers under a rule, and from where; with `modules`, as if the `hosts` line were that.
+pub(crate) fn library(answering: &Answering, modules: Option<&[u8]>, subject: Subject<'_>) -> (Outcome, Option<String>) {
+    let tables = Tables::new();
+    if let Some(modules) = modules.and_then(nsswitch::parse_services) {
+        tables.choose_host_modules(modules);
+    }
+    let engine = Engine::new(&tables, answering, None);
     let selection = Selection { family: None, canonical: false, v4_mapped: false, all: false };
     let result = match subject {
         Subject::Name(name) => engine.addresses(name, selection),
         Subject::Address(address) => engine.name_of(address, None).map_err(|miss| miss.failure),
         Subject::Nobody => engine.addresses(Name::new(b""), selection),
     };
+    let origin = match engine.source() {
+        Some(Origin::Files) => Some("from /etc/hosts".to_owned()),
+        Some(Origin::Dns(Some(server)) | Origin::Cache(Some(server))) => Some(format!("from {}", Source::Server(server))),
+        _ => None,
+    };
     match result {
-        Ok(answer) => Outcome::of_answer(&answer, subject),
-        Err(failure) => Outcome::of_failure(failure),
+        Ok(answer) => (Outcome::of_answer(&answer, subject), origin),
+        Err(failure) => (Outcome::of_failure(failure), None),
     }
 }
 

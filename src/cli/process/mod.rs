@@ -3,5 +3,6 @@
 pub(crate) mod elf;
 pub(crate) mod loaded;
 pub(crate) mod obstacle;
+pub(crate) mod preloads;
 pub(crate) mod processes;
 pub(crate) mod program;

@@ -83,15 +83,15 @@ impl Rules {
         (!nss_bypass_core::rules::pattern::has_wildcard(&text)).then(|| pattern.as_str().to_owned())
     }
 
-    /// Whether a line at the end of the file would make the library answer; else the rule that is in its way.
-    pub(crate) fn would_help(&self, line: &str, subject: Subject<'_>) -> Result<(), String> {
+    /// Whether a line at the end of the file would decide: no variable outranks it.
+    pub(crate) fn would_decide(&self, line: &str, subject: Subject<'_>) -> bool {
         let text = [self.text.as_slice(), b"\n", line.as_bytes(), b"\n"].concat();
+        let number = u32::try_from(text.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(u32::MAX);
         let (policy, _) = policy(&text, &self.path, &self.variables);
-        match policy.decide_subject(subject) {
-            Verdict::Bypass(_) => Ok(()),
-            Verdict::Pass(Some(rule)) => Err(described(rule)),
-            Verdict::Pass(None) => Err(line.to_owned()),
-        }
+        let decides = policy.candidates(subject).first().is_some_and(|rule| {
+            rule.origin().line == number && *rule.origin().source == *self.path
+        });
+        decides
     }
 
     /// Whether the file's last line has no end.

@@ -1,0 +1,266 @@
+//! Whom the verdict is for: programs that are started from here, one program, or one process, be it in a container.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::diagnose::daemon::Presence;
+use crate::diagnose::enter;
+use crate::diagnose::examine::{Examiner, Manner, Question};
+use crate::diagnose::facts::{Loading, ProgramFacts, ProgramObstacle};
+use crate::diagnose::nscd::Cache;
+use crate::diagnose::surroundings::Surroundings;
+use crate::process::elf::{self, Elf, Go};
+use crate::process::obstacle::{self, Obstacle};
+use crate::process::{loaded, program};
+use crate::ui::exit::Exit;
+use crate::ui::output;
+use crate::ui::screen::printable;
+
+/// The options.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Look from where this process is: its container, its rules, its library
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..), conflicts_with = "program")]
+    pid: Option<i32>,
+    /// Judge for this program: can the library work in it?
+    #[arg(long, value_name = "PROGRAM")]
+    program: Option<OsString>,
+    /// What is known of the process: this command, started again in its container.
+    #[arg(long, hide = true)]
+    inside: Option<String>,
+}
+
+/// A process, as it was seen from outside.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Process {
+    program: ProgramFacts,
+    has_library: bool,
+    /// `/proc/PID/root`, where its root is another one than ours.
+    root: String,
+    unit: Option<String>,
+}
+
+/// Whom the verdict is for.
+pub(crate) struct Target {
+    program: Option<ProgramFacts>,
+    loading: Option<Loading>,
+    root: String,
+    unit: Option<String>,
+}
+
+/// Why it cannot be looked at.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    exit: Exit,
+    why: String,
+}
+
+impl Refusal {
+    pub(crate) fn cannot_tell(why: impl Into<String>) -> Self {
+        Self { exit: Exit::CannotTell, why: why.into() }
+    }
+
+    pub(crate) fn report(&self) -> Exit {
+        output::complain(&self.why);
+        self.exit
+    }
+}
+
+impl Arguments {
+    /// Goes where the target is. An exit code where another process has done all there was to do.
+    pub(crate) fn enter(&self) -> Result<Result<Target, Exit>, Refusal> {
+        if let Some(text) = &self.inside {
+            let process = serde_json::from_str(text).map_err(|error| Refusal::cannot_tell(error.to_string()))?;
+            return Ok(Ok(Target::of_process(process)));
+        }
+        if let Some(pid) = self.pid {
+            let process = Process::look(pid)?;
+            let text = serde_json::to_string(&process).map_err(|error| Refusal::cannot_tell(error.to_string()))?;
+            return Ok(match enter::enter(pid, &text)? {
+                enter::Outcome::Done(exit) => Err(exit),
+                enter::Outcome::Inside => Ok(Target::of_process(process)),
+            });
+        }
+        match &self.program {
+            Some(program) => Ok(Ok(Target::of_program(program)?)),
+            None => Ok(Ok(Target { program: None, loading: None, root: String::new(), unit: None })),
+        }
+    }
+
+    /// Whether it is about one process or program.
+    pub(crate) fn is_given(&self) -> bool {
+        self.pid.is_some() || self.program.is_some() || self.inside.is_some()
+    }
+}
+
+impl Target {
+    fn of_process(process: Process) -> Self {
+        let loading = if process.has_library { Loading::Works } else { Loading::NotLoaded };
+        Self { program: Some(process.program), loading: Some(loading), root: process.root, unit: process.unit }
+    }
+
+    fn of_program(name: &OsStr) -> Result<Self, Refusal> {
+        let search = std::env::var_os("PATH");
+        let file = program::find(name, search.as_deref()).map_err(|why| Refusal::cannot_tell(why.to_string()))?;
+        let program = program::resolve(&file, search.as_deref()).map_err(|error| {
+            Refusal::cannot_tell(format!("{}: {}", file.display(), output::reason(&error)))
+        })?;
+        let go_debug = std::env::var_os("GODEBUG");
+        let library = loaded::library().and_then(|path| elf::read_elf(&path).ok());
+        let library = library.unwrap_or_else(|| Elf { machine: program.elf.machine, ..program.elf.clone() });
+        let is_everywhere = loaded::in_preload_file().is_some();
+        let found = obstacle::of_program(&program.path, &program.elf, &library, go_debug.as_deref().map(OsStr::as_bytes));
+        let found = found.into_iter().map(in_facts);
+        let obstacle = found.into_iter().find(|found| !(is_everywhere && matches!(found, ProgramObstacle::Privileged(_))));
+        let has_library = obstacle.is_none() && (is_everywhere || loaded::is_here());
+        let shown = format!("{} ({})", printable(name.as_bytes()), program.path.display());
+        Ok(Self {
+            program: Some(ProgramFacts { name: shown, obstacle }),
+            loading: (!has_library).then_some(Loading::NotLoaded),
+            root: String::new(),
+            unit: None,
+        })
+    }
+
+    /// What examines a name for it.
+    pub(crate) fn examiner<'a>(
+        &'a self,
+        around: &'a Surroundings,
+        question: &'a Question,
+        nscd: &'a Presence,
+        cache: Option<&'a Cache>,
+        manner: Manner,
+    ) -> Examiner<'a> {
+        Examiner {
+            around,
+            question,
+            nscd,
+            cache,
+            manner,
+            program: self.program.clone(),
+            program_loading: self.loading.clone(),
+            is_root: rustix::process::geteuid().is_root(),
+            root: &self.root,
+            unit: self.unit.as_deref(),
+        }
+    }
+}
+
+fn in_facts(obstacle: Obstacle) -> ProgramObstacle {
+    match &obstacle {
+        Obstacle::SetUser | Obstacle::SetGroup | Obstacle::Capabilities => {
+            ProgramObstacle::Privileged(obstacle.to_string())
+        }
+        Obstacle::Static => ProgramObstacle::Static,
+        Obstacle::Musl => ProgramObstacle::OwnResolver("musl".to_owned()),
+        Obstacle::Go(Go::Alone) => ProgramObstacle::OwnResolver("Go without cgo".to_owned()),
+        Obstacle::Go(_) => ProgramObstacle::GoChooses,
+        Obstacle::OtherLoader(_) | Obstacle::OtherMachine { .. } => ProgramObstacle::Other(obstacle.to_string()),
+    }
+}
+
+impl Process {
+    /// Looks at it from outside.
+    fn look(pid: i32) -> Result<Self, Refusal> {
+        if !Path::new("/proc/self").exists() {
+            return Err(Refusal::cannot_tell("there is no /proc here, in which processes could be looked at"));
+        }
+        let folder = PathBuf::from(format!("/proc/{pid}"));
+        let refuse = |error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => Refusal::cannot_tell(format!("there is no process {pid}")),
+            io::ErrorKind::PermissionDenied => {
+                Refusal::cannot_tell(format!("process {pid} can be looked at by root only"))
+            }
+            _ if error.raw_os_error() == Some(libc::ESRCH) => {
+                Refusal::cannot_tell(format!("process {pid} has ended"))
+            }
+            _ => Refusal::cannot_tell(format!("process {pid}: {}", output::reason(&error))),
+        };
+        let comm = fs::read(folder.join("comm")).map_err(refuse)?;
+        let maps = fs::read(folder.join("maps")).map_err(refuse)?;
+        if maps.is_empty() {
+            return Err(Refusal::cannot_tell(format!("process {pid} has no program: it has ended, or is the kernel's")));
+        }
+        let root = fs::read_link(folder.join("root")).map_err(refuse)?;
+        let name = format!("process {pid} ({})", printable(comm.trim_ascii_end()));
+        let has_library = loaded::is_in(&pid.to_string()).unwrap_or(false);
+        let obstacle = if has_library { None } else { obstacle_of(&folder, &maps, &root) };
+        Ok(Self {
+            program: ProgramFacts { name, obstacle },
+            has_library,
+            root: if has_same_root(&folder) { String::new() } else { format!("/proc/{pid}/root") },
+            unit: unit_of(&folder),
+        })
+    }
+}
+
+fn has_same_root(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |path: &Path| path.metadata().map(|status| (status.dev(), status.ino())).ok();
+    place(&folder.join("root/etc")).is_some() && place(&folder.join("root/etc")) == place(Path::new("/etc"))
+}
+
+/// What keeps the library out of a process.
+fn obstacle_of(folder: &Path, maps: &[u8], root: &Path) -> Option<ProgramObstacle> {
+    let has = |text: &[u8]| maps.windows(text.len()).any(|window| window == text);
+    let elf = elf::read_elf(&folder.join("exe")).ok();
+    let go = elf.as_ref().and_then(|elf| elf.go);
+    let asks_libc = elf.as_ref().is_some_and(|elf| elf.asks_libc);
+    let has_libc = has(b"/libc.so.6") || has(b"/libc-2.");
+    if has(b"/ld-musl-") {
+        return Some(ProgramObstacle::OwnResolver("musl".to_owned()));
+    }
+    match go {
+        Some(Go::Alone) => return Some(ProgramObstacle::OwnResolver("Go without cgo".to_owned())),
+        Some(Go::Chooses) if !prefers_libc(folder) => return Some(ProgramObstacle::GoChooses),
+        _ => {}
+    }
+    if !has_libc {
+        return Some(ProgramObstacle::Static);
+    }
+    if has(b"/libcares.so") && !asks_libc {
+        return Some(ProgramObstacle::OwnResolver("c-ares".to_owned()));
+    }
+    let file = folder.join("root").join(loaded::PRELOAD_FILE.trim_start_matches('/'));
+    let is_named = fs::read(file).is_ok_and(|text| {
+        text.windows(loaded::NAME.len()).any(|window| window == loaded::NAME.as_bytes())
+    });
+    if is_named {
+        return Some(ProgramObstacle::StartedBefore);
+    }
+    if is_secure(folder) == Some(true) {
+        let why = "it runs with more privileges than its caller, and ld.so loads nothing there that its caller names";
+        return Some(ProgramObstacle::Privileged(why.to_owned()));
+    }
+    let is_elsewhere = root != Path::new("/") && root.is_absolute();
+    is_elsewhere.then(|| ProgramObstacle::OtherRoot(root.display().to_string()))
+}
+
+/// Whether its GODEBUG says `netdns=cgo`.
+fn prefers_libc(folder: &Path) -> bool {
+    let environment = fs::read(folder.join("environ")).unwrap_or_default();
+    let mut variables = environment.split(|&byte| byte == 0);
+    variables.any(|variable| variable.starts_with(b"GODEBUG=") && variable.windows(10).any(|part| part == b"netdns=cgo"))
+}
+
+/// AT_SECURE in its auxiliary vector.
+fn is_secure(folder: &Path) -> Option<bool> {
+    const WORD: usize = size_of::<usize>();
+    let bytes = fs::read(folder.join("auxv")).ok()?;
+    let word = |bytes: &[u8]| bytes.try_into().map(usize::from_ne_bytes).unwrap_or_default();
+    let mut pairs = bytes.chunks_exact(2 * WORD).map(|pair| pair.split_at(WORD));
+    pairs.find(|(key, _)| word(key) as u64 == libc::AT_SECURE as u64).map(|(_, value)| word(value) != 0)
+}
+
+/// The systemd unit that it belongs to.
+fn unit_of(folder: &Path) -> Option<String> {
+    let text = fs::read_to_string(folder.join("cgroup")).ok()?;
+    let mut units = text.lines().filter_map(|line| line.rsplit('/').next()).filter(|name| name.ends_with(".service"));
+    units.next().filter(|name| !name.starts_with("user@")).map(str::to_owned)
+}
