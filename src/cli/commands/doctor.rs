@@ -1,8 +1,9 @@
 //! `doctor`: what is wrong with this container or host, why that matters, and what mends it.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -19,10 +20,15 @@ use crate::diagnose::daemon::{self, Compared, Daemon, Presence, path_text};
 use crate::diagnose::judge::Finding as Verdict;
 use crate::diagnose::nscd::{self, Cache, Key};
 use crate::diagnose::verdict::Rules;
-use crate::install::spelling;
+use crate::install::file::PRELOAD_FILE;
+use crate::install::library::NAME;
+use crate::install::preloaded::{Here, Target, Word};
 use crate::install::tree::Tree;
-use crate::process::loaded;
-use crate::process::processes::{self, Standing};
+use crate::install::trouble::Trouble;
+use crate::install::verify::{self, PRELOAD_IS_FOR_ALL, RULES_ARE_FOR_ALL, verify};
+use crate::install::{place, spelling};
+use crate::process::elf::Go;
+use crate::process::scan::{self, Libc, Process};
 use crate::ui::exit::Exit;
 use crate::ui::output;
 use crate::ui::screen::{Node, Palette, Progress, Style, printable, quoted, show};
@@ -75,7 +81,7 @@ struct Finding {
     check: &'static str,
     state: State,
     what: String,
-    why: Option<&'static str>,
+    why: Option<Cow<'static, str>>,
     /// What to type.
     mend: Vec<String>,
 }
@@ -86,7 +92,7 @@ impl Finding {
     }
 
     fn why(self, why: &'static str) -> Self {
-        Self { why: Some(why), ..self }
+        Self { why: Some(why.into()), ..self }
     }
 
     fn mend(mut self, line: impl Into<String>) -> Self {
@@ -188,7 +194,7 @@ fn its_world(daemon: &Daemon, rules: &Rules) -> Vec<Finding> {
         return vec![Finding::new(CHECK, State::Note, format!("{who} is not of this container: {about}"))];
     }
     if daemon.is_foreign() {
-        let is_countered = loaded::is_here() && !rules.policy.is_empty();
+        let is_countered = scan::own_library().is_some() && !rules.policy.is_empty();
         let state = if is_countered { State::Note } else { State::Trouble };
         let finding = Finding::new(CHECK, state, format!("{who} is not of this container: {about}")).why(WHY);
         return vec![if is_countered {
@@ -288,99 +294,94 @@ fn configuration(rules: &Rules) -> Vec<Finding> {
 /// Is the library where it should be, is it loaded, and would it be safe to load it everywhere?
 fn library(rules: &Rules) -> Vec<Finding> {
     const CHECK: &str = "library";
-    let mut findings = Vec::new();
-    for (place, file) in named_libraries() {
-        if !Path::new(&file).is_file() {
-            let finding = Finding::new(
-                CHECK,
-                State::Trouble,
-                format!("{place} names {}, which is not there", printable(file.as_bytes())),
-            );
-            findings.push(finding.why("every program that is started complains on its standard error"));
-        }
+    let here = Here::look();
+    let mut findings: Vec<Finding> = here.words().filter_map(|(place, word)| missing(place, word)).collect();
+    if let Err(error) = &here.file {
+        let what = format!("{PRELOAD_FILE} cannot be read: {}", output::reason(error));
+        findings.push(Finding::new(CHECK, State::Unknown, what));
     }
-    let in_file = loaded::in_preload_file();
-    let is_here = loaded::is_here();
-    findings.push(match (is_here, &in_file, rules.policy.is_empty()) {
-        (true, Some(_), _) => {
-            Finding::new(CHECK, State::Good, format!("{} loads the library into every program", loaded::PRELOAD_FILE))
+    let how = match (here.in_file(), here.in_variable()) {
+        (Some(word), _) => format!("{PRELOAD_FILE} loads the library into every program, as {}", word.text()),
+        (None, Some(word)) => {
+            format!("LD_PRELOAD loads the library into programs started here, as {}", word.text())
         }
-        (true, None, _) => Finding::new(CHECK, State::Good, "LD_PRELOAD loads the library into programs started here"),
-        (false, Some(line), _) => {
-            Finding::new(CHECK, State::Trouble, format!("{} names {line}, but it is not loaded", loaded::PRELOAD_FILE))
+        (None, None) => "the library is in this process, by which way cannot be seen".to_owned(),
+    };
+    findings.push(match (&here.loaded, here.in_file(), rules.policy.is_empty()) {
+        (Some(_), ..) => Finding::new(CHECK, State::Good, how),
+        (None, Some(word), _) => {
+            let what = format!("{PRELOAD_FILE} names {}, but it is not loaded", word.text());
+            Finding::new(CHECK, State::Trouble, what)
         }
-        (false, None, true) => {
+        (None, None, true) => {
             Finding::new(CHECK, State::Note, "the library is not loaded, and there is no rule that needs it")
         }
-        (false, None, false) => {
+        (None, None, false) => {
             Finding::new(CHECK, State::Trouble, "there are rules, and programs started here do not load the library")
                 .why("rules count in programs that load the library only")
                 .mend(crate::diagnose::judge::preloading())
         }
     });
-    match loaded::library() {
-        Some(path) => findings.push(safety(&path)),
-        None => findings.push(Finding::new("enable", State::Note, format!("{} is not installed", loaded::NAME))),
+    if let Ok(tree) = Tree::new(Path::new("/")) {
+        let readable = [(Path::new(&rules.path), RULES_ARE_FOR_ALL), (Path::new(PRELOAD_FILE), PRELOAD_IS_FOR_ALL)];
+        let faults = readable.into_iter().filter_map(|(path, why)| verify::is_for_all(&tree, path, why).err());
+        findings.extend(faults.map(|trouble| from_trouble(CHECK, State::Trouble, trouble)));
+        let named = here.in_file().map(|word| word.path.clone()).or_else(|| place::usual(&tree));
+        findings.push(match named {
+            Some(path) => safety(&tree, &path),
+            None => Finding::new("enable", State::Note, format!("{NAME} is not installed")),
+        });
     }
     findings
 }
 
-/// Our library's file, as the loader is told to load it.
-fn named_libraries() -> Vec<(&'static str, OsString)> {
-    let variable = std::env::var_os("LD_PRELOAD").unwrap_or_default();
-    let words = variable
-        .as_bytes()
-        .split(|byte| matches!(byte, b' ' | b':'))
-        .filter(|word| word.ends_with(loaded::NAME.as_bytes()));
-    let from_variable = words.map(|word| ("LD_PRELOAD", OsStr::from_bytes(word).to_owned()));
-    from_variable.chain(loaded::in_preload_file().map(|word| (loaded::PRELOAD_FILE, word.into()))).collect()
+/// A word that leads nowhere, and means the library.
+fn missing(place: &str, word: &Word) -> Option<Finding> {
+    if word.target != Target::Missing || !word.means_library() {
+        return None;
+    }
+    let what = format!("{place} names {}, which is not there", word.text());
+    let finding = Finding::new("library", State::Trouble, what);
+    Some(finding.why("every program that is started complains on its standard error"))
+}
+
+fn from_trouble(check: &'static str, state: State, trouble: Trouble) -> Finding {
+    let mut finding = Finding::new(check, state, trouble.what);
+    finding.why = Some(trouble.why.into());
+    finding.mend = trouble.commands;
+    finding
 }
 
 /// Would it be safe to name it in ld.so.preload?
-fn safety(library: &Path) -> Finding {
+fn safety(tree: &Tree, library: &Path) -> Finding {
     const CHECK: &str = "enable";
-    const WRITABLE_BY_OTHERS: u32 = 0o022;
-    let shown = path_text(library);
     let unsafe_because =
-        |what: String| Finding::new(CHECK, State::Note, format!("not safe for {}: {what}", loaded::PRELOAD_FILE));
-    let Ok(library) = library.canonicalize() else { return unsafe_because(format!("{shown} cannot be reached")) };
-    for part in library.ancestors() {
-        let Ok(metadata) = part.metadata() else {
-            return unsafe_because(format!("{} cannot be seen", path_text(part)));
-        };
-        // A folder with the sticky bit keeps others from replacing what is root's.
-        let is_sticky = metadata.mode() & 0o1000 != 0 && metadata.is_dir();
-        if metadata.uid() != 0 || (metadata.mode() & WRITABLE_BY_OTHERS != 0 && !is_sticky) {
-            return unsafe_because(format!("others than root can write {}", path_text(part)))
-                .why("every program, root's too, would run what they write there")
-                .mend(format!("install -o root -g root -m 644 {} /usr/local/lib/{}", quoted(&shown), loaded::NAME));
-        }
+        |what: String| Finding::new(CHECK, State::Note, format!("not safe for {PRELOAD_FILE}: {what}"));
+    if let Err(trouble) = verify(tree, library) {
+        let mut finding = from_trouble(CHECK, State::Note, trouble);
+        finding.what = format!("not safe for {PRELOAD_FILE}: {}", finding.what);
+        return finding;
     }
-    let device = |path: &Path| path.metadata().map(|metadata| metadata.dev()).ok();
-    if device(&library) != device(Path::new("/")) {
-        return unsafe_because(format!("{shown} is not on the root file system"))
-            .why("while that is not mounted, every program that is started complains")
-            .mend(format!("install -o root -g root -m 644 {} /usr/lib/{}", quoted(&shown), loaded::NAME));
-    }
-    let others = other_loaders(&library);
-    match complaint(&library) {
+    let others = other_loaders(tree, library);
+    match complaint(library) {
         Some(complaint) => unsafe_because(format!("it does not load: {complaint}")),
         None if !others.is_empty() => {
             unsafe_because(format!("programs of another libc are here ({})", others.join(", ")))
                 .why("every such program that is started would complain")
         }
         None => {
-            Finding::new(CHECK, State::Good, format!("it would be safe to name {shown} in {}", loaded::PRELOAD_FILE))
+            let what = format!("it would be safe to name {} in {PRELOAD_FILE}", path_text(library));
+            Finding::new(CHECK, State::Good, what)
         }
     }
 }
 
 /// Loaders that obey the same file and cannot load the library: musl's does not read it, but 32-bit ones do. For that of
 /// i386 there may be an empty library.
-fn other_loaders(library: &Path) -> Vec<&'static str> {
+fn other_loaders(tree: &Tree, library: &Path) -> Vec<&'static str> {
     const I386: &str = "/lib/ld-linux.so.2";
     const LOADERS: [&str; 3] = [I386, "/libx32/ld-linux-x32.so.2", "/lib/ld-linux-armhf.so.3"];
-    let has_empty_one = Tree::new(Path::new("/")).is_ok_and(|tree| spelling::with_token(&tree, library).is_some());
+    let has_empty_one = spelling::with_token(tree, library).is_some();
     let complain = LOADERS.into_iter().filter(|loader| *loader != I386 || !has_empty_one);
     complain.filter(|loader| Path::new(loader).exists()).collect()
 }
@@ -396,31 +397,56 @@ fn complaint(library: &Path) -> Option<String> {
     }
 }
 
+/// How the library and a process stand to each other.
+fn standing(process: &Process) -> &'static str {
+    match (&process.library, process.libc, process.go) {
+        (Some(_), ..) => "loaded",
+        (None, _, Some(Go::Alone)) => "cannot: Go without libc",
+        (None, Libc::Glibc, _) => NOT_LOADED,
+        (None, Libc::Musl, _) => "cannot: musl",
+        (None, Libc::None, _) => "cannot: static",
+    }
+}
+
+const NOT_LOADED: &str = "not loaded when started";
+
 /// Which processes have it?
 fn running() -> Vec<Finding> {
+    const CHECK: &str = "processes";
     const SHOWN: usize = 8;
-    let groups = processes::all();
-    let is_everywhere = loaded::in_preload_file().is_some();
-    let is_nowhere = !is_everywhere && !groups.contains_key(&Standing::Loaded);
-    if is_nowhere {
-        return vec![Finding::new("processes", State::Note, "no other running process has the library")];
+    let scan = {
+        let _progress = Progress::new("looking at the processes");
+        scan::scan(&[], || ()).unwrap_or_default()
+    };
+    let is_everywhere = Here::look().in_file().is_some();
+    if !is_everywhere && scan.processes.iter().all(|process| process.library.is_none()) {
+        return vec![Finding::new(CHECK, State::Note, "no other running process has the library")];
     }
-    let findings = groups.iter().map(|(standing, group)| {
-        let shown: Vec<&str> = group.programs.iter().take(SHOWN).map(String::as_str).collect();
-        let more = if group.programs.len() > SHOWN { ", ..." } else { "" };
+    let mut groups: BTreeMap<&str, (usize, Vec<&str>)> = BTreeMap::new();
+    let known = scan.processes.iter().map(|process| (standing(process), process.name.as_str()));
+    let hidden = scan.hidden.iter().map(|(_, name)| (scan::why_hidden(), name.as_str()));
+    for (standing, name) in known.chain(hidden) {
+        let (count, names) = groups.entry(standing).or_default();
+        *count += 1;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let findings = groups.iter().map(|(standing, (count, names))| {
+        let shown: Vec<&str> = names.iter().take(SHOWN).copied().collect();
+        let more = if names.len() > SHOWN { ", ..." } else { "" };
         let what = format!(
-            "the library and {}: {}: {}{more}",
-            counted(group.count, "running process", "running processes"),
-            standing.words(),
+            "the library and {}: {standing}: {}{more}",
+            counted(*count, "running process", "running processes"),
             shown.join(", ")
         );
-        let finding = Finding::new("processes", State::Note, what);
-        match standing {
-            Standing::NotLoaded if is_everywhere => finding
+        let finding = Finding::new(CHECK, State::Note, what);
+        if *standing == NOT_LOADED && is_everywhere {
+            return finding
                 .why("they were started before the library was enabled")
-                .mend("restart them, where their names matter"),
-            _ => finding,
+                .mend("restart them, where their names matter");
         }
+        finding
     });
     findings.collect()
 }

@@ -20,7 +20,7 @@ use crate::diagnose::judge::{self, Conclusion, Cure, Facts, Finding};
 use crate::diagnose::nscd::{self, Cache, Entry, Key};
 use crate::diagnose::sources::{self, Outcome, Said, Who};
 use crate::diagnose::verdict::{self, Rules};
-use crate::process::loaded;
+use crate::process::scan;
 use crate::ui::exit::Exit;
 use crate::ui::output;
 use crate::ui::screen::{Node, Palette, Progress, Style, printable, show};
@@ -141,7 +141,7 @@ pub(crate) fn report(bytes: &[u8], subject: Subject<'_>, ask: bool) -> Report {
     let nscd_says = [&from_nscd.answer, &with_nscd.answer].into_iter().find(|said| said.is_answer()).cloned();
     sources.splice(0..0, [from_nscd, with_nscd]);
 
-    let is_loaded = loaded::is_here();
+    let is_loaded = scan::own_library().is_some();
     let bypassing = rules.bypassing(subject);
     let daemon = match &nscd {
         Presence::Present(daemon) => Some(daemon),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::diagnose::nscd::{Cache, Entry, Request};
 use crate::diagnose::sources::{Outcome, Said, Who};
 use crate::diagnose::verdict::Rules;
-use crate::process::loaded;
+use crate::install::library;
 use crate::ui::exit::Exit;
 use crate::ui::screen::{printable, quoted};
 
@@ -284,9 +284,9 @@ fn appending(rules: &Rules, line: &str) -> String {
 
 /// What loads the library into the programs that are started from here.
 pub(crate) fn preloading() -> String {
-    let path = loaded::library().map_or_else(
-        || format!("/usr/local/lib/{}", loaded::NAME),
-        |path| printable(path.as_os_str().as_encoded_bytes()),
+    let path = library::find(None).map_or_else(
+        |_| format!("/usr/local/lib/{}", library::NAME),
+        |library| printable(library.path.as_os_str().as_encoded_bytes()),
     );
     let others = std::env::var_os("LD_PRELOAD").is_some_and(|others| !others.is_empty());
     if others {

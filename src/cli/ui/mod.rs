@@ -1,5 +1,6 @@
 //! What a person reads, and the exit codes.
 
 pub(crate) mod exit;
+pub(crate) mod lines;
 pub(crate) mod output;
 pub(crate) mod screen;
