@@ -428,7 +428,7 @@ fn status_says_who_has_it_and_in_which_version() {
     inside /bin/sleep 100 & sleep 1.2
     "${N[@]}" enable --library "$L" | sed 's/[0-9][0-9]* trials/some trials/'
     sleep 1.2; inside /bin/sleep 200 & sleep 0.2
-    state enabled; lines '[0-9]+ started before, without it: sleep [0-9]+$'; lines 'in this version: sleep [0-9]+, nss-bypass [0-9]+$'
+    state enabled; lines '[0-9]+ started before, without it: sleep [0-9]+$'; lines 'in this version: sleep [0-9]+$'
     inside /usr/bin/env LD_PRELOAD=$L /opt/nss-bypass status | grep -c 'LD_PRELOAD names the library'
     "${N[@]}" status --library "$L" --json >"$R/tmp/json"
     python3 - "$R/tmp/json" <<'END'
@@ -452,9 +452,9 @@ END
         "OURS is in /etc/ld.so.preload: some trials went as before\n",
         "enabled: 0 enabled\n",
         "1 started before, without it: sleep N\n",
-        "in this version: sleep N, nss-bypass N\n",
-        "['environment', 'file', 'processes', 'troubles', 'verdict', 'versions_differ'] ['named', 'path', 'present'] \
-         ['earlier', 'elsewhere', 'unseen', 'with', 'without'] ['LD_PRELOAD', 'named']\n",
+        "in this version: sleep N\n",
+        "['changed', 'environment', 'file', 'processes', 'removable', 'rules', 'troubles', 'verdict', 'versions_differ'] \
+         ['named', 'path', 'present'] ['earlier', 'elsewhere', 'unseen', 'with', 'without'] ['LD_PRELOAD', 'named']\n",
         "enabled False 1 ['build', 'deleted', 'differs', 'name', 'path', 'pid'] True\n",
         "['sleep']\n",
         "replaced: 0 enabled\nthe same version, OURS, whose file was deleted or replaced\n",

@@ -10,7 +10,7 @@ use nss_bypass_core::rules::config::{Action, Rule};
 use serde::Serialize;
 
 use crate::diagnose::daemon::{Compared, Daemon, Kind, Presence};
-use crate::diagnose::examine::{self, Event, Examination, Examiner, Manner, Question};
+use crate::diagnose::examine::{self, Event, Examination, Manner, Question};
 use crate::diagnose::hint;
 use crate::diagnose::judge::{Finding, Judgement};
 use crate::diagnose::nscd::{self, Cache, Entry};
@@ -314,7 +314,7 @@ impl Verdict {
             rules: rules.candidates(question.subject()).into_iter().map(RuleLine::new).collect(),
             faults: rules.faults.iter().map(in_words).collect(),
             disabled: rules.disabled,
-            library_loaded: around.is_loaded,
+            library_loaded: around.here.loaded.is_some(),
         }
     }
 

@@ -12,7 +12,7 @@ use nss_bypass_core::rules::policy::Subject;
 use nss_bypass_core::tables::Tables;
 
 use crate::diagnose::daemon::{self, Daemon, Kind, Presence};
-use crate::diagnose::facts::{Answers, DaemonFacts, Facts, Loading, ProgramFacts, RuleFacts};
+use crate::diagnose::facts::{Answers, DaemonFacts, Facts, Loading, ProgramFacts, RuleFacts, UnreadableFile};
 use crate::diagnose::fix;
 use crate::diagnose::glibc;
 use crate::diagnose::judge::Judgement;
@@ -258,7 +258,7 @@ impl Examiner<'_> {
             let number = SERVERS + servers.as_ref().map_or(1, Vec::len);
             tasks.push(self.ask_library(number, answering));
         }
-        if self.around.is_loaded {
+        if self.around.here.loaded.is_some() {
             let bytes = self.question.bytes();
             tasks.push(Box::new(move |sender| send(sender, Piece::Reaches(glibc::reaches_library(&bytes)))));
         }
@@ -477,7 +477,10 @@ impl Examiner<'_> {
             hosts_line: self.around.line_facts(),
             rule: rule.map(rule_facts),
             loading: self.program_loading.clone().unwrap_or_else(|| self.around.loading(reaches)),
-            unreadable: unreadable.filter(|path| is_the_files || *path != self.around.rules.path).collect(),
+            unreadable: unreadable
+                .filter(|(path, _)| is_the_files || *path != self.around.rules.path)
+                .map(|(path, trouble)| UnreadableFile { path, what: trouble.what, commands: trouble.commands })
+                .collect(),
             program: self.program.clone(),
         }
     }

@@ -19,7 +19,7 @@ pub(crate) struct Facts {
     /// Whether the library works in programs that are started from here or, with `program`, in that.
     pub(crate) loading: Loading,
     /// Files that the library or the loader needs and that not every user can read.
-    pub(crate) unreadable: Vec<String>,
+    pub(crate) unreadable: Vec<UnreadableFile>,
     /// The program that was asked about.
     pub(crate) program: Option<ProgramFacts>,
 }
@@ -47,6 +47,16 @@ pub(crate) struct Answers {
     pub(crate) servers: Vec<(String, Outcome)>,
     /// The servers that the rule names.
     pub(crate) rule_servers: Vec<(String, Outcome)>,
+}
+
+/// A file that not every user can read.
+#[derive(Clone, Debug)]
+pub(crate) struct UnreadableFile {
+    pub(crate) path: String,
+    /// What is the matter with it.
+    pub(crate) what: String,
+    /// What changes that.
+    pub(crate) commands: Vec<String>,
 }
 
 /// The daemon at nscd's socket.

@@ -7,7 +7,7 @@ use nss_bypass_core::rules::policy::Subject;
 use crate::diagnose::hosts_line::HostsLine;
 use crate::diagnose::judge::Step;
 use crate::diagnose::rules::Rules;
-use crate::process::loaded;
+use crate::install::library;
 use crate::ui::screen::{printable, quoted};
 
 /// What the lines depend on.
@@ -41,7 +41,8 @@ impl Context<'_> {
             Step::LoadFirst => one(preloading_first()),
             Step::Enable => one("nss-bypass enable".to_owned()),
             Step::EditHostsLine => one(self.edited_line?.command(self.root)?),
-            Step::MakeReadable(path) => one(format!("chmod a+r {}{}", self.root, quoted(path))),
+            Step::MakeReadable(lines) if lines.is_empty() => None,
+            Step::MakeReadable(lines) => Some(lines.iter().map(|line| line.replace(" /", &format!(" {}/", self.root))).collect()),
             Step::Restart => one(format!("systemctl restart {}", quoted(self.unit?))),
             Step::UseCgo => one("export GODEBUG=\"${GODEBUG:+$GODEBUG,}\"netdns=cgo".to_owned()),
             Step::HostsEntry => one(self.hosts_entry()?),
@@ -86,10 +87,10 @@ fn appending(line: &str, path: &str, lacks_newline: bool) -> String {
     if lacks_newline { format!("printf '\\n%s\\n' {line} >>{path}") } else { format!("echo {line} >>{path}") }
 }
 
-fn library() -> String {
-    loaded::library().map_or_else(
-        || format!("/usr/local/lib/{}", loaded::NAME),
-        |path| printable(path.as_os_str().as_encoded_bytes()),
+fn library_path() -> String {
+    library::find(None).map_or_else(
+        |_| format!("/usr/local/lib/{}", library::NAME),
+        |library| printable(library.path.as_os_str().as_encoded_bytes()),
     )
 }
 
@@ -97,13 +98,13 @@ fn library() -> String {
 pub(crate) fn preloading() -> String {
     let others = std::env::var_os("LD_PRELOAD").is_some_and(|others| !others.is_empty());
     if others {
-        format!("export LD_PRELOAD=\"$LD_PRELOAD:\"{}", quoted(&library()))
+        format!("export LD_PRELOAD=\"$LD_PRELOAD:\"{}", quoted(&library_path()))
     } else {
-        format!("export LD_PRELOAD={}", quoted(&library()))
+        format!("export LD_PRELOAD={}", quoted(&library_path()))
     }
 }
 
 /// The same, before all others: the first one that has a function takes it.
-fn preloading_first() -> String {
-    format!("export LD_PRELOAD={}\"${{LD_PRELOAD:+:$LD_PRELOAD}}\"", quoted(&library()))
+pub(crate) fn preloading_first() -> String {
+    format!("export LD_PRELOAD={}\"${{LD_PRELOAD:+:$LD_PRELOAD}}\"", quoted(&library_path()))
 }

@@ -90,8 +90,8 @@ pub(crate) enum Step {
     Enable,
     /// A `hosts` line that asks DNS.
     EditHostsLine,
-    /// A file that every user can read.
-    MakeReadable(String),
+    /// A file that every user can read, by these commands.
+    MakeReadable(Vec<String>),
     /// The process started again.
     Restart,
     /// `GODEBUG=netdns=cgo`.
@@ -424,10 +424,10 @@ impl Facts {
                 return Judgement::differs(Culprit::NotLoaded, sentence, vec![Step::LoadFirst]);
             }
         }
-        if let Some(path) = self.unreadable.first() {
-            let sentence = format!("{right}, but not for every user: {path} cannot be read by all.");
-            let steps = self.unreadable.iter().cloned().map(Step::MakeReadable).collect();
-            return Judgement::differs(Culprit::Mode(path.clone()), sentence, steps);
+        if let Some(file) = self.unreadable.first() {
+            let sentence = format!("{right}, but not for every user: {}.", file.what);
+            let steps = self.unreadable.iter().map(|file| Step::MakeReadable(file.commands.clone())).collect();
+            return Judgement::differs(Culprit::Mode(file.path.clone()), sentence, steps);
         }
         agreed
     }

@@ -1,7 +1,7 @@
 //! Every suspect, as a row: facts, then finding, culprit and steps.
 
 use super::*;
-use crate::diagnose::facts::{Answers, DaemonFacts, LineFacts, ProgramFacts, ProgramObstacle};
+use crate::diagnose::facts::{Answers, DaemonFacts, LineFacts, ProgramFacts, ProgramObstacle, UnreadableFile};
 use crate::diagnose::hosts_line::UnreadableLine;
 
 fn found(address: &str) -> Outcome {
@@ -160,7 +160,9 @@ fn rules() {
     via.answers.library_edited = Some(a());
     let unreached = Some(Culprit::UnreachedVia("f:1: bypass x".to_owned()));
     let mut other_user = under_rule(with_nscd(a(), Some(none()), true), a(), false);
-    other_user.unreadable = vec!["/etc/nss-bypass.conf".to_owned()];
+    let command = || vec!["chmod a+r /etc/nss-bypass.conf".to_owned()];
+    let (path, what) = ("/etc/nss-bypass.conf".to_owned(), "it cannot be read by everybody".to_owned());
+    other_user.unreadable = vec![UnreadableFile { path, what, commands: command() }];
     let mode = Some(Culprit::Mode("/etc/nss-bypass.conf".to_owned()));
     check(vec![
         ("right", under_rule(with_nscd(a(), Some(none()), true), a(), false), AGREED, None, vec![]),
@@ -173,7 +175,7 @@ fn rules() {
         ("differs, as its servers do", under_rule(plain(a()), b(), true), AGREED, None, vec![]),
         ("has no answer", under_rule(plain(a()), silence(), false), UNKNOWN, None, vec![]),
         ("names servers that are not asked", via, DIFFERS, unreached, vec![Step::EditHostsLine]),
-        ("cannot be read by all", other_user, DIFFERS, mode, vec![Step::MakeReadable("/etc/nss-bypass.conf".to_owned())]),
+        ("cannot be read by all", other_user, DIFFERS, mode, vec![Step::MakeReadable(command())]),
     ]);
     let notes = |facts: Facts| facts.judgement().notes.len();
     assert_eq!(notes(under_rule(plain(a()), a(), false)), 1, "no longer needed");

@@ -11,6 +11,7 @@ pub(crate) mod fix;
 pub(crate) mod glibc;
 pub(crate) mod hint;
 pub(crate) mod hosts_line;
+pub(crate) mod installation;
 pub(crate) mod judge;
 pub(crate) mod nscd;
 pub(crate) mod programs;

@@ -1,6 +1,5 @@
 //! What does not depend on the name: rules, the `hosts` line, the library, and who listens on the sockets that are asked.
 
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nss_bypass_core::files::nsswitch::Module;
@@ -10,7 +9,13 @@ use crate::diagnose::glibc;
 use crate::diagnose::hosts_line::{self, HostsLine, Standing, UnreadableLine};
 use crate::diagnose::rules::Rules;
 use crate::diagnose::sockets::{self, Asked};
-use crate::process::{loaded, preloads};
+use crate::install::file::PRELOAD_FILE;
+use crate::install::preloaded::Here;
+use crate::install::tree::Tree;
+use crate::install::trouble::Trouble;
+use crate::install::verify::{self, PRELOAD_IS_FOR_ALL, RULES_ARE_FOR_ALL};
+use crate::process::elf;
+use crate::ui::screen::printable;
 
 /// All of it.
 pub(crate) struct Surroundings {
@@ -23,8 +28,8 @@ pub(crate) struct Surroundings {
     pub(crate) not_installed: Vec<Vec<u8>>,
     /// Daemons that the line asks.
     pub(crate) asked: Vec<Asked>,
-    /// Whether the library is in programs that are started from here.
-    pub(crate) is_loaded: bool,
+    /// What is preloaded into programs that are started from here.
+    pub(crate) here: Here,
 }
 
 impl Surroundings {
@@ -38,7 +43,7 @@ impl Surroundings {
             edited_line: None,
             not_installed: Vec::new(),
             asked: Vec::new(),
-            is_loaded: loaded::is_here(),
+            here: Here::look(),
         };
         match &around.hosts_line {
             Ok(line) => {
@@ -89,9 +94,9 @@ impl Surroundings {
 
     /// Whether the library takes lookups in programs that are started from here. `reaches`: whether a trial reached it.
     pub(crate) fn loading(&self, reaches: Option<bool>) -> Loading {
-        match (self.is_loaded, reaches) {
+        match (self.here.loaded.is_some(), reaches) {
             (false, _) => Loading::NotLoaded,
-            (true, Some(false)) => match preloads::before_the_library() {
+            (true, Some(false)) => match self.before_the_library() {
                 Some(other) => Loading::TakenBy(other),
                 None => Loading::SeesNothing,
             },
@@ -99,13 +104,22 @@ impl Surroundings {
         }
     }
 
-    /// Files that every program needs and that not every user can read.
-    pub(crate) fn unreadable(&self) -> Vec<String> {
-        const READABLE_BY_ALL: u32 = 0o004;
-        let files = [self.rules.path.as_str(), loaded::PRELOAD_FILE];
-        let is_unreadable =
-            |path: &&str| Path::new(path).metadata().is_ok_and(|status| status.mode() & READABLE_BY_ALL == 0);
-        files.into_iter().filter(is_unreadable).map(str::to_owned).collect()
+    /// A library that is loaded before this one, and that has functions for looking hosts up.
+    fn before_the_library(&self) -> Option<String> {
+        let before = self.here.words().map(|(_, word)| word).take_while(|word| word.library().is_none());
+        let mut others = before.filter(|word| elf::read_elf(&word.path).is_ok_and(|elf| elf.defines_lookups));
+        others.next().map(|word| printable(word.path.as_os_str().as_encoded_bytes()))
+    }
+
+    /// Files that every program needs and that not every user can read: the path, and what is the matter.
+    pub(crate) fn unreadable(&self) -> Vec<(String, Trouble)> {
+        let Ok(tree) = Tree::new(Path::new("/")) else { return Vec::new() };
+        let files = [(self.rules.path.as_str(), RULES_ARE_FOR_ALL), (PRELOAD_FILE, PRELOAD_IS_FOR_ALL)];
+        let troubles = files.into_iter().filter_map(|(path, why)| {
+            let trouble = verify::is_for_all(&tree, Path::new(path), why).err()?;
+            Some((path.to_owned(), trouble))
+        });
+        troubles.collect()
     }
 }
 

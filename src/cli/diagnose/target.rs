@@ -15,9 +15,13 @@ use crate::diagnose::examine::{Examiner, Manner, Question};
 use crate::diagnose::facts::{Loading, ProgramFacts, ProgramObstacle};
 use crate::diagnose::nscd::Cache;
 use crate::diagnose::surroundings::Surroundings;
-use crate::process::elf::{self, Elf, Go};
+use crate::install::library;
+use crate::install::preloaded::{Here, InFile};
+use crate::install::tree::Tree;
+use crate::process::elf::{self, Go};
 use crate::process::obstacle::{self, Obstacle};
-use crate::process::{loaded, program};
+use crate::process::program;
+use crate::process::scan::{self, Libc};
 use crate::ui::exit::Exit;
 use crate::ui::output;
 use crate::ui::screen::printable;
@@ -92,11 +96,6 @@ impl Arguments {
             None => Ok(Ok(Target { program: None, loading: None, root: String::new(), unit: None })),
         }
     }
-
-    /// Whether it is about one process or program.
-    pub(crate) fn is_given(&self) -> bool {
-        self.pid.is_some() || self.program.is_some() || self.inside.is_some()
-    }
 }
 
 impl Target {
@@ -112,13 +111,13 @@ impl Target {
             Refusal::cannot_tell(format!("{}: {}", file.display(), output::reason(&error)))
         })?;
         let go_debug = std::env::var_os("GODEBUG");
-        let library = loaded::library().and_then(|path| elf::read_elf(&path).ok());
-        let library = library.unwrap_or_else(|| Elf { machine: program.elf.machine, ..program.elf.clone() });
-        let is_everywhere = loaded::in_preload_file().is_some();
+        let library = library::find(None).map_or_else(|_| program.elf.clone(), |library| library.elf);
+        let here = Here::look();
+        let is_everywhere = here.in_file().is_some();
         let found = obstacle::of_program(&program.path, &program.elf, &library, go_debug.as_deref().map(OsStr::as_bytes));
         let found = found.into_iter().map(in_facts);
         let obstacle = found.into_iter().find(|found| !(is_everywhere && matches!(found, ProgramObstacle::Privileged(_))));
-        let has_library = obstacle.is_none() && (is_everywhere || loaded::is_here());
+        let has_library = obstacle.is_none() && (is_everywhere || here.loaded.is_some());
         let shown = format!("{} ({})", printable(name.as_bytes()), program.path.display());
         Ok(Self {
             program: Some(ProgramFacts { name: shown, obstacle }),
@@ -172,28 +171,25 @@ impl Process {
             return Err(Refusal::cannot_tell("there is no /proc here, in which processes could be looked at"));
         }
         let folder = PathBuf::from(format!("/proc/{pid}"));
-        let refuse = |error: io::Error| match error.kind() {
-            io::ErrorKind::NotFound => Refusal::cannot_tell(format!("there is no process {pid}")),
-            io::ErrorKind::PermissionDenied => {
-                Refusal::cannot_tell(format!("process {pid} can be looked at by root only"))
+        let refuse = |error: io::Error| match (error.kind(), error.raw_os_error()) {
+            (io::ErrorKind::NotFound, _) | (_, Some(libc::ESRCH)) => {
+                Refusal::cannot_tell(format!("there is no process {pid}"))
             }
-            _ if error.raw_os_error() == Some(libc::ESRCH) => {
-                Refusal::cannot_tell(format!("process {pid} has ended"))
+            (io::ErrorKind::PermissionDenied, _) => {
+                Refusal::cannot_tell(format!("process {pid} cannot be looked at: {}", scan::why_hidden()))
             }
             _ => Refusal::cannot_tell(format!("process {pid}: {}", output::reason(&error))),
         };
-        let comm = fs::read(folder.join("comm")).map_err(refuse)?;
-        let maps = fs::read(folder.join("maps")).map_err(refuse)?;
-        if maps.is_empty() {
+        let process = scan::process(pid.unsigned_abs()).map_err(refuse)?;
+        let Some(process) = process else {
             return Err(Refusal::cannot_tell(format!("process {pid} has no program: it has ended, or is the kernel's")));
-        }
+        };
         let root = fs::read_link(folder.join("root")).map_err(refuse)?;
-        let name = format!("process {pid} ({})", printable(comm.trim_ascii_end()));
-        let has_library = loaded::is_in(&pid.to_string()).unwrap_or(false);
-        let obstacle = if has_library { None } else { obstacle_of(&folder, &maps, &root) };
+        let name = format!("process {pid} ({})", process.name);
+        let obstacle = if process.library.is_some() { None } else { obstacle_of(&folder, &process, &root) };
         Ok(Self {
             program: ProgramFacts { name, obstacle },
-            has_library,
+            has_library: process.library.is_some(),
             root: if has_same_root(&folder) { String::new() } else { format!("/proc/{pid}/root") },
             unit: unit_of(&folder),
         })
@@ -207,34 +203,25 @@ fn has_same_root(folder: &Path) -> bool {
 }
 
 /// What keeps the library out of a process.
-fn obstacle_of(folder: &Path, maps: &[u8], root: &Path) -> Option<ProgramObstacle> {
-    let has = |text: &[u8]| maps.windows(text.len()).any(|window| window == text);
-    let elf = elf::read_elf(&folder.join("exe")).ok();
-    let go = elf.as_ref().and_then(|elf| elf.go);
-    let asks_libc = elf.as_ref().is_some_and(|elf| elf.asks_libc);
-    let has_libc = has(b"/libc.so.6") || has(b"/libc-2.");
-    if has(b"/ld-musl-") {
-        return Some(ProgramObstacle::OwnResolver("musl".to_owned()));
-    }
-    match go {
-        Some(Go::Alone) => return Some(ProgramObstacle::OwnResolver("Go without cgo".to_owned())),
-        Some(Go::Chooses) if !prefers_libc(folder) => return Some(ProgramObstacle::GoChooses),
+fn obstacle_of(folder: &Path, process: &scan::Process, root: &Path) -> Option<ProgramObstacle> {
+    let itself = |what: &str| Some(ProgramObstacle::OwnResolver(what.to_owned()));
+    match (process.libc, process.go) {
+        (Libc::Musl, _) => return itself("musl"),
+        (_, Some(Go::Alone)) => return itself("Go without cgo"),
+        (_, Some(Go::Chooses)) if !prefers_libc(folder) => return Some(ProgramObstacle::GoChooses),
+        (Libc::None, _) => return Some(ProgramObstacle::Static),
         _ => {}
     }
-    if !has_libc {
-        return Some(ProgramObstacle::Static);
+    // Some programs have c-ares for a part of their lookups only.
+    let asks_libc = || elf::read_elf(&folder.join("exe")).is_ok_and(|elf| elf.asks_libc);
+    if process.has_c_ares && !asks_libc() {
+        return itself("c-ares");
     }
-    if has(b"/libcares.so") && !asks_libc {
-        return Some(ProgramObstacle::OwnResolver("c-ares".to_owned()));
-    }
-    let file = folder.join("root").join(loaded::PRELOAD_FILE.trim_start_matches('/'));
-    let is_named = fs::read(file).is_ok_and(|text| {
-        text.windows(loaded::NAME.len()).any(|window| window == loaded::NAME.as_bytes())
-    });
-    if is_named {
+    let in_file = Tree::new(&folder.join("root")).and_then(|tree| InFile::read(&tree));
+    if in_file.is_ok_and(|file| file.library().is_some()) {
         return Some(ProgramObstacle::StartedBefore);
     }
-    if is_secure(folder) == Some(true) {
+    if process.is_secure == Some(true) {
         let why = "it runs with more privileges than its caller, and ld.so loads nothing there that its caller names";
         return Some(ProgramObstacle::Privileged(why.to_owned()));
     }
@@ -247,15 +234,6 @@ fn prefers_libc(folder: &Path) -> bool {
     let environment = fs::read(folder.join("environ")).unwrap_or_default();
     let mut variables = environment.split(|&byte| byte == 0);
     variables.any(|variable| variable.starts_with(b"GODEBUG=") && variable.windows(10).any(|part| part == b"netdns=cgo"))
-}
-
-/// AT_SECURE in its auxiliary vector.
-fn is_secure(folder: &Path) -> Option<bool> {
-    const WORD: usize = size_of::<usize>();
-    let bytes = fs::read(folder.join("auxv")).ok()?;
-    let word = |bytes: &[u8]| bytes.try_into().map(usize::from_ne_bytes).unwrap_or_default();
-    let mut pairs = bytes.chunks_exact(2 * WORD).map(|pair| pair.split_at(WORD));
-    pairs.find(|(key, _)| word(key) as u64 == libc::AT_SECURE as u64).map(|(_, value)| word(value) != 0)
 }
 
 /// The systemd unit that it belongs to.
