@@ -108,7 +108,7 @@ impl Report {
             State::Good | State::Note => (Style::Good, "Healthy.".to_owned()),
         };
         let mut text = Node::styled(style, sentence).last_branch();
-        for finding in self.findings.iter().filter(|finding| !finding.fix.is_empty()) {
+        for finding in self.findings.iter().filter(|finding| finding.has_shown_fix()) {
             text.push_str(&screen::commands(&format!("\nfix: {}", finding.topic()), &finding.fix));
         }
         text

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::diagnose::daemon::{Compared, Daemon, Kind, Presence};
 use crate::diagnose::examine::{self, Event, Examination, Manner, Question};
+use crate::diagnose::fix;
 use crate::diagnose::hint;
 use crate::diagnose::judge::{Finding, Judgement};
 use crate::diagnose::nscd::{self, Cache, Entry};
@@ -189,7 +190,7 @@ fn one(
 }
 
 /// The last branch, and what to type.
-fn conclusion_text(judgement: &Judgement, fix: &[String]) -> String {
+fn conclusion_text(judgement: &Judgement, lines: &[String]) -> String {
     let style = match judgement.finding {
         Finding::Agreed => Style::Good,
         Finding::Differs => Style::Bad,
@@ -197,9 +198,14 @@ fn conclusion_text(judgement: &Judgement, fix: &[String]) -> String {
     };
     let notes = judgement.notes.iter().map(|note| Node::new(format!("note: {note}")));
     let mut text = Node::styled(style, &judgement.sentence).with(notes).last_branch();
-    if !fix.is_empty() {
-        let caption = if judgement.is_optional { "\nfix, if nscd is not to be asked:" } else { "\nfix:" };
-        text.push_str(&screen::commands(caption, fix));
+    if !lines.is_empty() {
+        let is_root = rustix::process::geteuid().is_root();
+        let caption = match judgement.is_optional {
+            true => "\nfix, if nscd is not to be asked:",
+            false if !is_root && fix::take_root(&judgement.steps) => "\nfix, as root:",
+            false => "\nfix:",
+        };
+        text.push_str(&screen::commands(caption, lines));
     }
     text
 }

@@ -68,6 +68,11 @@ impl Finding {
         matches!(self.state, State::Good | State::Note)
     }
 
+    /// Whether people are told the lines: of what is wrong only.
+    pub(crate) fn has_shown_fix(&self) -> bool {
+        !self.is_fine() && !self.fix.is_empty()
+    }
+
     pub(crate) fn node(&self) -> Node {
         let (mark, style) = match self.state {
             State::Good => ("ok", Style::Good),
@@ -76,7 +81,7 @@ impl Finding {
             State::Trouble => ("trouble", Style::Bad),
         };
         let why = self.why.iter().map(|why| Node::new(format!("why: {why}")));
-        let fix = (!self.fix.is_empty()).then(|| Node::new("fix: below"));
+        let fix = self.has_shown_fix().then(|| Node::new("fix: below"));
         Node::styled(style, format!("{mark}: {}", self.what)).with(why).with(fix)
     }
 }

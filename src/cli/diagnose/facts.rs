@@ -113,6 +113,8 @@ pub(crate) enum Loading {
 pub(crate) struct ProgramFacts {
     /// What to call it.
     pub(crate) name: String,
+    /// Whether it is a process: what it has loaded stays as it is.
+    pub(crate) is_running: bool,
     /// What keeps the library out of it.
     pub(crate) obstacle: Option<ProgramObstacle>,
 }

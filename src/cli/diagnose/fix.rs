@@ -11,6 +11,7 @@ use crate::install::library;
 use crate::ui::screen::{printable, quoted};
 
 /// What the lines depend on.
+#[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) subject: Subject<'a>,
@@ -27,8 +28,21 @@ pub(crate) struct Context<'a> {
 
 /// The lines, in order. A step for which there is none takes all of them with it: half a fix is none.
 pub(crate) fn commands(steps: &[Step], context: &Context<'_>) -> Vec<String> {
+    // Variables do not count in privileged programs, and so the file must have the rule.
+    let is_for_all = steps.contains(&Step::Enable);
+    let context = Context { is_root: context.is_root || is_for_all, ..*context };
     let lines: Option<Vec<Vec<String>>> = steps.iter().map(|step| context.lines(step)).collect();
     lines.unwrap_or_default().concat()
+}
+
+/// Whether only root can do this.
+pub(crate) fn take_root(steps: &[Step]) -> bool {
+    let is_for_all = steps.contains(&Step::Enable);
+    steps.iter().any(|step| match step {
+        Step::Bypass | Step::Pass => is_for_all,
+        Step::Load | Step::LoadFirst | Step::UseCgo => false,
+        Step::Enable | Step::EditHostsLine | Step::MakeReadable(_) | Step::Restart | Step::HostsEntry => true,
+    })
 }
 
 impl Context<'_> {

@@ -345,7 +345,7 @@ impl Facts {
             && self.hosts_line.obstacle.is_some()
         {
             let sentence = format!(
-                "The servers of the rule are never asked ({}): the hosts line ends before DNS ({}), and {server} \
+                "The servers of the rule are not asked ({}): the hosts line does not get to DNS ({}), and {server} \
                  answers {answer}.",
                 rule.text, self.hosts_line.shown
             );

@@ -79,7 +79,7 @@ fn ends() -> DnsObstacle {
 }
 
 fn in_program(mut facts: Facts, obstacle: ProgramObstacle) -> Facts {
-    facts.program = Some(ProgramFacts { name: "program".to_owned(), obstacle: Some(obstacle) });
+    facts.program = Some(ProgramFacts { name: "program".to_owned(), is_running: false, obstacle: Some(obstacle) });
     facts.loading = Loading::NotLoaded;
     facts
 }
@@ -225,6 +225,14 @@ fn programs() {
         ("the same, and nobody does", itself(none(), plain(none())), AGREED, None, vec![]),
         ("the same, and DNS is dead", itself(silence(), ruled()), UNKNOWN, None, vec![]),
     ]);
+}
+
+#[test]
+fn a_process_keeps_what_it_has_loaded() {
+    let mut facts = with_nscd(a(), Some(none()), true);
+    facts.program = Some(ProgramFacts { name: "process 7".to_owned(), is_running: true, obstacle: None });
+    let judgement = facts.judgement();
+    assert_eq!((judgement.steps, judgement.notes.len()), (vec![Step::Bypass], 1));
 }
 
 #[test]

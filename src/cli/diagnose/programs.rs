@@ -6,7 +6,7 @@ use crate::diagnose::sources::Outcome;
 
 /// The verdict about the name, as it is for this program.
 pub(crate) fn in_program(facts: &Facts, program: &ProgramFacts, judgement: Judgement) -> Judgement {
-    let Some(obstacle) = &program.obstacle else { return judgement };
+    let Some(obstacle) = &program.obstacle else { return in_process(program, judgement) };
     if let ProgramObstacle::OwnResolver(what) = obstacle {
         return with_own_resolver(facts, program, what, judgement);
     }
@@ -18,7 +18,7 @@ pub(crate) fn in_program(facts: &Facts, program: &ProgramFacts, judgement: Judge
     let name = &program.name;
     let (why, replacement) = match obstacle {
         ProgramObstacle::Privileged(why) => (why.clone(), Some(Step::Enable)),
-        ProgramObstacle::StartedBefore => ("it was started before the library was enabled".to_owned(), Some(Step::Restart)),
+        ProgramObstacle::StartedBefore => ("it was started before the library was enabled; restart it".to_owned(), Some(Step::Restart)),
         ProgramObstacle::GoChooses => {
             ("it is a Go program, which uses libc only with GODEBUG=netdns=cgo".to_owned(), Some(Step::UseCgo))
         }
@@ -38,14 +38,26 @@ pub(crate) fn in_program(facts: &Facts, program: &ProgramFacts, judgement: Judge
         }
         steps.push(replacement);
     }
+    let judgement = Judgement { steps, ..judgement };
+    let Judgement { steps, notes, sentence, .. } = in_process(program, judgement);
     Judgement {
         finding: Finding::Differs,
         culprit: Some(Culprit::Program(name.clone())),
-        sentence: format!("The library does not work in {name}: {why}. {}", judgement.sentence),
+        sentence: format!("The library does not work in {name}: {why}. {sentence}"),
         steps,
         is_optional: false,
-        notes: judgement.notes,
+        notes,
     }
+}
+
+/// A process keeps what it has loaded: what loads the library is for when it is started again.
+fn in_process(program: &ProgramFacts, mut judgement: Judgement) -> Judgement {
+    let loads = |step: &Step| matches!(step, Step::Load | Step::LoadFirst);
+    if program.is_running && judgement.steps.iter().any(loads) {
+        judgement.steps.retain(|step| !loads(step));
+        judgement.notes.push(format!("start {} again with the library in LD_PRELOAD", program.name));
+    }
+    judgement
 }
 
 /// Such a program reads /etc/hosts and asks the first name server that answers; neither nscd nor the library matters.

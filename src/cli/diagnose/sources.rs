@@ -294,7 +294,9 @@ pub(crate) fn library(answering: &Answering, modules: Option<&[u8]>, subject: Su
     };
     let origin = match engine.source() {
         Some(Origin::Files) => Some("from /etc/hosts".to_owned()),
-        Some(Origin::Dns(Some(server)) | Origin::Cache(Some(server))) => Some(format!("from {}", Source::Server(server))),
+        Some(Origin::Dns(Some(server)) | Origin::Cache(Some(server))) => {
+            Some(format!("from {}", Source::Server(server).to_string().trim_start_matches("server ")))
+        }
         _ => None,
     };
     match result {

@@ -120,7 +120,7 @@ impl Target {
         let has_library = obstacle.is_none() && (is_everywhere || here.loaded.is_some());
         let shown = format!("{} ({})", printable(name.as_bytes()), program.path.display());
         Ok(Self {
-            program: Some(ProgramFacts { name: shown, obstacle }),
+            program: Some(ProgramFacts { name: shown, is_running: false, obstacle }),
             loading: (!has_library).then_some(Loading::NotLoaded),
             root: String::new(),
             unit: None,
@@ -176,7 +176,7 @@ impl Process {
                 Refusal::cannot_tell(format!("there is no process {pid}"))
             }
             (io::ErrorKind::PermissionDenied, _) => {
-                Refusal::cannot_tell(format!("process {pid} cannot be looked at: {}", scan::why_hidden()))
+                Refusal::cannot_tell(format!("process {pid} cannot be looked at; {}", who_may()))
             }
             _ => Refusal::cannot_tell(format!("process {pid}: {}", output::reason(&error))),
         };
@@ -188,7 +188,7 @@ impl Process {
         let name = format!("process {pid} ({})", process.name);
         let obstacle = if process.library.is_some() { None } else { obstacle_of(&folder, &process, &root) };
         Ok(Self {
-            program: ProgramFacts { name, obstacle },
+            program: ProgramFacts { name, is_running: true, obstacle },
             has_library: process.library.is_some(),
             root: if has_same_root(&folder) { String::new() } else { format!("/proc/{pid}/root") },
             unit: unit_of(&folder),
@@ -227,6 +227,11 @@ fn obstacle_of(folder: &Path, process: &scan::Process, root: &Path) -> Option<Pr
     }
     let is_elsewhere = root != Path::new("/") && root.is_absolute();
     is_elsewhere.then(|| ProgramObstacle::OtherRoot(root.display().to_string()))
+}
+
+/// What it takes to look at the processes of others.
+fn who_may() -> &'static str {
+    if rustix::process::geteuid().is_root() { "that takes CAP_SYS_PTRACE" } else { "root can" }
 }
 
 /// Whether its GODEBUG says `netdns=cgo`.
