@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::diagnose::checks::{self, Finding, State};
+use crate::diagnose::daemon::Presence;
 use crate::diagnose::examine::{self, Event, Manner, Question};
 use crate::diagnose::hint;
 use crate::diagnose::judge::Finding as Verdict;
@@ -108,7 +109,12 @@ impl Report {
             State::Good | State::Note => (Style::Good, "Healthy.".to_owned()),
         };
         let mut text = Node::styled(style, sentence).last_branch();
+        let mut told: Vec<&[String]> = Vec::new();
         for finding in self.findings.iter().filter(|finding| finding.has_shown_fix()) {
+            if told.contains(&finding.fix.as_slice()) {
+                continue;
+            }
+            told.push(&finding.fix);
             text.push_str(&screen::commands(&format!("\nfix: {}", finding.topic()), &finding.fix));
         }
         text
@@ -138,7 +144,7 @@ fn sample(bytes: &[u8], arguments: &Arguments, around: &Surroundings, target: &T
     let mut finding = Finding::new("names", state, format!("{name}: {}", judgement.sentence)).about(name.clone());
     match state {
         State::Trouble => finding.fix = examination.fix,
-        State::Unknown if !arguments.ask => {
+        State::Unknown if !arguments.ask && matches!(nscd, Presence::Present(_)) => {
             finding.what.push_str(&format!(" See: nss-bypass explain --ask {}", quoted(&name)));
         }
         _ => {}

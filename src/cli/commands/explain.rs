@@ -57,16 +57,16 @@ pub(crate) struct Arguments {
 
 /// All that is found out about a name, for programs.
 #[derive(Debug, Serialize)]
-struct Report<'a> {
+struct Report {
     subject: String,
     verdict: Verdict,
-    nscd: &'a Presence,
-    cache: Option<&'a Cache>,
-    sources: &'a [Reply],
+    nscd: Presence,
+    cache: Option<Cache>,
+    sources: Vec<Reply>,
     conclusion: Conclusion,
     /// As `fix`, under the name that it had first.
-    cure: &'a [String],
-    fix: &'a [String],
+    cure: Vec<String>,
+    fix: Vec<String>,
 }
 
 /// What the rules say.
@@ -152,7 +152,7 @@ fn one(
     around: &Surroundings,
     target: &Target,
     bytes: &[u8],
-) -> (Finding, Option<serde_json::Value>) {
+) -> (Finding, Option<Report>) {
     let question = Question::new(bytes);
     // Before anybody is asked: the cache as it was.
     let (nscd, cache) = examine::look(&question);
@@ -170,23 +170,24 @@ fn one(
             table.on(event);
         }
     });
-    let Examination { replies, judgement, fix } = &examination;
-    if arguments.json {
-        let report = Report {
-            subject: printable(bytes),
-            verdict,
-            nscd: &nscd,
-            cache: cache.as_ref(),
-            sources: replies,
-            conclusion: Conclusion::new(judgement),
-            cure: fix,
-            fix,
-        };
-        return (judgement.finding, serde_json::to_value(&report).ok());
+    let Examination { replies, judgement, fix } = examination;
+    let finding = judgement.finding;
+    if !arguments.json {
+        table.finish(&replies);
+        show(&conclusion_text(&judgement, &fix));
+        return (finding, None);
     }
-    table.finish(replies);
-    show(&conclusion_text(judgement, fix));
-    (judgement.finding, None)
+    let report = Report {
+        subject: printable(bytes),
+        verdict,
+        nscd,
+        cache,
+        sources: replies,
+        conclusion: Conclusion::new(&judgement),
+        cure: fix.clone(),
+        fix,
+    };
+    (finding, Some(report))
 }
 
 /// The last branch, and what to type.

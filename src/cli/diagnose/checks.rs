@@ -6,13 +6,13 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::commands::explain;
-use crate::diagnose::daemon::{Compared, Daemon, Presence};
+use crate::diagnose::daemon::{self, Compared, Daemon, Presence};
 use crate::diagnose::examine;
 use crate::diagnose::installation;
 use crate::diagnose::hosts_line::{DnsObstacle, PATH};
 use crate::diagnose::nscd::{self, Cache, Database, Key};
 use crate::diagnose::rules::Rules;
-use crate::diagnose::sockets::Asked;
+use crate::diagnose::sockets::{self, Asked};
 use crate::diagnose::surroundings::Surroundings;
 use crate::ui::screen::{Node, Style, printable};
 
@@ -89,7 +89,7 @@ impl Finding {
 /// All of them, each as soon as it is known.
 pub(crate) fn all(around: &Surroundings, found: &mut dyn FnMut(Finding)) {
     let (nscd, cache) = examine::look_for(Key::Name(b""));
-    sockets(&nscd).into_iter().for_each(&mut *found);
+    socket(&nscd).into_iter().for_each(&mut *found);
     if let (Presence::Present(daemon), Some(cache)) = (&nscd, &cache) {
         found(its_machine(daemon, around));
         found(its_cache(daemon, cache));
@@ -97,6 +97,7 @@ pub(crate) fn all(around: &Surroundings, found: &mut dyn FnMut(Finding)) {
     }
     hosts_line(around).into_iter().for_each(&mut *found);
     around.asked.iter().for_each(|asked| found(stranger(asked, around)));
+    unasked(around).into_iter().for_each(&mut *found);
     configuration(&around.rules).into_iter().for_each(&mut *found);
     installation::library(around).into_iter().for_each(&mut *found);
     installation::reach(around).into_iter().for_each(&mut *found);
@@ -104,7 +105,7 @@ pub(crate) fn all(around: &Surroundings, found: &mut dyn FnMut(Finding)) {
 }
 
 /// Is there an nscd?
-fn sockets(nscd: &Presence) -> Option<Finding> {
+fn socket(nscd: &Presence) -> Option<Finding> {
     const CHECK: &str = "socket";
     match nscd {
         Presence::Absent => Some(Finding::new(CHECK, State::Good, format!("no nscd: no socket {}", nscd::SOCKET))),
@@ -239,8 +240,8 @@ fn stranger(asked: &Asked, around: &Surroundings) -> Finding {
             format!("{name}, which `{module}` asks, does not answer: {}: {reason}", asked.service.socket),
         ),
         Presence::Present(daemon) if asked.stranger().is_some() => {
-            let what = format!("{name}'s socket is another machine's: {}", daemon.whereabouts());
-            let finding = Finding::new(CHECK, State::Trouble, format!("{what}; `{module}` of the hosts line asks it"));
+            let what = format!("{name}'s socket is here: {}; `{module}` of the hosts line asks it", daemon.whereabouts());
+            let finding = Finding::new(CHECK, State::Trouble, what).about("hosts line".to_owned());
             with_edit(finding.why("it answers as the other machine does, as a foreign nscd does"), around)
         }
         Presence::Present(daemon) => {
@@ -248,6 +249,21 @@ fn stranger(asked: &Asked, around: &Surroundings) -> Finding {
             Finding::new(CHECK, state, format!("{name}, which `{module}` asks, is here: {}", daemon.whereabouts()))
         }
     }
+}
+
+/// Is there a socket of another machine's that the `hosts` line does not ask?
+fn unasked(around: &Surroundings) -> Vec<Finding> {
+    let others = sockets::SERVICES.iter().filter(|service| {
+        !around.asked.iter().any(|asked| asked.service.socket == service.socket)
+    });
+    let findings = others.filter_map(|service| match daemon::look(Path::new(service.socket)) {
+        Presence::Present(daemon) if daemon.is_foreign() => {
+            let what = format!("{}'s socket is here: {}; the hosts line does not ask it", service.name, daemon.whereabouts());
+            Some(Finding::new("resolved", State::Note, what))
+        }
+        _ => None,
+    });
+    findings.collect()
 }
 
 /// Is the configuration sound?

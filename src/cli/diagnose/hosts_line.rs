@@ -175,10 +175,10 @@ impl HostsLine {
     }
 
     /// The list of modules without those that are not installed and that glibc passes over; none where nothing is left.
-    pub(crate) fn installed(&self, standing: &dyn Fn(&[u8]) -> Standing) -> Option<Vec<u8>> {
+    pub(crate) fn installed(&self, is_not_installed: &dyn Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
         let is_passed_over = |placed: &Placed| {
             let ends = placed.service.actions.on(Status::Unavail) == Action::Return;
-            standing(name(&placed.service.module)) == Standing::NotInstalled && !ends
+            is_not_installed(name(&placed.service.module)) && !ends
         };
         let wanted = self.placed.iter().filter(|placed| !is_passed_over(placed));
         let words = wanted.map(|placed| self.modules.get(placed.name.start..placed.actions.end).unwrap_or_default());

@@ -59,20 +59,25 @@ impl Surroundings {
 
     /// What is known of a module.
     pub(crate) fn standing(&self, module: &[u8]) -> Standing {
-        if self.not_installed.iter().any(|other| other == module) {
-            Standing::NotInstalled
-        } else if self.asked.iter().any(|asked| asked.module == module && asked.stranger().is_some()) {
+        // Though it is not installed for this command's machine code, it may be for another's.
+        if self.asked.iter().any(|asked| asked.module == module && asked.stranger().is_some()) {
             Standing::AsksStranger
+        } else if self.is_not_installed(module) {
+            Standing::NotInstalled
         } else {
             Standing::Works
         }
+    }
+
+    fn is_not_installed(&self, module: &[u8]) -> bool {
+        self.not_installed.iter().any(|other| other == module)
     }
 
     /// The modules that glibc asks: those of the line that are installed. An absent one at the end would make "not found" a
     /// failure of the system.
     pub(crate) fn installed_modules(&self) -> Option<Vec<u8>> {
         let line = self.hosts_line.as_ref().ok()?;
-        line.installed(&|module| self.standing(module))
+        line.installed(&|module| self.is_not_installed(module))
     }
 
     pub(crate) fn line_facts(&self) -> LineFacts {
