@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         Ok(Err(exit)) => return exit,
         Err(refusal) => return refusal.report(),
     };
-    let around = Surroundings::look();
+    let around = Surroundings::look(target.process());
     let mut findings: Vec<Finding> = Vec::new();
     let mut found = |finding: Finding| {
         if !arguments.json && !(arguments.quiet && finding.is_fine()) {

@@ -78,6 +78,8 @@ struct Verdict {
     faults: Vec<String>,
     disabled: bool,
     library_loaded: bool,
+    #[serde(skip)]
+    place: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -122,7 +124,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         Ok(Err(exit)) => return exit,
         Err(refusal) => return refusal.report(),
     };
-    let around = Surroundings::look();
+    let around = Surroundings::look(target.process());
     let mut worst = Exit::Success;
     let mut reports = Vec::new();
     for (number, subject) in arguments.subjects.iter().enumerate() {
@@ -147,12 +149,7 @@ fn worse(one: Exit, other: Exit) -> Exit {
 }
 
 /// One name; for programs, its report.
-fn one(
-    arguments: &Arguments,
-    around: &Surroundings,
-    target: &Target,
-    bytes: &[u8],
-) -> (Finding, Option<Report>) {
+fn one(arguments: &Arguments, around: &Surroundings, target: &Target, bytes: &[u8]) -> (Finding, Option<Report>) {
     let question = Question::new(bytes);
     // Before anybody is asked: the cache as it was.
     let (nscd, cache) = examine::look(&question);
@@ -321,7 +318,8 @@ impl Verdict {
             rules: rules.candidates(question.subject()).into_iter().map(RuleLine::new).collect(),
             faults: rules.faults.iter().map(in_words).collect(),
             disabled: rules.disabled,
-            library_loaded: around.here.loaded.is_some(),
+            library_loaded: around.is_loaded,
+            place: around.place.clone(),
         }
     }
 
@@ -340,11 +338,8 @@ impl Verdict {
             }
         });
         let faults = self.faults.iter().map(|fault| Node::styled(Style::Bad, fault));
-        let loaded = if self.library_loaded {
-            "the library is in programs started here"
-        } else {
-            "the library is not in programs started here"
-        };
+        let is = if self.library_loaded { "is" } else { "is not" };
+        let loaded = format!("the library {is} in {}", self.place);
         Node::styled(Style::Title, title).with(decided).with(faults).with([Node::new(loaded)])
     }
 }

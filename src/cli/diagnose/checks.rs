@@ -8,8 +8,8 @@ use serde::Serialize;
 use crate::commands::explain;
 use crate::diagnose::daemon::{self, Compared, Daemon, Presence};
 use crate::diagnose::examine;
-use crate::diagnose::installation;
 use crate::diagnose::hosts_line::{DnsObstacle, PATH};
+use crate::diagnose::installation;
 use crate::diagnose::nscd::{self, Cache, Database, Key};
 use crate::diagnose::rules::Rules;
 use crate::diagnose::sockets::{self, Asked};
@@ -127,7 +127,7 @@ fn its_machine(daemon: &Daemon, around: &Surroundings) -> Finding {
         return Finding::new(CHECK, State::Note, format!("{program} is not of this container: {about}"));
     }
     if daemon.is_foreign() {
-        let is_countered = around.here.loaded.is_some() && !around.rules.policy.is_empty();
+        let is_countered = around.is_loaded && !around.rules.policy.is_empty();
         if is_countered {
             return Finding::new(CHECK, State::Note, format!("{program} is not of this container: {about}")).why(WHY);
         }
@@ -240,7 +240,8 @@ fn stranger(asked: &Asked, around: &Surroundings) -> Finding {
             format!("{name}, which `{module}` asks, does not answer: {}: {reason}", asked.service.socket),
         ),
         Presence::Present(daemon) if asked.stranger().is_some() => {
-            let what = format!("{name}'s socket is here: {}; `{module}` of the hosts line asks it", daemon.whereabouts());
+            let what =
+                format!("{name}'s socket is here: {}; `{module}` of the hosts line asks it", daemon.whereabouts());
             let finding = Finding::new(CHECK, State::Trouble, what).about("hosts line".to_owned());
             with_edit(finding.why("it answers as the other machine does, as a foreign nscd does"), around)
         }
@@ -253,12 +254,13 @@ fn stranger(asked: &Asked, around: &Surroundings) -> Finding {
 
 /// Is there a socket of another machine's that the `hosts` line does not ask?
 fn unasked(around: &Surroundings) -> Vec<Finding> {
-    let others = sockets::SERVICES.iter().filter(|service| {
-        !around.asked.iter().any(|asked| asked.service.socket == service.socket)
-    });
+    let others = sockets::SERVICES
+        .iter()
+        .filter(|service| !around.asked.iter().any(|asked| asked.service.socket == service.socket));
     let findings = others.filter_map(|service| match daemon::look(Path::new(service.socket)) {
         Presence::Present(daemon) if daemon.is_foreign() => {
-            let what = format!("{}'s socket is here: {}; the hosts line does not ask it", service.name, daemon.whereabouts());
+            let what =
+                format!("{}'s socket is here: {}; the hosts line does not ask it", service.name, daemon.whereabouts());
             Some(Finding::new("resolved", State::Note, what))
         }
         _ => None,
@@ -269,9 +271,10 @@ fn unasked(around: &Surroundings) -> Vec<Finding> {
 /// Is the configuration sound?
 fn configuration(rules: &Rules) -> Vec<Finding> {
     const CHECK: &str = "configuration";
-    let faults = rules.faults.iter().map(|fault| {
-        Finding::new(CHECK, State::Trouble, explain::in_words(fault)).why("the whole line is left out")
-    });
+    let faults = rules
+        .faults
+        .iter()
+        .map(|fault| Finding::new(CHECK, State::Trouble, explain::in_words(fault)).why("the whole line is left out"));
     let mut findings: Vec<Finding> = faults.collect();
     if findings.is_empty() {
         let count = rules.policy.rules().len();

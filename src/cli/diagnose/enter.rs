@@ -224,9 +224,8 @@ impl Way {
     }
 
     fn execute(&self) {
-        let pointers = |words: &[CString]| {
-            words.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect::<Vec<_>>()
-        };
+        let pointers =
+            |words: &[CString]| words.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect::<Vec<_>>();
         let (arguments, environment) = (pointers(&self.arguments), pointers(&self.environment));
         // SAFETY: a descriptor that is open, and two arrays of C strings that end with NULL.
         unsafe { libc::fexecve(self.command.as_raw_fd(), arguments.as_ptr(), environment.as_ptr()) };

@@ -56,7 +56,9 @@ impl Context<'_> {
             Step::Enable => one("nss-bypass enable".to_owned()),
             Step::EditHostsLine => one(self.edited_line?.command(self.root)?),
             Step::MakeReadable(lines) if lines.is_empty() => None,
-            Step::MakeReadable(lines) => Some(lines.iter().map(|line| line.replace(" /", &format!(" {}/", self.root))).collect()),
+            Step::MakeReadable(lines) => {
+                Some(lines.iter().map(|line| line.replace(" /", &format!(" {}/", self.root))).collect())
+            }
             Step::Restart => one(format!("systemctl restart {}", quoted(self.unit?))),
             Step::UseCgo => one("export GODEBUG=\"${GODEBUG:+$GODEBUG,}\"netdns=cgo".to_owned()),
             Step::HostsEntry => one(self.hosts_entry()?),

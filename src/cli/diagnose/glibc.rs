@@ -80,7 +80,8 @@ pub(crate) fn not_installed(modules: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut arguments: Vec<&[u8]> = vec![b"--installed", b"--"];
     arguments.extend(modules.iter().map(Vec::as_slice));
     let Ok(output) = without_library(child(&arguments)).output() else { return Vec::new() };
-    let is_listed = |module: &&Vec<u8>| output.stdout.split(|&byte| byte == b'\n').any(|line| line == module.as_slice());
+    let is_listed =
+        |module: &&Vec<u8>| output.stdout.split(|&byte| byte == b'\n').any(|line| line == module.as_slice());
     modules.iter().filter(|module| output.status.success() && !is_listed(module)).cloned().collect()
 }
 

@@ -22,7 +22,10 @@ pub(crate) fn for_subject(bytes: &[u8]) -> Option<String> {
         "has a port or brackets in it"
     };
     let shown = printable(bytes);
-    Some(format!("\"{shown}\" {what}, and no name; did you mean\n  nss-bypass explain {}", quoted(&printable(host.as_bytes()))))
+    Some(format!(
+        "\"{shown}\" {what}, and no name; did you mean\n  nss-bypass explain {}",
+        quoted(&printable(host.as_bytes()))
+    ))
 }
 
 /// With or without the interface that it is on.
@@ -69,7 +72,9 @@ mod tests {
             let hint = for_subject(text.as_bytes()).unwrap_or_default();
             assert!(hint.ends_with(&format!("\n  nss-bypass explain {host}")), "{text}: {hint}");
         }
-        for name in ["rancher-metadata", "a.b.", "169.254.169.250", "fd00::1", "_srv.x", "b\u{fc}cher.example", "fe80::1%eth0"] {
+        for name in
+            ["rancher-metadata", "a.b.", "169.254.169.250", "fd00::1", "_srv.x", "b\u{fc}cher.example", "fe80::1%eth0"]
+        {
             assert_eq!(for_subject(name.as_bytes()), None, "{name}");
         }
         assert_eq!(for_subject(b"").as_deref(), Some("a name is missing"));

@@ -122,9 +122,9 @@ impl HostsLine {
     /// The same line, in which DNS is asked, and modules that ask strangers are not; none where it is so already, or where
     /// glibc would not read the new line so.
     pub(crate) fn asking_dns(&self, standing: &dyn Fn(&[u8]) -> Standing) -> Option<Self> {
-        let is_unwanted = |module: &Module| match standing(name(module)) {
+        let is_unwanted = |placed: &Placed| match standing(name(&placed.service.module)) {
             Standing::Works => false,
-            Standing::NotInstalled => *module != Module::Files && *module != Module::Dns,
+            Standing::NotInstalled => placed.service.actions.on(Status::Unavail) == Action::Return,
             Standing::AsksStranger => true,
         };
         let asks_strangers = self.names().any(|name| standing(name) == Standing::AsksStranger);
@@ -138,7 +138,7 @@ impl HostsLine {
         let mut modules = Vec::new();
         let mut needs_dns = !has_dns;
         for placed in &self.placed {
-            let words = if !is_unwanted(&placed.service.module) {
+            let words = if !is_unwanted(placed) {
                 self.continuing(placed, modules_have_dns(&modules))
             } else if needs_dns {
                 needs_dns = false;
@@ -152,8 +152,7 @@ impl HostsLine {
             modules.push(b"dns".to_vec());
         }
         let edited = self.with_modules(modules.join(&b' '))?;
-        let is_right = edited.obstacle(standing).is_none()
-            && edited.placed.iter().all(|placed| !is_unwanted(&placed.service.module));
+        let is_right = edited.obstacle(standing).is_none() && !edited.placed.iter().any(is_unwanted);
         is_right.then_some(edited)
     }
 
@@ -268,10 +267,15 @@ mod tests {
             ("hosts:resolve", Some("hosts:dns")),
             ("  hosts : files resolve [!UNAVAIL=return]", Some("  hosts : files dns")),
             ("hosts\tfiles\tresolve[ ! UNAVAIL = return ]dns", Some("hosts\tfiles dns")),
-            ("hosts: files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns myhostname",
-             Some("hosts: files dns myhostname")),
+            (
+                "hosts: files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns myhostname",
+                Some("hosts: files dns myhostname"),
+            ),
             ("hosts: mymachines resolve [!unavail=RETURN] files", Some("hosts: mymachines dns files")),
-            ("hosts: files [SUCCESS=merge NOTFOUND=return] dns", Some("hosts: files [SUCCESS=merge NOTFOUND=return NOTFOUND=continue] dns")),
+            (
+                "hosts: files [SUCCESS=merge NOTFOUND=return] dns",
+                Some("hosts: files [SUCCESS=merge NOTFOUND=return NOTFOUND=continue] dns"),
+            ),
             ("hosts: files [!SUCCESS=return] dns", Some("hosts: files [!SUCCESS=return NOTFOUND=continue] dns")),
             ("hosts: files gone [UNAVAIL=return] dns", Some("hosts: files dns")),
             ("hosts: files", Some("hosts: files dns")),

@@ -38,23 +38,27 @@ pub(crate) fn library(around: &Surroundings) -> Vec<Finding> {
         }
         (None, None) => "the library is in this process, by which way cannot be seen".to_owned(),
     };
-    findings.push(match (&here.loaded, here.in_file(), around.rules.policy.is_empty()) {
-        (Some(_), ..) => Finding::new(CHECK, State::Good, how),
-        (None, Some(word), _) => {
+    let is_here = here.loaded.is_some();
+    findings.push(match (around.is_loaded, here.in_file(), around.rules.policy.is_empty()) {
+        (true, ..) if !is_here => Finding::new(CHECK, State::Good, format!("the library is in {}", around.place)),
+        (true, ..) => Finding::new(CHECK, State::Good, how),
+        (false, Some(word), _) => {
             let what = format!("{PRELOAD_FILE} names {}, but it is not loaded", word.text());
             Finding::new(CHECK, State::Trouble, what)
         }
-        (None, None, true) => {
+        (false, None, true) => {
             Finding::new(CHECK, State::Note, "the library is not loaded, and there is no rule that needs it")
         }
-        (None, None, false) => {
-            Finding::new(CHECK, State::Trouble, "there are rules, and programs started here do not load the library")
+        (false, None, false) => {
+            let what = format!("there are rules, and {} do not load the library", around.place);
+            Finding::new(CHECK, State::Trouble, what)
                 .why("rules count in programs that load the library only")
                 .fix(fix::preloading())
         }
     });
     if let Ok(tree) = Tree::new(Path::new("/")) {
-        findings.extend(around.unreadable().into_iter().map(|(_, trouble)| from_trouble(CHECK, State::Trouble, trouble)));
+        findings
+            .extend(around.unreadable().into_iter().map(|(_, trouble)| from_trouble(CHECK, State::Trouble, trouble)));
         let named = here.in_file().map(|word| word.path.clone()).or_else(|| place::usual(&tree));
         findings.push(match named {
             Some(path) => safety(&tree, &path),
@@ -181,7 +185,9 @@ pub(crate) fn reach(around: &Surroundings) -> Option<Finding> {
     around.here.loaded.as_ref()?;
     let what = match around.loading(glibc::reaches_library(b"localhost")) {
         Loading::TakenBy(other) => {
-            format!("{other}, which is loaded before the library, takes libc's functions: lookups do not reach the library")
+            format!(
+                "{other}, which is loaded before the library, takes libc's functions: lookups do not reach the library"
+            )
         }
         Loading::SeesNothing => "the library is loaded, and lookups do not reach it".to_owned(),
         Loading::Works | Loading::NotLoaded => return None,

@@ -189,7 +189,10 @@ impl Facts {
     // Without a rule.
 
     fn without_rule(&self) -> Judgement {
-        let Some(libc) = self.libc() else { return self.no_answer("glibc without nscd", &self.answers.libc) };
+        let Some(libc) = self.libc() else {
+            let hidden = self.hidden_by_hosts_line(&self.answers.libc);
+            return hidden.unwrap_or_else(|| self.no_answer("glibc without nscd", &self.answers.libc));
+        };
         match self.daemon() {
             Daemon::Absent => self.without_daemon(libc, "no nscd is asked"),
             Daemon::OutOfTheWay(why) => {
@@ -237,13 +240,12 @@ impl Facts {
                 );
                 Judgement::differs(culprit, sentence, self.bypass_as(libc)).optional()
             }
-            (true, false) => {
-                let sentence = format!(
-                    "Only {daemon} ({whereabouts}) knows it: it answers {quoted}; without {daemon} {truth}. A rule \
-                     would hide the name."
-                );
-                Judgement::differs(culprit, sentence, vec![])
-            }
+            // Whether the other machine's answer is of use here, only people can tell.
+            (true, false) => Judgement::agreed(format!(
+                "Agreed: {}, and only {daemon} ({whereabouts}) knows that; without {daemon} {truth}, and a rule would \
+                 hide the name.",
+                says(answer)
+            )),
         }
     }
 
@@ -394,9 +396,9 @@ impl Facts {
             );
             return Judgement::differs(Culprit::Rule(rule.text.clone()), sentence, vec![]);
         }
-        let note = self.is_superfluous(rule, library).then(|| {
-            format!("{} is no longer needed: libc gives the same answer", rule.text)
-        });
+        let note = self
+            .is_superfluous(rule, library)
+            .then(|| format!("{} is no longer needed: libc gives the same answer", rule.text));
         self.working(library, Judgement::agreed(self.agreement(rule, library)).with_note(note))
     }
 

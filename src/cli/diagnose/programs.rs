@@ -18,13 +18,16 @@ pub(crate) fn in_program(facts: &Facts, program: &ProgramFacts, judgement: Judge
     let name = &program.name;
     let (why, replacement) = match obstacle {
         ProgramObstacle::Privileged(why) => (why.clone(), Some(Step::Enable)),
-        ProgramObstacle::StartedBefore => ("it was started before the library was enabled; restart it".to_owned(), Some(Step::Restart)),
+        ProgramObstacle::StartedBefore => {
+            ("it was started before the library was enabled; restart it".to_owned(), Some(Step::Restart))
+        }
         ProgramObstacle::GoChooses => {
             ("it is a Go program, which uses libc only with GODEBUG=netdns=cgo".to_owned(), Some(Step::UseCgo))
         }
-        ProgramObstacle::Static => {
-            ("it is statically linked: no library can be loaded into it; a dynamically linked build can".to_owned(), None)
-        }
+        ProgramObstacle::Static => (
+            "it is statically linked: no library can be loaded into it; a dynamically linked build can".to_owned(),
+            None,
+        ),
         ProgramObstacle::OtherRoot(root) => (format!("its root is {root}, and the library is not there"), None),
         ProgramObstacle::Other(why) => (why.clone(), None),
         ProgramObstacle::OwnResolver(_) => return judgement,
@@ -76,7 +79,14 @@ fn with_own_resolver(facts: &Facts, program: &ProgramFacts, what: &str, judgemen
     if own.is_found() || right.is_none() {
         let sentence =
             format!("Agreed: {}; {name} resolves names itself ({what}), and asks neither libc nor nscd.", says(own));
-        return Judgement { finding: Finding::Agreed, culprit: None, sentence, steps: vec![], notes, is_optional: false };
+        return Judgement {
+            finding: Finding::Agreed,
+            culprit: None,
+            sentence,
+            steps: vec![],
+            notes,
+            is_optional: false,
+        };
     }
     let sentence = format!(
         "{name} resolves names itself ({what}), from /etc/hosts and the servers of /etc/resolv.conf, which do not know \

@@ -21,11 +21,7 @@ pub(crate) const SERVICES: [Service; 3] = [
         socket: "/run/systemd/resolve/io.systemd.Resolve",
         asks: |module| module == b"resolve",
     },
-    Service {
-        name: "avahi-daemon",
-        socket: "/run/avahi-daemon/socket",
-        asks: |module| module.starts_with(b"mdns"),
-    },
+    Service { name: "avahi-daemon", socket: "/run/avahi-daemon/socket", asks: |module| module.starts_with(b"mdns") },
     Service {
         // nss-mymachines, and nss-resolve before systemd 246.
         name: "the D-Bus system bus",

@@ -280,7 +280,11 @@ pub(crate) fn server(
 }
 
 /// What the library answers under a rule, and from where; with `modules`, as if the `hosts` line were that.
-pub(crate) fn library(answering: &Answering, modules: Option<&[u8]>, subject: Subject<'_>) -> (Outcome, Option<String>) {
+pub(crate) fn library(
+    answering: &Answering,
+    modules: Option<&[u8]>,
+    subject: Subject<'_>,
+) -> (Outcome, Option<String>) {
     let tables = Tables::new();
     if let Some(modules) = modules.and_then(nsswitch::parse_services) {
         tables.choose_host_modules(modules);

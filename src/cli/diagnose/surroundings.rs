@@ -30,11 +30,20 @@ pub(crate) struct Surroundings {
     pub(crate) asked: Vec<Asked>,
     /// What is preloaded into programs that are started from here.
     pub(crate) here: Here,
+    /// Whether the library is in what the verdict is for.
+    pub(crate) is_loaded: bool,
+    /// What that is.
+    pub(crate) place: String,
 }
 
 impl Surroundings {
-    /// Looks.
-    pub(crate) fn look() -> Self {
+    /// Looks. `process`: its name, and whether it has the library, where the verdict is for one.
+    pub(crate) fn look(process: Option<(&str, bool)>) -> Self {
+        let here = Here::look();
+        let (place, is_loaded) = match process {
+            Some((name, has_library)) => (name.to_owned(), has_library),
+            None => ("programs started here".to_owned(), here.loaded.is_some()),
+        };
         let text = std::fs::read(hosts_line::PATH).ok();
         let hosts_line = HostsLine::read(text.as_deref());
         let mut around = Self {
@@ -43,7 +52,9 @@ impl Surroundings {
             edited_line: None,
             not_installed: Vec::new(),
             asked: Vec::new(),
-            here: Here::look(),
+            here,
+            is_loaded,
+            place,
         };
         match &around.hosts_line {
             Ok(line) => {
@@ -91,9 +102,7 @@ impl Surroundings {
                     Some(format!("{} ({})", asked.service.name, daemon.whereabouts()))
                 }),
             },
-            Err(line) => {
-                LineFacts { shown: String::new(), unreadable: Some(*line), obstacle: None, stranger: None }
-            }
+            Err(line) => LineFacts { shown: String::new(), unreadable: Some(*line), obstacle: None, stranger: None },
         }
     }
 

@@ -18,7 +18,7 @@ use crate::diagnose::surroundings::Surroundings;
 use crate::install::library;
 use crate::install::preloaded::{Here, InFile};
 use crate::install::tree::Tree;
-use crate::process::elf::{self, Go};
+use crate::process::elf::{self, Elf, Go};
 use crate::process::obstacle::{self, Obstacle};
 use crate::process::program;
 use crate::process::scan::{self, Libc};
@@ -107,16 +107,17 @@ impl Target {
     fn of_program(name: &OsStr) -> Result<Self, Refusal> {
         let search = std::env::var_os("PATH");
         let file = program::find(name, search.as_deref()).map_err(|why| Refusal::cannot_tell(why.to_string()))?;
-        let program = program::resolve(&file, search.as_deref()).map_err(|error| {
-            Refusal::cannot_tell(format!("{}: {}", file.display(), output::reason(&error)))
-        })?;
+        let program = program::resolve(&file, search.as_deref())
+            .map_err(|error| Refusal::cannot_tell(format!("{}: {}", file.display(), output::reason(&error))))?;
         let go_debug = std::env::var_os("GODEBUG");
         let library = library::find(None).map_or_else(|_| program.elf.clone(), |library| library.elf);
         let here = Here::look();
         let is_everywhere = here.in_file().is_some();
-        let found = obstacle::of_program(&program.path, &program.elf, &library, go_debug.as_deref().map(OsStr::as_bytes));
+        let found =
+            obstacle::of_program(&program.path, &program.elf, &library, go_debug.as_deref().map(OsStr::as_bytes));
         let found = found.into_iter().map(in_facts);
-        let obstacle = found.into_iter().find(|found| !(is_everywhere && matches!(found, ProgramObstacle::Privileged(_))));
+        let obstacle =
+            found.into_iter().find(|found| !(is_everywhere && matches!(found, ProgramObstacle::Privileged(_))));
         let has_library = obstacle.is_none() && (is_everywhere || here.loaded.is_some());
         let shown = format!("{} ({})", printable(name.as_bytes()), program.path.display());
         Ok(Self {
@@ -125,6 +126,12 @@ impl Target {
             root: String::new(),
             unit: None,
         })
+    }
+
+    /// The process, and whether it has the library.
+    pub(crate) fn process(&self) -> Option<(&str, bool)> {
+        let program = self.program.as_ref().filter(|program| program.is_running)?;
+        Some((&program.name, self.loading == Some(Loading::Works)))
     }
 
     /// What examines a name for it.
@@ -182,7 +189,9 @@ impl Process {
         };
         let process = scan::process(pid.unsigned_abs()).map_err(refuse)?;
         let Some(process) = process else {
-            return Err(Refusal::cannot_tell(format!("process {pid} has no program: it has ended, or is the kernel's")));
+            return Err(Refusal::cannot_tell(format!(
+                "process {pid} has no program: it has ended, or is the kernel's"
+            )));
         };
         let root = fs::read_link(folder.join("root")).map_err(refuse)?;
         let name = format!("process {pid} ({})", process.name);
@@ -205,16 +214,19 @@ fn has_same_root(folder: &Path) -> bool {
 /// What keeps the library out of a process.
 fn obstacle_of(folder: &Path, process: &scan::Process, root: &Path) -> Option<ProgramObstacle> {
     let itself = |what: &str| Some(ProgramObstacle::OwnResolver(what.to_owned()));
+    let elf = elf::read_elf(&folder.join("exe")).ok();
+    // musl's loader may be mapped under another name.
+    let is_musl = elf.as_ref().is_some_and(Elf::is_musl);
     match (process.libc, process.go) {
         (Libc::Musl, _) => return itself("musl"),
+        _ if is_musl => return itself("musl"),
         (_, Some(Go::Alone)) => return itself("Go without cgo"),
         (_, Some(Go::Chooses)) if !prefers_libc(folder) => return Some(ProgramObstacle::GoChooses),
         (Libc::None, _) => return Some(ProgramObstacle::Static),
         _ => {}
     }
     // Some programs have c-ares for a part of their lookups only.
-    let asks_libc = || elf::read_elf(&folder.join("exe")).is_ok_and(|elf| elf.asks_libc);
-    if process.has_c_ares && !asks_libc() {
+    if process.has_c_ares && !elf.is_some_and(|elf| elf.asks_libc) {
         return itself("c-ares");
     }
     let in_file = Tree::new(&folder.join("root")).and_then(|tree| InFile::read(&tree));
@@ -238,7 +250,8 @@ fn who_may() -> &'static str {
 fn prefers_libc(folder: &Path) -> bool {
     let environment = fs::read(folder.join("environ")).unwrap_or_default();
     let mut variables = environment.split(|&byte| byte == 0);
-    variables.any(|variable| variable.starts_with(b"GODEBUG=") && variable.windows(10).any(|part| part == b"netdns=cgo"))
+    variables
+        .any(|variable| variable.starts_with(b"GODEBUG=") && variable.windows(10).any(|part| part == b"netdns=cgo"))
 }
 
 /// The systemd unit that it belongs to.
