@@ -119,10 +119,12 @@ fn counted_level(arguments: &Run) -> Option<bool> {
 
 /// Runs the command as a child whose log is read, and ends as it ends.
 fn counted(mut command: Command, name: &OsStr, wants_all: bool) -> Exit {
+    let held = child::hold_signals();
     let log = match Log::start(wants_all) {
         Ok(log) => log,
         Err(error) => {
             complain(format_args!("lookups cannot be counted: {error}"));
+            held.release();
             return replaced_by(command, name);
         }
     };
@@ -133,7 +135,7 @@ fn counted(mut command: Command, name: &OsStr, wants_all: bool) -> Exit {
         // Without any rule the library does not look at lookups at all.
         command.env("NSS_BYPASS", NO_NAME);
     }
-    let end = child::run(command);
+    let end = child::run(command, &held);
     let counts = log.counts();
     drop(log);
     match end {
@@ -235,7 +237,7 @@ fn look_for_obstacles(arguments: &Run, name: &OsStr, file: &Path, library: &Libr
     let shown = shown(name, &program);
     for obstacle in &obstacles {
         complain(format_args!("the library cannot work in {shown}: {obstacle}."));
-        complain(format_args!("what would work: {}.", obstacle.cure()));
+        complain(format_args!("what would work: {}.", obstacle.fix()));
     }
     if obstacles.is_empty() {
         warn_of_c_ares(&shown, &program);
@@ -318,7 +320,7 @@ fn joined(
     let mut faults = false;
     for word in words {
         for Diagnostic { column, message, .. } in parse(word.as_bytes()).1 {
-            complain(format_args!("{option} \"{}\", column {column}: {message}", word.display()));
+            complain(format_args!("{option} \"{}\", column {column}: {}", word.display(), words::with_hint(&message)));
             faults = true;
         }
         if word.as_bytes().iter().all(|byte| matches!(byte, b' ' | b'\t' | b',')) {

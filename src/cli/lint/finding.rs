@@ -5,6 +5,8 @@ use std::fmt;
 use nss_bypass_core::model::Diagnostic;
 use serde::Serialize;
 
+use crate::lint::words;
+
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -45,7 +47,15 @@ impl Finding {
     /// About a line that the parser refused.
     pub(crate) fn of_fault(Diagnostic { source, line, column, message }: Diagnostic) -> Self {
         let (line, column) = (Some(line), Some(column));
-        Self { source, line, column, severity: Severity::Fault, code: "syntax", message, fix: None }
+        Self {
+            source,
+            line,
+            column,
+            severity: Severity::Fault,
+            code: "syntax",
+            message: words::with_hint(&message),
+            fix: None,
+        }
     }
 
     /// `file:line:column`, as compilers write it.

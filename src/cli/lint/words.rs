@@ -55,6 +55,15 @@ pub(crate) fn no_name(pattern: &str) -> Option<String> {
     of_a_word(pattern)
 }
 
+/// The parser's message about a word, `"WORD": why`, with what may be meant.
+pub(crate) fn with_hint(message: &str) -> String {
+    let word = message.strip_prefix('"').and_then(|rest| rest.split_once("\": ")).map(|(word, _)| word);
+    match word.and_then(no_name) {
+        Some(hint) => format!("{message}; {hint}"),
+        None => message.to_owned(),
+    }
+}
+
 fn of_a_colon(pattern: &str, name: &str) -> String {
     match name {
         "ndots" => "that is an option of resolv.conf(5), and stands there".to_owned(),
@@ -99,6 +108,11 @@ mod tests {
         ] {
             assert!(no_name(word).is_some_and(|said| said.contains(hint)), "{word}: {:?}", no_name(word));
         }
+        assert_eq!(
+            with_hint("\"http://x/\": this is no name").split_once("; ").unwrap().1,
+            no_name("http://x/").unwrap()
+        );
+        assert_eq!(with_hint("\"31\" is no number"), "\"31\" is no number");
         for word in [
             "rancher-metadata",
             ".rancher.internal",

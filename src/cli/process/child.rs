@@ -28,17 +28,34 @@ const FORWARDED: [i32; 10] = [
     libc::SIGTSTP,
 ];
 
-/// Runs a command to its end. An error is one of starting it.
-pub(crate) fn run(mut command: Command) -> io::Result<End> {
+/// The signals that were blocked before ours were: the command begins with these.
+pub(crate) struct Held(libc::sigset_t);
+
+impl Held {
+    /// As it was.
+    pub(crate) fn release(self) {
+        // SAFETY: a set that lives as long as the call.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut()) };
+    }
+}
+
+/// From now on these signals wait, in every thread that is started later too.
+pub(crate) fn hold_signals() -> Held {
     let signals = set(&FORWARDED);
-    // They wait from now on, in every thread that is started from here; std's child begins without blocked signals.
-    block(&signals);
+    let mut before = set(&[]);
+    // SAFETY: two sets that live as long as the call.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const signals, &raw mut before) };
+    Held(before)
+}
+
+/// Runs a command to its end. An error is one of starting it.
+pub(crate) fn run(mut command: Command, held: &Held) -> io::Result<End> {
     // Inherited where somebody ignored it: then nobody could be waited for.
     // SAFETY: no function of ours is installed.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
-    die_with_parent(&mut command);
+    begin_like_us(&mut command, held.0);
     let child = command.spawn()?.id().cast_signed();
-    std::thread::spawn(move || forward(&signals, child));
+    std::thread::spawn(move || forward(child));
     loop {
         let mut status = 0;
         // SAFETY: a child of ours that is waited for here only, and a place for its status.
@@ -88,29 +105,27 @@ fn set(signals: &[i32]) -> libc::sigset_t {
     unsafe { set.assume_init() }
 }
 
-fn block(signals: &libc::sigset_t) {
-    // SAFETY: a set that lives as long as the call.
-    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::from_ref(signals), std::ptr::null_mut()) };
-}
-
-/// As if the command were this process: who kills one kills the other.
+/// As if the command were this process: who kills one kills the other, and it gets the signals that we would have got.
 #[allow(unsafe_code)]
-fn die_with_parent(command: &mut Command) {
-    let tie = || {
+fn begin_like_us(command: &mut Command, blocked: libc::sigset_t) {
+    let begin = move || {
         // SAFETY: no pointers.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+        // SAFETY: a set that lives as long as the call.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const blocked, std::ptr::null_mut()) };
         Ok(())
     };
-    // SAFETY: one system call between fork and exec; nothing is allocated and no lock is taken.
-    unsafe { command.pre_exec(tie) };
+    // SAFETY: two system calls between fork and exec; nothing is allocated and no lock is taken.
+    unsafe { command.pre_exec(begin) };
 }
 
 /// Hands signals on that somebody sent to us. Those of the kernel, as for Ctrl-C, went to the child as well.
-fn forward(signals: &libc::sigset_t, child: i32) {
+fn forward(child: i32) {
+    let signals = set(&FORWARDED);
     loop {
         let mut facts = std::mem::MaybeUninit::<libc::siginfo_t>::uninit();
         // SAFETY: a set, and room for what is known of the signal.
-        let signal = unsafe { libc::sigwaitinfo(std::ptr::from_ref(signals), facts.as_mut_ptr()) };
+        let signal = unsafe { libc::sigwaitinfo(&raw const signals, facts.as_mut_ptr()) };
         if signal <= 0 {
             continue;
         }
@@ -132,10 +147,10 @@ mod tests {
         let sh = |script: &str| {
             let mut command = Command::new("/bin/sh");
             command.args(["-c", script]);
-            run(command).unwrap()
+            run(command, &hold_signals()).unwrap()
         };
         assert_eq!(sh("exit 42"), End::Exited(42));
         assert_eq!(sh("kill -TERM $$"), End::Killed(libc::SIGTERM));
-        assert!(run(Command::new("/nowhere/x")).is_err());
+        assert!(run(Command::new("/nowhere/x"), &hold_signals()).is_err());
     }
 }
