@@ -17,8 +17,8 @@ Examples:
   nss-bypass disable --json | jq .changed
 
 The library's file may be gone already. Without --library, every build of the
-library is taken out, whatever its file is called. The status is 0 where none is in
-the file any more, or none was, and 1 where the file could not be changed.";
+library is taken out, whatever its file is called. The status is 0 where none
+is in the file any more, or none was, and 1 where the file could not be changed.";
 
 /// Takes the library out of /etc/ld.so.preload, in any spelling, and nothing else.
 #[derive(Debug, Args)]

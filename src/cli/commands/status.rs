@@ -15,7 +15,7 @@ use crate::install::tree::Tree;
 use crate::install::trouble::{Trouble, end};
 use crate::install::verify;
 use crate::process::identity::Identity;
-use crate::process::scan::{self, Process, Scan};
+use crate::process::scan::{self, Namespaces, Process, Scan};
 use crate::ui::exit::Exit;
 use crate::ui::lines::say;
 
@@ -375,8 +375,10 @@ impl Report {
 
     fn json(&self) -> Value {
         let list = |processes: &[Process]| -> Value {
-            processes.iter().map(|process| json!({"pid": process.pid, "name": process.name})).collect()
+            let one = |process: &Process| json!({"pid": process.pid, "name": process.name, "libc": process.libc});
+            processes.iter().map(one).collect()
         };
+        let network = Namespaces::own().network;
         let with = |having: &Having| {
             json!({
                 "pid": having.process.pid,
@@ -385,6 +387,10 @@ impl Report {
                 "deleted": having.loaded.deleted,
                 "build": having.loaded.identity.build,
                 "differs": having.differs,
+                "executable": having.process.executable.as_ref().map(|path| path.to_string_lossy()),
+                "secure": having.process.is_secure,
+                "c_ares": having.process.has_c_ares,
+                "same_network": having.process.namespaces.network.zip(network).map(|(its, own)| its == own),
             })
         };
         let named = |word: &Word| json!({"line": word.line, "word": word.text(), "build": build_of(word)});

@@ -10,6 +10,7 @@ use crate::install::file::path_of;
 use crate::install::library::{EMPTY, NAME};
 use crate::install::tree::Tree;
 use crate::process::identity::Identity;
+use crate::process::libraries::{CACHE, in_cache};
 
 /// What the loader may put for `$LIB`, `$PLATFORM` and `$ORIGIN`: it depends on the distribution, on the processor and on
 /// the program.
@@ -36,9 +37,6 @@ const OWN: &str = "lib/x86_64-linux-gnu";
 
 /// Where the loader looks for a bare name that is not in its cache; /usr/local is in the configuration of ldconfig(8).
 const FOLDERS: &[&str] = &["/", "/usr/", "/usr/local/"];
-
-/// The loader's cache of libraries (ld.so(8), ldconfig(8)).
-const CACHE: &str = "/etc/ld.so.cache";
 
 /// What counts as the library.
 #[derive(Debug)]
@@ -133,21 +131,6 @@ fn cached(tree: &Tree, name: &[u8]) -> Vec<PathBuf> {
     in_cache(&bytes, name).unwrap_or_default()
 }
 
-/// The cache as glibc writes it since 2.2 (`struct cache_file_new`): a magic text, the number of entries, other facts; for
-/// each entry flags, the places of its name and its path, and what processors it is for.
-fn in_cache(bytes: &[u8], name: &[u8]) -> Option<Vec<PathBuf>> {
-    const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
-    const HEAD: usize = 48;
-    const ENTRY: usize = 24;
-    let start = bytes.windows(MAGIC.len()).position(|part| part == MAGIC)?;
-    let cache = bytes.get(start..)?;
-    let number = |at: usize| Some(u32::from_ne_bytes(cache.get(at..at + 4)?.try_into().ok()?) as usize);
-    let text = |at: usize| cache.get(at..)?.split(|byte| *byte == 0).next();
-    let entries = (0..number(MAGIC.len())?).map(|at| HEAD + at * ENTRY);
-    let named = entries.filter(|at| number(at + 4).and_then(text).is_some_and(|key| key == name));
-    Some(named.filter_map(|at| number(at + 8).and_then(text)).map(path_of).collect())
-}
-
 /// Every path that a word may stand for, but for what is only in the loader's cache.
 fn spelled_out(word: &[u8]) -> Vec<PathBuf> {
     let mut spellings = vec![word.to_vec()];
@@ -194,22 +177,6 @@ mod tests {
         assert!(has("x.so", "/usr/local/lib/x.so"));
         assert!(has("/usr/$LIBRARY/x.so", "/usr/$LIBRARY/x.so"), "that is no token");
         assert_eq!(spelled_out(b"/a/b").len(), 1);
-    }
-
-    #[test]
-    fn a_bare_name_is_looked_for_in_the_loaders_cache() {
-        let names = b"libx.so\0/opt/x/libx.so\0";
-        let at = 48 + 24;
-        let mut cache = b"ld.so-1.7.0\0\0\0\0\0glibc-ld.so.cache1.1".to_vec();
-        let mut add = |number: u32| cache.extend_from_slice(&number.to_ne_bytes());
-        [1, names.len() as u32, 0, 0, 0, 0, 0].into_iter().for_each(&mut add);
-        [0x303, at, at + 8, 0, 0, 0].into_iter().for_each(&mut add);
-        cache.extend_from_slice(names);
-        assert_eq!(in_cache(&cache, b"libx.so").unwrap(), [Path::new("/opt/x/libx.so")]);
-        assert_eq!(in_cache(&cache, b"libx").unwrap(), [""; 0].map(PathBuf::from));
-        assert!(in_cache(&cache[..60], b"libx.so").is_some_and(|found| found.is_empty()));
-        let whole = Tree::new(Path::new("/")).unwrap();
-        assert!(candidates(&whole, b"libc.so.6").iter().any(|path| path.exists()));
     }
 
     #[test]

@@ -9,6 +9,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Access;
+use rustix::io::Errno;
+
 use crate::install::file::{self, PRELOAD_FILE};
 use crate::install::library::NAME;
 use crate::install::tree::{Trail, Tree};
@@ -176,14 +179,15 @@ fn copied_elsewhere(mut trouble: Trouble, tree: &Tree, library: &Path) -> Troubl
         .command(format!("nss-bypass enable{root} --library {}", shown(&to)))
 }
 
-/// Whether a library in this directory, which need not be there, would be fit.
+/// Whether a library in this directory, which need not be there, would be fit, and could be put there by root.
 fn would_be_fit(tree: &Tree, folder: &Path) -> bool {
     let Some(there) = folder.ancestors().find(|part| tree.metadata(part).is_ok_and(|status| status.is_dir())) else {
         return false;
     };
     let Ok(trail) = tree.follow(there) else { return false };
     let is_own = check_owned(tree, there, &trail).is_ok() && check_readable(tree, there, &trail).is_ok();
-    is_own && tree.is_on_root(&trail.end).unwrap_or(false)
+    let can_be_written = rustix::fs::access(tree.outside(&trail.end), Access::WRITE_OK) != Err(Errno::ROFS);
+    is_own && can_be_written && tree.is_on_root(&trail.end).unwrap_or(false)
 }
 
 #[cfg(test)]

@@ -45,7 +45,6 @@ pub(crate) struct Loaded {
 pub(crate) struct Namespaces {
     pub(crate) mount: Option<u64>,
     pub(crate) network: Option<u64>,
-    pub(crate) pid: Option<u64>,
 }
 
 /// A running program.
@@ -168,7 +167,7 @@ impl Namespaces {
             let link = fs::read_link(folder.join("ns").join(kind)).ok()?;
             link.to_str()?.split_once('[')?.1.strip_suffix(']')?.parse().ok()
         };
-        Self { mount: number("mnt"), network: number("net"), pid: number("pid") }
+        Self { mount: number("mnt"), network: number("net") }
     }
 
     /// This process's.

@@ -20,6 +20,8 @@ pub(crate) enum Exit {
     NotExecutable,
     /// `run`: there is no such command.
     NotFound,
+    /// `run`: the command has ended, with this status.
+    Command(u8),
 }
 
 impl Exit {
@@ -33,6 +35,7 @@ impl Exit {
             Self::NotRun => 125,
             Self::NotExecutable => 126,
             Self::NotFound => 127,
+            Self::Command(status) => status,
         }
     }
 }
