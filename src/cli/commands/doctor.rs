@@ -11,9 +11,9 @@ use crate::diagnose::checks::{self, Finding, State};
 use crate::diagnose::daemon::Presence;
 use crate::diagnose::examine::{self, Event, Manner, Question};
 use crate::diagnose::hint;
-use crate::diagnose::judge::Finding as Verdict;
 use crate::diagnose::surroundings::Surroundings;
 use crate::diagnose::target::{self, Target};
+use crate::diagnose::verdict::Finding as Verdict;
 use crate::ui::exit::Exit;
 use crate::ui::output;
 use crate::ui::screen::{self, Node, Progress, Style, printable, quoted, show};
@@ -72,7 +72,8 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
     let around = Surroundings::look(target.process());
     let mut findings: Vec<Finding> = Vec::new();
     let mut found = |finding: Finding| {
-        if !arguments.json && !(arguments.quiet && finding.is_fine()) {
+        let is_wanted = !arguments.quiet || !finding.is_fine();
+        if is_wanted && !arguments.json {
             show(&finding.node().branch());
         }
         findings.push(finding);

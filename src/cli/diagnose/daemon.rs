@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::diagnose::nscd;
+use crate::process::scan::{self, Namespaces};
 use crate::ui::output;
 use crate::ui::screen::printable;
 
@@ -111,7 +112,8 @@ pub(crate) fn look(socket: &Path) -> Presence {
     let process = pid.map(|pid| PathBuf::from(format!("/proc/{pid}")));
     let process = process.as_deref();
     let (kind, version) = process.and_then(identified).unwrap_or((Kind::Unknown, None));
-    let namespace = |kind: &str| namespace(process, kind);
+    let scanned = pid.and_then(|pid| scan::process(pid.unsigned_abs()).ok().flatten());
+    let (theirs, ours) = (scanned.as_ref().map(|process| process.namespaces).unwrap_or_default(), Namespaces::own());
     let file = |path: &str| same_file(process, path);
     Presence::Present(Daemon {
         kind,
@@ -121,10 +123,10 @@ pub(crate) fn look(socket: &Path) -> Presence {
         program: process
             .and_then(|process| fs::read(process.join("comm")).ok())
             .map(|name| printable(name.trim_ascii_end())),
-        executable: process.and_then(|process| fs::read_link(process.join("exe")).ok()).map(|path| path_text(&path)),
-        network_namespace: namespace("net"),
-        mount_namespace: namespace("mnt"),
-        pid_namespace: if pid.is_none() { Compared::Different } else { namespace("pid") },
+        executable: scanned.as_ref().and_then(|process| process.executable.as_deref()).map(path_text),
+        network_namespace: compared(theirs.network, ours.network),
+        mount_namespace: compared(theirs.mount, ours.mount),
+        pid_namespace: if pid.is_none() { Compared::Different } else { compared(theirs.pid, ours.pid) },
         resolv_conf: file("etc/resolv.conf"),
         hosts: file("etc/hosts"),
         caches_hosts: process.and_then(caches_hosts),
@@ -174,11 +176,6 @@ fn identify(executable: &[u8]) -> Option<(Kind, Option<String>)> {
     }
     let is_glibcs = executable.windows(9).any(|window| window == b"nscd.conf");
     is_glibcs.then(|| (Kind::Nscd, after(b"GLIBC ")))
-}
-
-fn namespace(process: Option<&Path>, kind: &str) -> Compared {
-    let of = |process: &Path| fs::read_link(process.join("ns").join(kind)).ok();
-    compared(process.and_then(of), of(Path::new("/proc/self")))
 }
 
 /// A file as the daemon sees it, and as we do. Only root may look.

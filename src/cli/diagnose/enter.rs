@@ -76,14 +76,12 @@ pub(crate) fn enter(pid: i32, known: &str) -> Result<Outcome, Refusal> {
     match child {
         -1 => Err(refuse("start a child", &io::Error::last_os_error())),
         0 => match way.go() {
-            Ok(()) => {
+            Ok(Outcome::Inside) => {
                 take_variables(pid);
                 Ok(Outcome::Inside)
             }
-            Err((what, error)) => {
-                let _ = refuse(&what, &error).report();
-                std::process::exit(i32::from(Exit::CannotTell.code()))
-            }
+            Ok(done) => Ok(done),
+            Err((what, error)) => Err(refuse(&what, &error)),
         },
         child => Ok(Outcome::Done(wait(child))),
     }
@@ -158,7 +156,7 @@ impl Way {
     }
 
     /// Enters everything, and runs the command there. Comes back where it cannot run there: there is no glibc.
-    fn go(&self) -> Result<(), (String, io::Error)> {
+    fn go(&self) -> Result<Outcome, (String, io::Error)> {
         let failed = |what: &str| (what.to_owned(), io::Error::last_os_error());
         for (name, kind, file) in &self.namespaces {
             // SAFETY: a descriptor that is open; no other thread runs.
@@ -171,7 +169,7 @@ impl Way {
         match unsafe { libc::fork() } {
             -1 => return Err(failed("start a child in its namespaces")),
             0 => {}
-            child => std::process::exit(i32::from(wait(child).code())),
+            child => return Ok(Outcome::Done(wait(child))),
         }
         // SAFETY: no pointers. Whoever wanted the answer may have been stopped.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
@@ -179,7 +177,7 @@ impl Way {
         self.give_up_rights().map_err(|error| ("give up rights".to_owned(), error))?;
         self.execute();
         glibc::there_is_none();
-        Ok(())
+        Ok(Outcome::Inside)
     }
 
     fn take_root(&self) -> io::Result<()> {

@@ -2,24 +2,24 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nss_bypass_core::model::Name;
-use nss_bypass_core::rules::config::{Answering, Fallback, Rule};
+use nss_bypass_core::rules::config::{Fallback, Rule};
 use nss_bypass_core::rules::policy::Subject;
 use nss_bypass_core::tables::Tables;
 
+use crate::diagnose::ask::{LIBC, NSCD, Piece, Servers, WITH_NSCD};
 use crate::diagnose::daemon::{self, Daemon, Kind, Presence};
 use crate::diagnose::facts::{Answers, DaemonFacts, Facts, Loading, ProgramFacts, RuleFacts, UnreadableFile};
 use crate::diagnose::fix;
-use crate::diagnose::glibc;
-use crate::diagnose::judge::Judgement;
 use crate::diagnose::nscd::{self, Cache, Key};
 use crate::diagnose::rules;
-use crate::diagnose::sources::{self, Outcome, Reply, Source};
+use crate::diagnose::sources::{Outcome, Reply, Source};
 use crate::diagnose::surroundings::Surroundings;
+use crate::diagnose::verdict::Judgement;
 use crate::ui::output;
 
 /// What is asked about, in a form that a thread can have for itself.
@@ -43,14 +43,14 @@ impl Question {
         }
     }
 
-    fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Name(name) => name.clone(),
             Self::Address(address) => address.to_string().into_bytes(),
         }
     }
 
-    fn key(&self) -> Key<'_> {
+    pub(crate) fn key(&self) -> Key<'_> {
         match self {
             Self::Name(name) => Key::Name(name),
             Self::Address(address) => Key::Address(*address),
@@ -104,19 +104,6 @@ pub(crate) fn look_for(key: Key<'_>) -> (Presence, Option<Cache>) {
     }
 }
 
-/// A piece of what is found out.
-enum Piece {
-    /// A row that is shown.
-    Row(usize, Reply),
-    LibcEdited(Outcome),
-    LibraryEdited(Outcome),
-    PlainRule(Outcome, Option<Outcome>),
-    /// Whether a trial lookup reached the library.
-    Reaches(Option<bool>),
-}
-
-type Task = Box<dyn FnOnce(&Sender<Piece>) + Send>;
-
 /// A name being examined.
 pub(crate) struct Examiner<'a> {
     pub(crate) around: &'a Surroundings,
@@ -131,12 +118,6 @@ pub(crate) struct Examiner<'a> {
     pub(crate) root: &'a str,
     pub(crate) unit: Option<&'a str>,
 }
-
-const NSCD: usize = 0;
-const WITH_NSCD: usize = 1;
-const LIBC: usize = 2;
-const HOSTS: usize = 3;
-const SERVERS: usize = 4;
 
 /// What has arrived.
 #[derive(Default)]
@@ -171,7 +152,7 @@ impl Examiner<'_> {
     }
 
     /// The name servers of resolv.conf, and then the rule's own; or why there are none.
-    fn servers(&self) -> Result<Vec<(SocketAddr, bool)>, String> {
+    fn servers(&self) -> Servers {
         let tables = Tables::new();
         let resolution = tables.resolution().map_err(|errno| {
             format!("/etc/resolv.conf: {}", output::reason(&std::io::Error::from_raw_os_error(errno.0)))
@@ -182,11 +163,11 @@ impl Examiner<'_> {
         Ok(own.iter().map(|&server| (server, false)).chain(more).collect())
     }
 
-    fn rule(&self) -> Option<&Rule> {
+    pub(crate) fn rule(&self) -> Option<&Rule> {
         self.around.rules.bypassing(self.question.subject())
     }
 
-    fn sources(&self, servers: &Result<Vec<(SocketAddr, bool)>, String>) -> Vec<Source> {
+    fn sources(&self, servers: &Servers) -> Vec<Source> {
         let mut all = vec![Source::Nscd, Source::GlibcWithNscd, Source::GlibcWithoutNscd, Source::Hosts];
         match servers {
             Ok(servers) => all.extend(servers.iter().map(|(server, _)| Source::Server(*server))),
@@ -238,125 +219,6 @@ impl Examiner<'_> {
         matches!(self.nscd, Presence::Present(daemon) if daemon.caches_hosts == Some(false))
     }
 
-    fn tasks(&self, servers: &Result<Vec<(SocketAddr, bool)>, String>) -> Vec<Task> {
-        let mut tasks = vec![self.ask_libc(), self.ask_plain_rule(), self.ask_hosts()];
-        if self.manner.ask_nscd && matches!(self.nscd, Presence::Present(_)) {
-            tasks.extend(self.ask_nscd());
-        }
-        let answering = self.rule().map(|rule| rule.answering().clone());
-        match servers {
-            Ok(servers) => {
-                let each = servers.iter().enumerate();
-                tasks.extend(each.map(|(number, &server)| self.ask_server(number, server, answering.as_ref())));
-            }
-            Err(why) => {
-                let row = Reply::timed(Source::Server(SocketAddr::from(([0, 0, 0, 0], 53))), || Outcome::failed(why));
-                tasks.push(Box::new(move |sender| send(sender, Piece::Row(SERVERS, row))));
-            }
-        }
-        if let Some(answering) = answering {
-            let number = SERVERS + servers.as_ref().map_or(1, Vec::len);
-            tasks.push(self.ask_library(number, answering));
-        }
-        if self.around.here.loaded.is_some() {
-            let bytes = self.question.bytes();
-            tasks.push(Box::new(move |sender| send(sender, Piece::Reaches(glibc::reaches_library(&bytes)))));
-        }
-        tasks
-    }
-
-    fn ask_libc(&self) -> Task {
-        let bytes = self.question.bytes();
-        let modules = self.around.installed_modules();
-        let is_readable = self.around.hosts_line.is_ok();
-        let edited = self.around.edited_line.as_ref().map(|line| line.modules().to_vec());
-        Box::new(move |sender| {
-            let reply = Reply::timed(Source::GlibcWithoutNscd, || match &modules {
-                Some(modules) => glibc::ask(&bytes, Some(modules)),
-                None if is_readable => Outcome::not_found("no module is installed"),
-                None => Outcome::failed("nsswitch.conf cannot be read"),
-            });
-            let is_found = reply.answer.is_found();
-            send(sender, Piece::Row(LIBC, reply));
-            if let Some(modules) = edited.filter(|_| !is_found) {
-                send(sender, Piece::LibcEdited(glibc::ask(&bytes, Some(&modules))));
-            }
-        })
-    }
-
-    fn ask_plain_rule(&self) -> Task {
-        let question = self.question.clone();
-        let edited = self.around.edited_line.as_ref().map(|line| line.modules().to_vec());
-        Box::new(move |sender| {
-            let plain = Answering::default();
-            let (outcome, _) = sources::library(&plain, None, question.subject());
-            let again = edited.filter(|_| !outcome.is_found());
-            let edited = again.map(|modules| sources::library(&plain, Some(&modules), question.subject()).0);
-            send(sender, Piece::PlainRule(outcome, edited));
-        })
-    }
-
-    fn ask_hosts(&self) -> Task {
-        let question = self.question.clone();
-        Box::new(move |sender| {
-            let tables = Tables::new();
-            let reply = Reply::timed(Source::Hosts, || sources::hosts(&tables, question.subject()));
-            send(sender, Piece::Row(HOSTS, reply));
-        })
-    }
-
-    fn ask_nscd(&self) -> [Task; 2] {
-        let (question, bytes) = (self.question.clone(), self.question.bytes());
-        let itself: Task = Box::new(move |sender| {
-            let reply = Reply::timed(Source::Nscd, || nscd::ask(Path::new(nscd::SOCKET), question.key()));
-            send(sender, Piece::Row(NSCD, reply));
-        });
-        let through: Task = Box::new(move |sender| {
-            let reply = Reply::timed(Source::GlibcWithNscd, || glibc::ask(&bytes, None));
-            send(sender, Piece::Row(WITH_NSCD, reply));
-        });
-        [itself, through]
-    }
-
-    fn ask_server(&self, number: usize, server: (SocketAddr, bool), answering: Option<&Answering>) -> Task {
-        let question = self.question.clone();
-        let answering = answering.cloned().unwrap_or_default();
-        let (server, is_the_rules) = server;
-        Box::new(move |sender| {
-            let tables = Tables::new();
-            let ask = || match tables.resolution() {
-                Ok(resolution) => sources::server(&resolution, server, &answering, question.subject()),
-                Err(_) => Outcome::failed("resolv.conf cannot be read"),
-            };
-            let reply = Reply::timed(Source::Server(server), ask);
-            let reply = if is_the_rules { reply.with_note("the rule's") } else { reply };
-            send(sender, Piece::Row(SERVERS + number, reply));
-        })
-    }
-
-    fn ask_library(&self, number: usize, answering: Answering) -> Task {
-        let question = self.question.clone();
-        let edited = self.around.edited_line.as_ref().map(|line| line.modules().to_vec());
-        Box::new(move |sender| {
-            let mut origin = None;
-            let reply = Reply::timed(Source::Library, || {
-                let (outcome, from) = sources::library(&answering, None, question.subject());
-                origin = from;
-                outcome
-            });
-            let is_found = reply.answer.is_found();
-            let reply = match origin {
-                Some(origin) => reply.with_note(origin),
-                None => reply,
-            };
-            send(sender, Piece::Row(number, reply));
-            if let Some(modules) = edited.filter(|_| !is_found) {
-                let (outcome, _) = sources::library(&answering, Some(&modules), question.subject());
-                send(sender, Piece::LibraryEdited(outcome));
-            }
-        })
-    }
-
     /// Takes what arrives, until all is there or time is over.
     fn collect(
         &self,
@@ -399,12 +261,7 @@ impl Examiner<'_> {
     }
 
     /// The verdict and the fix.
-    fn conclude(
-        &self,
-        arrived: Arrived,
-        servers: &Result<Vec<(SocketAddr, bool)>, String>,
-        sources: Vec<Source>,
-    ) -> Examination {
+    fn conclude(&self, arrived: Arrived, servers: &Servers, sources: Vec<Source>) -> Examination {
         let late = || match self.manner.timeout {
             Some(timeout) => Outcome::failed(format!("no answer in {} s", timeout.as_secs())),
             None => Outcome::failed("no answer"),
@@ -497,10 +354,6 @@ impl Arrived {
         let pairs = self.rows.iter().zip(sources);
         pairs.filter(|(row, _)| row.is_none()).map(|(_, source)| source.to_string()).collect()
     }
-}
-
-fn send(sender: &Sender<Piece>, piece: Piece) {
-    let _ = sender.send(piece); // Whoever waited may have given up.
 }
 
 fn rule_facts(rule: &Rule) -> RuleFacts {

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use nss_bypass_core::rules::policy::Subject;
 
 use crate::diagnose::hosts_line::HostsLine;
-use crate::diagnose::judge::Step;
 use crate::diagnose::rules::Rules;
+use crate::diagnose::verdict::Step;
 use crate::install::library;
 use crate::ui::screen::{printable, quoted};
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::diagnose::facts::{Answers, DaemonFacts, LineFacts, ProgramFacts, ProgramObstacle, UnreadableFile};
 use crate::diagnose::hosts_line::UnreadableLine;
+use crate::diagnose::verdict::Finding;
 
 fn found(address: &str) -> Outcome {
     Outcome::addresses(vec![address.parse().unwrap()])

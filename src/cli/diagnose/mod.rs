@@ -2,6 +2,7 @@
 //!
 //! `examine` collects facts, `judge` makes a verdict of them, `fix` the lines that a shell takes.
 
+pub(crate) mod ask;
 pub(crate) mod checks;
 pub(crate) mod daemon;
 pub(crate) mod enter;
@@ -20,3 +21,4 @@ pub(crate) mod sources;
 pub(crate) mod sockets;
 pub(crate) mod surroundings;
 pub(crate) mod target;
+pub(crate) mod verdict;

@@ -88,11 +88,8 @@ impl Rules {
         let text = [self.text.as_slice(), b"\n", line.as_bytes(), b"\n"].concat();
         let number = u32::try_from(text.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(u32::MAX);
         let (policy, _) = policy(&text, &self.path, &self.variables);
-        let decides = policy
-            .candidates(subject)
-            .first()
-            .is_some_and(|rule| rule.origin().line == number && *rule.origin().source == *self.path);
-        decides
+        let first = policy.candidates(subject).first().map(|rule| rule.origin().clone());
+        first.is_some_and(|origin| origin.line == number && *origin.source == *self.path)
     }
 
     /// Whether the file's last line has no end.

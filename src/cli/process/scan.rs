@@ -45,6 +45,7 @@ pub(crate) struct Loaded {
 pub(crate) struct Namespaces {
     pub(crate) mount: Option<u64>,
     pub(crate) network: Option<u64>,
+    pub(crate) pid: Option<u64>,
 }
 
 /// A running program.
@@ -167,7 +168,7 @@ impl Namespaces {
             let link = fs::read_link(folder.join("ns").join(kind)).ok()?;
             link.to_str()?.split_once('[')?.1.strip_suffix(']')?.parse().ok()
         };
-        Self { mount: number("mnt"), network: number("net") }
+        Self { mount: number("mnt"), network: number("net"), pid: number("pid") }
     }
 
     /// This process's.

@@ -3,8 +3,6 @@
 //! Everything is written with styles; `anstream` takes them out where they are not wanted: what is no terminal, NO_COLOR,
 //! CLICOLOR, TERM=dumb. CLICOLOR_FORCE and `--color always` have them everywhere.
 
-use std::io::{self, IsTerminal};
-
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Effects};
 use clap::ValueEnum;
@@ -44,7 +42,7 @@ impl When {
 }
 
 /// Whether what is written to a stream has colours.
-pub(crate) fn wants_colour(stream: &(impl io::Write + anstream::stream::RawStream + IsTerminal)) -> bool {
+pub(crate) fn wants_colour(stream: &impl anstream::stream::RawStream) -> bool {
     AutoStream::choice(stream) != ColorChoice::Never
 }
 
