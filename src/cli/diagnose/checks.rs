@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use crate::commands::explain;
 use crate::diagnose::daemon::{self, Compared, Daemon, Presence};
@@ -28,7 +29,7 @@ pub(crate) enum State {
 }
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub(crate) struct Finding {
     /// Which check it is of.
     pub(crate) check: &'static str,
@@ -37,8 +38,20 @@ pub(crate) struct Finding {
     pub(crate) why: Option<Cow<'static, str>>,
     /// What to type.
     pub(crate) fix: Vec<String>,
-    #[serde(skip)]
     topic: Option<String>,
+}
+
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Finding", 6)?;
+        fields.serialize_field("check", self.check)?;
+        fields.serialize_field("state", &self.state)?;
+        fields.serialize_field("what", &self.what)?;
+        fields.serialize_field("why", &self.why)?;
+        fields.serialize_field("fix", &self.fix)?;
+        fields.serialize_field("mend", &self.fix)?; // Its older name.
+        fields.end()
+    }
 }
 
 impl Finding {
