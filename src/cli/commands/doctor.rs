@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
     #[arg(long, short, conflicts_with = "json")]
     quiet: bool,
     #[command(flatten)]
-    target: target::Arguments,
+    target: target::Options,
     /// Wait no longer than this for answers about a name, 1 to 600 [default: as long as glibc waits]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600), hide_default_value = true)]
     timeout: Option<u64>,

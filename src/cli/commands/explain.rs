@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    target: target::Arguments,
+    target: target::Options,
     /// Wait no longer than this for answers, 1 to 600 [default: as long as glibc waits]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600), hide_default_value = true)]
     timeout: Option<u64>,

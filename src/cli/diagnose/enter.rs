@@ -38,6 +38,17 @@ const VARIABLES: [&str; 10] = [
     "GODEBUG",
 ];
 
+/// By which this command, started again, gets what is known of the process.
+const KNOWN: &str = "NSS_BYPASS_INSIDE";
+
+/// What is known of the process, if this is the command that was started again.
+pub(crate) fn known() -> Option<String> {
+    let text = std::env::var(KNOWN).ok()?;
+    // SAFETY: no other thread runs. It is not for children.
+    unsafe { std::env::remove_var(KNOWN) };
+    Some(text)
+}
+
 /// Namespaces in the order in which they are entered: the user namespace gives the rights for the others.
 const NAMESPACES: [(&str, libc::c_int); 5] = [
     ("user", libc::CLONE_NEWUSER),
@@ -150,8 +161,8 @@ impl Way {
             root,
             capabilities,
             command: sealed_copy()?,
-            arguments: arguments(known),
-            environment: environment(pid),
+            arguments: arguments(),
+            environment: environment(pid, known),
         })
     }
 
@@ -250,33 +261,25 @@ fn sealed_copy() -> io::Result<OwnedFd> {
     Ok(copy.into())
 }
 
-/// The command line, with what is known in the place of `--pid`.
-fn arguments(known: &str) -> Vec<CString> {
+/// The command line without `--pid`.
+fn arguments() -> Vec<CString> {
     let mut words = Vec::new();
     let mut given = std::env::args_os();
-    let mut is_verb_there = false;
     while let Some(word) = given.next() {
         if word == "--pid" {
             given.next();
-            continue;
-        }
-        if word.as_bytes().starts_with(b"--pid=") {
-            continue;
-        }
-        let is_verb = !is_verb_there && matches!(word.as_bytes(), b"explain" | b"doctor");
-        words.push(word);
-        if is_verb {
-            is_verb_there = true;
-            words.push(format!("--inside={known}").into());
+        } else if !word.as_bytes().starts_with(b"--pid=") {
+            words.push(word);
         }
     }
     words.into_iter().filter_map(|word| CString::new(word.into_vec()).ok()).collect()
 }
 
 /// Our environment, but for what the process has otherwise, and for what would load code.
-fn environment(pid: i32) -> Vec<CString> {
+fn environment(pid: i32, known: &str) -> Vec<CString> {
     let is_ours = |name: &OsStr| !name.as_bytes().starts_with(b"LD_") && !VARIABLES.iter().any(|other| name == *other);
     let own = std::env::vars_os().filter(|(name, _)| is_ours(name));
-    let pairs = own.chain(variables(pid));
+    let known = (OsString::from(KNOWN), OsString::from(known));
+    let pairs = own.chain(variables(pid)).chain([known]);
     pairs.filter_map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()).collect()
 }

@@ -266,7 +266,7 @@ mod tests {
             ("hosts: resolve", Some("hosts: dns")),
             ("hosts:resolve", Some("hosts:dns")),
             ("  hosts : files resolve [!UNAVAIL=return]", Some("  hosts : files dns")),
-            ("hosts\tfiles\tresolve[ ! UNAVAIL = return ]dns", Some("hosts\tfiles dns")),
+            ("hosts\tfiles\tresolve[ !UNAVAIL = return ]dns", Some("hosts\tfiles dns")),
             (
                 "hosts: files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns myhostname",
                 Some("hosts: files dns myhostname"),

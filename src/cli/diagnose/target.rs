@@ -28,16 +28,13 @@ use crate::ui::screen::printable;
 
 /// The options.
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {
+pub(crate) struct Options {
     /// Look from where this process is: its container, its rules, its library
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..), conflicts_with = "program")]
     pid: Option<i32>,
     /// Judge for this program: can the library work in it?
     #[arg(long, value_name = "PROGRAM")]
     program: Option<OsString>,
-    /// What is known of the process: this command, started again in its container.
-    #[arg(long, hide = true)]
-    inside: Option<String>,
 }
 
 /// A process, as it was seen from outside.
@@ -76,11 +73,11 @@ impl Refusal {
     }
 }
 
-impl Arguments {
+impl Options {
     /// Goes where the target is. An exit code where another process has done all there was to do.
     pub(crate) fn enter(&self) -> Result<Result<Target, Exit>, Refusal> {
-        if let Some(text) = &self.inside {
-            let process = serde_json::from_str(text).map_err(|error| Refusal::cannot_tell(error.to_string()))?;
+        if let Some(text) = enter::known() {
+            let process = serde_json::from_str(&text).map_err(|error| Refusal::cannot_tell(error.to_string()))?;
             return Ok(Ok(Target::of_process(process)));
         }
         if let Some(pid) = self.pid {
