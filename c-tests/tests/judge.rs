@@ -400,6 +400,22 @@ fn the_daemons_of_another_machine_are_told_and_the_edit_leaves_them_out() {
 }
 
 #[test]
+fn the_library_is_known_whatever_it_is_called_and_a_daemon_in_the_background_too() {
+    let script = r#"
+    cp /usr/local/lib/libnss_bypass.so /run/test/nss-bypass.so; rules "bypass $NAME"
+    export LD_PRELOAD=/run/test/nss-bypass.so; judge; grep -c 'the library is in programs started here' /run/test/out
+    unset LD_PRELOAD
+    nsenter --target 1 --mount --net --uts bash -c 'daemon=$(readlink /proc/$(pidof nscd)/exe)
+        kill $(pidof nscd); while pidof nscd; do sleep 0.05; done; rm -f /run/nscd/*
+        "$daemon" -f /etc/nscd.conf' >/dev/null 2>&1
+    until [[ -S /run/nscd/socket ]]; do sleep 0.05; done; sleep 0.3
+    nss-bypass explain --ask $NAME >/run/test/out
+    grep -o 'unscd 0.54 listens' /run/test/out; grep -o 'not in our namespaces: network, mount' /run/test/out
+    "#;
+    begin(&lines("unscd", script), &["0 Agreed", "1", "unscd 0.54 listens", "not in our namespaces: network, mount"]);
+}
+
+#[test]
 fn words_that_are_no_names_get_a_hint() {
     let script = r#"
     for word in http://rancher-metadata/ rancher-metadata:80 root@rancher-metadata '[fd00::1]:80' ' rancher-metadata'; do

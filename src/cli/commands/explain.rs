@@ -277,7 +277,7 @@ pub(crate) fn program(daemon: &Daemon) -> String {
     match daemon.kind {
         Kind::Unknown => match &daemon.program {
             Some(program) => format!("a program called {program}"),
-            None => "an unknown program".to_owned(),
+            None => "nscd or unscd".to_owned(),
         },
         _ => format!("{}{version}", daemon.name()),
     }
@@ -289,6 +289,7 @@ pub(crate) fn about(daemon: &Daemon) -> Vec<String> {
     let user = if daemon.user == 0 { "root".to_owned() } else { format!("user {}", daemon.user) };
     lines.push(match (daemon.pid, &daemon.executable) {
         (Some(pid), Some(executable)) => format!("process {pid} of {user}, {executable}"),
+        (Some(pid), None) if rustix::process::geteuid().is_root() => format!("process {pid} of {user}"),
         (Some(pid), None) => format!("process {pid} of {user} (root can see more)"),
         (None, _) => format!("a process of {user} outside this container: it cannot be seen from here"),
     });
@@ -296,7 +297,7 @@ pub(crate) fn about(daemon: &Daemon) -> Vec<String> {
         [("network", daemon.network_namespace), ("mount", daemon.mount_namespace), ("pid", daemon.pid_namespace)];
     for (compared, words) in [
         (Compared::Different, "not in our namespaces"),
-        (Compared::Unknown, "only root can see whether it is in our namespaces"),
+        (Compared::Unknown, "it cannot be seen whether it is in our namespaces"),
     ] {
         let named = named(&spaces, compared);
         if !named.is_empty() {

@@ -108,7 +108,7 @@ pub(crate) fn look(socket: &Path) -> Presence {
         Ok(credentials) => credentials,
         Err(error) => return unreachable(error),
     };
-    let pid = Some(credentials.pid).filter(|&pid| pid > 0);
+    let pid = Some(credentials.pid).filter(|&pid| pid > 0).map(|pid| living(pid).unwrap_or(pid));
     let process = pid.map(|pid| PathBuf::from(format!("/proc/{pid}")));
     let process = process.as_deref();
     let (kind, version) = process.and_then(identified).unwrap_or((Kind::Unknown, None));
@@ -131,6 +131,19 @@ pub(crate) fn look(socket: &Path) -> Presence {
         hosts: file("etc/hosts"),
         caches_hosts: process.and_then(caches_hosts),
     })
+}
+
+/// A daemon may have called listen(2) before it went to the background: then that process is gone, and the only running
+/// program of its kind is the one that was left.
+fn living(pid: i32) -> Option<i32> {
+    const NAMES: [&str; 2] = ["nscd", "unscd"];
+    if Path::new(&format!("/proc/{pid}")).exists() {
+        return None;
+    }
+    let scan = scan::scan(&[], || ()).ok()?;
+    let mut daemons = scan.processes.iter().filter(|process| NAMES.contains(&process.name.as_str()));
+    let only = daemons.next().filter(|_| daemons.next().is_none())?;
+    i32::try_from(only.pid).ok()
 }
 
 /// A path for a person.
