@@ -61,6 +61,7 @@ fn in_root(script: &str) -> String {
         .env("N", command())
         .env("LIBRARY", library())
         .env("TROUBLE", stand_in("trouble"))
+        .env("SCRIPT", PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/tarball/install.sh"))
         .env_remove("LD_PRELOAD")
         .stdin(Stdio::null());
     let output = command_line.output().expect("unshare runs");
@@ -705,4 +706,28 @@ for each in json.load(sys.stdin)["processes"]["with"]:
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
+}
+
+/// The tarball's script, where /usr/local is another file system than the root's.
+#[test]
+fn the_tarball_is_not_installed_where_enable_would_refuse_it_unless_that_is_wanted() {
+    let script = r#"
+    from=$R/opt/tarball
+    mkdir -p "$from/tree/bin" "$from/tree/lib/x86_64-linux-gnu" "$from/tree/share/doc/nss-bypass"
+    cp "$SCRIPT" "$from/install.sh"; cp "$N" "$from/tree/bin/"; install -m 644 "$LIBRARY" "$from/tree/lib/x86_64-linux-gnu/"
+    mkdir -p "$from/tree/lib/i386-linux-gnu" "$from/tree/lib32"; mount -t tmpfs -o mode=755 tmpfs "$R/usr/local"
+    install_it() { chroot "$R" /bin/sh /opt/tarball/install.sh "$@" >"$R/tmp/said" 2>&1; echo "$? $(find "$R/usr/local" "$R/opt/good" -type f 2>/dev/null | wc -l)"; }
+    echo "default: $(install_it)"; grep -E 'would refuse|another file system|nothing was installed' "$R/tmp/said"
+    echo "chosen: $(install_it --prefix /usr/local)"; grep -oE 'would refuse|another file system|/usr/local/bin/nss-bypass (run|enable).*' "$R/tmp/said"
+    echo "fit: $(install_it --prefix /opt/good)"; grep -oE 'would refuse|/opt/good/bin/nss-bypass (run|enable).*' "$R/tmp/said"
+    ls -A "$from"
+    "#;
+    let text = in_root(script);
+    let expected = "default: 1 0\n\
+                    \"nss-bypass enable\" would refuse the library in /usr/local:\n\
+                    /usr/local/lib/x86_64-linux-gnu/libnss_bypass.so is on another file system than /\n\
+                    install.sh: nothing was installed: give --prefix /usr, say, or --prefix /usr/local for LD_PRELOAD only\n\
+                    chosen: 0 3\nwould refuse\nanother file system\n/usr/local/bin/nss-bypass run -m NAME -- COMMAND\n\
+                    fit: 0 6\n/opt/good/bin/nss-bypass enable\ninstall.sh\ntree\n";
+    assert_eq!(text, expected);
 }

@@ -188,7 +188,7 @@ fn processes(tree: &Tree, file: &InFile, named: &[Word], reference: Option<&Iden
     let root = tree.identity().map_err(|error| unreadable(tree.root(), &error))?;
     let mut found = Processes { hidden: hidden.len(), ..Processes::default() };
     for process in processes {
-        if process.root.is_some_and(|other| other != root) {
+        if process.root != root {
             found.elsewhere += 1;
             continue;
         }

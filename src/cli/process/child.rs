@@ -144,13 +144,15 @@ mod tests {
 
     #[test]
     fn it_ends_as_the_command_does() {
+        let held = hold_signals();
         let sh = |script: &str| {
             let mut command = Command::new("/bin/sh");
             command.args(["-c", script]);
-            run(command, &hold_signals()).unwrap()
+            run(command, &held).unwrap()
         };
         assert_eq!(sh("exit 42"), End::Exited(42));
         assert_eq!(sh("kill -TERM $$"), End::Killed(libc::SIGTERM));
-        assert!(run(Command::new("/nowhere/x"), &hold_signals()).is_err());
+        assert!(run(Command::new("/nowhere/x"), &held).is_err());
+        held.release();
     }
 }

@@ -58,7 +58,7 @@ pub(crate) struct Process {
     /// Its executable's path, by its own root and mounts.
     pub(crate) executable: Option<PathBuf>,
     /// Device and inode of its root directory.
-    pub(crate) root: Option<(u64, u64)>,
+    pub(crate) root: (u64, u64),
     pub(crate) namespaces: Namespaces,
     /// Whether ld.so ran it in secure-execution mode (AT_SECURE), in which LD_PRELOAD and variables of ours do not count.
     pub(crate) is_secure: Option<bool>,
@@ -135,6 +135,8 @@ fn look_at(pid: u32, files: &mut Files<'_>) -> io::Result<Option<Process>> {
     if field(&stat, SIZE) == Some(0) {
         return Ok(None);
     }
+    // Who may read the mappings (CAP_PERFMON) may not see the rest, without which nothing is known of them.
+    let root = fs::metadata(folder.join("root"))?;
     let mappings = maps::files(&fs::read(folder.join("maps"))?);
     let has = |name: fn(&str) -> bool| {
         mappings.iter().any(|mapping| mapping.path.file_name().and_then(|name| name.to_str()).is_some_and(name))
@@ -151,7 +153,7 @@ fn look_at(pid: u32, files: &mut Files<'_>) -> io::Result<Option<Process>> {
         name: name(pid),
         started: started(&stat),
         executable: fs::read_link(folder.join("exe")).ok(),
-        root: fs::metadata(folder.join("root")).ok().map(|root| (root.dev(), root.ino())),
+        root: (root.dev(), root.ino()),
         namespaces: Namespaces::of(&folder),
         is_secure: secure(&folder),
         libc,
@@ -309,7 +311,7 @@ mod tests {
         let own = process(std::process::id()).unwrap().unwrap();
         assert_eq!((own.libc, own.go, own.library.clone(), own.is_secure), (Libc::Glibc, None, None, Some(false)));
         assert_eq!(own.namespaces, Namespaces::own());
-        assert!(own.namespaces.network.is_some() && own.root.is_some() && own.executable.is_some());
+        assert!(own.namespaces.network.is_some() && own.executable.is_some());
         let others = scan(&[], || ()).unwrap();
         assert!(others.processes.iter().all(|process| process.pid != own.pid));
     }
