@@ -1,4 +1,4 @@
-//! Whom the verdict is for: programs that are started from here, one program, or one process, be it in a container.
+//! What the verdict is for: programs that are started from here, one program, or one process, be it in a container.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -47,7 +47,7 @@ pub(crate) struct Process {
     unit: Option<String>,
 }
 
-/// Whom the verdict is for.
+/// What the verdict is for.
 pub(crate) struct Target {
     program: Option<ProgramFacts>,
     loading: Option<Loading>,
