@@ -1,5 +1,7 @@
 //! The rows of `explain`: what each source answers, as soon as it is known.
 
+use std::io::IsTerminal;
+
 use crate::diagnose::examine::Event;
 use crate::diagnose::sources::{Outcome, Reply, Source};
 use crate::ui::screen::{Node, Progress, Style, show};
@@ -38,8 +40,9 @@ impl Table {
         }
     }
 
-    /// Shows the rows that are known and not shown yet: in order for a second, and then as they come.
-    fn show_known(&mut self, as_they_come: bool) {
+    /// Shows the rows that are known and not shown yet: in order for a second, and then as they come, if somebody watches.
+    fn show_known(&mut self, is_late: bool) {
+        let as_they_come = is_late && std::io::stdout().is_terminal();
         for number in 0..self.replies.len() {
             match self.replies.get(number) {
                 Some(Some(_)) if self.shown.get(number) == Some(&true) => {}
