@@ -369,11 +369,12 @@ fn colours_are_for_terminals_only() {
          script -qec 'nss-bypass check' /dev/null | grep -c $'\\e'
          NO_COLOR=1 script -qec 'nss-bypass check' /dev/null | grep -c $'\\e'
          NO_COLOR=1 script -qec 'nss-bypass --help' /dev/null | grep -c $'\\e'
-         CLICOLOR_FORCE=1 nss-bypass check --help | grep -c $'\\e'
+         CLICOLOR_FORCE=1 nss-bypass --color never check --help | grep -c $'\\e'
          nss-bypass check | grep -c $'\\e'
+         CLICOLOR_FORCE=1 nss-bypass check --help | grep -c $'\\e' >/dev/null && echo forced
          for i in $(seq 20000); do echo \"bypas $i\"; done >/etc/nss-bypass.conf; nss-bypass check | head -n 1",
     );
-    assert_eq!(said.out.lines().collect::<Vec<_>>()[1..5], ["0", "0", "0", "0"], "{said:?}");
+    assert_eq!(said.out.lines().collect::<Vec<_>>()[1..6], ["0", "0", "0", "0", "forced"], "{said:?}");
     assert!(!said.out.starts_with('0') && said.err.is_empty(), "{said:?}");
 }
 
