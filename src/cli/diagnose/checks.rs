@@ -109,7 +109,7 @@ pub(crate) fn all(around: &Surroundings, found: &mut dyn FnMut(Finding)) {
         users(daemon).into_iter().for_each(&mut *found);
     }
     hosts_line(around).into_iter().for_each(&mut *found);
-    around.asked.iter().for_each(|asked| found(stranger(asked, around)));
+    around.asked.iter().for_each(|asked| found(asked_daemon(asked, around)));
     unasked(around).into_iter().for_each(&mut *found);
     configuration(&around.rules).into_iter().for_each(&mut *found);
     installation::library(around).into_iter().for_each(&mut *found);
@@ -123,7 +123,7 @@ fn socket(nscd: &Presence) -> Option<Finding> {
     match nscd {
         Presence::Absent => Some(Finding::new(CHECK, State::Good, format!("no nscd: no socket {}", nscd::SOCKET))),
         Presence::Unreachable { reason } => {
-            let what = format!("a socket at which nobody listens: {}: {reason}", nscd::SOCKET);
+            let what = format!("a socket at which nothing listens: {}: {reason}", nscd::SOCKET);
             Some(Finding::new(CHECK, State::Good, what).why("glibc goes on without it"))
         }
         Presence::Present(_) => None,
@@ -242,7 +242,7 @@ fn with_edit(finding: Finding, around: &Surroundings) -> Finding {
 }
 
 /// Does a daemon of another machine answer a module of the `hosts` line?
-fn stranger(asked: &Asked, around: &Surroundings) -> Finding {
+fn asked_daemon(asked: &Asked, around: &Surroundings) -> Finding {
     const CHECK: &str = "resolved";
     let (name, module) = (asked.service.name, printable(&asked.module));
     match &asked.presence {
@@ -252,7 +252,7 @@ fn stranger(asked: &Asked, around: &Surroundings) -> Finding {
             State::Note,
             format!("{name}, which `{module}` asks, does not answer: {}: {reason}", asked.service.socket),
         ),
-        Presence::Present(daemon) if asked.stranger().is_some() => {
+        Presence::Present(daemon) if asked.foreign_daemon().is_some() => {
             let what =
                 format!("{name}'s socket is here: {}; `{module}` of the hosts line asks it", daemon.whereabouts());
             let finding = Finding::new(CHECK, State::Trouble, what).about("hosts line".to_owned());

@@ -20,7 +20,7 @@ use crate::ui::screen::printable;
 pub(crate) enum Presence {
     /// There is no socket.
     Absent,
-    /// There is one, and nobody listens, or we may not talk to it.
+    /// There is one, and nothing listens, or connecting is not permitted.
     Unreachable {
         /// Why.
         reason: String,
@@ -151,7 +151,7 @@ pub(crate) fn path_text(path: &Path) -> String {
     printable(path.as_os_str().as_encoded_bytes())
 }
 
-/// Who was it that called listen(2)? A process that we cannot see has the number 0.
+/// The process that called listen(2). One of another PID namespace has the number 0.
 fn peer(stream: &UnixStream) -> io::Result<libc::ucred> {
     let mut credentials = libc::ucred { pid: 0, uid: 0, gid: 0 };
     let mut size = size_of::<libc::ucred>() as libc::socklen_t;

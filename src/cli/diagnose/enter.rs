@@ -241,14 +241,14 @@ impl Way {
     }
 }
 
-/// This executable, in memory that nobody can write to.
+/// This executable, in memory that cannot be written to.
 fn sealed_copy() -> io::Result<OwnedFd> {
     // SAFETY: a C string.
     let descriptor = unsafe { libc::memfd_create(c"nss-bypass".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
     if descriptor < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: it was just made, and nobody else has it.
+    // SAFETY: it was just made, and is not used elsewhere.
     let mut copy = unsafe { File::from_raw_fd(descriptor) };
     let mut bytes = Vec::new();
     File::open("/proc/self/exe")?.read_to_end(&mut bytes)?;

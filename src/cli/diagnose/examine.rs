@@ -1,4 +1,4 @@
-//! All sources asked about one name, at the same time: a dead server keeps nobody waiting for the others.
+//! All sources asked about one name, at the same time: a dead server does not delay the others.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -182,7 +182,7 @@ impl Examiner<'_> {
         let unasked = |source, why: &str| Reply::timed(source, || Outcome::unasked(why));
         let mut rows = Vec::new();
         if !matches!(self.nscd, Presence::Present(_)) {
-            rows.push((NSCD, unasked(Source::Nscd, "nobody listens")));
+            rows.push((NSCD, unasked(Source::Nscd, "nothing listens")));
             rows.push((WITH_NSCD, unasked(Source::GlibcWithNscd, "as without nscd")));
         } else if !self.manner.ask_nscd {
             rows.push((WITH_NSCD, unasked(Source::GlibcWithNscd, "not asked (--ask)")));

@@ -11,7 +11,7 @@ use crate::diagnose::sources::Outcome;
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub(crate) answers: Answers,
-    /// The daemon at nscd's socket; none where nobody listens.
+    /// The daemon at nscd's socket; none where nothing listens.
     pub(crate) daemon: Option<DaemonFacts>,
     pub(crate) hosts_line: LineFacts,
     /// The rule that takes the lookup away from libc.
@@ -79,7 +79,7 @@ pub(crate) struct LineFacts {
     /// Why DNS is not asked.
     pub(crate) obstacle: Option<DnsObstacle>,
     /// The daemon of another machine that the line asks, in words.
-    pub(crate) stranger: Option<String>,
+    pub(crate) foreign_daemon: Option<String>,
 }
 
 /// The rule in force.
@@ -104,7 +104,7 @@ pub(crate) enum Loading {
     NotLoaded,
     /// It is loaded, and another library that is loaded before it takes the lookups.
     TakenBy(String),
-    /// It is loaded, and does not see lookups; nobody knows why.
+    /// It is loaded, and does not see lookups, for an unknown reason.
     SeesNothing,
 }
 

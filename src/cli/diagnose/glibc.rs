@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 /// There is no glibc to ask: this process is in a container of another libc.
 static IS_ABSENT: AtomicBool = AtomicBool::new(false);
 
-/// From now on nobody is asked.
+/// From now on glibc is not asked.
 pub(crate) fn there_is_none() {
     IS_ABSENT.store(true, Ordering::Relaxed);
 }
@@ -86,7 +86,7 @@ pub(crate) fn not_installed(modules: &[Vec<u8>]) -> Vec<Vec<u8>> {
 }
 
 /// Whether a lookup of `subject` in a program that is started like this one reaches the library; none where that cannot be
-/// found out. The library logs what it sees. Nobody is asked: the child wants the module `files` only.
+/// found out. The library logs what it sees. No server is asked: the child wants the module `files` only.
 pub(crate) fn reaches_library(subject: &[u8]) -> Option<bool> {
     let mut command = child(&[b"--modules", b"files", b"--", subject]);
     command.env_remove("NSS_BYPASS_DISABLE").env("NSS_BYPASS_LOG", "stderr,all").stderr(Stdio::piped());

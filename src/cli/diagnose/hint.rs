@@ -1,4 +1,4 @@
-//! What somebody may have meant who asks about something that is no name.
+//! What may have been meant by a word that is no name.
 
 use crate::ui::screen::{printable, quoted};
 

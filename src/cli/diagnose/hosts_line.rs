@@ -44,7 +44,7 @@ pub(crate) enum Standing {
     /// Its library is not installed: glibc goes on as its action for UNAVAIL says.
     NotInstalled,
     /// It asks a daemon of another machine.
-    AsksStranger,
+    AsksForeignDaemon,
 }
 
 /// A module's name, as the line has it.
@@ -109,7 +109,7 @@ impl HostsLine {
             }
             let status = match standing(name(&placed.service.module)) {
                 Standing::NotInstalled => Status::Unavail,
-                Standing::Works | Standing::AsksStranger => Status::NotFound,
+                Standing::Works | Standing::AsksForeignDaemon => Status::NotFound,
             };
             if placed.service.actions.on(status) == Action::Return {
                 let words = self.modules.get(placed.name.start..placed.actions.end).unwrap_or_default();
@@ -119,16 +119,16 @@ impl HostsLine {
         Some(DnsObstacle::NotListed)
     }
 
-    /// The same line, in which DNS is asked, and modules that ask strangers are not; none where it is so already, or where
+    /// The same line, in which DNS is asked, and modules that ask another machine's daemons are not; none where it is so already, or where
     /// glibc would not read the new line so.
     pub(crate) fn asking_dns(&self, standing: &dyn Fn(&[u8]) -> Standing) -> Option<Self> {
         let is_unwanted = |placed: &Placed| match standing(name(&placed.service.module)) {
             Standing::Works => false,
             Standing::NotInstalled => placed.service.actions.on(Status::Unavail) == Action::Return,
-            Standing::AsksStranger => true,
+            Standing::AsksForeignDaemon => true,
         };
-        let asks_strangers = self.names().any(|name| standing(name) == Standing::AsksStranger);
-        if self.obstacle(standing).is_none() && !asks_strangers {
+        let asks_foreign_daemon = self.names().any(|name| standing(name) == Standing::AsksForeignDaemon);
+        if self.obstacle(standing).is_none() && !asks_foreign_daemon {
             return None;
         }
         if self.placed.is_empty() {
@@ -232,7 +232,7 @@ mod tests {
 
     fn standing(name: &[u8]) -> Standing {
         match name {
-            b"resolve" | b"mdns4_minimal" => Standing::AsksStranger,
+            b"resolve" | b"mdns4_minimal" => Standing::AsksForeignDaemon,
             b"gone" => Standing::NotInstalled,
             _ => Standing::Works,
         }
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_edited_line_asks_dns_and_no_stranger_and_keeps_the_rest() {
+    fn the_edited_line_asks_dns_and_no_foreign_daemon_and_keeps_the_rest() {
         for (before, after) in [
             ("hosts: files [NOTFOUND=return] dns", Some("hosts: files dns")),
             ("hosts: resolve", Some("hosts: dns")),

@@ -179,7 +179,7 @@ pub(crate) fn running(around: &Surroundings) -> Vec<Finding> {
     findings.collect()
 }
 
-/// Do lookups reach the library, where it is loaded? Nobody is asked for this.
+/// Do lookups reach the library, where it is loaded? No server is asked for this.
 pub(crate) fn reach(around: &Surroundings) -> Option<Finding> {
     const CHECK: &str = "library";
     around.here.loaded.as_ref()?;

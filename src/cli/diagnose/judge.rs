@@ -16,7 +16,7 @@ enum Daemon<'a> {
     OutOfTheWay(&'a Outcome),
     /// It answers, and glibc believes it.
     Answers(&'a Outcome),
-    /// Nobody knows what it would answer.
+    /// It is not known what it would answer.
     Unknown,
 }
 
@@ -145,10 +145,11 @@ impl Facts {
     fn hidden_by_hosts_line(&self, libc: &Outcome) -> Option<Judgement> {
         let edited = self.answers.libc_edited.as_ref().filter(|edited| edited.is_found() && !libc.is_found())?;
         let line = &self.hosts_line;
-        let (culprit, sentence) = match (&line.stranger, &line.obstacle) {
-            (Some(stranger), _) => {
-                let why = format!("{stranger}, which the hosts line asks ({}), does not know the name", line.shown);
-                (Culprit::Stranger(stranger.clone()), why)
+        let (culprit, sentence) = match (&line.foreign_daemon, &line.obstacle) {
+            (Some(foreign_daemon), _) => {
+                let why =
+                    format!("{foreign_daemon}, which the hosts line asks ({}), does not know the name", line.shown);
+                (Culprit::ForeignDaemon(foreign_daemon.clone()), why)
             }
             (None, Some(DnsObstacle::EndsBefore(module))) => {
                 (Culprit::HostsLine, format!("The hosts line ends before DNS, with {module} ({})", line.shown))

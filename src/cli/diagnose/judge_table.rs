@@ -41,7 +41,7 @@ fn plain(libc: Outcome) -> Facts {
             rule_servers: Vec::new(),
         },
         daemon: None,
-        hosts_line: LineFacts { shown: "files dns".to_owned(), unreadable: None, obstacle: None, stranger: None },
+        hosts_line: LineFacts { shown: "files dns".to_owned(), unreadable: None, obstacle: None, foreign_daemon: None },
         rule: None,
         loading: Loading::NotLoaded,
         unreadable: Vec::new(),
@@ -128,13 +128,13 @@ fn nscd() {
 fn the_hosts_line() {
     let line = || Some(Culprit::HostsLine);
     let edit = || vec![Step::EditHostsLine];
-    let mut stranger = behind_the_line(plain(none()), ends(), a());
-    stranger.hosts_line.stranger = Some("systemd-resolved (process 1)".to_owned());
+    let mut foreign_daemon = behind_the_line(plain(none()), ends(), a());
+    foreign_daemon.hosts_line.foreign_daemon = Some("systemd-resolved (process 1)".to_owned());
     let mut unreadable = plain(silence());
     unreadable.hosts_line.unreadable = Some(UnreadableLine(3));
     let mut repairable = unreadable.clone();
     repairable.answers.libc_edited = Some(a());
-    let culprit = Culprit::Stranger("systemd-resolved (process 1)".to_owned());
+    let culprit = Culprit::ForeignDaemon("systemd-resolved (process 1)".to_owned());
     let both = vec![Step::EditHostsLine, Step::Bypass, Step::Load];
     check(vec![
         ("no dns", behind_the_line(plain(none()), DnsObstacle::NotListed, none()), DIFFERS, line(), edit()),
@@ -160,7 +160,7 @@ fn the_hosts_line() {
             line(),
             edit(),
         ),
-        ("asks a stranger", stranger, DIFFERS, Some(culprit), rule()),
+        ("asks a foreign daemon", foreign_daemon, DIFFERS, Some(culprit), rule()),
         ("cannot be read", unreadable, DIFFERS, line(), vec![]),
         ("cannot be read, and could", repairable, DIFFERS, line(), edit()),
     ]);

@@ -1,4 +1,4 @@
-//! nscd, looked at from outside: who is at its socket, and what its cache holds of a name.
+//! nscd, looked at from outside: its protocol, and what its cache holds of a name.
 //!
 //! A look changes nothing: the daemon is asked for its shared cache (the request that every glibc makes first), and that
 //! is read as a file is. It is copied instead of mapped, so that nothing in it can change, or vanish, under the reader.

@@ -39,14 +39,14 @@ pub(crate) struct Asked {
 
 impl Asked {
     /// Its daemon, if that is another machine's.
-    pub(crate) fn stranger(&self) -> Option<&Daemon> {
+    pub(crate) fn foreign_daemon(&self) -> Option<&Daemon> {
         match &self.presence {
             Presence::Present(daemon) if daemon.is_foreign() => Some(daemon),
             _ => None,
         }
     }
 
-    /// Whether nobody can tell whose it is.
+    /// Whether it cannot be told whose it is.
     pub(crate) fn is_uncertain(&self) -> bool {
         matches!(&self.presence, Presence::Present(daemon) if daemon.network_namespace == Compared::Unknown)
     }

@@ -272,7 +272,7 @@ pub(crate) fn server(
     match outcome.result {
         Ok(answer) => Outcome::of_answer(&answer, subject),
         Err(miss) if outcome.server.is_none() => match miss.failure {
-            Failure::NotFound => Outcome::of_failure(miss.failure), // It is no host name, and nobody is asked.
+            Failure::NotFound => Outcome::of_failure(miss.failure), // It is no host name, and no server is asked.
             _ => Outcome::failed("no answer"),
         },
         Err(miss) => Outcome::of_failure(miss.failure),

@@ -1,4 +1,4 @@
-//! What does not depend on the name: rules, the `hosts` line, the library, and who listens on the sockets that are asked.
+//! What does not depend on the name: rules, the `hosts` line, the library, and what listens on the sockets that are asked.
 
 use std::path::Path;
 
@@ -71,8 +71,8 @@ impl Surroundings {
     /// What is known of a module.
     pub(crate) fn standing(&self, module: &[u8]) -> Standing {
         // Though it is not installed for this command's machine code, it may be for another's.
-        if self.asked.iter().any(|asked| asked.module == module && asked.stranger().is_some()) {
-            Standing::AsksStranger
+        if self.asked.iter().any(|asked| asked.module == module && asked.foreign_daemon().is_some()) {
+            Standing::AsksForeignDaemon
         } else if self.is_not_installed(module) {
             Standing::NotInstalled
         } else {
@@ -97,12 +97,14 @@ impl Surroundings {
                 shown: format!("{}: {}", line.origin(), line.shown()),
                 unreadable: None,
                 obstacle: line.obstacle(&|module| self.standing(module)),
-                stranger: self.asked.iter().find_map(|asked| {
-                    let daemon = asked.stranger()?;
+                foreign_daemon: self.asked.iter().find_map(|asked| {
+                    let daemon = asked.foreign_daemon()?;
                     Some(format!("{} ({})", asked.service.name, daemon.whereabouts()))
                 }),
             },
-            Err(line) => LineFacts { shown: String::new(), unreadable: Some(*line), obstacle: None, stranger: None },
+            Err(line) => {
+                LineFacts { shown: String::new(), unreadable: Some(*line), obstacle: None, foreign_daemon: None }
+            }
         }
     }
 

@@ -37,7 +37,7 @@ pub(crate) enum Culprit {
     /// The `hosts` line.
     HostsLine,
     /// A daemon of another machine that the `hosts` line asks.
-    Stranger(String),
+    ForeignDaemon(String),
     /// The rule in force.
     Rule(String),
     /// The rule's servers are not asked.
@@ -59,7 +59,7 @@ impl fmt::Display for Culprit {
         match self {
             Self::Daemon(name) => f.write_str(name),
             Self::HostsLine => write!(f, "the hosts line of {PATH}"),
-            Self::Stranger(who) => f.write_str(who),
+            Self::ForeignDaemon(daemon) => f.write_str(daemon),
             Self::Rule(rule) | Self::UnreachedVia(rule) => f.write_str(rule),
             Self::Preload(library) => f.write_str(library),
             Self::Mode(path) => write!(f, "the mode of {path}"),
