@@ -274,6 +274,7 @@ fn a_program_that_runs_with_more_privileges_than_its_caller() {
     inside bash -c '. /run/test/fix' >/dev/null
     look
     nobody ping -n -c 1 $NAME | head -n 1
+    inside chmod 664 /etc/nss-bypass.conf; look; fix /run/test/out | tee /run/test/fix; inside bash -c '. /run/test/fix'; look
     "#;
     let expected = [
         "1 The library does not work in ping (/usr/bin/ping): it has file capabilities",
@@ -282,6 +283,9 @@ fn a_program_that_runs_with_more_privileges_than_its_caller() {
         "1",
         "0 Agreed: the address is 169.254.169.250",
         "PING rancher-metadata.rancher.internal (169.254.169.250)",
+        "1 The library does not work in ping (/usr/bin/ping): it has more privileges than its caller, and follows only",
+        "chmod go-w /etc/nss-bypass.conf",
+        "0 Agreed: the address is 169.254.169.250",
     ];
     begin(&lines("nscd", &format!("{OVERLAY}\n{script}")), &expected);
 }

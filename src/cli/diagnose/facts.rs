@@ -124,6 +124,13 @@ pub(crate) struct ProgramFacts {
 pub(crate) enum ProgramObstacle {
     /// It runs with more privileges than its caller (AT_SECURE): ld.so ignores LD_PRELOAD.
     Privileged(String),
+    /// It is privileged, has the library, and follows no rules that others than root can write.
+    DistrustsRules {
+        /// What is the matter with the file.
+        why: String,
+        /// What changes that.
+        commands: Vec<String>,
+    },
     /// It resolves names itself, from /etc/hosts and resolv.conf: c-ares, Go, musl.
     OwnResolver(String),
     /// It is a Go program that uses libc where GODEBUG says so.

@@ -41,7 +41,7 @@ pub(crate) fn take_root(steps: &[Step]) -> bool {
     steps.iter().any(|step| match step {
         Step::Bypass | Step::Pass => is_for_all,
         Step::Load | Step::LoadFirst | Step::UseCgo => false,
-        Step::Enable | Step::EditHostsLine | Step::MakeReadable(_) | Step::Restart | Step::HostsEntry => true,
+        Step::Enable | Step::EditHostsLine | Step::ChangeMode(_) | Step::Restart | Step::HostsEntry => true,
     })
 }
 
@@ -55,8 +55,8 @@ impl Context<'_> {
             Step::LoadFirst => one(preloading_first()),
             Step::Enable => one("nss-bypass enable".to_owned()),
             Step::EditHostsLine => one(self.edited_line?.command(self.root)?),
-            Step::MakeReadable(lines) if lines.is_empty() => None,
-            Step::MakeReadable(lines) => {
+            Step::ChangeMode(lines) if lines.is_empty() => None,
+            Step::ChangeMode(lines) => {
                 Some(lines.iter().map(|line| line.replace(" /", &format!(" {}/", self.root))).collect())
             }
             Step::Restart => one(format!("systemctl restart {}", quoted(self.unit?))),

@@ -299,7 +299,7 @@ impl Facts {
         }
         if let Some(file) = self.unreadable.first() {
             let sentence = format!("{right}, but not for every user: {}.", file.what);
-            let steps = self.unreadable.iter().map(|file| Step::MakeReadable(file.commands.clone())).collect();
+            let steps = self.unreadable.iter().map(|file| Step::ChangeMode(file.commands.clone())).collect();
             return Judgement::differs(Culprit::Mode(file.path.clone()), sentence, steps);
         }
         agreed

@@ -194,7 +194,7 @@ fn rules() {
         ("differs, as its servers do", under_rule(plain(a()), b(), true), AGREED, None, vec![]),
         ("has no answer", under_rule(plain(a()), silence(), false), UNKNOWN, None, vec![]),
         ("names servers that are not asked", via, DIFFERS, unreached, vec![Step::EditHostsLine]),
-        ("cannot be read by all", other_user, DIFFERS, mode, vec![Step::MakeReadable(command())]),
+        ("cannot be read by all", other_user, DIFFERS, mode, vec![Step::ChangeMode(command())]),
     ]);
     let notes = |facts: Facts| facts.judgement().notes.len();
     assert_eq!(notes(under_rule(plain(a()), a(), false)), 1, "no longer needed");
@@ -230,10 +230,13 @@ fn programs() {
         facts
     };
     let privileged = || ProgramObstacle::Privileged("it is set-user-ID".to_owned());
+    let (why, commands) = ("it can be written to".to_owned(), vec!["chmod go-w x".to_owned()]);
+    let distrusts = ProgramObstacle::DistrustsRules { why, commands: commands.clone() };
     let chrooted = ProgramObstacle::OtherRoot("/srv".to_owned());
     check(vec![
         ("privileged", in_program(ruled(), privileged()), DIFFERS, culprit(), vec![Step::Enable]),
         ("privileged, no rule", in_program(lies(), privileged()), DIFFERS, culprit(), vec![Step::Bypass, Step::Enable]),
+        ("distrusts rules", in_program(ruled(), distrusts), DIFFERS, culprit(), vec![Step::ChangeMode(commands)]),
         (
             "started before",
             in_program(ruled(), ProgramObstacle::StartedBefore),

@@ -19,6 +19,10 @@ pub(crate) fn in_program(facts: &Facts, program: &ProgramFacts, judgement: Judge
     let name = &program.name;
     let (why, replacement) = match obstacle {
         ProgramObstacle::Privileged(why) => (why.clone(), Some(Step::Enable)),
+        ProgramObstacle::DistrustsRules { why, commands } => (
+            format!("it has more privileges than its caller, and follows only rules that root alone can write: {why}"),
+            Some(Step::ChangeMode(commands.clone())),
+        ),
         ProgramObstacle::StartedBefore => {
             ("it was started before the library was enabled; restart it".to_owned(), Some(Step::Restart))
         }

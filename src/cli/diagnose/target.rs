@@ -18,6 +18,7 @@ use crate::diagnose::surroundings::Surroundings;
 use crate::install::library;
 use crate::install::preloaded::{Here, InFile};
 use crate::install::tree::Tree;
+use crate::install::verify;
 use crate::process::elf::{self, Elf, Go};
 use crate::process::obstacle::{self, Obstacle};
 use crate::process::program;
@@ -112,9 +113,12 @@ impl Target {
         let is_everywhere = here.in_file().is_some();
         let found =
             obstacle::of_program(&program.path, &program.elf, &library, go_debug.as_deref().map(OsStr::as_bytes));
-        let found = found.into_iter().map(in_facts);
+        let found: Vec<ProgramObstacle> = found.into_iter().map(in_facts).collect();
+        let is_privileged = found.iter().any(|found| matches!(found, ProgramObstacle::Privileged(_)));
         let obstacle =
             found.into_iter().find(|found| !(is_everywhere && matches!(found, ProgramObstacle::Privileged(_))));
+        let distrusts = is_privileged.then(distrust).flatten();
+        let obstacle = obstacle.or(distrusts);
         let has_library = obstacle.is_none() && (is_everywhere || here.loaded.is_some());
         let shown = format!("{} ({})", printable(name.as_bytes()), program.path.display());
         Ok(Self {
@@ -153,6 +157,13 @@ impl Target {
             unit: self.unit.as_deref(),
         }
     }
+}
+
+/// Why privileged programs do not follow the rules.
+fn distrust() -> Option<ProgramObstacle> {
+    let tree = Tree::new(Path::new("/")).ok()?;
+    let trouble = verify::is_roots_alone(&tree, Path::new("/etc/nss-bypass.conf")).err()?;
+    Some(ProgramObstacle::DistrustsRules { why: trouble.what, commands: trouble.commands })
 }
 
 fn in_facts(obstacle: Obstacle) -> ProgramObstacle {

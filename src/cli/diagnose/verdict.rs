@@ -85,8 +85,8 @@ pub(crate) enum Step {
     Enable,
     /// A `hosts` line that asks DNS.
     EditHostsLine,
-    /// A file that every user can read, by these commands.
-    MakeReadable(Vec<String>),
+    /// Another mode of a file, by these commands.
+    ChangeMode(Vec<String>),
     /// The process started again.
     Restart,
     /// `GODEBUG=netdns=cgo`.
