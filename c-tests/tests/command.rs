@@ -369,10 +369,117 @@ fn colours_are_for_terminals_only() {
          script -qec 'nss-bypass check' /dev/null | grep -c $'\\e'
          NO_COLOR=1 script -qec 'nss-bypass check' /dev/null | grep -c $'\\e'
          NO_COLOR=1 script -qec 'nss-bypass --help' /dev/null | grep -c $'\\e'
-         CLICOLOR_FORCE=1 nss-bypass check --help | grep -c $'\\e'
+         CLICOLOR_FORCE=1 nss-bypass --color never check --help | grep -c $'\\e'
          nss-bypass check | grep -c $'\\e'
+         CLICOLOR_FORCE=1 nss-bypass check --help | grep -c $'\\e' >/dev/null && echo forced
          for i in $(seq 20000); do echo \"bypas $i\"; done >/etc/nss-bypass.conf; nss-bypass check | head -n 1",
     );
-    assert_eq!(said.out.lines().collect::<Vec<_>>()[1..5], ["0", "0", "0", "0"], "{said:?}");
+    assert_eq!(said.out.lines().collect::<Vec<_>>()[1..6], ["0", "0", "0", "0", "forced"], "{said:?}");
     assert!(!said.out.starts_with('0') && said.err.is_empty(), "{said:?}");
+}
+
+/// A pattern that is mistyped, or that is missing, shows in the last line; status and signals are the command's own.
+#[test]
+fn a_log_on_standard_error_ends_in_a_count() {
+    let script = r#"
+    last() { local status=0; "$@" 2>/run/test/said >/dev/null || status=$?; echo "$status $(tail -n 1 /run/test/said)"; }
+    last nss-bypass run -m rancher-metadata --log stderr -- getent ahosts rancher-metadata
+    last nss-bypass run -m rancher-metadato --log stderr -- getent ahosts rancher-metadata
+    last nss-bypass run --log stderr -- getent ahosts rancher-metadata
+    last nss-bypass run -m rancher-metadata --log stderr,bypass -- sh -c 'getent ahosts localhost; getent ahosts rancher-metadata; exit 42'
+    grep -c localhost /run/test/said
+    last nss-bypass run -m x --log stderr -- sh -c 'kill -TERM $$'
+    last nss-bypass run -m x --log stderr -- true
+    last nss-bypass run -m rancher-metadata --log stderr -- setpriv --reuid 65534 --clear-groups getent ahosts rancher-metadata
+    last nss-bypass run -m x --log stderr -- /nowhere/x
+    nss-bypass run -m x --log stderr -- sh -c 'trap "echo caught; exit 7" USR1; while :; do sleep 0.1; done' >/run/test/out 2>/dev/null & sleep 0.5
+    kill -USR1 $!; wait $!; echo "$? $(cat /run/test/out)"
+    nss-bypass run -m x --log stderr -- sleep 100 2>/dev/null & sleep 0.5; kill -KILL $!; wait $! 2>/dev/null; sleep 0.2; pgrep -x sleep | wc -l
+    "#;
+    let said = scene(&format!("before=$(ls /tmp | grep -c ^nss-bypass-)\n{script}"));
+    let expected = "0 nss-bypass: 1 lookup, 1 matched\n2 nss-bypass: 1 lookup, 0 matched\n2 nss-bypass: 1 lookup, 0 matched\n\
+                    42 nss-bypass: 2 lookups, 1 matched\n0\n143 nss-bypass: 0 lookups, 0 matched\n\
+                    0 nss-bypass: 0 lookups, 0 matched\n0 nss-bypass: 1 lookup, 1 matched\n";
+    assert!(said.out.starts_with(expected), "{said:?}");
+    assert!(
+        said.out.ends_with("7 caught\n0\n") && said.out.contains("\n127 nss-bypass: /nowhere/x: No such file"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn words_that_are_no_names_are_told() {
+    let script = r#"
+    warned() { nss-bypass check --strict "$@" 2>&1 | grep -oE '[^ ]*: warning: "[^ ]*" is taken for a name|is neither a name.*; .*'; }
+    printf 'bypass "rancher-metadata"\nbypass db.internal single-request on\nbypass db:5432 rancher-metadata=on\n' >/etc/nss-bypass.conf; warned
+    printf 'bypass http://rancher-metadata/latest\n' >/etc/nss-bypass.conf
+    nss-bypass check | grep -o 'write rancher-metadata'
+    printf 'bypass rancher-metadata *.x .y a_b-c 10.0.0.0/8 ::1\n' >/etc/nss-bypass.conf; nss-bypass check --strict
+    NSS_BYPASS='rancher-metadata;.rancher.internal' nss-bypass check --env | grep -c 'separated by blanks'
+    NSS_BYPASS="'rancher-metadata'" nss-bypass run -- true 2>&1 | grep -c 'without them'
+    nss-bypass run -m rancher-metadata:80 -- true 2>&1 | grep -o 'write rancher-metadata$'
+    nss-bypass run -m rancher-metadata -m '!*.x' --all -- true
+    "#;
+    let said = scene(script);
+    let expected = "/etc/nss-bypass.conf:1:8: warning: \"\"rancher-metadata\"\" is taken for a name\n\
+                    /etc/nss-bypass.conf:2:20: warning: \"single-request\" is taken for a name\n\
+                    /etc/nss-bypass.conf:2:35: warning: \"on\" is taken for a name\n";
+    assert!(said.out.starts_with(expected), "{said:?}");
+    assert!(
+        said.out.contains("write rancher-metadata\n6 rules, 0 faults, 0 warnings\n1\n1\nwrite rancher-metadata\n"),
+        "{said:?}"
+    );
+    assert_eq!(said.err, "");
+}
+
+/// Whether the program has it itself or by another library.
+#[test]
+fn a_program_with_c_ares_gets_a_word() {
+    let folder = artefacts::scratch("command-cares");
+    let script = r#"
+    cd "$1"
+    echo 'int ares_one(void) { return 0; }' | gcc -shared -fPIC -Wl,-soname,libcares.so.2 -x c - -o libcares.so.2
+    echo 'int ares_one(void); int other(void) { return ares_one(); }' | gcc -shared -fPIC -Wl,-soname,libother.so.0 -x c - -x none ./libcares.so.2 -o libother.so.0
+    echo 'int ares_one(void); int main(void) { return ares_one(); }' | gcc -x c - -x none ./libcares.so.2 -o itself
+    echo 'int other(void); int main(void) { return other(); }' | gcc -x c - -x none ./libother.so.0 -Wl,-rpath-link,. -o by-another
+    "#;
+    let mut build = Command::new("bash");
+    let built = build.args(["-ec", script, "bash"]).arg(&folder).output().expect("bash runs");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    for (program, by) in
+        [("itself", "is linked with libcares.so.2: "), ("by-another", "libcares.so.2 by way of "), ("", "")]
+    {
+        let path = if program.is_empty() { "/bin/true".into() } else { folder.join(program) };
+        let mut command = Command::new(artefacts::command());
+        clean(&mut command).env("LD_LIBRARY_PATH", &folder).args(["run", "--strict", "-m", "x", "--"]).arg(path);
+        let said = Said::of(command.output().expect("the command runs"));
+        assert_eq!(said.status, Some(0), "{said:?}");
+        assert!(said.err.contains(by) && said.err.is_empty() == by.is_empty(), "{said:?}");
+    }
+}
+
+/// On a terminal of 80 columns, no line is longer, but for a command to paste, which is in one line of its own.
+#[test]
+fn nothing_is_broken_within_a_word_on_a_terminal() {
+    let script = r#"
+    export TERM=xterm NO_COLOR=1
+    mkdir -p /run/test/a-directory-with-quite-a-long-name/and-another-one-in-it; L=/run/test/a-directory-with-quite-a-long-name/and-another-one-in-it/libnss_bypass.so
+    cp $(dirname $(command -v nss-bypass))/libnss_bypass.so $L
+    printf 'bypass "rancher-metadata"\nbypass *.internal a b\nbypass .internal\nbypas x\n' >/etc/nss-bypass.conf; chmod 640 /etc/nss-bypass.conf
+    on_terminal() { script -qec "stty cols 80; $1" /dev/null | tr -d '\r'; }
+    on_terminal 'nss-bypass check'
+    on_terminal "nss-bypass status; LD_PRELOAD=$L nss-bypass status"
+    on_terminal "nss-bypass enable --library $L"
+    on_terminal "nss-bypass enable --library $L --force"
+    on_terminal "nss-bypass run -m rancher-metadata:80 -- $PROGRAMS/static x; nss-bypass run -m 'a..b' -- true"
+    "#;
+    let said = scene(script);
+    let long: Vec<&str> =
+        said.out.lines().filter(|line| line.chars().count() > 80 && !line.starts_with("      ")).collect();
+    // What has no blank in it cannot be broken.
+    let breakable: Vec<&&str> = long.iter().filter(|line| line.trim().contains(' ')).collect();
+    assert!(breakable.is_empty(), "{breakable:?}\n{}", said.out);
+    assert!(said.out.contains("\n      chmod a+r /etc/nss-bypass.conf\n"), "{}", said.out);
+    assert!(said.out.contains("\n      install -d -o root -g root -m 755 /usr/lib/nss-bypass\n"), "{}", said.out);
+    assert!(said.out.lines().count() > 40, "{}", said.out);
 }

@@ -325,19 +325,23 @@ fn verbs() -> BTreeSet<String> {
     indented.filter_map(|line| line.split(' ').next()).filter(|verb| *verb != "help").map(str::to_owned).collect()
 }
 
-/// The long options of a verb, from the command itself.
+/// The options that every verb has.
+const COMMON: [&str; 3] = ["--", "--help", "--color"];
+
+/// The long options of a verb, from the command itself, but for those that every verb has.
 fn long_options(verb: &str) -> BTreeSet<String> {
     let help = help(&[verb]);
     let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     let words =
         lines.flat_map(|line| line.split([' ', ',']).take_while(|word| word.is_empty() || word.starts_with('-')));
-    words.filter(|word| word.starts_with("--") && !["--", "--help"].contains(word)).map(str::to_owned).collect()
+    words.filter(|word| word.starts_with("--") && !COMMON.contains(word)).map(str::to_owned).collect()
 }
 
 #[test]
 fn the_commands_verbs_and_options_are_its_own() {
     let text = read("docs/command.md");
     let rows = table(&text, "# The command");
+    assert!(text.contains("Each verb takes `--color auto|always|never`") && help(&[]).contains("--color"));
     assert_eq!(first_words(&rows), verbs());
     for row in &rows {
         let verb = code_spans(row[0])[0].split(' ').next().unwrap();

@@ -23,12 +23,16 @@ done
 touch "$R/dev/null" && mount --bind /dev/null "$R/dev/null" && mount -t proc proc "$R/proc" || exit 9
 cp /etc/passwd /etc/nsswitch.conf /etc/ld.so.cache "$R/etc/"
 echo '127.0.0.1 localhost' >"$R/etc/hosts"
+echo 'bypass rancher-metadata' >"$R/etc/nss-bypass.conf"
+chmod 644 "$R"/etc/*
 install -m 644 "$LIBRARY" "$R$L"
 install -m 755 "$N" "$R/opt/nss-bypass"
 N=("$N")
 enable() { "${N[@]}" enable --root "$R" --library "${1-$L}"; }
 disable() { "${N[@]}" disable --root "$R" "$@"; }
 try() { local status=0; "$@" >/dev/null 2>"$R/tmp/errors" || status=$?; echo "status=$status $(head -n 1 "$R/tmp/errors")"; }
+# Does what a verb advised: the lines to paste that it printed, one after the other.
+fixed() { sed -n 's/^      //p' "$R/tmp/errors" | sed "s,nss-bypass ,${N[*]} ,"  >"$R/tmp/fix"; bash -e "$R/tmp/fix" >"$R/tmp/fixing" 2>&1 || cat "$R/tmp/fixing"; }
 file() { if [[ -f $F ]]; then echo "<$(sed "s,$L,OURS,g" "$F" | tr '\n\0' '|0')>"; else echo none; fi; }
 beside() { (cd "$R/etc" && echo ld.so.preload*); }
 run() {
@@ -57,6 +61,7 @@ fn in_root(script: &str) -> String {
         .env("N", command())
         .env("LIBRARY", library())
         .env("TROUBLE", stand_in("harmful_library"))
+        .env("SCRIPT", PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../deploy/tarball/install.sh"))
         .env_remove("LD_PRELOAD")
         .stdin(Stdio::null());
     let output = command_line.output().expect("unshare runs");
@@ -196,7 +201,7 @@ fn a_library_that_does_harm_or_that_others_can_change_is_refused() {
         ("crashes", "ended with signal: 6"),
         ("ends", "ended with exit status: 7 instead of exit status: 0"),
         ("waits", "in /etc/ld.so.preload, ended with signal: 6"),
-        ("hangs", "did not end within 10 seconds"),
+        ("hangs", "did not end within 15 seconds"),
         ("truncated", "ended with signal: 7"),
         ("half", "ended with signal: 7"),
         ("class", "wrong ELF class: ELFCLASS32"),
@@ -428,7 +433,7 @@ fn status_says_who_has_it_and_in_which_version() {
     inside /bin/sleep 100 & sleep 1.2
     "${N[@]}" enable --library "$L" | sed 's/[0-9][0-9]* trials/some trials/'
     sleep 1.2; inside /bin/sleep 200 & sleep 0.2
-    state enabled; lines '[0-9]+ started before, without it: sleep [0-9]+$'; lines 'in this version: sleep [0-9]+, nss-bypass [0-9]+$'
+    state enabled; lines '[0-9]+ started before, without it: sleep [0-9]+$'; lines 'in this version: sleep [0-9]+$'
     inside /usr/bin/env LD_PRELOAD=$L /opt/nss-bypass status | grep -c 'LD_PRELOAD names the library'
     "${N[@]}" status --library "$L" --json >"$R/tmp/json"
     python3 - "$R/tmp/json" <<'END'
@@ -452,10 +457,10 @@ END
         "OURS is in /etc/ld.so.preload: some trials went as before\n",
         "enabled: 0 enabled\n",
         "1 started before, without it: sleep N\n",
-        "in this version: sleep N, nss-bypass N\n",
-        "['environment', 'file', 'processes', 'troubles', 'verdict', 'versions_differ'] ['named', 'path', 'present'] \
-         ['earlier', 'elsewhere', 'unseen', 'with', 'without'] ['LD_PRELOAD', 'named']\n",
-        "enabled False 1 ['build', 'deleted', 'differs', 'name', 'path', 'pid'] True\n",
+        "in this version: sleep N\n",
+        "['changed', 'environment', 'file', 'processes', 'removable', 'rules', 'troubles', 'verdict', 'versions_differ'] \
+         ['named', 'path', 'present'] ['earlier', 'elsewhere', 'unseen', 'with', 'without'] ['LD_PRELOAD', 'named']\n",
+        "enabled False 1 ['build', 'c_ares', 'deleted', 'differs', 'executable', 'name', 'path', 'pid', 'same_network', 'secure'] True\n",
         "['sleep']\n",
         "replaced: 0 enabled\nthe same version, OURS, whose file was deleted or replaced\n",
         "other: 1 trouble\nanother version, OURS, whose file was deleted or replaced\n",
@@ -508,5 +513,221 @@ again, faulty: status=1 none ld.so.preload*
 KILL: status=137 <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass ld.so.preload.untried-nss-bypass
 taken out: none ld.so.preload*
 ";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn without_a_rule_in_force_nothing_is_enabled_unless_that_is_wanted() {
+    let script = r#"
+    rules=$R/etc/nss-bypass.conf
+    whole() { local status=0; enable "$@" >"$R/tmp/said" 2>&1 || status=$?; echo "status=$status $(tr '\n' ' ' <"$R/tmp/said" | tr -s ' ' | sed "s,$R,,g")"; }
+    rm "$rules"; echo "none: $(whole) $(file)"
+    : >"$rules"; echo "empty: $(whole) $(file)"
+    printf '# bypass x\n' >"$rules"; echo "comment: $(whole) $(file)"
+    echo 'bypas rancher-metadata' >"$rules"; echo "faulty: $(whole) $(file)"
+    "${N[@]}" enable --root "$R" --library "$L" --force >/dev/null 2>&1; echo "forced: $? $(file)"
+    echo "enabled: $(whole | cut -c -8)"
+    disable >/dev/null
+    printf 'bypas x\nbypass rancher-metadata\n' >"$rules"; echo "one of two: $(whole) $(file)"
+    "#;
+    let text = in_root(script);
+    for (name, parts) in [
+        ("none", &["status=1 ", "there is no /etc/nss-bypass.conf, and so no rule", "--force", " none"][..]),
+        ("empty", &["status=1 ", "/etc/nss-bypass.conf has no rule", " none"]),
+        ("comment", &["status=1 ", "/etc/nss-bypass.conf has no rule", " none"]),
+        ("faulty", &["status=1 ", "nss-bypass.conf:1:1: unknown keyword \"bypas\"", " none"]),
+        ("forced", &["0 <OURS|>"]),
+        ("enabled", &["status=1"]),
+        ("one of two", &["status=0 ", "nss-bypass.conf:1:1: unknown keyword", "that line is not in force", "<OURS|>"]),
+    ] {
+        let line = text.lines().find(|line| line.starts_with(&format!("{name}: "))).unwrap_or_default();
+        assert!(parts.iter().all(|part| line.contains(part)), "{name}, {parts:?}:\n{text}");
+    }
+}
+
+/// Each kind of fix that is printed is done, and then what was refused goes; no directory of others is touched.
+#[test]
+fn what_is_advised_makes_the_library_fit() {
+    let script = r#"
+    own=/opt/nss-bypass.d/libnss_bypass.so
+    again() { # NAME LIBRARY
+        local first; first=$(try enable "$2")
+        cp "$R/tmp/errors" "$R/tmp/advice"
+        fixed
+        echo "$1: ${first%% *} $(try enable "$2" | cut -c -9) $(file | sed "s,$own,OWN,; s,$R,,")"
+        disable >/dev/null; rm -rf "$R/usr-lib"
+    }
+    mkdir -m 755 "$R/opt/nss-bypass.d"; install -m 600 "$LIBRARY" "$R$own"; again secret "$own"
+    chmod 666 "$R$own"; again writable "$own"
+    chown 33 "$R$own"; again owned "$own"
+    chmod 700 "$R/opt/nss-bypass.d"; again closed "$own"
+    chmod 1777 "$R/opt/nss-bypass.d"; again open "$own"
+    # Of other directories the mode stays, and the library goes to where it is fit.
+    mkdir "$R/opt/usr-local"; mount -t tmpfs -o mode=755 tmpfs "$R/opt/usr-local"
+    for place in tmp opt/closed opt/theirs opt/usr-local; do
+        mkdir -p "$R/$place"; install -m 644 "$LIBRARY" "$R/$place/libnss_bypass.so"
+    done
+    chmod 1777 "$R/tmp"; chmod 700 "$R/opt/closed"; chown 33 "$R/opt/theirs"
+    # /usr is the machine's own and read-only: what is left is /lib.
+    umount "$R/lib" && mkdir "$R/lib/x86_64-linux-gnu" && mount --bind /lib/x86_64-linux-gnu "$R/lib/x86_64-linux-gnu"
+    before=$(stat -c '%n %a %u' "$R/tmp" "$R/opt/closed" "$R/opt/theirs" "$R/opt/usr-local" "$R/opt" "$R/usr")
+    for place in tmp opt/closed opt/theirs opt/usr-local; do
+        try enable "/$place/libnss_bypass.so" | cut -c -8
+        (umask 077; fixed)
+        echo "$place: $(file | sed "s,$R,,") $(grep -cE 'chmod|chown' "$R/tmp/fix") $(chroot --userspec=65534:65534 "$R" /bin/cat /proc/self/maps | grep -c libnss_bypass.so | sed 's/[1-9].*/loaded/')"
+        disable >/dev/null; rm -rf "$R/lib/nss-bypass"
+    done
+    [[ $before == "$(stat -c '%n %a %u' "$R/tmp" "$R/opt/closed" "$R/opt/theirs" "$R/opt/usr-local" "$R/opt" "$R/usr")" ]] && echo untouched
+    "#;
+    let text = in_root(script);
+    println!("{text}");
+    for line in [
+        "secret: status=1 status=0  <OWN|>",
+        "writable: status=1 status=0  <OWN|>",
+        "owned: status=1 status=0  <OWN|>",
+        "closed: status=1 status=0  <OWN|>",
+        "open: status=1 status=0  <OWN|>",
+        "tmp: </lib/nss-bypass/libnss_bypass.so|> 0 loaded",
+        "opt/closed: </lib/nss-bypass/libnss_bypass.so|> 0 loaded",
+        "opt/theirs: </lib/nss-bypass/libnss_bypass.so|> 0 loaded",
+        "opt/usr-local: </lib/nss-bypass/libnss_bypass.so|> 0 loaded",
+        "untouched",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}
+
+/// Files that only root can read are the library's and the rules' end for everybody else.
+#[test]
+fn files_that_only_root_can_read_are_reported_with_a_fix() {
+    let script = r#"
+    rules=$R/etc/nss-bypass.conf
+    chmod 640 "$rules"
+    try enable; file; fixed; stat -c %a "$rules"
+    chmod 640 "$rules" "$F"
+    "${N[@]}" status --root "$R" --library "$L" >"$R/tmp/errors"; echo "status: $? $(grep -c 'cannot be read by everybody' "$R/tmp/errors")"
+    fixed; stat -c %a "$rules" "$F" | tr '\n' ' '
+    "${N[@]}" status --root "$R" --library "$L" >"$R/tmp/errors"; grep -c 'cannot be read by everybody' "$R/tmp/errors"
+    chmod 640 "$rules" "$F"
+    mount --bind "$R/etc/nss-bypass.conf" /etc/nss-bypass.conf 2>/dev/null || { chroot "$R" /opt/nss-bypass check >"$R/tmp/errors"; }
+    echo "check: $? $(grep -c 'warning: .*cannot be read by everybody' "$R/tmp/errors")"
+    fixed2() { sed -n 's/^      //p' "$R/tmp/errors" >"$R/tmp/fix"; chroot "$R" /bin/sh -e /tmp/fix; }
+    fixed2; stat -c %a "$rules" "$F" | tr '\n' ' '
+    chroot "$R" /opt/nss-bypass check --strict >/dev/null; echo "check: $?"
+    "#;
+    let text = in_root(script);
+    let expected = "status=0 nss-bypass enable: /etc/nss-bypass.conf cannot be read by everybody\n<OURS|>\n644\n\
+                    status: 1 2\n644 644 0\ncheck: 0 2\n644 644 check: 0\n";
+    assert_eq!(text, expected);
+}
+
+/// glibc waits 5 seconds for it, for each family, and then goes on: the library is the way out.
+#[test]
+fn a_nscd_that_hangs_does_not_keep_the_library_out() {
+    let script = r#"
+    mkdir -p "$R/var/run/nscd"; cd "$R/var/run/nscd"
+    python3 -c 'import os, socket, time
+server = socket.socket(socket.AF_UNIX); server.bind("socket"); os.chmod("socket", 0o666); server.listen(64); open("ready", "w"); time.sleep(300)' &
+    until [[ -e ready ]]; do sleep 0.05; done
+    begin=$SECONDS; chroot "$R" /usr/bin/getent hosts localhost >/dev/null; (( SECONDS - begin >= 9 )) && echo hangs
+    try enable; file
+    kill %1
+    "#;
+    assert_eq!(in_root(script), "hangs\nstatus=0 \n<OURS|>\n");
+}
+
+#[test]
+fn programs_are_told_what_was_changed() {
+    let script = r#"
+    json() { "${N[@]}" "$@" --root "$R" --json 2>&1 | python3 -c 'import json, sys
+done = json.load(sys.stdin)
+print(done["changed"], done["word"], done["trials"] is not None, len(done["warnings"]), done["trouble"] and sorted(done["trouble"]))'; }
+    json enable --library "$L"; json enable --library "$L"
+    json disable; json disable
+    chmod 640 "$R/etc/nss-bypass.conf"; json enable --library "$L"; json disable
+    chmod 666 "$R$L"; json enable --library "$L"; chmod 644 "$R$L"
+    json enable --dry-run --library "$L"
+    "#;
+    let text = in_root(script).replace("/opt/ours/libnss_bypass.so", "OURS");
+    let expected = "True OURS True 0 None\nFalse None False 0 None\nTrue None False 0 None\nFalse None False 0 None\n\
+                    True OURS True 1 None\nTrue None False 0 None\n\
+                    False None False 0 ['advice', 'commands', 'what', 'why']\nFalse None True 0 None\n";
+    assert_eq!(text, expected);
+}
+
+/// By its build, wherever its file is, whatever it is called, and whether it is still there.
+#[test]
+fn the_library_is_recognised_by_what_it_is() {
+    let script = r##"
+    N=(chroot "$R" /opt/nss-bypass)
+    # The command finds the library beside itself, or not.
+    state() { "${@:2}" chroot "$R" /opt/nss-bypass status >"$R/tmp/status" 2>&1; echo "$1: $? $(sed -n 's/^Verdict: *//p' "$R/tmp/status") / $(sed -n 's/^Removable: *//p' "$R/tmp/status" | sed -E 's/[0-9]+$/N/')"; }
+    cp "$R$L" "$R/other-name.so"; cp "$R$L" "$R/opt/libnss_bypass.so"
+    state none
+    state variable env LD_PRELOAD=/other-name.so
+    chroot "$R" /usr/bin/env LD_PRELOAD=/other-name.so /bin/sleep 100 & sleep 0.3; pid=$!
+    state by-variable; grep -oE '^Processes: *[0-9]+ have the library' "$R/tmp/status" | tr -s ' '
+    rm "$R/other-name.so"; state deleted; grep -oE 'the same version, .*' "$R/tmp/status"
+    kill $pid; wait $pid 2>/dev/null
+    # In mounts of its own, where another file has the name.
+    unshare --mount --propagation private bash -c 'mount -t tmpfs tmpfs "$R/tmp" && cp "$R/opt/libnss_bypass.so" "$R/tmp/x.so" && LD_PRELOAD=$R/tmp/x.so exec sleep 100' & sleep 0.5; pid=$!
+    "$R/opt/nss-bypass" status --json | python3 -c 'import json, sys
+for each in json.load(sys.stdin)["processes"]["with"]:
+    if each["name"] == "sleep": print("elsewhere:", each["path"].rsplit("/", 1)[1], each["deleted"], each["differs"])'
+    kill $pid; wait $pid 2>/dev/null
+    # Without a right that it takes to look at others.
+    setpriv --reuid 65534 --clear-groups sleep 100 & sleep 0.3; pid=$!
+    setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace chroot "$R" /opt/nss-bypass status | sed -n 's/^Processes:   1 could/could/p'
+    kill $pid; wait $pid 2>/dev/null
+    printf '/other/libnss_bypass.so\n/opt/$LIB/nothing.so\n' >"$F"; state named; rm "$F"
+    # The empty library is none.
+    mkdir -p "$R/opt/lib32"; : >"$R/opt/lib32/libnss_bypass.so"; echo /opt/lib32/libnss_bypass.so >"$F"; state empty 2>/dev/null; grep -c 'is the empty library' "$R/tmp/status"
+    "${N[@]}" disable >/dev/null 2>&1; echo "disabled: $(file)"; rm -f "$F"
+    # A bare name, which the loader finds in its cache.
+    cp "$R$L" "$R/opt/libbare.so"; echo /opt >"$R/etc/ld.so.conf"; chroot "$R" /sbin/ldconfig 2>/dev/null
+    echo libbare.so >"$F"; state bare; "${N[@]}" disable >/dev/null; echo "disabled: $(file)"
+    "##;
+    let text = in_root(script);
+    println!("{text}");
+    for part in [
+        "none: 1 disabled / yes, /opt/libnss_bypass.so can be removed: nothing has it\n",
+        "variable: 0 enabled by LD_PRELOAD, in programs that are started from here / no, LD_PRELOAD names it here: unset",
+        "by-variable: 1 disabled / ",
+        "Processes: 1 have the library\n",
+        "deleted: 1 disabled / ",
+        "the same version, /other-name.so, whose file was deleted or replaced\n",
+        "elsewhere: x.so False False\n",
+        "could not be looked at: they belong to another user namespace, or CAP_SYS_PTRACE is missing\n",
+        "named: 1 trouble / no, /etc/ld.so.preload names it: run \"nss-bypass disable\" first\n",
+        "empty: 1 trouble / no, ",
+        "1\ndisabled: <>\n",
+        "bare: 0 enabled / no, /etc/ld.so.preload names it",
+        "first\ndisabled: <>\n",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+/// The tarball's script, where /usr/local is another file system than the root's.
+#[test]
+fn the_tarball_is_not_installed_where_enable_would_refuse_it_unless_that_is_wanted() {
+    let script = r#"
+    from=$R/opt/tarball
+    mkdir -p "$from/tree/bin" "$from/tree/lib/x86_64-linux-gnu" "$from/tree/share/doc/nss-bypass"
+    cp "$SCRIPT" "$from/install.sh"; cp "$N" "$from/tree/bin/"; install -m 644 "$LIBRARY" "$from/tree/lib/x86_64-linux-gnu/"
+    mkdir -p "$from/tree/lib/i386-linux-gnu" "$from/tree/lib32"; mount -t tmpfs -o mode=755 tmpfs "$R/usr/local"
+    install_it() { chroot "$R" /bin/sh /opt/tarball/install.sh "$@" >"$R/tmp/said" 2>&1; echo "$? $(find "$R/usr/local" "$R/opt/good" -type f 2>/dev/null | wc -l)"; }
+    echo "default: $(install_it)"; grep -E 'would refuse|another file system|nothing was installed' "$R/tmp/said"
+    echo "chosen: $(install_it --prefix /usr/local)"; grep -oE 'would refuse|another file system|/usr/local/bin/nss-bypass (run|enable).*' "$R/tmp/said"
+    echo "fit: $(install_it --prefix /opt/good)"; grep -oE 'would refuse|/opt/good/bin/nss-bypass (run|enable).*' "$R/tmp/said"
+    ls -A "$from"
+    "#;
+    let text = in_root(script);
+    let expected = "default: 1 0\n\
+                    \"nss-bypass enable\" would refuse the library in /usr/local:\n\
+                    /usr/local/lib/x86_64-linux-gnu/libnss_bypass.so is on another file system than /\n\
+                    install.sh: nothing was installed: give --prefix /usr, say, or --prefix /usr/local for LD_PRELOAD only\n\
+                    chosen: 0 3\nwould refuse\nanother file system\n/usr/local/bin/nss-bypass run -m NAME -- COMMAND\n\
+                    fit: 0 6\n/opt/good/bin/nss-bypass enable\ninstall.sh\ntree\n";
     assert_eq!(text, expected);
 }

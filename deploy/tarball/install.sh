@@ -4,7 +4,8 @@
 #   ./install.sh [--prefix FOLDER]                (default: /usr/local)
 #   ./install.sh --uninstall [--prefix FOLDER]    takes the library out of /etc/ld.so.preload first
 #
-# Nothing is active afterwards: "nss-bypass enable" does that. A file that is there is replaced in one step, so that a
+# Nothing is active afterwards: "nss-bypass enable" does that. Where it would refuse the library below /usr/local, as on
+# another file system than the root's, nothing is installed; with --prefix that is said first. A file that is there is replaced in one step, so that a
 # newer version can be installed over one that is enabled, once it has passed its trials. What was installed is listed in
 # share/doc/nss-bypass/installed.
 set -eu
@@ -20,11 +21,11 @@ usage() {
 }
 
 here=$(cd "$(dirname "$0")" && pwd -P)
-prefix=/usr/local action=install
+prefix=/usr/local action=install chosen=
 while [ $# -gt 0 ]; do
     case $1 in
-        --prefix) [ $# -gt 1 ] || usage; prefix=$2; shift ;;
-        --prefix=*) prefix=${1#--prefix=} ;;
+        --prefix) [ $# -gt 1 ] || usage; prefix=$2 chosen=yes; shift ;;
+        --prefix=*) prefix=${1#--prefix=} chosen=yes ;;
         --uninstall) action=uninstall ;;
         *) usage ;;
     esac
@@ -66,7 +67,7 @@ on_disk() {
 give_up() {
     grep '^f ' "$here/.content" | while read -r _ path; do rm -f "$prefix/$path.nss-bypass-new"; done
     for folder in $(printf '%s\n' "$made" | sed -n 's/^d //p' | LC_ALL=C sort -r); do rmdir "$prefix/${folder#.}" 2>/dev/null || :; done
-    rm -f "$here/.content"
+    rm -f "$here/.content" "$here/.reason"
 }
 
 can_write() {
@@ -101,8 +102,19 @@ d $path"
             cp -P "$here/tree/$path" "$target.nss-bypass-new"
         fi
     done <"$here/.content"
-    if is_enabled && ! "$here/tree/bin/nss-bypass" enable --dry-run --library "$library.nss-bypass-new" >/dev/null; then
+    tried=yes fit=yes
+    "$here/tree/bin/nss-bypass" enable --dry-run --library "$library.nss-bypass-new" >/dev/null 2>"$here/.reason" || tried=''
+    sed -i 's/\.nss-bypass-new//g' "$here/.reason"
+    if [ ! "$tried" ] && is_enabled; then
+        cat "$here/.reason" >&2
         fail "nothing was changed: the new library failed its trials, and /etc/ld.so.preload would put it before every program"
+    fi
+    # The place, not the library: it would be refused there whatever it is.
+    if grep -qE 'is on another file system than /|, on the way to ' "$here/.reason"; then
+        fit=''
+        echo "\"nss-bypass enable\" would refuse the library in $prefix:" >&2
+        sed 's/^nss-bypass enable: //; /what to do:/,$d' "$here/.reason" >&2
+        [ "$chosen" ] || fail "nothing was installed: give --prefix /usr, say, or --prefix $prefix for LD_PRELOAD only"
     fi
     # After a crash there is the old file or the new one, and no empty one.
     on_disk "$library.nss-bypass-new" "$prefix/lib/i386-linux-gnu/libnss_bypass.so.nss-bypass-new"
@@ -117,9 +129,9 @@ d $path"
         echo 'f share/doc/nss-bypass/installed'
     } | sed '/^$/d' | LC_ALL=C sort -u >"$list.nss-bypass-new"
     mv -f "$list.nss-bypass-new" "$list"
-    rm -f "$here/.content"
+    rm -f "$here/.content" "$here/.reason"
     echo "nss-bypass is in $prefix. Nothing is active yet: see nss-bypass(1) and nss-bypass.conf(5), then"
-    echo "  $prefix/bin/nss-bypass enable"
+    if [ "$fit" ]; then echo "  $prefix/bin/nss-bypass enable"; else echo "  $prefix/bin/nss-bypass run -m NAME -- COMMAND"; fi
 }
 
 uninstall_files() {

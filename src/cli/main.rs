@@ -1,4 +1,4 @@
-//! nss-bypass, the command: finds out who answers for a name, and runs commands under the library.
+//! nss-bypass, the command: finds out what answers for a name, and runs commands under the library.
 //!
 //! One verb a file, on the same core as the library, so that what it explains is what the library does.
 
@@ -14,6 +14,7 @@ mod commands;
 #[cfg(any(test, feature = "generate"))]
 mod generate;
 
+use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 
@@ -23,16 +24,20 @@ use commands::{check, disable, doctor, enable, explain, run, status};
 use diagnose::glibc;
 use ui::exit::{self, Exit};
 use ui::output;
+use ui::palette::When;
 
 /// Takes chosen names away from a host's nscd, inside the process that asks.
 ///
 /// A program that asks libc for a name is answered by nscd where one listens, be it another machine's. The library
-/// libnss_bypass.so, preloaded, answers the names that rules match as glibc would without nscd. This command finds out who
+/// libnss_bypass.so, preloaded, answers the names that rules match as glibc would without nscd. This command finds out what
 /// answers for a name, runs programs under the library, puts it into /etc/ld.so.preload, and checks the rules
 /// (nss-bypass.conf(5)).
 #[derive(Debug, Parser)]
 #[command(name = "nss-bypass", version, arg_required_else_help = true, max_term_width = 80, after_help = exit::TABLE)]
 struct Arguments {
+    /// When to use colours
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    color: When,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -62,8 +67,9 @@ fn main() -> ExitCode {
             }
         };
     }
+    When::of_command_line().apply();
     match arguments() {
-        Ok(Arguments { verb }) => match verb {
+        Ok(Arguments { verb, .. }) => match verb {
             Verb::Check(arguments) => check::run(&arguments),
             Verb::Run(arguments) => run::run(&arguments),
             Verb::Explain(arguments) => explain::run(&arguments),
@@ -92,8 +98,21 @@ fn arguments() -> Result<Arguments, Exit> {
         match error.exit_code() {
             0 => Exit::Success,
             // Every other status may be the command's.
-            _ if std::env::args_os().nth(1).is_some_and(|verb| verb == "run") => Exit::NotRun,
+            _ if verb_on_command_line().is_some_and(|verb| verb == "run") => Exit::NotRun,
             _ => Exit::Usage,
         }
     })
+}
+
+/// The verb, where the command line is not understood as a whole.
+fn verb_on_command_line() -> Option<OsString> {
+    let mut words = std::env::args_os().skip(1);
+    loop {
+        let word = words.next()?;
+        if word == "--color" {
+            words.next();
+        } else if !word.as_encoded_bytes().starts_with(b"--color=") {
+            return Some(word);
+        }
+    }
 }

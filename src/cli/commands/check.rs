@@ -2,7 +2,6 @@
 
 use std::env;
 use std::ffi::CString;
-use std::fmt;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -10,13 +9,17 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use nss_bypass_core::model::Diagnostic;
 use nss_bypass_core::rules::config::{self, Config, Environment};
 use nss_bypass_core::rules::trust::{self, CONFIGURATION, Distrust};
 use nss_bypass_core::sys::file::{self, Content};
 
+use crate::install::file::PRELOAD_FILE;
+use crate::install::tree::Tree;
+use crate::install::verify::{self, PRELOAD_IS_FOR_ALL, RULES_ARE_FOR_ALL};
+use crate::lint::finding::{Finding, Severity};
 use crate::lint::rules::{self, Source};
 use crate::ui::exit::Exit;
+use crate::ui::lines::{self, COMMAND};
 use crate::ui::output::{self, Style};
 
 const HELP: &str = "\
@@ -39,10 +42,12 @@ be known. The status is 1 where there is a fault, or, with --strict, a warning.
     line      from 1; null where the finding is about the whole file
     column    from 1, in bytes; null as well
     severity  \"fault\", \"warning\" or \"note\"
-    code      \"syntax\", \"unreadable\", \"missing\", \"untrusted\", \"shadowed\",
-              \"unmatchable\", \"ineffective\", \"repeated\", \"needless-pass\",
-              \"misspelt\", \"no-rules\", \"disabled\"
-    message   one sentence";
+    code      \"syntax\", \"unreadable\", \"missing\", \"untrusted\", \"private\",
+              \"shadowed\", \"unmatchable\", \"no-name\", \"ineffective\",
+              \"repeated\", \"needless-pass\", \"misspelt\", \"no-rules\",
+              \"disabled\"
+    message   one sentence
+    fix       a line for a shell, or null";
 
 /// Checks a configuration: its faults, rules that never decide, and what has no effect.
 ///
@@ -67,69 +72,16 @@ pub(crate) struct Check {
     json: bool,
 }
 
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Severity {
-    /// Something is not in force.
-    Fault,
-    /// Something is in force and does nothing, or not everywhere.
-    Warning,
-    /// It does no harm.
-    Note,
-}
-
-/// What was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Finding {
-    /// The file's path or the variable's name.
-    pub(crate) source: String,
-    /// From 1; none: the whole source.
-    pub(crate) line: Option<u32>,
-    /// From 1.
-    pub(crate) column: Option<u32>,
-    /// How bad it is.
-    pub(crate) severity: Severity,
-    /// What kind of finding it is, for programs.
-    pub(crate) code: &'static str,
-    /// For people.
-    pub(crate) message: String,
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place(), self.said(false))
-    }
-}
-
-impl Finding {
-    fn whole(source: &str, severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
-        Self { source: source.to_owned(), line: None, column: None, severity, code, message: message.into() }
-    }
-
-    fn of_fault(Diagnostic { source, line, column, message }: Diagnostic) -> Self {
-        Self { source, line: Some(line), column: Some(column), severity: Severity::Fault, code: "syntax", message }
-    }
-
-    fn place(&self) -> String {
-        match (self.line, self.column) {
-            (Some(line), Some(column)) => format!("{}:{line}:{column}", self.source),
-            _ => self.source.clone(),
-        }
-    }
-
-    fn said(&self, colour: bool) -> String {
-        match self.severity {
-            Severity::Fault => self.message.clone(),
-            Severity::Warning => format!("{} {}", output::styled("warning:", Style::Doubtful, colour), self.message),
-            Severity::Note => format!("note: {}", self.message),
-        }
-    }
-
-    fn say(&self, colour: bool) {
-        let style = if self.severity == Severity::Fault { Style::Bad } else { Style::Strong };
-        output::say(format_args!("{}: {}", output::styled(&self.place(), style, colour), self.said(colour)));
-    }
+/// The finding in lines of text.
+fn shown(finding: &Finding, colour: bool) -> String {
+    let (style, severity) = match finding.severity {
+        Severity::Fault => (Style::Bad, String::new()),
+        Severity::Warning => (Style::Strong, format!("{} ", output::styled("warning:", Style::Doubtful, colour))),
+        Severity::Note => (Style::Strong, "note: ".to_owned()),
+    };
+    let place = output::styled(&finding.place(), style, colour);
+    let fix = finding.fix.as_ref().map(|line| format!("\n{COMMAND}{line}")).unwrap_or_default();
+    format!("{place}: {severity}{}{fix}", finding.message)
 }
 
 /// What is written with --json.
@@ -150,6 +102,10 @@ pub(crate) fn run(arguments: &Check) -> Exit {
     };
     let mut findings = Vec::new();
     let mut sources = vec![read_file(&file, is_default, &mut findings)];
+    if file.as_os_str().as_bytes() == CONFIGURATION.to_bytes() {
+        findings.extend(private(&file, RULES_ARE_FOR_ALL));
+        findings.extend(private(Path::new(PRELOAD_FILE), PRELOAD_IS_FOR_ALL));
+    }
     if arguments.env {
         sources.extend(read_variables(&mut findings));
     }
@@ -175,7 +131,7 @@ fn report(arguments: &Check, rules: usize, findings: &[Finding]) -> Exit {
         }
     } else {
         let colour = output::wants_colour(&io::stdout());
-        findings.iter().for_each(|finding| finding.say(colour));
+        findings.iter().for_each(|finding| lines::say(shown(finding, colour)));
         output::say(format_args!(
             "{}, {}, {}",
             counted(rules, "rule"),
@@ -253,6 +209,15 @@ fn distrust(path: &Path, name: &str, content: &Content) -> Option<Finding> {
         );
         Finding::whole(name, Severity::Note, "untrusted", message)
     })
+}
+
+/// Whether other users' programs cannot read a file that is meant for all.
+fn private(path: &Path, why: &str) -> Option<Finding> {
+    let tree = Tree::new(Path::new("/")).ok()?;
+    let trouble = verify::is_for_all(&tree, path, why).err()?;
+    let message = format!("{}: {}", trouble.what, trouble.why);
+    let finding = Finding::whole(&path.to_string_lossy(), Severity::Warning, "private", message);
+    Some(Finding { fix: trouble.commands.into_iter().next(), ..finding })
 }
 
 /// What is in the variables.

@@ -2,20 +2,23 @@
 
 use clap::Args;
 
+use crate::install::done::{Done, end_with};
+use crate::install::place::Place;
+use crate::install::preloaded::late_comment;
 use crate::install::progress::Progress;
 use crate::install::replace::PreloadFile;
-use crate::install::{Place, Trouble, end, warn_of_comments};
+use crate::install::trouble::Trouble;
 use crate::ui::exit::Exit;
-use crate::ui::output::{say, warn};
 
 const HELP: &str = "\
 Examples:
   nss-bypass disable
   nss-bypass disable --root /mnt
+  nss-bypass disable --json | jq .changed
 
-The library's file may be gone already. Without --library, every
-libnss_bypass.so is taken out. The status is 0 where none is in the file any
-more, or none was, and 1 where the file could not be changed.";
+The library's file may be gone already. Without --library, every build of the
+library is taken out, whatever its file is called. The status is 0 where none
+is in the file any more, or none was, and 1 where the file could not be changed.";
 
 /// Takes the library out of /etc/ld.so.preload, in any spelling, and nothing else.
 #[derive(Debug, Args)]
@@ -23,34 +26,37 @@ more, or none was, and 1 where the file could not be changed.";
 pub(crate) struct Disable {
     #[command(flatten)]
     place: Place,
+    /// Print JSON (docs/json.md)
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn disable(arguments: &Disable) -> Exit {
-    end("disable", run(&arguments.place))
+    end_with("disable", arguments.json, run(&arguments.place))
 }
 
-fn run(place: &Place) -> Result<Exit, Trouble> {
+fn run(place: &Place) -> Result<Done, Trouble> {
     let tree = place.tree()?;
     let ours = place.ours(&tree);
     let on_disk = PreloadFile::lock(&tree, &mut Progress::new())?;
     let path = on_disk.path();
+    let mut done = Done::unchanged(&path);
     let Some(old) = on_disk.read()? else {
-        say(format_args!("There is no {}: nothing is to be taken out", path.display()));
+        done.say(format!("There is no {}: nothing is to be taken out", path.display()));
         on_disk.tidy(b"")?;
-        return Ok(Exit::Success);
+        return Ok(done);
     };
     let Some(new) = on_disk.take_out(&old, &|word| ours.is(&tree, word))? else {
-        say(format_args!("{} does not name the library", path.display()));
-        return Ok(Exit::Success);
+        done.say(format!("{} does not name the library", path.display()));
+        return Ok(done);
     };
+    done.changed = true;
     if path.exists() {
-        say(format_args!("{} does not name the library any more", path.display()));
+        done.say(format!("{} does not name the library any more", path.display()));
     } else {
-        say(format_args!("{} is gone: nothing else was in it", path.display()));
+        done.say(format!("{} is gone: nothing else was in it", path.display()));
     }
-    if let Some(warning) = warn_of_comments(&new) {
-        warn(format_args!("nss-bypass disable: {warning}"));
-    }
-    say(format_args!("Programs that run keep it until they end."));
-    Ok(Exit::Success)
+    done.warnings.extend(late_comment(&new));
+    done.say("Programs that run keep it until they end.");
+    Ok(done)
 }

@@ -1,26 +1,36 @@
 //! `nss-bypass enable`: every program of the machine gets the library, after it was seen to do no harm.
 
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use nss_bypass_core::model::Diagnostic;
 use nss_bypass_core::sys::signal::Blocked;
 
+use crate::install::done::{Done, end_with};
+use crate::install::file::{self, PRELOAD_FILE, path_of};
+use crate::install::library::NAME;
+use crate::install::place::{Place, usual_places};
+use crate::install::preloaded::late_comment;
 use crate::install::progress::Progress;
 use crate::install::replace::{Old, PreloadFile};
+use crate::install::rules::Rules;
 use crate::install::spelling::{self, Ours};
 use crate::install::tree::Tree;
 use crate::install::trial::{Trials, Way};
-use crate::install::{LIBRARY_NAME, PRELOAD_FILE, Place, Trouble, end, file, path_of, usual_places, warn_of_comments};
+use crate::install::trouble::Trouble;
+use crate::install::verify::{self, verify};
 use crate::ui::exit::Exit;
-use crate::ui::output::{say, warn};
 
 const HELP: &str = "\
 Examples:
   nss-bypass enable --library /usr/local/lib/libnss_bypass.so
   nss-bypass enable --root /mnt --library /usr/lib/libnss_bypass.so
   nss-bypass enable --dry-run --library /usr/lib/libnss_bypass.so.new
+  nss-bypass enable --json | jq .changed
+
+Write the rules first: without one in force nothing would be fixed, and that is
+refused, unless --force is given.
 
 The status is 0 where it is enabled, 1 where that was refused or rolled back,
 and 3 where it could not be tried.";
@@ -34,68 +44,108 @@ pub(crate) struct Enable {
     /// Only run the trials, and change nothing: for a library that is to take an enabled one's place
     #[arg(long)]
     dry_run: bool,
+    /// Enable it although no rule is in force: rules come later, or by NSS_BYPASS in the environment of programs
+    #[arg(long)]
+    force: bool,
+    /// Print JSON (docs/json.md)
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn enable(arguments: &Enable) -> Exit {
-    end("enable", if arguments.dry_run { only_try(&arguments.place) } else { run(&arguments.place) })
+    let done = if arguments.dry_run { only_try(&arguments.place) } else { run(arguments) };
+    end_with("enable", arguments.json, done)
 }
 
 /// The root, and the library, which is safe to name there.
 fn checked(place: &Place) -> Result<(Tree, PathBuf), Trouble> {
     let tree = place.tree()?;
     let library = place.library(&tree).ok_or_else(|| no_library(&tree))?;
-    check_library(&tree, &library)?;
+    verify(&tree, &library)?;
     Ok((tree, library))
 }
 
-fn only_try(place: &Place) -> Result<Exit, Trouble> {
+fn only_try(place: &Place) -> Result<Done, Trouble> {
     let (tree, library) = checked(place)?;
     let mut progress = Progress::new();
     let (_, tried) = choose_word(&tree, &library, &Trials::prepare(&tree, &mut progress)?, &mut progress)?;
-    drop(progress);
-    say(format_args!("{}: {tried} trials went as before; nothing was changed", library.display()));
-    Ok(Exit::Success)
+    let mut done = Done::unchanged(Path::new(PRELOAD_FILE));
+    done.trials = Some(tried);
+    done.say(format!("{}: {tried} trials went as before; nothing was changed", library.display()));
+    Ok(done)
 }
 
-fn run(place: &Place) -> Result<Exit, Trouble> {
-    let (tree, library) = checked(place)?;
+fn run(arguments: &Enable) -> Result<Done, Trouble> {
+    let (tree, library) = checked(&arguments.place)?;
+    let rules = Rules::read(&tree);
+    if let Some(trouble) = rules.none_in_force().filter(|_| !arguments.force) {
+        return Err(trouble);
+    }
     let mut progress = Progress::new();
     let on_disk = PreloadFile::lock(&tree, &mut progress)?;
     on_disk.check_owned(&tree)?;
     let old = read_tried(&on_disk, &tree, &library)?;
     let bytes = old.as_ref().map_or(&[][..], |old| &old.bytes);
+    let mut done = Done::unchanged(&on_disk.path());
     if is_there(&tree, bytes, &library)? {
-        say(format_args!("{} is in {} already", library.display(), on_disk.path().display()));
-        return Ok(Exit::Success);
+        done.say(format!("{} is in {} already", library.display(), on_disk.path().display()));
+    } else {
+        let trials = Trials::prepare(&tree, &mut progress)?;
+        let (word, _) = choose_word(&tree, &library, &trials, &mut progress)?;
+        let new = file::with(bytes, word.as_os_str().as_bytes()).ok_or_else(not_readable)?;
+        let put = || trials.run_with(&word, &library, Way::File, &mut progress);
+        let tried = replace_and_try(&on_disk, old.as_ref(), &new, put)?;
+        done.changed = true;
+        done.trials = Some(tried);
+        describe(&mut done, &library, &word);
+        done.warnings.extend(late_comment(&new));
     }
-    let trials = Trials::prepare(&tree, &mut progress)?;
-    let (word, _) = choose_word(&tree, &library, &trials, &mut progress)?;
-    let new = file::with(bytes, word.as_os_str().as_bytes()).ok_or_else(not_readable)?;
+    drop(progress);
+    done.warnings.extend(of_rules(rules, &tree));
+    Ok(done)
+}
+
+/// Puts the new file in the old one's place, and the old one back where the trials fail.
+fn replace_and_try(
+    on_disk: &PreloadFile,
+    old: Option<&Old>,
+    new: &[u8],
+    trials: impl FnOnce() -> Result<usize, Trouble>,
+) -> Result<usize, Trouble> {
     // Who is told to end now ends with a file that was tried, or with the old one.
     let _until_the_end = Blocked::all();
-    on_disk.save(old.as_ref())?;
+    on_disk.save(old)?;
     on_disk.set_untried(true)?;
-    on_disk.put(&new, old.as_ref())?;
-    let tried = trials
-        .run_with(&word, &library, Way::File, &mut progress)
-        .map_err(|trouble| undo(&on_disk, old.as_ref(), trouble))?;
+    on_disk.put(new, old)?;
+    let tried = trials().map_err(|trouble| undo(on_disk, old, trouble))?;
     on_disk.set_untried(false)?;
-    drop(progress);
-    say(format_args!("{} is in {}: {tried} trials went as before", library.display(), on_disk.path().display()));
+    Ok(tried)
+}
+
+fn describe(done: &mut Done, library: &Path, word: &Path) {
+    let tried = done.trials.unwrap_or_default();
+    done.word = Some(word.display().to_string());
+    done.say(format!("{} is in {}: {tried} trials went as before", library.display(), done.file));
     if word != library {
-        say(format_args!(
-            "It is written as {}: programs of 32 bits find an empty library there instead of a complaint, and ask nscd as \
-             before.",
+        done.say(format!(
+            "It is written as {}: programs of 32 bits find an empty library there instead of a complaint, and ask nscd \
+             as before.",
             word.display()
         ));
     }
-    say(format_args!(
-        "Programs that start from now on have it; \"nss-bypass status\" lists those that run without it."
-    ));
-    if let Some(warning) = warn_of_comments(&new) {
-        warn(format_args!("nss-bypass enable: {warning}"));
-    }
-    Ok(Exit::Success)
+    done.say("Programs that start from now on have it; \"nss-bypass status\" lists those that run without it.");
+}
+
+/// What of the rules and of the file would not have the effect that somebody expects.
+fn of_rules(rules: Rules, tree: &Tree) -> Vec<Trouble> {
+    let fault = |fault: &Diagnostic| {
+        let why = "that line is not in force, in no program";
+        Trouble::new(fault.to_string(), why, "correct it; \"nss-bypass check\" looks at all lines")
+    };
+    let mut warnings: Vec<Trouble> = rules.faults().iter().map(fault).collect();
+    warnings.extend(rules.private);
+    warnings.extend(verify::is_for_all(tree, Path::new(PRELOAD_FILE), verify::PRELOAD_IS_FOR_ALL).err());
+    warnings
 }
 
 /// The file, without a library whose trials were not seen to end, since a run was killed during them.
@@ -121,7 +171,8 @@ fn choose_word(
 ) -> Result<(PathBuf, usize), Trouble> {
     if let Some(word) = spelling::with_token(tree, library) {
         // Whatever may be loaded under that word is loaded into root's programs too.
-        spelling::files(tree, &word).iter().try_for_each(|file| check_library(tree, file))?;
+        let files = spelling::files(tree, word.as_os_str().as_bytes());
+        files.iter().try_for_each(|file| verify(tree, file))?;
         if let Ok(tried) = trials.run_with(&word, library, Way::Variable, progress) {
             return Ok((word, tried));
         }
@@ -152,57 +203,10 @@ fn is_there(tree: &Tree, bytes: &[u8], library: &Path) -> Result<bool, Trouble> 
     Ok(!words.is_empty())
 }
 
-fn check_library(tree: &Tree, library: &Path) -> Result<(), Trouble> {
-    let shown = library.display();
-    if !library.is_absolute() {
-        return Err(Trouble::new(
-            format!("{shown} is no absolute path"),
-            "programs start in any folder, and the loader would look for it there",
-            format!("write the whole path: {}", absolute(library).display()),
-        ));
-    }
-    if !file::can_be_written(library.as_os_str().as_bytes()) {
-        return Err(Trouble::new(
-            format!("{shown} has a blank, \":\", \"#\" or \"$\" in its path"),
-            format!("the loader takes these for something else in {PRELOAD_FILE}"),
-            "put the library where the path has none of them",
-        ));
-    }
-    let trail = tree
-        .follow(library)
-        .and_then(|trail| if trail.exists { Ok(trail) } else { Err(io::Error::from_raw_os_error(libc::ENOENT)) });
-    let trail = trail.map_err(|error| {
-        Trouble::new(
-            format!("{shown}: {error}"),
-            format!("every program would complain about a library in {PRELOAD_FILE} that is not there"),
-            "copy the library there first, or name another place with --library",
-        )
-    })?;
-    let status = tree.metadata(&trail.end).map_err(|error| Trouble::system(library, "look at it", &error))?;
-    if !status.is_file() {
-        return Err(Trouble::new(format!("{shown} is no regular file"), "it is no library", "name the library itself"));
-    }
-    tree.check_owned(library, &trail)?;
-    tree.check_readable(library, &trail)?;
-    let is_on_root = tree.is_on_root(&trail.end).map_err(|error| Trouble::system(library, "look at it", &error))?;
-    if !is_on_root {
-        return Err(Trouble::new(
-            format!("{shown} is on another file system than /"),
-            "early at boot, and when that file system is not mounted, every program would complain that it is missing",
-            "copy the library to the root file system, say /usr/lib or /lib",
-        ));
-    }
-    Ok(())
-}
-
-fn absolute(path: &Path) -> PathBuf {
-    std::path::absolute(path).unwrap_or_else(|_| Path::new("/usr/local/lib").join(LIBRARY_NAME))
-}
-
 fn no_library(tree: &Tree) -> Trouble {
     let places: Vec<_> = usual_places(tree).iter().map(|place| place.display().to_string()).collect();
     Trouble::new(
-        format!("{LIBRARY_NAME} is in none of the usual places: {}", places.join(", ")),
+        format!("{NAME} is in none of the usual places: {}", places.join(", ")),
         "there is nothing to enable",
         "say where it is: --library FILE",
     )

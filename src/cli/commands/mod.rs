@@ -1,5 +1,6 @@
 //! One verb a file.
 
+pub(crate) mod answers;
 pub(crate) mod check;
 pub(crate) mod disable;
 pub(crate) mod doctor;

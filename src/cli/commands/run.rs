@@ -12,12 +12,25 @@ use clap::Args;
 
 use nss_bypass_core::model::Diagnostic;
 use nss_bypass_core::rules::config::{self, Config, Environment};
+use nss_bypass_core::rules::pattern::Kind;
+use nss_bypass_core::rules::rule::Rule;
 
 use crate::install::library::{self, Library};
+use crate::lint::words;
+use crate::process::child::{self, End};
+use crate::process::libraries;
+use crate::process::log::Log;
 use crate::process::obstacle::{self, Obstacle};
-use crate::process::program::{self, Unfound};
+use crate::process::program::{self, Program, Unfound};
 use crate::ui::exit::Exit;
-use crate::ui::output::{self, complain};
+use crate::ui::lines::complain;
+use crate::ui::output;
+
+/// A rule that changes nothing: libc keeps a name that nobody has (RFC 6761, section 6.4).
+const NO_NAME: &str = "!nss-bypass.invalid";
+
+/// The library of a resolver that asks name servers itself.
+const C_ARES: &str = "libcares.so.2";
 
 /// What takes every lookup away from nscd.
 const EVERYTHING: [&str; 3] = ["*", "0.0.0.0/0", "::/0"];
@@ -30,7 +43,9 @@ Examples:
   nss-bypass run -m db --log stderr -- psql -h db       # a line for each lookup
   nss-bypass run --conf ./rules.conf --strict -- ./program
 
-COMMAND replaces nss-bypass, so that status and signals are its own. Where it
+COMMAND replaces nss-bypass, so that status and signals are its own. With --log
+stderr it is a child, gets the signals that nss-bypass gets, and a last line
+says how many lookups there were and how many of them a rule matched. Where it
 did not run, the status is 125 (wrong words, no library, --strict), 126 (COMMAND
 is not executable) or 127 (there is no such COMMAND), as in env(1).";
 
@@ -75,12 +90,87 @@ pub(crate) struct Run {
     command: Vec<OsString>,
 }
 
-/// Replaces this process by the command. Comes back only where that cannot be.
+/// Replaces this process by the command, or waits for it where its lookups are counted.
 pub(crate) fn run(arguments: &Run) -> Exit {
     match prepare(arguments) {
-        Ok((mut command, name)) => failed_to_run(&command.exec(), &name),
+        Ok((command, name)) => match counted_level(arguments) {
+            Some(wants_all) => counted(command, &name, wants_all),
+            None => replaced_by(command, &name),
+        },
         Err(exit) => exit,
     }
+}
+
+/// Comes back only where that cannot be.
+fn replaced_by(mut command: Command, name: &OsStr) -> Exit {
+    failed_to_run(&command.exec(), name)
+}
+
+/// Whether lookups are to be counted, which is where their log goes to standard error; and whether it has them all.
+fn counted_level(arguments: &Run) -> Option<bool> {
+    if is_disabled() {
+        return None;
+    }
+    match arguments.log.as_deref()?.as_bytes() {
+        b"stderr" | b"stderr,all" => Some(true),
+        b"stderr,bypass" => Some(false),
+        _ => None,
+    }
+}
+
+/// Runs the command as a child whose log is read, and ends as it ends.
+fn counted(mut command: Command, name: &OsStr, wants_all: bool) -> Exit {
+    let held = child::hold_signals();
+    let log = match Log::start(wants_all) {
+        Ok(log) => log,
+        Err(error) => {
+            complain(format_args!("lookups cannot be counted: {error}"));
+            held.release();
+            return replaced_by(command, name);
+        }
+    };
+    let mut place = log.path().into_os_string();
+    place.push(",all");
+    command.env("NSS_BYPASS_LOG", place);
+    if !has_rules(arguments_of(&command)) {
+        // Without any rule the library does not look at lookups at all.
+        command.env("NSS_BYPASS", NO_NAME);
+    }
+    let end = child::run(command, &held);
+    let counts = log.counts();
+    drop(log);
+    match end {
+        Err(error) => failed_to_run(&error, name),
+        Ok(end) => {
+            let lookups = if counts.lookups == 1 { "lookup" } else { "lookups" };
+            complain(format_args!("{} {lookups}, {} matched", counts.lookups, counts.matched));
+            match end {
+                End::Exited(status) => Exit::Command(status),
+                End::Killed(signal) => {
+                    child::end_by(signal);
+                    Exit::Command(128_u8.saturating_add(u8::try_from(signal).unwrap_or(0)))
+                }
+            }
+        }
+    }
+}
+
+/// The variables of ours that a command gets.
+fn arguments_of(command: &Command) -> impl Fn(&str) -> bool + '_ {
+    |name| {
+        let mut set = command.get_envs().filter_map(|(variable, value)| value.map(|value| (variable, value)));
+        set.any(|(variable, value)| variable == name && !value.is_empty())
+    }
+}
+
+/// Whether there are rules, as far as variables and files that are there tell.
+fn has_rules(is_given: impl Fn(&str) -> bool) -> bool {
+    let has = |name: &str| is_given(name) || is_set(name);
+    has("NSS_BYPASS") || has("NSS_BYPASS_CONF") || Path::new("/etc/nss-bypass.conf").exists()
+}
+
+fn is_disabled() -> bool {
+    env::var_os("NSS_BYPASS_DISABLE").is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// A complaint, and the way that the command ends after it.
@@ -145,20 +235,39 @@ fn look_for_obstacles(arguments: &Run, name: &OsStr, file: &Path, library: &Libr
     let go_debug = env::var_os("GODEBUG");
     let go_debug = go_debug.as_deref().map(OsStr::as_bytes);
     let obstacles = obstacle::of_program(&program.path, &program.elf, &library.elf, go_debug);
+    let shown = shown(name, &program);
     for obstacle in &obstacles {
-        let place = match program.scripts.len() {
-            0 if program.path == Path::new(name) => String::new(),
-            0 => format!(" ({})", program.path.display()),
-            _ => format!(" (a script for {})", program.path.display()),
-        };
-        complain(format_args!("the library cannot work in {}{place}: {obstacle}.", name.display()));
-        complain(format_args!("what would work: {}.", obstacle.cure()));
+        complain(format_args!("the library cannot work in {shown}: {obstacle}."));
+        complain(format_args!("what would work: {}.", obstacle.fix()));
+    }
+    if obstacles.is_empty() {
+        warn_of_c_ares(&shown, &program);
     }
     if arguments.strict && !obstacles.is_empty() {
         return refuse("--strict: it is not run");
     }
     // Another loader than glibc's ends the program where it cannot load a library.
     Ok(!obstacles.iter().any(|obstacle| matches!(obstacle, Obstacle::Musl | Obstacle::OtherLoader(_))))
+}
+
+/// The command for a person, with the program that it is in the end.
+fn shown(name: &OsStr, program: &Program) -> String {
+    let place = match program.scripts.len() {
+        0 if program.path == Path::new(name) => String::new(),
+        0 => format!(" ({})", program.path.display()),
+        _ => format!(" (a script for {})", program.path.display()),
+    };
+    format!("{}{place}", name.display())
+}
+
+/// The library works there, but not for all lookups. Which of the two a program uses for a name cannot be seen from outside.
+fn warn_of_c_ares(shown: &str, program: &Program) {
+    let Some(by) = libraries::wanted_by(&program.path, &program.elf, C_ARES) else { return };
+    let by = if by == program.path { String::new() } else { format!(" by way of {}", by.display()) };
+    complain(format_args!(
+        "{shown} is linked with {C_ARES}{by}: what it looks up with c-ares goes to the name servers of resolv.conf without \
+         libc, so that no rule counts there, and no nscd is asked."
+    ));
 }
 
 /// The variables that the library reads.
@@ -195,11 +304,10 @@ fn is_set(variable: &str) -> bool {
 }
 
 fn warn_of_nothing_to_do(variables: &[(&str, OsString)]) {
-    let has = |name: &str| variables.iter().any(|(other, _)| *other == name) || is_set(name);
-    if !has("NSS_BYPASS") && !has("NSS_BYPASS_CONF") && !Path::new("/etc/nss-bypass.conf").exists() {
+    if !has_rules(|name| variables.iter().any(|(other, _)| *other == name)) {
         complain("there are no rules, so that every name is libc's: give -m, --all or --conf");
     }
-    if env::var_os("NSS_BYPASS_DISABLE").is_some_and(|value| !value.is_empty() && value != "0") {
+    if is_disabled() {
         complain("NSS_BYPASS_DISABLE is set, so that every name is libc's");
     }
 }
@@ -213,7 +321,7 @@ fn joined(
     let mut faults = false;
     for word in words {
         for Diagnostic { column, message, .. } in parse(word.as_bytes()).1 {
-            complain(format_args!("{option} \"{}\", column {column}: {message}", word.display()));
+            complain(format_args!("{option} \"{}\", column {column}: {}", word.display(), words::with_hint(&message)));
             faults = true;
         }
         if word.as_bytes().iter().all(|byte| matches!(byte, b' ' | b'\t' | b',')) {
@@ -232,8 +340,28 @@ fn joined(
 fn rules(arguments: &Run) -> Result<Option<OsString>, Exit> {
     let everything = EVERYTHING.iter().filter(|_| arguments.all).map(OsString::from);
     let patterns: Vec<OsString> = everything.chain(arguments.patterns.iter().cloned()).collect();
-    let parse = |text: &[u8]| config::parse_environment(&Environment { rules: Some(text), via: None });
-    if patterns.is_empty() { Ok(None) } else { joined("-m", &patterns, parse).map(Some) }
+    if patterns.is_empty() {
+        let inherited = env::var_os("NSS_BYPASS").unwrap_or_default();
+        warn_of_no_names("NSS_BYPASS", &inherited);
+        return Ok(None);
+    }
+    patterns.iter().for_each(|word| warn_of_no_names("-m", word));
+    joined("-m", &patterns, parse_rules).map(Some)
+}
+
+fn parse_rules(text: &[u8]) -> (Config, Vec<Diagnostic>) {
+    config::parse_environment(&Environment { rules: Some(text), via: None })
+}
+
+/// Says of patterns what nobody looks up: they count as they are.
+fn warn_of_no_names(option: &str, list: &OsStr) {
+    let (config, _) = parse_rules(list.as_bytes());
+    for pattern in config.rules.iter().map(Rule::pattern).filter(|pattern| !matches!(pattern.kind(), Kind::Network(..)))
+    {
+        if let Some(why) = words::no_name(pattern.as_str()) {
+            complain(format_args!("{option}: \"{pattern}\" is taken for a name: {why}"));
+        }
+    }
 }
 
 fn servers(arguments: &Run) -> Result<OsString, Exit> {

@@ -1,30 +1,34 @@
 //! `nss-bypass status`: where the library is loaded, by which way and in which version. Nothing is changed or tried.
 
-use std::env;
-use std::fs;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-use std::time::SystemTime;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::install::library;
-use crate::install::processes::{self, Process, Processes, Reference};
+use crate::install::file::PRELOAD_FILE;
+use crate::install::place::Place;
+use crate::install::preloaded::{self, InFile, Target, Word};
 use crate::install::progress::Progress;
+use crate::install::rules::Rules;
+use crate::install::spelling::{self, Ours, what_is_at};
 use crate::install::tree::Tree;
-use crate::install::{PRELOAD_FILE, Place, Trouble, end, file, path_of, replace, spelling, warn_of_comments};
+use crate::install::trouble::{Trouble, end};
+use crate::install::verify;
+use crate::process::identity::Identity;
+use crate::process::scan::{self, Namespaces, Process, Scan};
 use crate::ui::exit::Exit;
-use crate::ui::output::say;
+use crate::ui::lines::say;
 
 const HELP: &str = "\
 Examples:
   nss-bypass status
   nss-bypass status --json | jq .verdict
 
-The status is 0 where it is enabled and every process that has it has this
-version, 1 where it is not enabled or there is trouble, and 3 where it is
-enabled, but not every process could be looked at.";
+The last line says whether the library's file can be removed.
+
+The status is 0 where it is enabled, or LD_PRELOAD loads it here, and every
+process that has it has this version; 1 where it is not enabled or there is
+trouble; and 3 where it is enabled, but not every process could be looked at.";
 
 /// Says where the library is loaded, by which way, and in which version.
 #[derive(Debug, Args)]
@@ -32,7 +36,7 @@ enabled, but not every process could be looked at.";
 pub(crate) struct Status {
     #[command(flatten)]
     place: Place,
-    /// Print JSON: ARCHITECTURE.md, section 11, says what is in it
+    /// Print JSON (docs/json.md)
     #[arg(long)]
     json: bool,
 }
@@ -40,30 +44,50 @@ pub(crate) struct Status {
 /// So many processes of a kind are named; JSON has them all.
 const NAMED: usize = 8;
 
-/// A word of the file that is ours.
-#[derive(Debug)]
-struct Named {
-    line: usize,
-    word: String,
-    build: Option<String>,
-}
-
 /// All that is known.
 #[derive(Debug)]
 struct Report {
-    path: String,
-    present: bool,
-    named: Vec<Named>,
+    file: InFile,
+    /// The words of the file that mean the library.
+    named: Vec<Word>,
     variable: Option<String>,
-    variable_has_it: bool,
+    /// The word of LD_PRELOAD that is the library.
+    in_variable: Option<Word>,
+    rules: Rules,
     processes: Processes,
-    troubles: Vec<String>,
+    troubles: Vec<Trouble>,
     verdict: Verdict,
+    removal: Removal,
+}
+
+/// The running programs of this root.
+#[derive(Debug, Default)]
+struct Processes {
+    with: Vec<Having>,
+    /// Started before the file was written.
+    earlier: Vec<Process>,
+    /// Started later, and without it all the same.
+    without: Vec<Process>,
+    /// Could not be looked at.
+    hidden: usize,
+    /// Have another root: containers, chroots.
+    elsewhere: usize,
+}
+
+/// A program that has the library.
+#[derive(Debug)]
+struct Having {
+    process: Process,
+    loaded: scan::Loaded,
+    /// Whether it is another build than the one that is installed, or cannot be seen to be the same.
+    differs: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Enabled,
+    /// Not in the file, but LD_PRELOAD loads it into programs that are started like this one.
+    Environment,
     Disabled,
     Trouble,
     Unknown,
@@ -73,19 +97,35 @@ impl Verdict {
     fn word(self) -> &'static str {
         match self {
             Self::Enabled => "enabled",
+            Self::Environment => "environment",
             Self::Disabled => "disabled",
             Self::Trouble => "trouble",
             Self::Unknown => "unknown",
         }
     }
 
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Environment => "enabled by LD_PRELOAD, in programs that are started from here",
+            other => other.word(),
+        }
+    }
+
     fn exit(self) -> Exit {
         match self {
-            Self::Enabled => Exit::Success,
+            Self::Enabled | Self::Environment => Exit::Success,
             Self::Disabled | Self::Trouble => Exit::Trouble,
             Self::Unknown => Exit::CannotTell,
         }
     }
+}
+
+/// Whether the library's file can be removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Removal {
+    /// None: it could not be told.
+    can: Option<bool>,
+    why: String,
 }
 
 pub(crate) fn status(arguments: &Status) -> Exit {
@@ -93,7 +133,7 @@ pub(crate) fn status(arguments: &Status) -> Exit {
         "status",
         look(&arguments.place).map(|report| {
             if arguments.json {
-                say(format_args!("{:#}", report.json()));
+                crate::ui::output::say(format_args!("{:#}", report.json()));
             } else {
                 report.print();
             }
@@ -104,56 +144,33 @@ pub(crate) fn status(arguments: &Status) -> Exit {
 
 fn look(place: &Place) -> Result<Report, Trouble> {
     let tree = place.tree()?;
-    let path = Path::new(PRELOAD_FILE);
-    let trail = tree.follow(path).map_err(|error| unreadable(path, &error))?;
-    let on_disk = tree.outside(&trail.end);
-    let old = replace::read(&on_disk).map_err(|error| unreadable(&on_disk, &error))?;
-    let bytes = old.as_ref().map_or(&[][..], |old| &old.bytes);
+    let file = InFile::read(&tree).map_err(|error| unreadable(Path::new(PRELOAD_FILE), &error))?;
     let ours = place.ours(&tree);
-    let entries: Vec<_> = file::entries(bytes).into_iter().filter(|entry| ours.is(&tree, entry.word(bytes))).collect();
-    let first = entries.first().and_then(|entry| library_at(&tree, entry.word(bytes)));
-    let reference = first.or_else(|| Reference::of(&tree, &place.library(&tree)?));
-    let named: Vec<Named> = entries.iter().map(|entry| Named::new(&tree, bytes, entry)).collect();
-    let since = written(&on_disk).filter(|_| !named.is_empty());
-    let mut progress = Progress::new();
-    let processes = processes::look(&tree, reference.as_ref(), since, || progress.show("looking at the processes"))
-        .map_err(|error| unreadable(Path::new("/proc"), &error))?;
-    let variable = env::var_os("LD_PRELOAD");
-    let has_it = variable.as_ref().is_some_and(|list| {
-        list.as_bytes().split(|byte| b" :".contains(byte)).any(|word| !word.is_empty() && ours.is(&tree, word))
-    });
-    let troubles = troubles(&tree, bytes, &entries, &processes);
+    let is_ours = |word: &&Word| ours.is(&tree, &word.bytes);
+    let named: Vec<Word> = file.words.iter().filter(is_ours).cloned().collect();
+    let first = named.iter().find(|word| !matches!(word.target, Target::Empty | Target::Missing));
+    let in_variable = preloaded::in_variable(&tree)
+        .into_iter()
+        .find(|word| !matches!(word.target, Target::Empty | Target::Missing) && is_ours(&word));
+    let path = first.or(in_variable.as_ref()).map(|word| word.path.clone());
+    let library = path.or_else(|| place.library(&tree));
+    let reference = library.as_deref().and_then(|path| what_is_at(&tree, path));
+    let processes = processes(&tree, &file, &named, reference.as_ref())?;
     let mut report = Report {
-        path: on_disk.display().to_string(),
-        present: old.is_some(),
         named,
-        variable: variable.map(|list| list.to_string_lossy().into_owned()),
-        variable_has_it: has_it,
+        variable: std::env::var_os("LD_PRELOAD").map(|list| list.to_string_lossy().into_owned()),
+        in_variable,
+        rules: Rules::read(&tree),
+        removal: Removal { can: None, why: String::new() },
         processes,
-        troubles,
+        troubles: Vec::new(),
         verdict: Verdict::Unknown,
+        file,
     };
+    report.troubles = report.troubles(&tree);
     report.verdict = report.judge();
+    report.removal = report.removal(&tree, &ours, library);
     Ok(report)
-}
-
-impl Named {
-    fn new(tree: &Tree, bytes: &[u8], entry: &file::Entry) -> Self {
-        Self {
-            line: bytes.iter().take(entry.range.start).filter(|byte| **byte == b'\n').count() + 1,
-            word: String::from_utf8_lossy(entry.word(bytes)).into_owned(),
-            build: library_at(tree, entry.word(bytes)).and_then(|library| library.build),
-        }
-    }
-}
-
-fn library_at(tree: &Tree, word: &[u8]) -> Option<Reference> {
-    let mut paths = spelling::spelled_out(word).into_iter().filter(|path| !library::is_empty_one(path));
-    paths.find_map(|path| Reference::of(tree, &path))
-}
-
-fn written(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).ok()?.modified().ok()
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Trouble {
@@ -161,93 +178,177 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Trouble {
     Trouble::cannot_tell(format!("{}: {error}", path.display()), why, "see what is there, or run this as root")
 }
 
-fn troubles(tree: &Tree, bytes: &[u8], entries: &[file::Entry], processes: &Processes) -> Vec<String> {
-    let mut troubles = Vec::new();
-    for word in entries.iter().map(|entry| entry.word(bytes)) {
-        let shown = path_of(word).display().to_string();
-        if library_at(tree, word).is_none() {
-            troubles.push(format!(
-                "{shown} is named in {PRELOAD_FILE} and is not there\n  why it matters: every program that starts \
-                 complains about it\n  what would mend it: put the library back, or run \"nss-bypass disable\""
-            ));
+/// The running programs, by what they have.
+fn processes(tree: &Tree, file: &InFile, named: &[Word], reference: Option<&Identity>) -> Result<Processes, Trouble> {
+    let since = file.modified.filter(|_| !named.is_empty());
+    let mut progress = Progress::new();
+    let known: Vec<Identity> = reference.cloned().into_iter().collect();
+    let Scan { processes, hidden } = scan::scan(&known, || progress.show("looking at the processes"))
+        .map_err(|error| unreadable(Path::new("/proc"), &error))?;
+    let root = tree.identity().map_err(|error| unreadable(tree.root(), &error))?;
+    let mut found = Processes { hidden: hidden.len(), ..Processes::default() };
+    for process in processes {
+        if process.root != root {
+            found.elsewhere += 1;
             continue;
         }
-        for path in spelling::files(tree, &path_of(word)) {
-            let safe = tree
-                .follow(&path)
-                .map(|trail| tree.check_owned(&path, &trail).and_then(|()| tree.check_readable(&path, &trail)));
-            troubles.extend(safe.ok().and_then(Result::err).map(|trouble| trouble.to_string()));
+        match process.library.clone() {
+            Some(loaded) => {
+                let differs = !reference.is_some_and(|reference| reference.is_same_build(&loaded.identity));
+                found.with.push(Having { process, loaded, differs });
+            }
+            None if since.zip(process.started).is_some_and(|(file, process)| process <= file) => {
+                found.earlier.push(process);
+            }
+            None => found.without.push(process),
         }
     }
-    if entries.len() > 1 {
-        troubles.push(format!(
-            "{PRELOAD_FILE} names the library {} times\n  why it matters: only the first one answers\n  what would mend \
-             it: run \"nss-bypass disable\", then \"nss-bypass enable\"",
-            entries.len()
-        ));
-    }
-    let differ = processes.with.iter().filter(|(_, loaded)| loaded.differs).count();
-    if differ > 0 {
-        troubles.push(format!(
-            "{differ} processes have another version of the library\n  why it matters: they answer by that version until \
-             they end\n  what would mend it: start them again: {}",
-            names(processes.with.iter().filter(|(_, loaded)| loaded.differs).map(|(process, _)| process))
-        ));
-    }
-    troubles.extend(warn_of_comments(bytes));
-    troubles
+    Ok(found)
 }
 
 /// Some processes by name, and how many more there are.
 fn names<'a>(processes: impl Iterator<Item = &'a Process>) -> String {
-    let all: Vec<String> = processes.map(|process| format!("{} {}", process.name, process.id)).collect();
+    let all: Vec<String> = processes.map(|process| format!("{} {}", process.name, process.pid)).collect();
     let shown = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     if all.len() > NAMED { format!("{shown} and {} more", all.len() - NAMED) } else { shown }
 }
 
+/// What is wrong with a word of the file that means the library.
+fn faults_of(tree: &Tree, word: &Word) -> Vec<Trouble> {
+    match word.target {
+        Target::Missing => vec![Trouble::new(
+            format!("{} is named in {PRELOAD_FILE} and is not there", word.text()),
+            "every program that starts complains about it",
+            "put the library back, or run \"nss-bypass disable\"",
+        )],
+        Target::Empty => vec![Trouble::new(
+            format!("{} is the empty library for programs of 32 bits", word.text()),
+            "programs of this machine cannot load it, and complain",
+            "run \"nss-bypass disable\", then \"nss-bypass enable\"",
+        )],
+        Target::Library(_) | Target::Other(_) => {
+            let files = spelling::files(tree, &word.bytes).into_iter().filter(|path| path.is_absolute());
+            files.filter_map(|path| verify(tree, &path).err()).collect()
+        }
+    }
+}
+
 impl Report {
+    fn troubles(&self, tree: &Tree) -> Vec<Trouble> {
+        let mut troubles: Vec<Trouble> = self.named.iter().flat_map(|word| faults_of(tree, word)).collect();
+        if self.named.len() > 1 {
+            troubles.push(Trouble::new(
+                format!("{PRELOAD_FILE} names the library {} times", self.named.len()),
+                "only the first one answers",
+                "run \"nss-bypass disable\", then \"nss-bypass enable\"",
+            ));
+        }
+        let differing = || self.processes.with.iter().filter(|having| having.differs).map(|having| &having.process);
+        let count = differing().count();
+        if count > 0 {
+            troubles.push(Trouble::new(
+                format!("{} another version of the library", counted(count, "process has", "processes have")),
+                "they answer by that version until they end",
+                format!("start them again: {}", names(differing())),
+            ));
+        }
+        troubles.extend(self.file.late_comment());
+        if !self.named.is_empty() {
+            let why = verify::PRELOAD_IS_FOR_ALL;
+            troubles.extend(verify::is_for_all(tree, Path::new(PRELOAD_FILE), why).err());
+        }
+        troubles.extend(self.rules.private.clone());
+        troubles
+    }
+
     fn judge(&self) -> Verdict {
         if !self.troubles.is_empty() {
             Verdict::Trouble
         } else if self.named.is_empty() {
-            Verdict::Disabled
-        } else if self.processes.unseen > 0 {
+            if self.in_variable.is_some() { Verdict::Environment } else { Verdict::Disabled }
+        } else if self.processes.hidden > 0 {
             Verdict::Unknown
         } else {
             Verdict::Enabled
         }
     }
 
+    /// A file that programs have mapped may go: they keep what they have. One that is named may not, since every program
+    /// that is started then complains.
+    fn removal(&self, tree: &Tree, ours: &Ours, library: Option<PathBuf>) -> Removal {
+        let new = |can, why: String| Removal { can, why };
+        let Some(library) = library.filter(|library| tree.metadata(library).is_ok()) else {
+            return new(Some(true), "there is no library file".to_owned());
+        };
+        let shown = library.display();
+        if !self.named.is_empty() {
+            return new(Some(false), format!("no, {PRELOAD_FILE} names it: run \"nss-bypass disable\" first"));
+        }
+        let hands_it_on = |having: &&Having| {
+            let list = having.loaded.variable.as_deref().unwrap_or_default();
+            list.split(|byte| b" :".contains(byte)).any(|word| !word.is_empty() && ours.is(tree, word))
+        };
+        let by_variable = || self.processes.with.iter().filter(hands_it_on).map(|having| &having.process);
+        let number = by_variable().count();
+        if number > 0 {
+            let processes = counted(number, "process was", "processes were");
+            let why = format!("no, {processes} started with LD_PRELOAD, and what they start would complain: ");
+            return new(Some(false), why + &names(by_variable()));
+        }
+        if self.in_variable.is_some() {
+            return new(Some(false), "no, LD_PRELOAD names it here: unset that first".to_owned());
+        }
+        if self.processes.hidden > 0 {
+            let hidden = counted(self.processes.hidden, "process", "processes");
+            return new(None, format!("cannot be told: {hidden} could not be looked at: {}", scan::why_hidden()));
+        }
+        let keep = match self.processes.with.len() {
+            0 => "nothing has it".to_owned(),
+            number => format!("{} it in memory until the end", counted(number, "process keeps", "processes keep")),
+        };
+        new(Some(true), format!("yes, {shown} can be removed: {keep}"))
+    }
+
     fn print(&self) {
         self.print_file();
-        match &self.variable {
-            None => say(format_args!("Environment: LD_PRELOAD is not set")),
-            Some(list) if self.variable_has_it => {
-                say(format_args!("Environment: LD_PRELOAD names the library: {list}"))
-            }
-            Some(list) => say(format_args!("Environment: LD_PRELOAD does not name the library: {list}")),
+        match (&self.variable, &self.in_variable) {
+            (None, _) => say("Environment: LD_PRELOAD is not set"),
+            (Some(list), Some(_)) => say(format_args!("Environment: LD_PRELOAD names the library: {list}")),
+            (Some(list), None) => say(format_args!("Environment: LD_PRELOAD does not name the library: {list}")),
         }
+        let rules = match &self.rules.content {
+            Ok((count, faults)) => {
+                let faults = if faults.is_empty() { "" } else { ", and faults (nss-bypass check)" };
+                format!("{}{faults}", counted(*count, "rule", "rules"))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => "not there, so no rules".to_owned(),
+            Err(error) => format!("cannot be read: {error}"),
+        };
+        say(format_args!("Rules:       {}: {rules}", self.rules.path.display()));
         self.print_processes();
         for trouble in &self.troubles {
             say(format_args!("Trouble:     {trouble}"));
         }
-        say(format_args!("Verdict:     {}", self.verdict.word()));
+        say(format_args!("Verdict:     {}", self.verdict.sentence()));
+        say(format_args!("Removable:   {}", self.removal.why));
     }
 
     fn print_file(&self) {
+        let path = self.file.path.display();
         if self.named.is_empty() {
-            let what = if self.present { "does not name the library" } else { "is not there" };
-            say(format_args!("File:        {} {what}", self.path));
+            let what = if self.file.old.is_some() { "does not name the library" } else { "is not there" };
+            say(format_args!("File:        {path} {what}"));
         }
-        for named in &self.named {
-            let build = named.build.as_deref().unwrap_or("unknown");
-            say(format_args!("File:        {}, line {}: {}, build {build}", self.path, named.line, named.word));
+        for word in &self.named {
+            let build = build_of(word).unwrap_or("unknown");
+            let line = word.line.unwrap_or_default();
+            say(format_args!("File:        {path}, line {line}: {}, build {build}", word.text()));
         }
     }
 
     fn print_processes(&self) {
         let processes = &self.processes;
-        let same = processes.with.iter().filter(|(_, loaded)| !loaded.differs).map(|(process, _)| process);
+        let same = processes.with.iter().filter(|having| !having.differs).map(|having| &having.process);
         let list = |count: usize, what: &str, names: String| {
             if count > 0 {
                 say(format_args!("Processes:   {count} {what}{}{names}", if names.is_empty() { "" } else { ": " }));
@@ -255,71 +356,79 @@ impl Report {
         };
         say(format_args!("Processes:   {} have the library", processes.with.len()));
         list(same.clone().count(), "in this version", names(same));
-        for (process, loaded) in processes.with.iter().filter(|(_, loaded)| loaded.deleted || loaded.differs) {
-            let version = if loaded.differs { "another version" } else { "the same version" };
+        for Having { process, loaded, differs } in &processes.with {
+            let version = if *differs { "another version" } else { "the same version" };
             let deleted = if loaded.deleted { ", whose file was deleted or replaced" } else { "" };
-            say(format_args!(
-                "             {} {}: {version}, {}{deleted}",
-                process.name,
-                process.id,
-                loaded.path.display()
-            ));
+            if loaded.deleted || *differs {
+                let path = loaded.path.display();
+                say(format_args!("             {} {}: {version}, {path}{deleted}", process.name, process.pid));
+            }
         }
         if !self.named.is_empty() {
             list(processes.earlier.len(), "started before, without it", names(processes.earlier.iter()));
             let why = "without it, though started later (static, musl, 32 bits, another root's file)";
             list(processes.without.len(), why, names(processes.without.iter()));
         }
-        let unseen = if rustix::process::geteuid().is_root() {
-            "could not be looked at"
-        } else {
-            "could not be looked at; root can"
-        };
-        list(processes.unseen, unseen, String::new());
+        list(processes.hidden, &format!("could not be looked at: {}", scan::why_hidden()), String::new());
         list(processes.elsewhere, "have another root (containers) and were left out", String::new());
     }
 
     fn json(&self) -> Value {
         let list = |processes: &[Process]| -> Value {
-            processes.iter().map(|process| json!({"pid": process.id, "name": process.name})).collect()
+            let one = |process: &Process| json!({"pid": process.pid, "name": process.name, "libc": process.libc});
+            processes.iter().map(one).collect()
         };
-        let with: Value = self
-            .processes
-            .with
-            .iter()
-            .map(|(process, loaded)| {
-                json!({
-                    "pid": process.id,
-                    "name": process.name,
-                    "path": loaded.path.to_string_lossy(),
-                    "deleted": loaded.deleted,
-                    "build": loaded.build,
-                    "differs": loaded.differs,
-                })
+        let network = Namespaces::own().network;
+        let with = |having: &Having| {
+            json!({
+                "pid": having.process.pid,
+                "name": having.process.name,
+                "path": having.loaded.path.to_string_lossy(),
+                "deleted": having.loaded.deleted,
+                "build": having.loaded.identity.build,
+                "differs": having.differs,
+                "executable": having.process.executable.as_ref().map(|path| path.to_string_lossy()),
+                "secure": having.process.is_secure,
+                "c_ares": having.process.has_c_ares,
+                "same_network": having.process.namespaces.network.zip(network).map(|(its, own)| its == own),
             })
-            .collect();
-        let named: Value = self
-            .named
-            .iter()
-            .map(|named| {
-                json!({
-                    "line": named.line, "word": named.word, "build": named.build,
-                })
-            })
-            .collect();
+        };
+        let named = |word: &Word| json!({"line": word.line, "word": word.text(), "build": build_of(word)});
         json!({
             "verdict": self.verdict.word(),
-            "file": {"path": self.path, "present": self.present, "named": named},
-            "environment": {"LD_PRELOAD": self.variable, "named": self.variable_has_it},
+            "changed": false,
+            "file": {
+                "path": self.file.path.to_string_lossy(),
+                "present": self.file.old.is_some(),
+                "named": self.named.iter().map(named).collect::<Value>(),
+            },
+            "environment": {"LD_PRELOAD": self.variable, "named": self.in_variable.is_some()},
+            "rules": {
+                "path": self.rules.path.to_string_lossy(),
+                "count": self.rules.count(),
+                "faults": self.rules.faults().iter().map(ToString::to_string).collect::<Vec<_>>(),
+            },
             "processes": {
-                "with": with,
+                "with": self.processes.with.iter().map(with).collect::<Value>(),
                 "earlier": list(&self.processes.earlier),
                 "without": list(&self.processes.without),
-                "unseen": self.processes.unseen,
+                "unseen": self.processes.hidden,
                 "elsewhere": self.processes.elsewhere,
             },
-            "versions_differ": self.processes.with.iter().any(|(_, loaded)| loaded.differs),
-            "troubles": self.troubles,
+            "versions_differ": self.processes.with.iter().any(|having| having.differs),
+            "removable": self.removal.can,
+            "troubles": self.troubles.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     }
+}
+
+fn build_of(word: &Word) -> Option<&str> {
+    match &word.target {
+        Target::Library(identity) | Target::Other(Some(identity)) => identity.build.as_deref(),
+        Target::Other(None) | Target::Empty | Target::Missing => None,
+    }
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }

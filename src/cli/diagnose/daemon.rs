@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::diagnose::nscd;
+use crate::process::scan::{self, Namespaces};
 use crate::ui::output;
 use crate::ui::screen::printable;
 
@@ -19,7 +20,7 @@ use crate::ui::screen::printable;
 pub(crate) enum Presence {
     /// There is no socket.
     Absent,
-    /// There is one, and nobody listens, or we may not talk to it.
+    /// There is one, and nothing listens, or connecting is not permitted.
     Unreachable {
         /// Why.
         reason: String,
@@ -107,11 +108,12 @@ pub(crate) fn look(socket: &Path) -> Presence {
         Ok(credentials) => credentials,
         Err(error) => return unreachable(error),
     };
-    let pid = Some(credentials.pid).filter(|&pid| pid > 0);
+    let pid = Some(credentials.pid).filter(|&pid| pid > 0).map(|pid| living(pid).unwrap_or(pid));
     let process = pid.map(|pid| PathBuf::from(format!("/proc/{pid}")));
     let process = process.as_deref();
     let (kind, version) = process.and_then(identified).unwrap_or((Kind::Unknown, None));
-    let namespace = |kind: &str| namespace(process, kind);
+    let scanned = pid.and_then(|pid| scan::process(pid.unsigned_abs()).ok().flatten());
+    let (theirs, ours) = (scanned.as_ref().map(|process| process.namespaces).unwrap_or_default(), Namespaces::own());
     let file = |path: &str| same_file(process, path);
     Presence::Present(Daemon {
         kind,
@@ -121,14 +123,27 @@ pub(crate) fn look(socket: &Path) -> Presence {
         program: process
             .and_then(|process| fs::read(process.join("comm")).ok())
             .map(|name| printable(name.trim_ascii_end())),
-        executable: process.and_then(|process| fs::read_link(process.join("exe")).ok()).map(|path| path_text(&path)),
-        network_namespace: namespace("net"),
-        mount_namespace: namespace("mnt"),
-        pid_namespace: if pid.is_none() { Compared::Different } else { namespace("pid") },
+        executable: scanned.as_ref().and_then(|process| process.executable.as_deref()).map(path_text),
+        network_namespace: compared(theirs.network, ours.network),
+        mount_namespace: compared(theirs.mount, ours.mount),
+        pid_namespace: if pid.is_none() { Compared::Different } else { compared(theirs.pid, ours.pid) },
         resolv_conf: file("etc/resolv.conf"),
         hosts: file("etc/hosts"),
         caches_hosts: process.and_then(caches_hosts),
     })
+}
+
+/// A daemon may have called listen(2) before it went to the background: then that process is gone, and the only running
+/// program of its kind is the one that was left.
+fn living(pid: i32) -> Option<i32> {
+    const NAMES: [&str; 2] = ["nscd", "unscd"];
+    if Path::new(&format!("/proc/{pid}")).exists() {
+        return None;
+    }
+    let scan = scan::scan(&[], || ()).ok()?;
+    let mut daemons = scan.processes.iter().filter(|process| NAMES.contains(&process.name.as_str()));
+    let only = daemons.next().filter(|_| daemons.next().is_none())?;
+    i32::try_from(only.pid).ok()
 }
 
 /// A path for a person.
@@ -136,7 +151,7 @@ pub(crate) fn path_text(path: &Path) -> String {
     printable(path.as_os_str().as_encoded_bytes())
 }
 
-/// Who was it that called listen(2)? A process that we cannot see has the number 0.
+/// The process that called listen(2). One of another PID namespace has the number 0.
 fn peer(stream: &UnixStream) -> io::Result<libc::ucred> {
     let mut credentials = libc::ucred { pid: 0, uid: 0, gid: 0 };
     let mut size = size_of::<libc::ucred>() as libc::socklen_t;
@@ -174,11 +189,6 @@ fn identify(executable: &[u8]) -> Option<(Kind, Option<String>)> {
     }
     let is_glibcs = executable.windows(9).any(|window| window == b"nscd.conf");
     is_glibcs.then(|| (Kind::Nscd, after(b"GLIBC ")))
-}
-
-fn namespace(process: Option<&Path>, kind: &str) -> Compared {
-    let of = |process: &Path| fs::read_link(process.join("ns").join(kind)).ok();
-    compared(process.and_then(of), of(Path::new("/proc/self")))
 }
 
 /// A file as the daemon sees it, and as we do. Only root may look.

@@ -3,17 +3,19 @@
 //! The child is this command again, with a hidden verb, since no program of the system can be told to leave nscd out: a
 //! program that chooses its modules with `__nss_configure_lookup` does not ask it.
 
-use std::ffi::{CStr, CString, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::process::{Command, Stdio};
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 
 use crate::diagnose::sources::Outcome;
 use crate::ui::exit::Exit;
+use crate::ui::output;
 
 /// The name of the hidden verb.
 pub(crate) const VERB: &str = "ask-glibc";
@@ -24,26 +26,76 @@ pub(crate) struct Arguments {
     /// Modules as nsswitch.conf names them, instead of nscd and nsswitch.conf.
     #[arg(long)]
     modules: Option<OsString>,
-    /// The name or the address.
-    subject: OsString,
+    /// Say which of these modules are installed.
+    #[arg(long)]
+    installed: bool,
+    /// The name or the address, or the modules.
+    subjects: Vec<OsString>,
+}
+
+/// There is no glibc to ask: this process is in a container of another libc.
+static IS_ABSENT: AtomicBool = AtomicBool::new(false);
+
+/// From now on glibc is not asked.
+pub(crate) fn there_is_none() {
+    IS_ABSENT.store(true, Ordering::Relaxed);
+}
+
+/// The command again, with the hidden verb.
+fn child(arguments: &[&[u8]]) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg(VERB).args(arguments.iter().map(|argument| OsStr::from_bytes(argument)));
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// Without the library, which may be in /etc/ld.so.preload as well.
+fn without_library(mut command: Command) -> Command {
+    command.env_remove("LD_PRELOAD").env("NSS_BYPASS_DISABLE", "1");
+    command
 }
 
 /// Asks glibc in a child without the library; with `modules`, without nscd.
 pub(crate) fn ask(subject: &[u8], modules: Option<&[u8]>) -> Outcome {
-    let mut command = Command::new("/proc/self/exe");
-    command.arg(VERB);
-    if let Some(modules) = modules {
-        command.arg("--modules").arg(OsString::from_vec(modules.to_vec()));
+    if IS_ABSENT.load(Ordering::Relaxed) {
+        return Outcome::failed("there is no glibc here");
     }
-    command.arg("--").arg(OsString::from_vec(subject.to_vec()));
-    // The library may be in /etc/ld.so.preload as well.
-    command.env_remove("LD_PRELOAD").env("NSS_BYPASS_DISABLE", "1").stdin(Stdio::null()).stderr(Stdio::null());
-    match command.output() {
+    let command = match modules {
+        Some(modules) => child(&[b"--modules", modules, b"--", subject]),
+        None => child(&[b"--", subject]),
+    };
+    match without_library(command).output() {
         Ok(output) => {
             read(&output.stdout).unwrap_or_else(|| Outcome::failed(format!("the child ended with {}", output.status)))
         }
-        Err(error) => Outcome::failed(format!("no child could be started: {error}")),
+        Err(error) => Outcome::failed(format!("no child could be started: {}", output::reason(&error))),
     }
+}
+
+/// Those of these modules whose library glibc cannot load.
+pub(crate) fn not_installed(modules: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    if modules.is_empty() || IS_ABSENT.load(Ordering::Relaxed) {
+        return Vec::new();
+    }
+    let mut arguments: Vec<&[u8]> = vec![b"--installed", b"--"];
+    arguments.extend(modules.iter().map(Vec::as_slice));
+    let Ok(output) = without_library(child(&arguments)).output() else { return Vec::new() };
+    let is_listed =
+        |module: &&Vec<u8>| output.stdout.split(|&byte| byte == b'\n').any(|line| line == module.as_slice());
+    modules.iter().filter(|module| output.status.success() && !is_listed(module)).cloned().collect()
+}
+
+/// Whether a lookup of `subject` in a program that is started like this one reaches the library; none where that cannot be
+/// found out. The library logs what it sees. No server is asked: the child wants the module `files` only.
+pub(crate) fn reaches_library(subject: &[u8]) -> Option<bool> {
+    let mut command = child(&[b"--modules", b"files", b"--", subject]);
+    command.env_remove("NSS_BYPASS_DISABLE").env("NSS_BYPASS_LOG", "stderr,all").stderr(Stdio::piped());
+    // There is no log where there is no rule.
+    let rules = std::env::var_os("NSS_BYPASS").unwrap_or_default();
+    let with_subject = [rules.as_bytes(), b" ", subject].concat();
+    command.env("NSS_BYPASS", OsString::from_vec(with_subject));
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    Some(output.stderr.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"nss-bypass: get")))
 }
 
 /// The child's words: "found ADDRESS" once for each, "name NAME", "not-found WHY" or "failed WHY".
@@ -64,17 +116,36 @@ fn read(output: &[u8]) -> Option<Outcome> {
 
 /// The child's part.
 pub(crate) fn run(arguments: &Arguments) -> Exit {
+    // SAFETY: no pointers. Whoever wanted the answer is gone, perhaps because it took too long.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    if arguments.installed {
+        let installed = arguments.subjects.iter().filter(|module| is_installed(module.as_bytes()));
+        let lines = installed.map(|module| [module.as_bytes(), b"\n"].concat());
+        return match std::io::stdout().write_all(&lines.collect::<Vec<_>>().concat()) {
+            Ok(()) => Exit::Success,
+            Err(_) => Exit::CannotTell,
+        };
+    }
     if let Some(modules) = &arguments.modules
         && !choose(modules.as_bytes())
     {
         return say("failed glibc does not take these modules\n");
     }
-    let Ok(name) = CString::new(arguments.subject.as_bytes()) else { return Exit::Usage };
+    let subject = arguments.subjects.first().and_then(|subject| CString::new(subject.as_bytes()).ok());
+    let Some(name) = subject else { return Exit::Usage };
     let address = name.to_str().ok().and_then(|text| text.parse().ok());
     match address {
         Some(address) => say(&name_of(address)),
         None => say(&addresses_of(&name)),
     }
+}
+
+/// Whether glibc finds the library of a module.
+fn is_installed(module: &[u8]) -> bool {
+    let Ok(library) = CString::new([b"libnss_", module, b".so.2"].concat()) else { return false };
+    // SAFETY: a C string. Its constructors run in this child, as in any program that looks names up.
+    let handle = unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_LAZY) };
+    !handle.is_null()
 }
 
 fn say(words: &str) -> Exit {

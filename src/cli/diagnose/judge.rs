@@ -1,249 +1,382 @@
-//! Who is right: from what was said to one sentence and the lines that would cure it. Pure; `explain` asks, this judges.
+//! From the facts about a name to a verdict: what is to blame, why that is believed, and the steps that fix it.
+//!
+//! Pure: nothing is asked here. A step is offered only where an answer among the facts shows that the name is found after
+//! it: a rule, where the library finds the name under such a rule; an edited `hosts` line, where glibc does with it.
 
-use std::net::IpAddr;
+use crate::diagnose::facts::{Facts, Loading, RuleFacts};
+use crate::diagnose::hosts_line::{DnsObstacle, PATH};
+use crate::diagnose::sources::Outcome;
+use crate::diagnose::verdict::{Culprit, Judgement, Step};
 
-use nss_bypass_core::model::Subject;
-use serde::Serialize;
-
-use crate::diagnose::nscd::{Cache, Entry, Request};
-use crate::diagnose::sources::{Outcome, Said, Who};
-use crate::diagnose::verdict::Rules;
-use crate::process::loaded;
-use crate::ui::exit::Exit;
-use crate::ui::screen::{printable, quoted};
-
-/// How it ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Finding {
-    /// All who matter say the same.
-    Agreed,
-    /// Somebody says something else.
-    Differs,
-    /// It cannot be told.
+/// What the daemon at nscd's socket means for the name.
+enum Daemon<'a> {
+    /// There is none.
+    Absent,
+    /// It cannot answer, and glibc goes on without it.
+    OutOfTheWay(&'a Outcome),
+    /// It answers, and glibc believes it.
+    Answers(&'a Outcome),
+    /// It is not known what it would answer.
     Unknown,
 }
 
-impl Finding {
-    pub(crate) fn exit(self) -> Exit {
-        match self {
-            Self::Agreed => Exit::Success,
-            Self::Differs => Exit::Trouble,
-            Self::Unknown => Exit::CannotTell,
-        }
-    }
-}
-
-/// The last sentence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Conclusion {
-    pub(crate) finding: Finding,
-    /// Who is to blame, if somebody is.
-    pub(crate) culprit: Option<String>,
-    pub(crate) sentence: String,
-    /// Which cure is called for.
-    #[serde(skip)]
-    pub(crate) cure: Cure,
-}
-
-/// What would help.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cure {
-    Nothing,
-    /// A rule, and the library in the program.
-    Bypass,
-    /// The same, if somebody wants that: it is not clear that it is better.
-    MayBypass,
-    /// The rule is there; the library is not.
-    Load,
-}
-
-/// All that was found out.
-pub(crate) struct Facts<'a> {
-    pub(crate) sources: &'a [Said],
-    /// What to call the daemon, and whose it is; none where nobody listens.
-    pub(crate) daemon: Option<(&'a str, String)>,
-    /// Whether it looks names up in another world.
-    pub(crate) is_foreign: bool,
-    /// What nscd says, if that is known.
-    pub(crate) nscd: Option<Outcome>,
-    /// The rule that takes the lookup away from libc, in words.
-    pub(crate) rule: Option<String>,
-    /// Whether that rule says `via`, `hosts off` or `search off`: then it may well find what others do not.
-    pub(crate) has_own_way: bool,
-    /// Whether programs that are started from here have the library.
-    pub(crate) is_loaded: bool,
-}
-
-/// What nscd says to programs, from its cache: what getaddrinfo gets or, without an entry for that, what the others get
-/// where it differs from `truth`.
-pub(crate) fn from_cache(cache: &Cache, truth: Option<&Outcome>) -> Option<Outcome> {
-    let Cache::Read { entries, .. } = cache else { return None };
-    let living = || entries.iter().filter(|entry| entry.seconds_left >= 0);
-    let of = |request| living().find(|entry: &&Entry| entry.request == request).map(|entry| entry.answer.clone());
-    if let Some(answer) = of(Request::GetAddrInfo).or_else(|| of(Request::GetHostByAddr)) {
-        return Some(answer);
-    }
-    let truth = truth?;
-    type Half = (Request, fn(&IpAddr) -> bool);
-    let halves: [Half; 2] = [(Request::GetHostByName, IpAddr::is_ipv4), (Request::GetHostByName6, IpAddr::is_ipv6)];
-    let known: Vec<(Outcome, Outcome)> =
-        halves.iter().filter_map(|&(request, wanted)| Some((of(request)?, truth.only(wanted)))).collect();
-    match known.iter().find(|(answer, expected)| !answer.agrees_with(expected)) {
-        Some((answer, _)) => Some(answer.clone()),
-        None => (!known.is_empty()).then(|| truth.clone()),
-    }
-}
-
-impl Facts<'_> {
-    fn said(&self, who: &Who) -> Option<&Outcome> {
-        self.sources.iter().find(|said| said.who == *who).map(|said| &said.answer)
-    }
-
-    /// What is right here: what glibc says without nscd.
-    fn truth(&self) -> Option<&Outcome> {
-        self.said(&Who::GlibcWithoutNscd).filter(|answer| answer.is_answer())
-    }
-
+impl Facts {
     /// The verdict.
-    pub(crate) fn conclusion(&self) -> Conclusion {
-        let new = |finding, culprit: Option<&str>, sentence, cure| Conclusion {
-            finding,
-            culprit: culprit.map(str::to_owned),
-            sentence,
-            cure,
+    pub(crate) fn judgement(&self) -> Judgement {
+        let judgement = match &self.rule {
+            _ if self.hosts_line.unreadable.is_some() => self.with_unreadable_line(),
+            Some(rule) => self.under_rule(rule),
+            None => self.without_rule(),
         };
-        if let Some(rule) = &self.rule {
-            return self.under_a_rule(rule);
-        }
-        let nscd = self.nscd.as_ref();
-        let Some(truth) = self.truth() else {
-            let why = self.said(&Who::GlibcWithoutNscd).map(ToString::to_string).unwrap_or_default();
-            let sentence = format!("Could not tell: glibc without nscd says \"{why}\"{}.", self.dead_servers());
-            return new(Finding::Unknown, None, sentence, Cure::Nothing);
-        };
-        let truth_says = says(truth);
-        match (&self.daemon, nscd) {
-            (None, _) if self.servers_differ() => self.servers_disagree(truth),
-            (None, _) => {
-                new(Finding::Agreed, None, format!("Agreed: {truth_says}, and no nscd is in the way."), Cure::Nothing)
-            }
-            (Some((daemon, _)), Some(answer)) if answer.agrees_with(truth) => {
-                if self.servers_differ() {
-                    return self.servers_disagree(truth);
-                }
-                new(Finding::Agreed, None, format!("Agreed: {truth_says}, with {daemon} and without."), Cure::Nothing)
-            }
-            (Some((daemon, whose)), Some(answer)) if answer.is_answer() => {
-                let (verb, cure) = match (answer.is_found(), truth.is_found()) {
-                    (false, true) => ("lies", Cure::Bypass),
-                    // Another world's address, or an older one: a person can tell.
-                    (true, true) => ("says something else", Cure::MayBypass),
-                    (_, false) => ("knows what this machine does not", Cure::MayBypass),
-                };
-                let sentence = format!(
-                    "{daemon} {verb} ({whose}): it says {}, and glibc believes it, but without {daemon} {truth_says}.",
-                    quoted_answer(answer)
-                );
-                new(Finding::Differs, Some(daemon), sentence, cure)
-            }
-            (Some((daemon, _)), Some(answer)) => {
-                // glibc goes on without a daemon that cannot answer.
-                let sentence = format!("Agreed: {truth_says}; {daemon} is out of the way ({answer}).");
-                new(Finding::Agreed, None, sentence, Cure::Nothing)
-            }
-            (Some((daemon, whose)), None) if self.is_foreign => {
-                let sentence = format!(
-                    "{daemon} is the suspect: glibc asks it first, but it is not of this container ({whose}). What it says \
-                     cannot be seen; --ask makes it say. Without {daemon} {truth_says}."
-                );
-                new(Finding::Unknown, Some(daemon), sentence, Cure::MayBypass)
-            }
-            (Some((daemon, _)), None) => {
-                let sentence = format!(
-                    "Could not tell: what {daemon} says cannot be seen; --ask makes it say. Without {daemon} {truth_says}."
-                );
-                new(Finding::Unknown, None, sentence, Cure::Nothing)
-            }
+        match &self.program {
+            Some(program) => crate::diagnose::programs::in_program(self, program, judgement),
+            None => judgement,
         }
     }
 
-    fn under_a_rule(&self, rule: &str) -> Conclusion {
-        let new = |finding, sentence, cure| Conclusion { finding, culprit: None, sentence, cure };
-        let Some(library) = self.said(&Who::Library).filter(|answer| answer.is_answer()) else {
-            let why = self.said(&Who::Library).map(ToString::to_string).unwrap_or_default();
-            let sentence = format!("Could not tell: under {rule}, the library says \"{why}\"{}.", self.dead_servers());
-            return new(Finding::Unknown, sentence, Cure::Nothing);
+    /// What glibc answers without nscd, if it does.
+    fn libc(&self) -> Option<&Outcome> {
+        Some(&self.answers.libc).filter(|answer| answer.is_answer())
+    }
+
+    fn daemon(&self) -> Daemon<'_> {
+        match (&self.daemon, &self.answers.nscd) {
+            (None, _) => Daemon::Absent,
+            (Some(_), None) => Daemon::Unknown,
+            (Some(_), Some(answer)) if answer.is_answer() => Daemon::Answers(answer),
+            (Some(_), Some(answer)) => Daemon::OutOfTheWay(answer),
+        }
+    }
+
+    fn daemon_name(&self) -> &'static str {
+        self.daemon.as_ref().map_or("nscd", |daemon| daemon.name)
+    }
+
+    fn whereabouts(&self) -> &str {
+        self.daemon.as_ref().map_or("", |daemon| &daemon.whereabouts)
+    }
+
+    // Without a rule.
+
+    fn without_rule(&self) -> Judgement {
+        let Some(libc) = self.libc() else {
+            let hidden = self.hidden_by_hosts_line(&self.answers.libc);
+            return hidden.unwrap_or_else(|| self.no_answer("glibc without nscd", &self.answers.libc));
         };
-        let library_says = says(library);
-        let differing = self.truth().filter(|truth| !truth.agrees_with(library));
-        if let Some(truth) = differing.filter(|_| !self.has_own_way) {
+        match self.daemon() {
+            Daemon::Absent => self.without_daemon(libc, "no nscd is asked"),
+            Daemon::OutOfTheWay(why) => {
+                self.without_daemon(libc, &format!("{} does not answer ({why})", self.daemon_name()))
+            }
+            Daemon::Answers(answer) => self.with_daemon(libc, answer),
+            Daemon::Unknown => self.with_silent_daemon(libc),
+        }
+    }
+
+    fn without_daemon(&self, libc: &Outcome, daemon: &str) -> Judgement {
+        if let Some(hidden) = self.hidden_by_hosts_line(libc) {
+            return hidden;
+        }
+        if self.servers_differ() {
+            return self.servers_disagree(libc);
+        }
+        Judgement::agreed(format!("Agreed: {}, and {daemon}.", says(libc)))
+    }
+
+    fn with_daemon(&self, libc: &Outcome, answer: &Outcome) -> Judgement {
+        let (daemon, whereabouts) = (self.daemon_name(), self.whereabouts());
+        let (quoted, truth) = (quoted(answer), says(libc));
+        if answer.agrees_with(libc) {
+            let hidden = if libc.is_found() { None } else { self.hidden_by_hosts_line(libc) };
+            return match hidden {
+                Some(hidden) => hidden,
+                None if self.servers_differ() => self.servers_disagree(libc),
+                None => Judgement::agreed(format!("Agreed: {truth}, with {daemon} and without.")),
+            };
+        }
+        let culprit = Culprit::Daemon(daemon);
+        match (answer.is_found(), libc.is_found()) {
+            (false, _) => {
+                let sentence = format!(
+                    "{daemon} ({whereabouts}) is wrong: it answers {quoted}, and glibc believes it; without {daemon} \
+                     {truth}."
+                );
+                Judgement::differs(culprit, sentence, self.bypass_as(libc))
+            }
+            (true, true) => {
+                let sentence = format!(
+                    "{daemon} ({whereabouts}) gives another answer: {quoted}, and glibc believes it; without {daemon} \
+                     {truth}."
+                );
+                Judgement::differs(culprit, sentence, self.bypass_as(libc)).optional()
+            }
+            // Whether the other machine's answer is of use here, only people can tell.
+            (true, false) => Judgement::agreed(format!(
+                "Agreed: {}, and only {daemon} ({whereabouts}) knows that; without {daemon} {truth}, and a rule would \
+                 hide the name.",
+                says(answer)
+            )),
+        }
+    }
+
+    fn with_silent_daemon(&self, libc: &Outcome) -> Judgement {
+        let daemon = self.daemon_name();
+        if let Some(hidden) = self.hidden_by_hosts_line(libc) {
+            return hidden;
+        }
+        if !self.daemon.as_ref().is_some_and(|daemon| daemon.is_foreign) {
             let sentence = format!(
-                "The library differs from glibc ({rule}): under it {library_says}, but for glibc without nscd {}.",
-                says(truth)
+                "Could not tell: what {daemon} answers is not known; --ask makes it look the name up. Without {daemon} {}.",
+                says(libc)
             );
-            return new(Finding::Differs, sentence, Cure::Nothing);
+            return Judgement::unknown(sentence);
         }
-        if !self.is_loaded {
-            let sentence =
-                format!("The rule is right ({library_says}), but programs started here do not load the library.");
-            return new(Finding::Differs, sentence, Cure::Load);
-        }
-        if let Some(truth) = differing {
-            let sentence =
-                format!("Agreed: {library_says}, as the rule wants it ({rule}); without it, {}.", says(truth));
-            return new(Finding::Agreed, sentence, Cure::Nothing);
-        }
-        let beside = match (&self.daemon, &self.nscd) {
-            (Some((daemon, _)), Some(answer)) if !answer.agrees_with(library) => {
-                format!("; what {daemon} says, {}, counts no more", quoted_answer(answer))
-            }
-            (Some((daemon, _)), _) => format!("; {daemon} is not asked"),
-            (None, _) => String::new(),
-        };
-        new(
-            Finding::Agreed,
-            format!("Agreed: {library_says}, with the library as without nscd{beside}."),
-            Cure::Nothing,
-        )
+        let sentence = format!(
+            "{daemon} is the suspect: glibc asks it first, and it is not of this container ({}). What it answers is not \
+             known; --ask makes it look the name up. Without {daemon} {}.",
+            self.whereabouts(),
+            says(libc)
+        );
+        let steps = if libc.is_found() { self.bypass_as(libc) } else { Vec::new() };
+        Judgement { culprit: Some(Culprit::Daemon(daemon)), steps, ..Judgement::unknown(sentence) }.optional()
     }
 
-    fn servers(&self) -> impl Iterator<Item = (&Who, &Outcome)> {
-        self.sources.iter().filter(|said| matches!(said.who, Who::Server(_))).map(|said| (&said.who, &said.answer))
+    /// DNS knows the name, glibc does not, and that is because of the `hosts` line.
+    fn hidden_by_hosts_line(&self, libc: &Outcome) -> Option<Judgement> {
+        let edited = self.answers.libc_edited.as_ref().filter(|edited| edited.is_found() && !libc.is_found())?;
+        let line = &self.hosts_line;
+        let (culprit, sentence) = match (&line.foreign_daemon, &line.obstacle) {
+            (Some(foreign_daemon), _) => {
+                let why =
+                    format!("{foreign_daemon}, which the hosts line asks ({}), does not know the name", line.shown);
+                (Culprit::ForeignDaemon(foreign_daemon.clone()), why)
+            }
+            (None, Some(DnsObstacle::EndsBefore(module))) => {
+                (Culprit::HostsLine, format!("The hosts line ends before DNS, with {module} ({})", line.shown))
+            }
+            (None, _) => (Culprit::HostsLine, format!("The hosts line does not ask DNS ({})", line.shown)),
+        };
+        let sentence = format!("{sentence}; with DNS, {}.", says(edited));
+        let is_found = |outcome: &Option<Outcome>| outcome.as_ref().is_some_and(Outcome::is_found);
+        let steps = if self.answers.plain_rule.is_found() {
+            vec![Step::Bypass, Step::Load]
+        } else if matches!(self.daemon(), Daemon::Absent | Daemon::OutOfTheWay(_)) {
+            vec![Step::EditHostsLine]
+        } else if is_found(&self.answers.plain_rule_edited) {
+            vec![Step::EditHostsLine, Step::Bypass, Step::Load]
+        } else {
+            Vec::new()
+        };
+        Some(Judgement::differs(culprit, sentence, self.loading(steps)))
+    }
+
+    /// A rule, where the library answers as glibc does without nscd.
+    fn bypass_as(&self, libc: &Outcome) -> Vec<Step> {
+        if self.answers.plain_rule.is_found() && self.answers.plain_rule.agrees_with(libc) {
+            self.loading(vec![Step::Bypass, Step::Load])
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// The steps without what is done already, and with what the loading of the library takes here.
+    fn loading(&self, steps: Vec<Step>) -> Vec<Step> {
+        let fitting = steps.into_iter().filter_map(|step| match (&step, &self.loading) {
+            (Step::Load, Loading::Works) => None,
+            (Step::Load, Loading::TakenBy(_) | Loading::SeesNothing) => Some(Step::LoadFirst),
+            _ => Some(step),
+        });
+        fitting.collect()
+    }
+
+    // Under a rule.
+
+    fn under_rule(&self, rule: &RuleFacts) -> Judgement {
+        let nothing = Outcome::failed("it was not asked");
+        let library = self.answers.library.as_ref().unwrap_or(&nothing);
+        if !library.is_answer() {
+            return match rule.falls_back_on_error {
+                true => self.without_rule(),
+                false => self.no_answer(&format!("the library, under {},", rule.text), library),
+            };
+        }
+        if library.is_found() {
+            return self.found_under_rule(rule, library);
+        }
+        if rule.falls_back_on_not_found {
+            return self.without_rule();
+        }
+        self.hidden_under_rule(rule)
+            .unwrap_or_else(|| self.working(library, Judgement::agreed(self.agreement(rule, library))))
+    }
+
+    /// The rule finds nothing, and something else knows the name.
+    fn hidden_under_rule(&self, rule: &RuleFacts) -> Option<Judgement> {
+        let is_found = |outcome: &Option<Outcome>| outcome.as_ref().is_some_and(Outcome::is_found);
+        let edit = || if is_found(&self.answers.library_edited) { vec![Step::EditHostsLine] } else { vec![] };
+        if let Some((server, answer)) = self.answers.rule_servers.iter().find(|(_, answer)| answer.is_found())
+            && self.hosts_line.obstacle.is_some()
+        {
+            let sentence = format!(
+                "The servers of the rule are not asked ({}): the hosts line does not get to DNS ({}), and {server} \
+                 answers {answer}.",
+                rule.text, self.hosts_line.shown
+            );
+            return Some(Judgement::differs(Culprit::UnreachedVia(rule.text.clone()), sentence, edit()));
+        }
+        let from_nscd = self.answers.nscd.as_ref().filter(|answer| answer.is_found());
+        if let Some(hidden) = from_nscd.or_else(|| self.libc().filter(|answer| answer.is_found())) {
+            let found_by = if from_nscd.is_some() { self.daemon_name() } else { "libc" };
+            let sentence = format!(
+                "The rule hides the name ({}): under it the name is not found, and {found_by} answers {hidden}.",
+                rule.text
+            );
+            return Some(Judgement::differs(Culprit::Rule(rule.text.clone()), sentence, self.without_hiding()));
+        }
+        if is_found(&self.answers.library_edited) {
+            let hidden = self.hidden_by_hosts_line(&Outcome::not_found("not found"));
+            return hidden.map(|hidden| Judgement { steps: edit(), ..hidden });
+        }
+        None
+    }
+
+    /// What to do about a rule that hides a name.
+    fn without_hiding(&self) -> Vec<Step> {
+        let is_found_by_libc = match self.daemon() {
+            Daemon::Answers(answer) => answer.is_found(),
+            Daemon::Absent | Daemon::OutOfTheWay(_) => self.answers.libc.is_found(),
+            Daemon::Unknown => false,
+        };
+        if is_found_by_libc {
+            vec![Step::Pass]
+        } else if self.answers.plain_rule.is_found() {
+            self.loading(vec![Step::Bypass, Step::Load])
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn found_under_rule(&self, rule: &RuleFacts, library: &Outcome) -> Judgement {
+        let differing = self.libc().filter(|libc| libc.is_found() && !libc.agrees_with(library));
+        if let Some(libc) = differing.filter(|_| !rule.has_options) {
+            let sentence = format!(
+                "The library differs from glibc ({}): under the rule {}, and for glibc without nscd {}.",
+                rule.text,
+                says(library),
+                says(libc)
+            );
+            return Judgement::differs(Culprit::Rule(rule.text.clone()), sentence, vec![]);
+        }
+        let note = self
+            .is_superfluous(rule, library)
+            .then(|| format!("{} is no longer needed: libc gives the same answer", rule.text));
+        self.working(library, Judgement::agreed(self.agreement(rule, library)).with_note(note))
+    }
+
+    /// The rule is right: does it count, for every program and every user?
+    fn working(&self, library: &Outcome, agreed: Judgement) -> Judgement {
+        let right = format!("The rule is right ({})", says(library));
+        match &self.loading {
+            Loading::Works => {}
+            Loading::NotLoaded => {
+                let sentence = match &self.program {
+                    Some(program) => format!("{right}, but {} has not loaded the library.", program.name),
+                    None => format!("{right}, but programs started here do not load the library."),
+                };
+                return Judgement::differs(Culprit::NotLoaded, sentence, vec![Step::Load]);
+            }
+            Loading::TakenBy(other) => {
+                let sentence = format!(
+                    "{right}, but {other}, which is loaded before the library, takes libc's functions: lookups do not \
+                     reach the library."
+                );
+                return Judgement::differs(Culprit::Preload(other.clone()), sentence, vec![Step::LoadFirst]);
+            }
+            Loading::SeesNothing => {
+                let sentence = format!("{right}, but lookups of programs started here do not reach the library.");
+                return Judgement::differs(Culprit::NotLoaded, sentence, vec![Step::LoadFirst]);
+            }
+        }
+        if let Some(file) = self.unreadable.first() {
+            let sentence = format!("{right}, but not for every user: {}.", file.what);
+            let steps = self.unreadable.iter().map(|file| Step::ChangeMode(file.commands.clone())).collect();
+            return Judgement::differs(Culprit::Mode(file.path.clone()), sentence, steps);
+        }
+        agreed
+    }
+
+    fn agreement(&self, rule: &RuleFacts, library: &Outcome) -> String {
+        let library_says = says(library);
+        if let Some(libc) = self.libc().filter(|libc| !libc.agrees_with(library)) {
+            return format!("Agreed: {library_says}, as the rule has it ({}); without it, {}.", rule.text, says(libc));
+        }
+        let daemon = self.daemon_name();
+        let beside = match self.daemon() {
+            Daemon::Answers(answer) if !answer.agrees_with(library) => {
+                format!("; {daemon}, which answers {}, is not asked", quoted(answer))
+            }
+            Daemon::Absent => String::new(),
+            _ => format!("; {daemon} is not asked"),
+        };
+        format!("Agreed: {library_says}, with the library as without nscd{beside}.")
+    }
+
+    /// Whether libc gives the same answer without the rule.
+    fn is_superfluous(&self, rule: &RuleFacts, library: &Outcome) -> bool {
+        let same = |answer: &Outcome| answer.agrees_with(library);
+        let is_out_of_the_way = match self.daemon() {
+            Daemon::Absent | Daemon::OutOfTheWay(_) => true,
+            Daemon::Answers(answer) => same(answer),
+            Daemon::Unknown => false,
+        };
+        !rule.has_options && is_out_of_the_way && self.libc().is_some_and(same)
+    }
+
+    // What both have.
+
+    /// A line of nsswitch.conf that cannot be read takes all of the file with it, for glibc and for the library.
+    fn with_unreadable_line(&self) -> Judgement {
+        let line = self.hosts_line.unreadable.map_or(0, |line| line.0);
+        let edited = self.answers.libc_edited.as_ref().filter(|edited| edited.is_found());
+        let known = edited.map(|edited| format!("; without that, {}", says(edited))).unwrap_or_default();
+        let sentence = format!("{PATH}:{line} cannot be read, and so glibc finds nothing{known}.");
+        let is_enough = edited.is_some() && !matches!(self.daemon(), Daemon::Answers(answer) if !answer.is_found());
+        let steps = if is_enough { vec![Step::EditHostsLine] } else { Vec::new() };
+        Judgement::differs(Culprit::HostsLine, sentence, steps)
+    }
+
+    fn no_answer(&self, source: &str, answer: &Outcome) -> Judgement {
+        let silent = |(name, answer): &(String, Outcome)| (!answer.is_answer()).then(|| name.clone());
+        let silent: Vec<String> = self.all_servers().filter_map(silent).collect();
+        let from = if silent.is_empty() { String::new() } else { format!("; no answer from {}", silent.join(", ")) };
+        Judgement::unknown(format!("Could not tell: {source} answers \"{answer}\"{from}."))
+    }
+
+    fn all_servers(&self) -> impl Iterator<Item = &(String, Outcome)> {
+        self.answers.servers.iter().chain(&self.answers.rule_servers)
     }
 
     /// Whether name servers contradict each other; silence is no contradiction.
     fn servers_differ(&self) -> bool {
-        let mut answers = self.servers().map(|(_, answer)| answer).filter(|answer| answer.is_answer());
+        let mut answers = self.answers.servers.iter().map(|(_, answer)| answer).filter(|answer| answer.is_answer());
         answers.next().is_some_and(|first| answers.any(|other| !other.agrees_with(first)))
     }
 
-    fn servers_disagree(&self, truth: &Outcome) -> Conclusion {
-        let all: Vec<String> =
-            self.servers().map(|(who, answer)| format!("{who} says {}", quoted_answer(answer))).collect();
-        let sentence = format!("The name servers contradict each other ({}); here {}.", all.join(", "), says(truth));
-        Conclusion {
-            finding: Finding::Differs,
-            culprit: Some("the name servers".to_owned()),
-            sentence,
-            cure: Cure::Nothing,
-        }
-    }
-
-    fn dead_servers(&self) -> String {
-        let silent: Vec<String> =
-            self.servers().filter(|(_, answer)| !answer.is_answer()).map(|(who, _)| who.to_string()).collect();
-        if silent.is_empty() { String::new() } else { format!("; no answer from {}", silent.join(", ")) }
+    fn servers_disagree(&self, libc: &Outcome) -> Judgement {
+        let all = self.answers.servers.iter().map(|(name, answer)| format!("{name} answers {}", quoted(answer)));
+        let all = all.collect::<Vec<_>>().join(", ");
+        let sentence = format!("The name servers contradict each other ({all}); here {}.", says(libc));
+        Judgement::differs(Culprit::Servers, sentence, vec![])
     }
 }
 
 /// As the object of a sentence.
-fn quoted_answer(answer: &Outcome) -> String {
+pub(crate) fn quoted(answer: &Outcome) -> String {
     if answer.is_found() { answer.to_string() } else { format!("\"{answer}\"") }
 }
 
 /// As a sentence.
-fn says(answer: &Outcome) -> String {
+pub(crate) fn says(answer: &Outcome) -> String {
     match answer {
         Outcome::Found { names, .. } if !names.is_empty() => format!("the name is {answer}"),
         Outcome::Found { addresses, .. } if addresses.len() == 1 => format!("the address is {answer}"),
@@ -252,151 +385,6 @@ fn says(answer: &Outcome) -> String {
     }
 }
 
-/// The lines that a person would type.
-pub(crate) fn cure(cure: Cure, rules: &Rules, subject: Subject<'_>, is_loaded: bool, is_root: bool) -> Vec<String> {
-    let mut lines = Vec::new();
-    if matches!(cure, Cure::Bypass | Cure::MayBypass) {
-        if rules.disabled {
-            lines.push("unset NSS_BYPASS_DISABLE".to_owned());
-        }
-        let Some(pattern) = Rules::pattern_for(subject) else { return Vec::new() };
-        let line = format!("bypass {pattern}");
-        match rules.would_help(&line, subject) {
-            Ok(()) if rules.means(subject) => {}
-            Ok(()) if is_root => lines.push(appending(rules, &line)),
-            _ => lines.push(format!("export NSS_BYPASS=\"${{NSS_BYPASS:+$NSS_BYPASS }}\"{}", quoted(&pattern))),
-        }
-    }
-    if cure != Cure::Nothing && !is_loaded {
-        lines.push(preloading());
-    }
-    lines
-}
-
-fn appending(rules: &Rules, line: &str) -> String {
-    let path = quoted(&rules.path);
-    if rules.lacks_final_newline() {
-        format!("printf '\\n{line}\\n' >>{path}")
-    } else {
-        format!("echo '{line}' >>{path}")
-    }
-}
-
-/// What loads the library into the programs that are started from here.
-pub(crate) fn preloading() -> String {
-    let path = loaded::library().map_or_else(
-        || format!("/usr/local/lib/{}", loaded::NAME),
-        |path| printable(path.as_os_str().as_encoded_bytes()),
-    );
-    let others = std::env::var_os("LD_PRELOAD").is_some_and(|others| !others.is_empty());
-    if others {
-        format!("export LD_PRELOAD=\"$LD_PRELOAD:\"{}", quoted(&path))
-    } else {
-        format!("export LD_PRELOAD={}", quoted(&path))
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn found(address: &str) -> Outcome {
-        Outcome::addresses(vec![address.parse().unwrap()])
-    }
-
-    fn none() -> Outcome {
-        Outcome::not_found("not found")
-    }
-
-    fn said(who: Who, answer: Outcome) -> Said {
-        Said { who, answer, microseconds: None, note: None }
-    }
-
-    fn judged(truth: Outcome, daemon: bool, nscd: Option<Outcome>, foreign: bool) -> (Finding, Cure) {
-        let sources = [said(Who::GlibcWithoutNscd, truth)];
-        let daemon = daemon.then(|| ("nscd", "process 1".to_owned()));
-        let facts = Facts {
-            sources: &sources,
-            daemon,
-            is_foreign: foreign,
-            nscd,
-            rule: None,
-            has_own_way: false,
-            is_loaded: false,
-        };
-        let conclusion = facts.conclusion();
-        (conclusion.finding, conclusion.cure)
-    }
-
-    #[test]
-    fn who_differs_from_glibc_without_nscd_lies() {
-        let (a, b) = (|| found("192.0.2.1"), || found("192.0.2.2"));
-        let agreed = (Finding::Agreed, Cure::Nothing);
-        let lies = (Finding::Differs, Cure::Bypass);
-        assert_eq!(judged(a(), true, Some(a()), true), agreed);
-        assert_eq!(judged(none(), true, Some(none()), true), agreed);
-        assert_eq!(judged(a(), false, None, false), agreed);
-        assert_eq!(judged(a(), true, Some(none()), false), lies);
-        assert_eq!(judged(a(), true, Some(b()), false), (Finding::Differs, Cure::MayBypass));
-        assert_eq!(judged(none(), true, Some(b()), true), (Finding::Differs, Cure::MayBypass));
-        assert_eq!(judged(a(), true, Some(Outcome::failed("off")), true), agreed);
-        assert_eq!(judged(a(), true, None, true), (Finding::Unknown, Cure::MayBypass));
-        assert_eq!(judged(a(), true, None, false), (Finding::Unknown, Cure::Nothing));
-        assert_eq!(judged(Outcome::failed("no answer"), true, Some(a()), true).0, Finding::Unknown);
-    }
-
-    #[test]
-    fn a_rule_is_judged_by_what_the_library_says_under_it() {
-        let judged_of = |library, is_loaded, has_own_way| {
-            let sources = [said(Who::GlibcWithoutNscd, found("192.0.2.1")), said(Who::Library, library)];
-            let rule = Some("f:1: bypass a".to_owned());
-            let daemon = Some(("nscd", "process 1".to_owned()));
-            let facts =
-                Facts { sources: &sources, daemon, is_foreign: true, nscd: Some(none()), rule, has_own_way, is_loaded };
-            let conclusion = facts.conclusion();
-            (conclusion.finding, conclusion.cure)
-        };
-        let judged = |library, is_loaded| judged_of(library, is_loaded, false);
-        assert_eq!(judged_of(found("192.0.2.9"), true, true), (Finding::Agreed, Cure::Nothing));
-        assert_eq!(judged_of(found("192.0.2.9"), false, true), (Finding::Differs, Cure::Load));
-        assert_eq!(judged(found("192.0.2.1"), true), (Finding::Agreed, Cure::Nothing));
-        assert_eq!(judged(found("192.0.2.1"), false), (Finding::Differs, Cure::Load));
-        assert_eq!(judged(found("192.0.2.9"), true), (Finding::Differs, Cure::Nothing));
-        assert_eq!(judged(Outcome::failed("no answer"), true).0, Finding::Unknown);
-    }
-
-    #[test]
-    fn name_servers_may_contradict_each_other_but_silence_is_no_contradiction() {
-        let server = |last: u8, answer| said(Who::Server(([192, 0, 2, last], 53).into()), answer);
-        let judged = |second| {
-            let truth = said(Who::GlibcWithoutNscd, found("192.0.2.1"));
-            let sources = [truth, server(1, found("192.0.2.1")), server(2, second)];
-            let facts = Facts {
-                sources: &sources,
-                daemon: None,
-                is_foreign: false,
-                nscd: None,
-                rule: None,
-                has_own_way: false,
-                is_loaded: false,
-            };
-            facts.conclusion().finding
-        };
-        assert_eq!(judged(none()), Finding::Differs);
-        assert_eq!(judged(Outcome::failed("no answer")), Finding::Agreed);
-    }
-
-    #[test]
-    fn entries_of_one_family_are_compared_with_that_family() {
-        let both = Outcome::addresses(vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()]);
-        let entry = |request, answer, seconds_left| Entry { request, answer, seconds_left };
-        let cache = |entries| Cache::Read { size: 9, entries };
-        let v4 = cache(vec![entry(Request::GetHostByName, found("192.0.2.1"), 5)]);
-        assert_eq!(from_cache(&v4, Some(&both)), Some(both.clone()));
-        let wrong = cache(vec![entry(Request::GetHostByName, none(), 5)]);
-        assert_eq!(from_cache(&wrong, Some(&both)), Some(none()));
-        let old = cache(vec![entry(Request::GetAddrInfo, none(), -1)]);
-        assert_eq!(from_cache(&old, Some(&both)), None);
-        assert_eq!(from_cache(&Cache::NotShared, Some(&both)), None);
-    }
-}
+#[path = "judge_table.rs"]
+mod table;

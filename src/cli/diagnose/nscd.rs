@@ -1,4 +1,4 @@
-//! nscd, looked at from outside: who is at its socket, and what its cache holds of a name.
+//! nscd, looked at from outside: its protocol, and what its cache holds of a name.
 //!
 //! A look changes nothing: the daemon is asked for its shared cache (the request that every glibc makes first), and that
 //! is read as a file is. It is copied instead of mapped, so that nothing in it can change, or vanish, under the reader.
@@ -50,6 +50,8 @@ const GETHOSTBYNAME: i32 = 4;
 const GETHOSTBYNAME6: i32 = 5;
 const GETHOSTBYADDR: i32 = 6;
 const GETHOSTBYADDR6: i32 = 7;
+const GETFDPW: i32 = 11;
+const GETFDGR: i32 = 12;
 const GETFDHST: i32 = 13;
 const GETAI: i32 = 14;
 
@@ -130,6 +132,36 @@ pub(crate) enum Cache {
     },
 }
 
+impl Cache {
+    /// What nscd answers to programs, as far as its cache tells: what getaddrinfo gets or, without an entry for that, what
+    /// the others get where it differs from `truth`.
+    pub(crate) fn answer(&self, truth: Option<&Outcome>) -> Option<Outcome> {
+        let Self::Read { entries, .. } = self else { return None };
+        let living = || entries.iter().filter(|entry| entry.seconds_left >= 0);
+        let of = |request| living().find(|entry| entry.request == request).map(|entry| entry.answer.clone());
+        if let Some(answer) = of(Request::GetAddrInfo).or_else(|| of(Request::GetHostByAddr)) {
+            return Some(answer);
+        }
+        let truth = truth?;
+        type Half = (Request, fn(&IpAddr) -> bool);
+        let halves: [Half; 2] = [(Request::GetHostByName, IpAddr::is_ipv4), (Request::GetHostByName6, IpAddr::is_ipv6)];
+        let known: Vec<(Outcome, Outcome)> =
+            halves.iter().filter_map(|&(request, wanted)| Some((of(request)?, truth.only(wanted)))).collect();
+        match known.iter().find(|(answer, expected)| !answer.agrees_with(expected)) {
+            Some((answer, _)) => Some(answer.clone()),
+            None => (!known.is_empty()).then(|| truth.clone()),
+        }
+    }
+
+    /// For how long the first living entry counts.
+    pub(crate) fn seconds_left(&self) -> Option<i64> {
+        match self {
+            Self::Read { entries, .. } => entries.iter().map(|entry| entry.seconds_left).find(|&left| left >= 0),
+            _ => None,
+        }
+    }
+}
+
 /// Connects to a daemon's socket. As glibc does it, without waiting for one that does not come to listen.
 pub(crate) fn connect(path: &Path) -> io::Result<UnixStream> {
     let kind = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
@@ -162,7 +194,7 @@ fn send(stream: &mut UnixStream, request: i32, key: &[u8]) -> io::Result<()> {
 /// What the cache behind this socket holds of `key`.
 pub(crate) fn peek(path: &Path, key: Key<'_>) -> Cache {
     let unreadable = |error: io::Error| Cache::Unreadable { reason: in_words(&error) };
-    match shared_cache(path) {
+    match shared_cache(path, Database::Hosts) {
         Ok(Some(file)) => match copy(&file) {
             Ok(copy) => match copy.find(key, seconds_now()) {
                 Some(entries) => Cache::Read { size: copy.size, entries },
@@ -180,11 +212,35 @@ fn seconds_now() -> i64 {
     i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The file of the daemon's cache of hosts; none where it hands out none. The daemon looks nothing up for this.
-fn shared_cache(path: &Path) -> io::Result<Option<File>> {
-    const NAME: &[u8] = b"hosts\0";
+/// A database of nscd's whose cache it may hand out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Database {
+    Passwd,
+    Group,
+    Hosts,
+}
+
+impl Database {
+    /// The request for its cache, and its name.
+    fn request(self) -> (i32, &'static [u8]) {
+        match self {
+            Self::Passwd => (GETFDPW, b"passwd\0"),
+            Self::Group => (GETFDGR, b"group\0"),
+            Self::Hosts => (GETFDHST, b"hosts\0"),
+        }
+    }
+}
+
+/// Whether the daemon answers from a cache of this database, as far as it shows.
+pub(crate) fn shares(path: &Path, database: Database) -> bool {
+    shared_cache(path, database).is_ok_and(|file| file.is_some())
+}
+
+/// The file of the daemon's cache; none where it hands out none. The daemon looks nothing up for this.
+fn shared_cache(path: &Path, database: Database) -> io::Result<Option<File>> {
+    let (request, name) = database.request();
     let mut stream = connect(path)?;
-    send(&mut stream, GETFDHST, NAME)?;
+    send(&mut stream, request, name)?;
     let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut room);
     let mut text = [0; 64];
@@ -202,7 +258,7 @@ fn shared_cache(path: &Path) -> io::Result<Option<File>> {
         _ => None,
     });
     let descriptor: Option<OwnedFd> = descriptors.flatten().next();
-    Ok(descriptor.filter(|_| text.starts_with(NAME)).map(File::from))
+    Ok(descriptor.filter(|_| text.starts_with(name)).map(File::from))
 }
 
 /// `struct database_pers_head`, as far as it counts here.
@@ -474,5 +530,21 @@ mod tests {
                 let _ = spoilt.find(Key::Name(b"a"), 0); // Whatever it says, it ends and does not panic.
             }
         }
+    }
+
+    #[test]
+    fn entries_of_one_family_are_compared_with_that_family() {
+        let found = |address: &str| Outcome::addresses(vec![address.parse().unwrap()]);
+        let none = || Outcome::not_found("not found");
+        let both = Outcome::addresses(vec!["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()]);
+        let entry = |request, answer, seconds_left| Entry { request, answer, seconds_left };
+        let cache = |entries| Cache::Read { size: 9, entries };
+        let v4 = cache(vec![entry(Request::GetHostByName, found("192.0.2.1"), 5)]);
+        assert_eq!(v4.answer(Some(&both)), Some(both.clone()));
+        let wrong = cache(vec![entry(Request::GetHostByName, none(), 5)]);
+        assert_eq!(wrong.answer(Some(&both)), Some(none()));
+        let old = cache(vec![entry(Request::GetAddrInfo, none(), -1)]);
+        assert_eq!(old.answer(Some(&both)), None);
+        assert_eq!(Cache::NotShared.answer(Some(&both)), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Who says what of a name: each source asked by itself, with the time that it took.
+//! What each source answers for a name: each asked by itself, with the time that it took.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,10 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use nss_bypass_core::dns::{self, Ask};
-use nss_bypass_core::files::hosts;
-use nss_bypass_core::model::Name;
-use nss_bypass_core::model::Subject;
-use nss_bypass_core::model::{Answer, Failure};
+use nss_bypass_core::files::{hosts, nsswitch};
+use nss_bypass_core::model::{Answer, Failure, Name, Source as Origin, Subject};
 use nss_bypass_core::resolve::{HostKey, Nodes, Query, Resolver, Selection};
 use nss_bypass_core::rules::rule::Answering;
 use nss_bypass_core::sys::glibc;
@@ -20,7 +18,7 @@ use serde::Serialize;
 use crate::ui::output;
 use crate::ui::screen::printable;
 
-/// What a source says.
+/// What a source answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub(crate) enum Outcome {
@@ -31,9 +29,9 @@ pub(crate) enum Outcome {
         /// The name of an address.
         names: Vec<String>,
     },
-    /// It says that there is no such name.
+    /// It answers that there is no such name.
     NotFound {
-        /// In which words.
+        /// More precisely.
         reason: String,
     },
     /// It gave no answer.
@@ -74,6 +72,14 @@ impl Outcome {
     /// Whether it answers the question, either way.
     pub(crate) fn is_answer(&self) -> bool {
         matches!(self, Self::Found { .. } | Self::NotFound { .. })
+    }
+
+    /// The first of its addresses.
+    pub(crate) fn first_address(&self) -> Option<IpAddr> {
+        match self {
+            Self::Found { addresses, .. } => addresses.first().copied(),
+            _ => None,
+        }
     }
 
     pub(crate) fn is_found(&self) -> bool {
@@ -151,13 +157,13 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Who was asked.
+/// What was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "who", content = "server", rename_all = "kebab-case")]
-pub(crate) enum Who {
+pub(crate) enum Source {
     /// The daemon itself.
     Nscd,
-    /// A program of glibc's, which asks nscd first.
+    /// glibc, which asks nscd first.
     GlibcWithNscd,
     /// The same, as if there were no nscd.
     GlibcWithoutNscd,
@@ -165,11 +171,11 @@ pub(crate) enum Who {
     Hosts,
     /// A name server.
     Server(SocketAddr),
-    /// The library, under the rule.
+    /// The library, under the rule in force.
     Library,
 }
 
-impl fmt::Display for Who {
+impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nscd => f.write_str("nscd"),
@@ -183,27 +189,27 @@ impl fmt::Display for Who {
     }
 }
 
-/// Who said what, and how long that took.
+/// What a source answered, and how long that took.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Said {
+pub(crate) struct Reply {
     #[serde(flatten)]
-    pub(crate) who: Who,
+    pub(crate) source: Source,
     #[serde(flatten)]
     pub(crate) answer: Outcome,
-    /// Microseconds; none where nobody was asked.
+    /// Microseconds; none where it was not asked.
     pub(crate) microseconds: Option<u64>,
-    /// What a person may want to know beside the answer.
+    /// What is worth knowing beside the answer.
     pub(crate) note: Option<String>,
 }
 
-impl Said {
+impl Reply {
     /// Asks, and looks at the clock.
-    pub(crate) fn timed(who: Who, ask: impl FnOnce() -> Outcome) -> Self {
+    pub(crate) fn timed(source: Source, ask: impl FnOnce() -> Outcome) -> Self {
         let begun = Instant::now();
         let answer = ask();
         let took = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let microseconds = (!matches!(answer, Outcome::Unasked { .. })).then_some(took);
-        Self { who, answer, microseconds, note: None }
+        Self { source, answer, microseconds, note: None }
     }
 
     pub(crate) fn with_note(self, note: impl Into<String>) -> Self {
@@ -219,7 +225,7 @@ impl Said {
     }
 }
 
-/// What /etc/hosts says, read as glibc reads it.
+/// What /etc/hosts has, read as glibc reads it.
 pub(crate) fn hosts(tables: &Tables, subject: Subject<'_>) -> Outcome {
     let multi = tables.host_conf().multi;
     match tables::hosts() {
@@ -237,7 +243,7 @@ pub(crate) fn hosts(tables: &Tables, subject: Subject<'_>) -> Outcome {
     }
 }
 
-/// What one name server says, asked once, with the search list.
+/// What one name server answers, asked once, with the search list.
 pub(crate) fn server(
     resolution: &Resolution,
     server: SocketAddr,
@@ -264,15 +270,23 @@ pub(crate) fn server(
     match outcome.result {
         Ok(answer) => Outcome::of_answer(&answer, subject),
         Err(miss) if outcome.server.is_none() => match miss.failure {
-            Failure::NotFound => Outcome::of_failure(miss.failure), // It is no host name, and nobody is asked.
+            Failure::NotFound => Outcome::of_failure(miss.failure), // It is no host name, and no server is asked.
             _ => Outcome::failed("no answer"),
         },
         Err(miss) => Outcome::of_failure(miss.failure),
     }
 }
 
-/// What the library says under a rule, which is what the resolver that both share says.
-pub(crate) fn library(tables: &Tables, answering: &Answering, subject: Subject<'_>) -> Outcome {
+/// What the library answers under a rule, and from where; with `modules`, as if the `hosts` line were that.
+pub(crate) fn library(
+    answering: &Answering,
+    modules: Option<&[u8]>,
+    subject: Subject<'_>,
+) -> (Outcome, Option<String>) {
+    let tables = Tables::new();
+    if let Some(modules) = modules.and_then(nsswitch::parse_services) {
+        tables.choose_host_modules(modules);
+    }
     let selection = Selection { family: None, canonical: false, v4_mapped: false, all: false };
     let nodes = Nodes::default();
     let query = match subject {
@@ -280,9 +294,17 @@ pub(crate) fn library(tables: &Tables, answering: &Answering, subject: Subject<'
         Subject::Address(address) => Query::Host { key: HostKey::Address(address), room: None },
         Subject::Nobody => Query::Addresses { name: Name::new(b""), selection, nodes: &nodes },
     };
-    match Resolver::new(tables, answering, None).resolve(query).result {
-        Ok(answer) => Outcome::of_answer(&answer, subject),
-        Err(miss) => Outcome::of_failure(miss.failure),
+    let resolved = Resolver::new(&tables, answering, None).resolve(query);
+    let origin = match resolved.source {
+        Some(Origin::Files) => Some("from /etc/hosts".to_owned()),
+        Some(Origin::Dns(Some(server)) | Origin::Cache(Some(server))) => {
+            Some(format!("from {}", Source::Server(server).to_string().trim_start_matches("server ")))
+        }
+        _ => None,
+    };
+    match resolved.result {
+        Ok(answer) => (Outcome::of_answer(&answer, subject), origin),
+        Err(miss) => (Outcome::of_failure(miss.failure), None),
     }
 }
 

@@ -1,120 +1,134 @@
-//! The rules, read as the library reads them in a program that is started with this environment.
+//! What a verdict is made of: how it ends, what is to blame, and what to do.
 
-use std::ffi::CString;
-use std::io;
-use std::os::unix::ffi::OsStringExt;
+use std::fmt;
 
-use nss_bypass_core::model::Diagnostic;
-use nss_bypass_core::model::Subject;
-use nss_bypass_core::rules::config::{self, Environment};
-use nss_bypass_core::rules::pattern::Pattern;
-use nss_bypass_core::rules::policy::{Policy, Verdict};
-use nss_bypass_core::rules::rule::Rule;
-use nss_bypass_core::sys::file;
+use serde::Serialize;
 
-use crate::ui::output;
-use crate::ui::screen::printable;
+use crate::diagnose::hosts_line::PATH;
+use crate::ui::exit::Exit;
 
-/// The configuration, where NSS_BYPASS_CONF names no other.
-const CONFIGURATION: &str = "/etc/nss-bypass.conf";
-
-/// The rules, and where they come from.
-pub(crate) struct Rules {
-    /// The file.
-    pub(crate) path: String,
-    text: Vec<u8>,
-    variables: [Option<Vec<u8>>; 2],
-    /// The rules in force.
-    pub(crate) policy: Policy,
-    /// What is wrong with them.
-    pub(crate) faults: Vec<Diagnostic>,
-    /// NSS_BYPASS_DISABLE is set: everything passes.
-    pub(crate) disabled: bool,
+/// How it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Finding {
+    /// Programs get the right answer.
+    Agreed,
+    /// They do not.
+    Differs,
+    /// It cannot be told.
+    Unknown,
 }
 
-fn variable(name: &str) -> Option<Vec<u8>> {
-    std::env::var_os(name).map(OsStringExt::into_vec)
-}
-
-impl Rules {
-    /// Reads file and variables.
-    pub(crate) fn read() -> Self {
-        let path = variable("NSS_BYPASS_CONF").unwrap_or_else(|| CONFIGURATION.into());
-        let shown = printable(&path);
-        let fault = |message: String| Diagnostic { source: shown.clone(), line: 0, column: 0, message };
-        let (mut text, mut faults) = (Vec::new(), Vec::new());
-        match CString::new(path).map(|path| file::read(&path)) {
-            Ok(Ok(content)) => text = content.bytes,
-            Ok(Err(error)) if error.0 == libc::ENOENT && shown == CONFIGURATION => {}
-            Ok(Err(error)) => faults.push(fault(output::reason(&io::Error::from_raw_os_error(error.0)))),
-            Err(_) => faults.push(fault("a path has no NUL".to_owned())),
-        }
-        let variables = [variable("NSS_BYPASS"), variable("NSS_BYPASS_VIA")];
-        let (policy, more) = policy(&text, &shown, &variables);
-        faults.extend(more);
-        let disabled = variable("NSS_BYPASS_DISABLE").is_some_and(|value| !value.is_empty() && value != b"0");
-        Self { path: shown, text, variables, policy, faults, disabled }
-    }
-
-    /// What decides, and the rules that lost to it.
-    pub(crate) fn candidates(&self, subject: Subject<'_>) -> Vec<&Rule> {
-        self.policy.candidates(subject)
-    }
-
-    /// The rule under which the library answers; none where it leaves the lookup to libc.
-    pub(crate) fn bypassing(&self, subject: Subject<'_>) -> Option<&Rule> {
-        match self.policy.decide_subject(subject) {
-            Verdict::Bypass(rule) if !self.disabled => Some(rule),
-            _ => None,
+impl Finding {
+    pub(crate) fn exit(self) -> Exit {
+        match self {
+            Self::Agreed => Exit::Success,
+            Self::Differs => Exit::Trouble,
+            Self::Unknown => Exit::CannotTell,
         }
     }
+}
 
-    /// Whether a rule takes the lookup away from libc, once it may.
-    pub(crate) fn means(&self, subject: Subject<'_>) -> bool {
-        matches!(self.policy.decide_subject(subject), Verdict::Bypass(_))
-    }
+/// What is to blame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Culprit {
+    /// nscd or unscd.
+    Daemon(&'static str),
+    /// The `hosts` line.
+    HostsLine,
+    /// A daemon of another machine that the `hosts` line asks.
+    ForeignDaemon(String),
+    /// The rule in force.
+    Rule(String),
+    /// The rule's servers are not asked.
+    UnreachedVia(String),
+    /// A library that is preloaded before ours.
+    Preload(String),
+    /// A file that not every user can read.
+    Mode(String),
+    /// The library is not in the program.
+    NotLoaded,
+    /// The program.
+    Program(String),
+    /// The name servers contradict each other.
+    Servers,
+}
 
-    /// The pattern that would mean just this lookup; none where no pattern can.
-    pub(crate) fn pattern_for(subject: Subject<'_>) -> Option<String> {
-        let text = match subject {
-            Subject::Name(name) => name.without_root_dot().to_vec(),
-            Subject::Address(address) => address.to_canonical().to_string().into_bytes(),
-            Subject::Nobody => return None,
-        };
-        let pattern = Pattern::parse(&text).ok()?;
-        (!nss_bypass_core::rules::pattern::has_wildcard(&text)).then(|| pattern.as_str().to_owned())
-    }
-
-    /// Whether a line at the end of the file would make the library answer; else the rule that is in its way.
-    pub(crate) fn would_help(&self, line: &str, subject: Subject<'_>) -> Result<(), String> {
-        let text = [self.text.as_slice(), b"\n", line.as_bytes(), b"\n"].concat();
-        let (policy, _) = policy(&text, &self.path, &self.variables);
-        match policy.decide_subject(subject) {
-            Verdict::Bypass(_) => Ok(()),
-            Verdict::Pass(Some(rule)) => Err(described(rule)),
-            Verdict::Pass(None) => Err(line.to_owned()),
+impl fmt::Display for Culprit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Daemon(name) => f.write_str(name),
+            Self::HostsLine => write!(f, "the hosts line of {PATH}"),
+            Self::ForeignDaemon(daemon) => f.write_str(daemon),
+            Self::Rule(rule) | Self::UnreachedVia(rule) => f.write_str(rule),
+            Self::Preload(library) => f.write_str(library),
+            Self::Mode(path) => write!(f, "the mode of {path}"),
+            Self::NotLoaded => f.write_str("the library is not loaded"),
+            Self::Program(program) => f.write_str(program),
+            Self::Servers => f.write_str("the name servers"),
         }
     }
+}
 
-    /// Whether the file's last line has no end.
-    pub(crate) fn lacks_final_newline(&self) -> bool {
-        self.text.last().is_some_and(|&byte| byte != b'\n')
+/// One thing to do. `fix` turns it into lines for a shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A rule that takes the name away from libc.
+    Bypass,
+    /// A rule that leaves the name to libc.
+    Pass,
+    /// The library in programs that are started from here.
+    Load,
+    /// The library before all others that are preloaded.
+    LoadFirst,
+    /// The library in every program, privileged ones too.
+    Enable,
+    /// A `hosts` line that asks DNS.
+    EditHostsLine,
+    /// Another mode of a file, by these commands.
+    ChangeMode(Vec<String>),
+    /// The process started again.
+    Restart,
+    /// `GODEBUG=netdns=cgo`.
+    UseCgo,
+    /// A line of /etc/hosts.
+    HostsEntry,
+}
+
+/// The verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Judgement {
+    pub(crate) finding: Finding,
+    pub(crate) culprit: Option<Culprit>,
+    pub(crate) sentence: String,
+    /// What else is worth knowing.
+    pub(crate) notes: Vec<String>,
+    /// What to do, in order; empty where nothing is needed or known.
+    pub(crate) steps: Vec<Step>,
+    /// Whether the steps are a matter of taste: the name is not known to be answered wrongly.
+    pub(crate) is_optional: bool,
+}
+
+impl Judgement {
+    pub(crate) fn agreed(sentence: String) -> Self {
+        Self { finding: Finding::Agreed, ..Self::differs(None, sentence, vec![]) }
     }
-}
 
-fn policy(text: &[u8], path: &str, [rules, via]: &[Option<Vec<u8>>; 2]) -> (Policy, Vec<Diagnostic>) {
-    let (from_file, mut faults) = config::parse(text, path);
-    let (from_variables, more) =
-        config::parse_environment(&Environment { rules: rules.as_deref(), via: via.as_deref() });
-    faults.extend(more);
-    (Policy::new(from_file, from_variables), faults)
-}
+    pub(crate) fn unknown(sentence: String) -> Self {
+        Self { finding: Finding::Unknown, ..Self::differs(None, sentence, vec![]) }
+    }
 
-/// A rule, with its place.
-pub(crate) fn described(rule: &Rule) -> String {
-    let action = match rule.action() {
-        nss_bypass_core::rules::rule::Action::Bypass => "bypass",
-        nss_bypass_core::rules::rule::Action::Pass => "pass",
-    };
-    format!("{}: {action} {}", rule.origin(), rule.pattern())
+    pub(crate) fn differs(culprit: impl Into<Option<Culprit>>, sentence: String, steps: Vec<Step>) -> Self {
+        let culprit = culprit.into();
+        Self { finding: Finding::Differs, culprit, sentence, notes: Vec::new(), steps, is_optional: false }
+    }
+
+    pub(crate) fn optional(self) -> Self {
+        Self { is_optional: !self.steps.is_empty(), ..self }
+    }
+
+    pub(crate) fn with_note(mut self, note: Option<String>) -> Self {
+        self.notes.extend(note);
+        self
+    }
 }

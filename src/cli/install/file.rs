@@ -5,7 +5,13 @@
 //! for the next one in a shorter and shorter beginning of the file, so that late comments are taken for libraries; it
 //! reads up to a NUL, but for a last word without anything behind it.
 
+use std::ffi::OsStr;
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+/// The file, as every program of the machine sees it.
+pub(crate) const PRELOAD_FILE: &str = "/etc/ld.so.preload";
 
 /// One word that the loader takes for a library.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,10 +23,20 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
+    /// Its line, from 1.
+    pub(crate) fn line(&self, bytes: &[u8]) -> usize {
+        bytes.iter().take(self.range.start).filter(|byte| **byte == b'\n').count() + 1
+    }
+
     /// The word itself.
     pub(crate) fn word<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         bytes.get(self.range.clone()).unwrap_or_default()
     }
+}
+
+/// A path from bytes of the file.
+pub(crate) fn path_of(word: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(word))
 }
 
 /// What separates words.

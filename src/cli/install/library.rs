@@ -23,8 +23,8 @@ const FOLDERS: [&str; 7] =
 /// Where a library of this name is for programs of 32 bits: it is empty, so that their loader has nothing to complain about.
 pub(crate) const EMPTY: [&str; 2] = ["lib/i386-linux-gnu", "lib32"];
 
-/// Whether this is the empty library, by where it lies.
-pub(crate) fn is_empty_one(path: &Path) -> bool {
+/// Whether the empty library is looked for there.
+pub(crate) fn is_place_of_empty_one(path: &Path) -> bool {
     path.parent().is_some_and(|folder| EMPTY.iter().any(|empty| folder.ends_with(empty)))
 }
 
@@ -165,7 +165,7 @@ mod tests {
             ("/usr/lib/libnss_bypass.so", false),
             ("/opt/mylib32/libnss_bypass.so", false),
         ] {
-            assert_eq!(is_empty_one(Path::new(path)), empty, "{path}");
+            assert_eq!(is_place_of_empty_one(Path::new(path)), empty, "{path}");
         }
     }
 

@@ -13,9 +13,11 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, XattrFlags};
 
-use super::progress::Progress;
-use super::tree::Tree;
-use super::{PRELOAD_FILE, Trouble, file};
+use crate::install::file::{self, PRELOAD_FILE};
+use crate::install::progress::Progress;
+use crate::install::tree::Tree;
+use crate::install::trouble::Trouble;
+use crate::install::verify;
 
 /// So long one waits for another that is at it.
 const MOST_WAIT: Duration = Duration::from_secs(60);
@@ -61,9 +63,7 @@ impl PreloadFile {
 
     /// Whether only root can change it.
     pub(crate) fn check_owned(&self, tree: &Tree) -> Result<(), Trouble> {
-        let path = Path::new(PRELOAD_FILE);
-        let trail = tree.follow(path).map_err(|error| Trouble::system(path, "find it", &error))?;
-        tree.check_owned(path, &trail)
+        verify::is_roots_alone(tree, Path::new(PRELOAD_FILE))
     }
 
     /// What is there now; None if nothing is.

@@ -1,24 +1,29 @@
 //! Which words of the file mean our library: the same path, another path or link to the same file, `$LIB` and its like,
 //! a bare name that the loader looks for in the folders of libraries.
 
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::tree::Tree;
-use super::{LIBRARY_NAME, path_of};
-use crate::install::library::EMPTY;
+use crate::install::file::path_of;
+use crate::install::library::{EMPTY, NAME};
+use crate::install::tree::Tree;
+use crate::process::identity::Identity;
+use crate::process::libraries::{CACHE, in_cache};
 
 /// What the loader may put for `$LIB`, `$PLATFORM` and `$ORIGIN`: it depends on the distribution, on the processor and on
 /// the program.
+///
+/// First what programs of this machine find: Debian's multiarch directories, then `lib64`, then `lib`.
 const LIB: &[&str] = &[
-    "lib",
+    "lib/x86_64-linux-gnu",
+    "lib/aarch64-linux-gnu",
     "lib64",
+    "lib",
     "lib32",
     "libx32",
-    "lib/x86_64-linux-gnu",
     "lib/i386-linux-gnu",
-    "lib/aarch64-linux-gnu",
     "lib/arm-linux-gnueabihf",
     "lib/powerpc64le-linux-gnu",
     "lib/s390x-linux-gnu",
@@ -30,16 +35,16 @@ const ORIGIN: &[&str] = &["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/
 /// What Debian's loader for programs of 64 bits puts for `$LIB`.
 const OWN: &str = "lib/x86_64-linux-gnu";
 
-/// Where the loader looks for a bare name.
+/// Where the loader looks for a bare name that is not in its cache; /usr/local is in the configuration of ldconfig(8).
 const FOLDERS: &[&str] = &["/", "/usr/", "/usr/local/"];
 
-/// What counts as ours.
+/// What counts as the library.
 #[derive(Debug)]
 pub(crate) struct Ours {
     /// Where it lies, without links.
     path: Option<PathBuf>,
     file: Option<(u64, u64)>,
-    /// Whether any file of our library's name counts.
+    /// Whether every build of it counts, and every file of its name.
     any: bool,
 }
 
@@ -49,7 +54,7 @@ impl Ours {
         Self { path: place(tree, path), file: identity(tree, path), any: false }
     }
 
-    /// Any library of our name, and this one.
+    /// Every build of the library, every file of its name, and this one.
     pub(crate) fn any(tree: &Tree, path: Option<&Path>) -> Self {
         Self {
             path: path.and_then(|path| place(tree, path)),
@@ -58,19 +63,20 @@ impl Ours {
         }
     }
 
-    /// Whether the loader might find ours under this word.
+    /// Whether the loader might find it under this word, in one program or another.
     pub(crate) fn is(&self, tree: &Tree, word: &[u8]) -> bool {
-        if self.any && path_of(word).file_name().is_some_and(|name| name == LIBRARY_NAME) {
+        if self.any && path_of(word).file_name().is_some_and(|name| name == NAME) {
             return true;
         }
-        spelled_out(word).iter().any(|path| self.is_at(tree, path))
+        candidates(tree, word).iter().any(|path| self.is_at(tree, path))
     }
 
     fn is_at(&self, tree: &Tree, path: &Path) -> bool {
         let same_file = self.file.is_some() && identity(tree, path) == self.file;
         let place = place(tree, path);
-        let our_name = || place.as_ref().and_then(|place| place.file_name()).is_some_and(|name| name == LIBRARY_NAME);
-        same_file || (place.is_some() && place == self.path) || (self.any && our_name())
+        let has_its_name = || place.as_ref().and_then(|place| place.file_name()).is_some_and(|name| name == NAME);
+        let is_a_build = || what_is_at(tree, path).is_some_and(|identity| identity.is_library);
+        same_file || (place.is_some() && place == self.path) || (self.any && (has_its_name() || is_a_build()))
     }
 }
 
@@ -95,15 +101,38 @@ pub(crate) fn with_token(tree: &Tree, library: &Path) -> Option<PathBuf> {
     others.into_iter().any(|other| tree.metadata(&other).is_ok()).then(|| prefix.join("$LIB").join(name))
 }
 
-/// The files that the word leads to in one program or another.
-pub(crate) fn files(tree: &Tree, word: &Path) -> Vec<PathBuf> {
-    let mut paths = spelled_out(word.as_os_str().as_bytes());
-    paths.retain(|path| tree.metadata(path).is_ok());
+/// Which library a file of the tree is; none where there is no ELF file.
+pub(crate) fn what_is_at(tree: &Tree, path: &Path) -> Option<Identity> {
+    let trail = tree.follow(path).ok()?;
+    Identity::of_file(&tree.outside(&trail.end)).ok()
+}
+
+/// The files that the word leads to in one program or another, each once.
+pub(crate) fn files(tree: &Tree, word: &[u8]) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = Vec::new();
+    for path in candidates(tree, word) {
+        if tree.metadata(&path).is_ok() && !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
     paths
 }
 
-/// Every path that a word may stand for.
-pub(crate) fn spelled_out(word: &[u8]) -> Vec<PathBuf> {
+/// Every path that a word may stand for, in the order in which programs of this machine look.
+pub(crate) fn candidates(tree: &Tree, word: &[u8]) -> Vec<PathBuf> {
+    let mut paths = if word.contains(&b'/') { Vec::new() } else { cached(tree, word) };
+    paths.extend(spelled_out(word));
+    paths
+}
+
+/// What the loader's cache has for a bare name.
+fn cached(tree: &Tree, name: &[u8]) -> Vec<PathBuf> {
+    let bytes = fs::read(tree.outside(Path::new(CACHE))).unwrap_or_default();
+    in_cache(&bytes, name).unwrap_or_default()
+}
+
+/// Every path that a word may stand for, but for what is only in the loader's cache.
+fn spelled_out(word: &[u8]) -> Vec<PathBuf> {
     let mut spellings = vec![word.to_vec()];
     for (token, values) in [("LIB", LIB), ("PLATFORM", PLATFORM), ("ORIGIN", ORIGIN)] {
         for written in [format!("${{{token}}}"), format!("${token}")] {
@@ -137,7 +166,6 @@ fn in_folders(word: &[u8]) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
     use std::os::unix::fs::symlink;
 
     #[test]
@@ -165,7 +193,7 @@ mod tests {
             fs::write(folder.join(empty), "").unwrap();
             let word = with_token(&tree, library).unwrap();
             assert_eq!(word, Path::new("/opt/$LIB/ours.so"));
-            assert_eq!(files(&tree, &word), [Path::new("/").join(empty)]);
+            assert_eq!(files(&tree, word.as_os_str().as_bytes()), [Path::new("/").join(empty)]);
             fs::remove_file(folder.join(empty)).unwrap();
         }
         assert_eq!(with_token(&tree, Path::new("/opt/lib/ours.so")), None);

@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
-use super::Trouble;
+use crate::install::mounts;
 
 /// So many links at most, as in the kernel.
 const MOST_LINKS: usize = 40;
@@ -40,6 +40,11 @@ impl Tree {
     /// The root, as this process sees it.
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Device and inode of the root, as processes have them that live in it.
+    pub(crate) fn identity(&self) -> io::Result<(u64, u64)> {
+        fs::metadata(&self.root).map(|status| (status.dev(), status.ino()))
     }
 
     /// Whether it is this machine, and not a part of it.
@@ -100,7 +105,8 @@ impl Tree {
     }
 
     /// Whether what a link-free path leads to is on the root's own file system. Of a file in an overlay, its device may
-    /// say on which layer it is; the number of the mount does not, but is not known to old kernels.
+    /// say on which layer it is; the number of the mount does not, but is not known to old kernels. Subvolumes of btrfs
+    /// have devices and mounts of their own, and one superblock.
     pub(crate) fn is_on_root(&self, inside: &Path) -> io::Result<bool> {
         let device = |path: &Path| fs::symlink_metadata(path).map(|status| status.dev());
         let mount = |path: &Path| {
@@ -109,46 +115,7 @@ impl Tree {
         };
         let path = self.outside(inside);
         let is_one_mount = mount(&path).is_some_and(|own| mount(&self.root) == Some(own));
-        Ok(is_one_mount || device(&path)? == device(&self.root)?)
-    }
-
-    /// Whether only root can change what lies there, or the way to it.
-    pub(crate) fn check_owned(&self, path: &Path, trail: &Trail) -> Result<(), Trouble> {
-        let why = "every program loads what lies there, root's too: who can change it can run anything as anybody";
-        for part in trail.folders.iter().chain(trail.exists.then_some(&trail.end)) {
-            let status = self.status(part)?;
-            let (shown, on_the_way) =
-                (part.display(), format!("{}, on the way to {},", part.display(), path.display()));
-            if status.uid() != 0 {
-                let what = format!("{on_the_way} is not root's but user {}'s", status.uid());
-                return Err(Trouble::new(what, why, format!("chown root {shown}, or use another place")));
-            }
-            if status.mode() & 0o022 != 0 {
-                let who = if status.mode() & 0o002 != 0 { "everybody" } else { "its group" };
-                let what = format!("{on_the_way} can be written to by {who}");
-                return Err(Trouble::new(what, why, format!("chmod go-w {shown}, or use another place")));
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether every user's programs can read what lies there.
-    pub(crate) fn check_readable(&self, path: &Path, trail: &Trail) -> Result<(), Trouble> {
-        let folders = trail.folders.iter().map(|folder| (folder, 0o001, "entered"));
-        for (part, needed, how) in folders.chain([(&trail.end, 0o004, "read")]) {
-            if self.status(part)?.mode() & needed == 0 {
-                return Err(Trouble::new(
-                    format!("{}, on the way to {}, cannot be {how} by everybody", part.display(), path.display()),
-                    "every program of a user who cannot read the library complains about it",
-                    format!("chmod a+rX {}", part.display()),
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn status(&self, part: &Path) -> Result<Metadata, Trouble> {
-        fs::symlink_metadata(self.outside(part)).map_err(|error| Trouble::system(part, "look at it", &error))
+        Ok(is_one_mount || device(&path)? == device(&self.root)? || mounts::are_subvolumes(&path, &self.root))
     }
 }
 
@@ -194,13 +161,5 @@ mod tests {
         assert!(tree.follow(Path::new("/nowhere/b")).is_err());
         assert_eq!(tree.follow(Path::new("/loop")).unwrap_err().raw_os_error(), Some(libc::ELOOP));
         fs::remove_dir_all(tree.root()).unwrap();
-    }
-
-    #[test]
-    fn what_others_can_write_to_is_not_safe() {
-        let tree = Tree::new(Path::new("/")).unwrap();
-        let safe = |path: &str| tree.check_owned(Path::new(path), &tree.follow(Path::new(path)).unwrap());
-        assert!(safe("/etc/passwd").is_ok());
-        assert!(safe("/tmp/anything").unwrap_err().to_string().contains("can be written to by everybody"));
     }
 }

@@ -1,4 +1,6 @@
 //! Rules that are right and do nothing.
 
 pub(crate) mod cover;
+pub(crate) mod finding;
 pub(crate) mod rules;
+pub(crate) mod words;

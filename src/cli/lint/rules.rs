@@ -9,8 +9,9 @@ use nss_bypass_core::rules::options;
 use nss_bypass_core::rules::pattern::{Kind, Pattern, network_of};
 use nss_bypass_core::rules::rule::{Action, Rule};
 
-use crate::commands::check::{Finding, Severity};
 use crate::lint::cover::Names;
+use crate::lint::finding::{Finding, Severity};
+use crate::lint::words;
 
 /// Pairs of patterns that are compared at most: ten thousand rules of the same letters are nobody's.
 const MOST_PAIRS: usize = 10_000;
@@ -64,7 +65,7 @@ fn separates_items(byte: u8) -> bool {
 impl Source {
     fn finding(&self, place: Place, severity: Severity, code: &'static str, message: String) -> Finding {
         let (line, column) = (Some(place.line), Some(place.column));
-        Finding { source: self.name.clone(), line, column, severity, code, message }
+        Finding { source: self.name.clone(), line, column, severity, code, message, fix: None }
     }
 
     /// Where each rule's pattern stands.
@@ -144,12 +145,14 @@ pub(crate) fn findings(sources: &[Source]) -> Vec<Finding> {
             idle.insert(at);
         }
     }
+    let misspelt: Vec<Finding> = rules.windows(2).filter_map(misspelt).collect();
+    findings.extend(no_names(&rules, &misspelt, &mut idle));
     for (at, message) in repeated(&rules).into_iter().chain(covered(&rules, &names)) {
         if let Some(placed) = rules.get(at).filter(|_| idle.insert(at)) {
             findings.push(placed.finding(Severity::Warning, "shadowed", message));
         }
     }
-    findings.extend(rules.windows(2).filter_map(misspelt));
+    findings.extend(misspelt);
     findings.extend(needless_passes(&rules, &names, &idle));
     let caches = sources.iter().rev().find_map(|source| source.config.cache);
     sources.iter().for_each(|source| findings.extend(idle_options(source, caches.map(|size| size.entries))));
@@ -179,6 +182,29 @@ fn unmatchable(pattern: &Pattern) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Words that are names here and that nobody looks up, each of which is reported once.
+fn no_names(rules: &[Placed<'_>], misspelt: &[Finding], idle: &mut HashSet<usize>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (at, placed) in rules.iter().enumerate() {
+        let pattern = placed.rule.pattern();
+        if matches!(pattern.kind(), Kind::Network(..)) {
+            continue;
+        }
+        let Some(why) = words::no_name(pattern.as_str()) else { continue };
+        let is_value_of_misspelt = at.checked_sub(1).and_then(|before| rules.get(before)).is_some_and(|before| {
+            let place = (Some(before.place.line), Some(before.place.column));
+            misspelt
+                .iter()
+                .any(|finding| finding.source == before.source.name && (finding.line, finding.column) == place)
+        });
+        if idle.insert(at) && !is_value_of_misspelt {
+            let message = format!("\"{pattern}\" is taken for a name: {why}");
+            findings.push(placed.finding(Severity::Warning, "no-name", message));
+        }
+    }
+    findings
 }
 
 /// An option that is spelt wrongly, with its value, where patterns may stand: both are read as names. `pair` is two rules

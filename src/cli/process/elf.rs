@@ -78,6 +78,8 @@ pub(crate) struct Elf {
     pub(crate) go: Option<Go>,
     /// Whether it calls libc's lookups itself. One that does not may have a library that does.
     pub(crate) asks_libc: bool,
+    /// The libraries that it is linked with (DT_NEEDED).
+    pub(crate) needed: Vec<String>,
     /// Whether it has a getaddrinfo for others: libc, and what is to be preloaded.
     pub(crate) defines_lookups: bool,
 }
@@ -188,8 +190,19 @@ where
         is_shared: header.e_type(endian) == elf::ET_DYN,
         go: go(file, asks_libc),
         asks_libc,
+        needed: needed(file)?,
         defines_lookups,
     }))
+}
+
+fn needed<'data, H, R>(file: &ElfFile<'data, H, R>) -> object::Result<Vec<String>>
+where
+    H: FileHeader<Endian = Endianness>,
+    R: ReadRef<'data>,
+{
+    let table = file.elf_dynamic_table()?;
+    let needed = table.iter().filter(|entry| entry.tag == elf::DT_NEEDED);
+    needed.map(|entry| table.string(entry).map(|name| String::from_utf8_lossy(name).into_owned())).collect()
 }
 
 fn go<'data, H, R>(file: &ElfFile<'data, H, R>, asks_libc: bool) -> Option<Go>

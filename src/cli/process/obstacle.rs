@@ -40,12 +40,12 @@ const AS_ROOT: &str = "the library in /etc/ld.so.preload (as root: nss-bypass en
 
 impl Obstacle {
     /// What would work instead.
-    pub(crate) fn cure(&self) -> &'static str {
+    pub(crate) fn fix(&self) -> &'static str {
         match self {
             Self::SetUser | Self::SetGroup | Self::Capabilities => AS_ROOT,
             Self::Static => {
                 "a dynamically linked build of it; it asks nscd only if it was linked with glibc, and then \
-                 an empty mount over /var/run/nscd cures it"
+                 an empty mount over /var/run/nscd helps"
             }
             Self::Musl | Self::OtherLoader(_) => "a build of it for glibc; musl asks no nscd about hosts",
             Self::OtherMachine { .. } => "the library, built for that machine and named with --library",
@@ -266,7 +266,7 @@ mod tests {
             Obstacle::Go(Go::Chooses),
         ] {
             assert!(obstacle.to_string().starts_with("it is ") || obstacle.to_string().starts_with("it has "));
-            assert!(!obstacle.cure().is_empty());
+            assert!(!obstacle.fix().is_empty());
         }
     }
 }

@@ -9,17 +9,19 @@ pub(crate) enum Exit {
     Success,
     /// There is trouble: a fault in a configuration, a name that is answered wrongly, a library that is not safe to enable.
     Trouble,
-    /// The words of the command line cannot be understood.
+    /// Usage error.
     Usage,
     /// What was asked for could not be found out.
     CannotTell,
-    /// `run`, before there is a command whose status it could have: the words cannot be understood, or the library is not
+    /// `run`, before there is a command whose status it could have: usage error, or the library is not
     /// there, or cannot work and `--strict` was given. 125 to 127 are as in env(1).
     NotRun,
     /// `run`: the command is not executable.
     NotExecutable,
     /// `run`: there is no such command.
     NotFound,
+    /// `run`: the command has ended, with this status.
+    Command(u8),
 }
 
 impl Exit {
@@ -33,6 +35,7 @@ impl Exit {
             Self::NotRun => 125,
             Self::NotExecutable => 126,
             Self::NotFound => 127,
+            Self::Command(status) => status,
         }
     }
 }
@@ -49,10 +52,10 @@ Exit status:
   0    all is well
   1    there is trouble: a fault in the configuration, a name answered wrongly,
        a library that is not safe to enable
-  2    the words of the command line cannot be understood
+  2    usage error
   3    what was asked for could not be found out
   run ends as COMMAND does. Where COMMAND did not run:
-  125  the words cannot be understood, there is no library, or --strict
+  125  usage error, there is no library, or --strict
   126  COMMAND is not executable
   127  there is no such COMMAND";
 

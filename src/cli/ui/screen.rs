@@ -1,12 +1,10 @@
-//! What a person sees: a tree in 80 columns, colours on a terminal, and a line while something takes its time.
+//! Trees in 80 columns, commands to type, and a line while something takes its time.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
-use crate::ui::output;
+pub(crate) use crate::ui::palette::Style;
+use crate::ui::palette::paint;
 
 const WIDTH: usize = 80;
 
@@ -30,42 +28,8 @@ pub(crate) fn quoted(word: &str) -> String {
 
 /// Writes to standard output. Who closes it early has read enough.
 pub(crate) fn show(text: &str) {
-    let _ = io::stdout().lock().write_all(text.as_bytes());
-}
-
-/// How a line looks. All of them are the terminal's own colours, which it chooses for its background.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Style {
-    #[default]
-    Plain,
-    Title,
-    Good,
-    Bad,
-    Unsure,
-    Faint,
-}
-
-/// Whether to use colours.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Palette(bool);
-
-impl Palette {
-    /// On a terminal, unless NO_COLOR says otherwise (no-color.org) or the terminal knows none.
-    pub(crate) fn of_stdout() -> Self {
-        Self(output::wants_colour(&io::stdout()))
-    }
-
-    pub(crate) fn paint(self, style: Style, text: &str) -> String {
-        let code = match style {
-            Style::Plain => return text.to_owned(),
-            Style::Title => "1",
-            Style::Good => "32",
-            Style::Bad => "31",
-            Style::Unsure => "33",
-            Style::Faint => "2",
-        };
-        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
+    let _ = anstream::stdout().lock().write_all(text.as_bytes());
+    let _ = io::stdout().flush();
 }
 
 /// A line with lines below it.
@@ -73,8 +37,6 @@ impl Palette {
 pub(crate) struct Node {
     text: String,
     style: Style,
-    /// Never broken: somebody may want to copy it.
-    is_whole: bool,
     below: Vec<Node>,
 }
 
@@ -87,36 +49,63 @@ impl Node {
         Self { text: text.into(), style, ..Self::default() }
     }
 
-    /// A line to be typed, of any length.
-    pub(crate) fn command(text: impl Into<String>) -> Self {
-        Self { text: text.into(), style: Style::Title, is_whole: true, ..Self::default() }
-    }
-
     pub(crate) fn with(mut self, below: impl IntoIterator<Item = Self>) -> Self {
         self.below.extend(below);
         self
     }
 
     /// The tree as text.
-    pub(crate) fn render(&self, palette: Palette) -> String {
+    #[cfg(test)]
+    fn render(&self) -> String {
         let mut text = String::new();
-        self.write(&mut text, palette, "", "");
+        self.write(&mut text, "", "");
         text
     }
 
-    fn write(&self, out: &mut String, palette: Palette, first: &str, next: &str) {
+    /// As a branch of a tree of which more may follow.
+    pub(crate) fn branch(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text, "├─ ", "│  ");
+        text
+    }
+
+    /// As the last branch of a tree.
+    pub(crate) fn last_branch(&self) -> String {
+        let mut text = String::new();
+        self.write(&mut text, "└─ ", "   ");
+        text
+    }
+
+    /// As a branch of the branch that was printed last.
+    pub(crate) fn twig(&self, is_last: bool) -> String {
+        let mut text = String::new();
+        let (first, next) = if is_last { ("│  └─ ", "│     ") } else { ("│  ├─ ", "│  │  ") };
+        self.write(&mut text, first, next);
+        text
+    }
+
+    fn write(&self, out: &mut String, first: &str, next: &str) {
         let stem = if self.below.is_empty() { "  " } else { "│ " };
-        let width = if self.is_whole { usize::MAX } else { WIDTH.saturating_sub(next.chars().count() + 2) };
+        let width = WIDTH.saturating_sub(next.chars().count() + 2);
         for (number, line) in wrapped(&self.text, width).enumerate() {
             let prefix = if number == 0 { first.to_owned() } else { format!("{next}{stem}") };
-            let _ = writeln!(out, "{prefix}{}", palette.paint(self.style, line));
+            let _ = writeln!(out, "{prefix}{}", paint(self.style, line));
         }
         let last = self.below.len().saturating_sub(1);
         for (number, node) in self.below.iter().enumerate() {
             let (branch, trunk) = if number == last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-            node.write(out, palette, &format!("{next}{branch}"), &format!("{next}{trunk}"));
+            node.write(out, &format!("{next}{branch}"), &format!("{next}{trunk}"));
         }
     }
+}
+
+/// Lines to be typed, below the tree: whole, whatever their length, so that they can be copied.
+pub(crate) fn commands(caption: &str, lines: &[String]) -> String {
+    let mut text = format!("{caption}\n");
+    for line in lines {
+        let _ = writeln!(text, "  {}", paint(Style::Title, line));
+    }
+    text
 }
 
 /// A text in lines of some width, broken at blanks only.
@@ -137,40 +126,38 @@ pub(crate) fn wrapped(text: &str, width: usize) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A line on the terminal while something takes longer than a second; it goes when this is dropped.
+/// A line on standard error that says what is waited for, where that is a terminal.
 pub(crate) struct Progress {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    is_wanted: bool,
+    is_shown: bool,
 }
 
 impl Progress {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
-        let what = what.into();
-        if !io::stderr().is_terminal() {
-            return Self { stop: None, thread: None };
+    pub(crate) fn new() -> Self {
+        Self { is_wanted: io::stderr().is_terminal(), is_shown: false }
+    }
+
+    /// Shows it, in the place of what it said before.
+    pub(crate) fn show(&mut self, what: &str, seconds: u64) {
+        if self.is_wanted {
+            let line = format!("waiting for {what} ({seconds} s)");
+            let line: String = line.chars().take(WIDTH - 1).collect();
+            let _ = write!(io::stderr(), "\r\x1b[K{line}");
+            self.is_shown = true;
         }
-        let (stop, stopped) = mpsc::channel();
-        let begun = Instant::now();
-        let thread = thread::spawn(move || {
-            let mut shown = false;
-            while stopped.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
-                let _ = write!(io::stderr(), "\r\x1b[K{what} ({} s)", begun.elapsed().as_secs());
-                shown = true;
-            }
-            if shown {
-                let _ = write!(io::stderr(), "\r\x1b[K");
-            }
-        });
-        Self { stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Takes it away.
+    pub(crate) fn clear(&mut self) {
+        if std::mem::take(&mut self.is_shown) {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.stop = None; // The thread's wait ends.
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.clear();
     }
 }
 
@@ -182,7 +169,7 @@ mod tests {
     fn a_tree_stays_within_its_columns() {
         let long = "word ".repeat(30);
         let tree = Node::new("top").with([Node::new(long.trim()).with([Node::new("deep")]), Node::new("last")]);
-        let text = tree.render(Palette(false));
+        let text = tree.render();
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         assert_eq!(text.matches("word").count(), 30);
         assert!(text.ends_with("│  └─ deep\n└─ last\n"), "{text}");

@@ -1,6 +1,8 @@
 //! nsswitch.conf(5): which modules are asked, and after which results the next one is (nss/nss_database.c,
 //! nss/nss_action_parse.c).
 
+use std::ops::Range;
+
 use super::text::{is_space, lines, trim_start};
 use crate::model::{Miss, Status};
 
@@ -106,21 +108,13 @@ pub struct Nsswitch {
 /// There are no comments: `#` begins a database that nobody knows or, later in a line, a module that nobody has. What
 /// follows the last newline is not read, and of several lines the last one counts.
 pub fn parse(text: Option<&[u8]>) -> Option<Nsswitch> {
-    let text = text.unwrap_or_default();
-    let whole = text.iter().rposition(|&byte| byte == b'\n').and_then(|end| text.get(..end)).unwrap_or_default();
     let (mut hosts, mut services) = (None, None);
-    for line in lines(whole).map(trim_start) {
-        let ends = |byte: &u8| is_space(*byte) || *byte == b':';
-        let end = line.iter().position(ends).unwrap_or(line.len());
-        let (database, rest) = line.split_at_checked(end).unwrap_or_default();
-        if DATABASES.contains(&database) {
-            let start = rest.iter().position(|byte| !ends(byte)).unwrap_or(rest.len());
-            let listed = parse_services(rest.get(start..).unwrap_or_default())?;
-            match database {
-                b"hosts" => hosts = Some(listed),
-                b"services" => services = Some(listed),
-                _ => {}
-            }
+    for (database, modules) in lines(whole_lines(text.unwrap_or_default())).filter_map(split_line) {
+        let listed = parse_services(modules)?;
+        match database {
+            b"hosts" => hosts = Some(listed),
+            b"services" => services = Some(listed),
+            _ => {}
         }
     }
     let default = |module| Service { module, actions: Actions::default() };
@@ -130,26 +124,96 @@ pub fn parse(text: Option<&[u8]>) -> Option<Nsswitch> {
     })
 }
 
+/// A module with its actions, and where both stand in the text that they were read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// What was read.
+    pub service: Service,
+    /// The module's name.
+    pub name: Range<usize>,
+    /// The actions with their brackets; empty where there are none.
+    pub actions: Range<usize>,
+}
+
+/// The line of a database that is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DatabaseLine<'a> {
+    /// Its number, from 1.
+    pub number: usize,
+    /// All of it, without its end.
+    pub text: &'a [u8],
+    /// Its list of modules, for [`parse_services`].
+    pub modules: &'a [u8],
+}
+
+/// The database that a line is about, and what it says of it; none where glibc knows no such database.
+fn split_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let ends = |byte: &u8| is_space(*byte) || *byte == b':';
+    let line = trim_start(line);
+    let end = line.iter().position(ends).unwrap_or(line.len());
+    let (database, rest) = line.split_at_checked(end)?;
+    let start = rest.iter().position(|byte| !ends(byte)).unwrap_or(rest.len());
+    DATABASES.contains(&database).then_some((database, rest.get(start..).unwrap_or_default()))
+}
+
+/// What is read of the file: nothing behind the last newline.
+fn whole_lines(text: &[u8]) -> &[u8] {
+    text.iter().rposition(|&byte| byte == b'\n').and_then(|end| text.get(..end)).unwrap_or_default()
+}
+
+/// The line of a database that is in force, which is the last one; none where the default is.
+pub fn line_of<'a>(text: &'a [u8], database: &[u8]) -> Option<DatabaseLine<'a>> {
+    let all = lines(whole_lines(text)).zip(1..).filter_map(|(text, number)| {
+        let (named, modules) = split_line(text)?;
+        (named == database).then_some(DatabaseLine { number, text, modules })
+    });
+    all.last()
+}
+
+/// The number of the first line that cannot be read: with it, glibc reads nothing of the file.
+pub fn first_unreadable_line(text: &[u8]) -> Option<usize> {
+    let is_unreadable = |line: &[u8]| split_line(line).is_some_and(|(_, modules)| parse_services(modules).is_none());
+    lines(whole_lines(text)).zip(1..).find(|(line, _)| is_unreadable(line)).map(|(_, number)| number)
+}
+
 /// A list of modules, each perhaps followed by actions in brackets.
 /// What a program says with `__nss_configure_lookup` has this form too.
 pub fn parse_services(text: &[u8]) -> Option<Vec<Service>> {
-    let mut services: Vec<Service> = Vec::new();
+    let mut services = Vec::new();
+    parse_each(text, |placed| services.push(placed.service))?;
+    Some(services)
+}
+
+/// The same, with the places of modules and actions: for those who edit a line.
+pub fn parse_placed(text: &[u8]) -> Option<Vec<Placed>> {
+    let mut services = Vec::new();
+    parse_each(text, |placed| services.push(placed))?;
+    Some(services)
+}
+
+fn parse_each(text: &[u8], mut each: impl FnMut(Placed)) -> Option<()> {
+    let at = |rest: &[u8]| text.len() - rest.len();
     let mut rest = trim_start(text);
     loop {
+        let start = at(rest);
         let end = rest.iter().position(|&byte| is_space(byte) || byte == b'[').unwrap_or(rest.len());
         let (name, after) = rest.split_at_checked(end)?;
         let module = match name {
-            b"" => return Some(services), // Also before brackets that follow no module.
+            b"" => return Some(()), // Also before brackets that follow no module.
             b"files" => Module::Files,
             b"dns" => Module::Dns,
             other => Module::Other(other.into()),
         };
         let mut actions = Actions::default();
+        let name = start..at(after);
+        let mut brackets = name.end..name.end;
         rest = trim_start(after);
         if let Some(bracketed) = rest.strip_prefix(b"[") {
-            rest = trim_start(parse_actions(bracketed, &mut actions)?);
+            let behind = parse_actions(bracketed, &mut actions)?;
+            brackets = at(rest)..at(behind);
+            rest = trim_start(behind);
         }
-        services.push(Service { module, actions });
+        each(Placed { service: Service { module, actions }, name, actions: brackets });
     }
 }
 
@@ -247,5 +311,19 @@ mod tests {
         assert_eq!(resolve.actions.on(Status::TryAgain), Action::Return);
         assert_eq!(resolve.actions.on(Status::Unavail), Action::Continue);
         assert_eq!(dns.actions, Actions::default());
+    }
+
+    #[test]
+    fn the_line_in_force_is_found_with_the_places_of_its_words() {
+        let text = b"hosts: nis\n  hosts : files  mdns4[NOTFOUND=return]dns\npasswd: files\nhosts: unended";
+        let line = line_of(text, b"hosts").unwrap();
+        assert_eq!((line.number, line.modules), (2, &b"files  mdns4[NOTFOUND=return]dns"[..]));
+        let placed = parse_placed(line.modules).unwrap();
+        let part = |range: &Range<usize>| line.modules.get(range.clone()).unwrap();
+        let parts: Vec<_> = placed.iter().map(|placed| (part(&placed.name), part(&placed.actions))).collect();
+        assert_eq!(parts, [(&b"files"[..], &b""[..]), (b"mdns4", b"[NOTFOUND=return]"), (b"dns", b"")]);
+        assert_eq!(line_of(text, b"group"), None);
+        assert_eq!(first_unreadable_line(text), None);
+        assert_eq!(first_unreadable_line(b"hosts: dns\nnobody: [\ngroup: files [x]\n"), Some(3));
     }
 }

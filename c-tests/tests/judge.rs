@@ -1,0 +1,537 @@
+//! Every suspect in a scene in which it is to blame: `explain` names it and ends with 1, the lines of its fix are run as
+//! they are printed, and then the name is found, explain ends with 0, and no other name that was found has changed.
+//!
+//! docs/troubleshooting.md has the same suspects in one table, "What explain blames".
+
+use c_tests::container;
+
+/// What the scripts have besides.
+const HELPERS: &str = r#"
+# A stand-in for a module of the hosts line that knows no name.
+module() {
+    mkdir -p /run/test/lib
+    export LD_LIBRARY_PATH=/run/test/lib
+    local parameters='char *b, size_t l, int *e, int *h' body='{ *e = ENOENT; *h = HOST_NOT_FOUND; return NSS_STATUS_NOTFOUND; }'
+    printf '%s\n' '#include <errno.h>' '#include <netdb.h>' '#include <nss.h>' \
+        "enum nss_status _nss_$1_gethostbyname4_r(const char *n, void **p, $parameters, int *t) $body" \
+        "enum nss_status _nss_$1_gethostbyname2_r(const char *n, int f, struct hostent *r, $parameters) $body" \
+        "enum nss_status _nss_$1_gethostbyname_r(const char *n, struct hostent *r, $parameters) $body" |
+        gcc -shared -fPIC -x c -o /run/test/lib/libnss_$1.so.2 -
+}
+# listen SOCKET: a daemon of the host's, which answers nothing.
+listen() {
+    mkdir -p "${1%/*}"
+    nsenter --target 1 --mount --net --uts python3 -S -c '
+import socket, sys
+listening = socket.socket(socket.AF_UNIX)
+listening.bind(sys.argv[1])
+listening.listen()
+while True:
+    listening.accept()' "$1" &
+    until [[ -S $1 ]] && grep -q " $1\$" /proc/net/unix /proc/1/net/unix; do sleep 0.02; done
+    sleep 0.1
+}
+hide_nscd() { mount -t tmpfs tmpfs /run/nscd; }
+hosts_line() { sed -i "s/^hosts:.*/hosts: $1/" /etc/nsswitch.conf; }
+rules() { printf '%s\n' "$@" >/etc/nss-bypass.conf; }
+preload() { export LD_PRELOAD=/usr/local/lib/libnss_bypass.so; }
+lookup() { getent ahostsv4 "$1" | sed -n '1s/ .*//p'; }
+# Names that are found, each with its address.
+others() {
+    local name address
+    for name in localhost container host-only.example both.example ready.example both-too.example; do
+        address=$(lookup "$name")
+        if [[ $address && $name != "$NAME" ]]; then echo "$name $address"; fi
+    done
+}
+# What a person reads, without the tree and its line breaks.
+plain() { sed 's/[│├└─]//g' | tr -s '\n ' ' ' | sed 's/^ //; s/ $//'; }
+fix() { sed -n '/^fix/,$s/^  //p' "$@"; }
+# judge ARGUMENTS...: status and verdict.
+judge() {
+    local status=0
+    nss-bypass explain "$@" "$NAME" >/run/test/out 2>&1 || status=$?
+    echo "$status $(sed -n '/^└─/,/^$/p' /run/test/out | plain)"
+}
+NAME=rancher-metadata
+"#;
+
+/// What is to blame, how it comes about, and what is said of it.
+struct Suspect {
+    daemon: &'static str,
+    /// Brings it about.
+    before: &'static str,
+    /// Options of explain.
+    options: &'static str,
+    /// What the verdict has in it.
+    says: &'static str,
+    /// The lines of the fix, without those that load the library.
+    fix: &'static [&'static str],
+    /// What the name is found as in the end.
+    address: &'static str,
+}
+
+const LOAD: &str = "export LD_PRELOAD=/usr/local/lib/libnss_bypass.so";
+const RULE: &str = "echo 'bypass rancher-metadata' >>/etc/nss-bypass.conf";
+const ADDRESS: &str = "169.254.169.250";
+
+fn is_fixed(suspect: &Suspect) {
+    let Suspect { daemon, before, options, says, fix, address } = suspect;
+    let script = format!(
+        r#"{HELPERS}
+        {before}
+        others >/run/test/before
+        echo "found: $(lookup "$NAME")"
+        judge {options}
+        fix /run/test/out >/run/test/fix; cat /run/test/fix
+        . /run/test/fix
+        echo "found: $(lookup "$NAME")"
+        judge {options}
+        others >/run/test/after
+        diff /run/test/before <(grep -xFf /run/test/before /run/test/after)
+        "#
+    );
+    let text = container::run_installed(&["--daemon", daemon], &script);
+    let lines: Vec<&str> = text.lines().collect();
+    let (first, rest) = lines.split_at(2);
+    assert!(first[0] == "found: " || options.contains("--ask") || !address.starts_with("169"), "{text}");
+    assert!(first[1].starts_with("1 ") && first[1].contains(says), "{says}:\n{text}");
+    let (lines, end) = rest.split_at(fix.len());
+    assert_eq!(lines, *fix, "{text}");
+    assert_eq!(end.len(), 2, "another name has changed:\n{text}");
+    assert_eq!(end[0], format!("found: {address}"), "{text}");
+    assert!(end[1].starts_with("0 Agreed: "), "{text}");
+}
+
+macro_rules! suspects {
+    ($($name:ident: $daemon:literal, $before:literal, $options:literal => $says:expr, $fix:expr, $address:expr;)*) => {
+        $(
+            #[test]
+            fn $name() {
+                is_fixed(&Suspect {
+                    daemon: $daemon,
+                    before: $before,
+                    options: $options,
+                    says: $says,
+                    fix: &$fix,
+                    address: $address,
+                });
+            }
+        )*
+    };
+}
+
+suspects! {
+    nscd: "nscd", "getent ahosts $NAME", "" =>
+        "nscd (process", [RULE, LOAD], ADDRESS;
+    unscd: "unscd", "", "--ask" =>
+        "unscd (process", [RULE, LOAD], ADDRESS;
+    no_dns_in_the_hosts_line: "none", "hosts_line files", "" =>
+        "The hosts line does not ask DNS (/etc/nsswitch.conf:4: files)",
+        ["sed -i '4s/.*/hosts: files dns/' /etc/nsswitch.conf"], ADDRESS;
+    an_action_before_dns: "none", "hosts_line 'files [NOTFOUND=return] dns'", "" =>
+        "The hosts line ends before DNS, with files [NOTFOUND=return]",
+        ["sed -i '4s/.*/hosts: files dns/' /etc/nsswitch.conf"], ADDRESS;
+    an_action_in_another_spelling: "none", r"hosts_line 'files[ !unavail = RETURN ]\tdns # x'", "" =>
+        "The hosts line ends before DNS, with files[ !unavail = RETURN ]",
+        [r"sed -i '4s/.*/hosts: files [ !unavail = RETURN NOTFOUND=continue] dns # x/' /etc/nsswitch.conf"], ADDRESS;
+    an_action_before_dns_beside_nscd: "nscd", "hosts_line 'files [NOTFOUND=return] dns'; getent ahosts $NAME", "" =>
+        "The hosts line ends before DNS",
+        ["sed -i '4s/.*/hosts: files dns/' /etc/nsswitch.conf", RULE, LOAD], ADDRESS;
+    a_module_that_ends_before_dns: "none", "module fakeno; hosts_line 'files fakeno [NOTFOUND=return] dns'", "" =>
+        "The hosts line ends before DNS, with fakeno [NOTFOUND=return]", [RULE, LOAD], ADDRESS;
+    a_module_that_is_not_installed: "none", "hosts_line 'files gone [UNAVAIL=return] dns'", "" =>
+        "The hosts line ends before DNS, with gone [UNAVAIL=return]",
+        ["sed -i '4s/.*/hosts: files dns/' /etc/nsswitch.conf"], ADDRESS;
+    a_module_that_is_not_installed_instead_of_dns: "none", r"sed -i 's/^hosts:.*/hosts : files gone/' /etc/nsswitch.conf", "" =>
+        "The hosts line does not ask DNS (/etc/nsswitch.conf:4: files gone)",
+        ["sed -i '4s/.*/hosts : files gone dns/' /etc/nsswitch.conf"], ADDRESS;
+    a_hosts_line_that_cannot_be_read: "none", "hosts_line 'files [nonsense] dns'", "" =>
+        "/etc/nsswitch.conf:4 cannot be read", ["sed -i '4s/.*/hosts: files dns/' /etc/nsswitch.conf"], ADDRESS;
+    resolved_of_another_machine: "none",
+        "module resolve; listen /run/systemd/resolve/io.systemd.Resolve; hosts_line 'files resolve [!UNAVAIL=return] dns'", "" =>
+        "systemd-resolved (process", [RULE, LOAD], ADDRESS;
+    avahi_of_another_machine: "none",
+        "module mdns4_minimal; listen /run/avahi-daemon/socket; hosts_line 'files mdns4_minimal [NOTFOUND=return] dns'", "" =>
+        "avahi-daemon (process", [RULE, LOAD], ADDRESS;
+    a_rule_that_hides_a_name: "none",
+        "NAME=here.example; echo '10.9.9.9 here.example' >>/etc/hosts; rules 'bypass *.example hosts off'; preload", "" =>
+        "The rule hides the name (/etc/nss-bypass.conf:1: bypass *.example)",
+        ["echo 'pass here.example' >>/etc/nss-bypass.conf"], "10.9.9.9";
+    a_rule_that_hides_what_nscd_knows: "nscd",
+        "NAME=host-only.example; rules 'bypass host-only.example'; getent ahosts $NAME >/dev/null; preload", "" =>
+        "The rule hides the name (/etc/nss-bypass.conf:1: bypass host-only.example)",
+        ["echo 'pass host-only.example' >>/etc/nss-bypass.conf"], "198.51.100.10";
+    a_rule_of_a_variable_that_hides_a_name: "nscd",
+        "NAME=host-only.example; export NSS_BYPASS=$NAME; getent ahosts $NAME >/dev/null; preload", "" =>
+        "The rule hides the name (NSS_BYPASS: bypass host-only.example)",
+        ["export NSS_BYPASS=\"${NSS_BYPASS:+$NSS_BYPASS }\"'!host-only.example'"], "198.51.100.10";
+    a_rule_whose_options_hide_a_name: "nscd",
+        "NAME=here.example; echo '10.9.9.9 here.example' >>/etc/hosts; getent ahosts $NAME
+        rules 'bypass here.example hosts off'; preload", "" =>
+        "The rule hides the name", ["echo 'bypass here.example' >>/etc/nss-bypass.conf"], "10.9.9.9";
+    a_library_that_is_not_loaded: "nscd", "rules \"bypass $NAME\"", "" =>
+        "programs started here do not load the library", [LOAD], ADDRESS;
+    another_preload_that_takes_the_lookups: "nscd",
+        "rules \"bypass $NAME\"; echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
+        export NSS_WRAPPER_PASSWD=/etc/passwd NSS_WRAPPER_GROUP=/etc/group LD_PRELOAD=libnss_wrapper.so", "" =>
+        "libnss_wrapper.so, which is loaded before the library, takes libc's functions",
+        ["export LD_PRELOAD=/usr/local/lib/libnss_bypass.so\"${LD_PRELOAD:+:$LD_PRELOAD}\""], ADDRESS;
+}
+
+/// Runs a script in the scene; its lines.
+fn lines(daemon: &str, script: &str) -> Vec<String> {
+    let text = container::run_installed(&["--daemon", daemon], &format!("{HELPERS}\n{script}"));
+    text.lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+fn begin(lines: &[String], beginnings: &[&str]) {
+    let all = lines.join("\n");
+    assert_eq!(lines.len(), beginnings.len(), "{all}");
+    for (line, beginning) in lines.iter().zip(beginnings) {
+        assert!(line.starts_with(beginning), "{beginning}:\n{all}");
+    }
+}
+
+/// The library and the command on the root file system, where `enable` takes them: a layer over the machine's.
+const OVERLAY: &str = r#"
+mkdir -p /run/test/layer; mount -t tmpfs tmpfs /run/test/layer; mkdir /run/test/layer/{upper,work,root}
+mount -t overlay -o lowerdir=/,upperdir=/run/test/layer/upper,workdir=/run/test/layer/work overlay /run/test/layer/root
+cd /run/test/layer/root
+for folder in proc dev run sys tmp; do mount --rbind /$folder $folder; done
+cp /etc/{nsswitch.conf,resolv.conf,hosts,host.conf} etc; rm -f etc/ld.so.preload etc/nss-bypass.conf
+cp "$LIBRARY" usr/lib/libnss_bypass.so; cp "$COMMAND" usr/bin/nss-bypass
+inside() { PATH=/usr/bin:/bin:/usr/sbin:/sbin chroot /run/test/layer/root "$@"; }
+nobody() { inside setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+"#;
+
+#[test]
+fn files_that_only_root_can_read() {
+    let script = r#"
+    export -f lookup
+    other() { echo "other: $(setpriv --reuid 65534 --regid 65534 --clear-groups bash -c 'lookup rancher-metadata')"; }
+    (umask 027; rules 'bypass rancher-metadata'); echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
+    other; judge; . <(fix /run/test/out); other; judge
+    chmod 600 /etc/ld.so.preload
+    other; judge; fix /run/test/out; . <(fix /run/test/out); other; judge
+    chmod 640 /etc/nss-bypass.conf; nss-bypass doctor >/run/test/out; echo $?
+    plain </run/test/out | grep -o 'trouble: /etc/nss-bypass.conf cannot be read by everybody'
+    "#;
+    let expected = [
+        "other:",
+        "1 The rule is right (the address is 169.254.169.250), but not for every user: /etc/nss-bypass.conf cannot",
+        "other: 169.254.169.250",
+        "0 Agreed",
+        "other:",
+        "1 The rule is right (the address is 169.254.169.250), but not for every user: /etc/ld.so.preload cannot",
+        "chmod a+r /etc/ld.so.preload",
+        "other: 169.254.169.250",
+        "0 Agreed",
+        "1",
+        "trouble: /etc/nss-bypass.conf cannot be read by everybody",
+    ];
+    begin(&lines("nscd", script), &expected);
+}
+
+#[test]
+fn servers_of_a_rule_that_are_not_asked() {
+    // The library may ask them, or not: explain says which, and in the end the name is found.
+    let script = r#"
+    hosts_line files; rules "bypass $NAME via $SCENE_DNS"; preload
+    judge; . <(fix /run/test/out); judge; lookup $NAME
+    "#;
+    let lines = lines("none", script);
+    let first = &lines[0];
+    let is_asked = first.starts_with("0 Agreed: the address is 169.254.169.250, as the rule has it");
+    let is_not = first.starts_with("1 The servers of the rule are not asked (/etc/nss-bypass.conf:1: bypass");
+    assert!(is_asked || is_not, "{lines:?}");
+    begin(&lines[1..], &["0 Agreed: the address is 169.254.169.250", "169.254.169.250"]);
+}
+
+#[test]
+fn a_process_that_was_started_before_the_library_was_enabled() {
+    let script = r#"
+    sleep 300 & before=$!; sleep 0.5
+    rules "bypass $NAME"; echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
+    judge --pid $before
+    kill $before
+    sleep 300 & after=$!; sleep 0.2
+    judge --pid $after; kill $after
+    "#;
+    let expected = ["1 The library does not work in process ", "0 Agreed: the address is 169.254.169.250"];
+    let lines = lines("nscd", script);
+    begin(&lines, &expected);
+    assert!(lines[0].contains("(sleep): it was started before the library was enabled; restart it."), "{lines:?}");
+}
+
+#[test]
+fn a_program_that_runs_with_more_privileges_than_its_caller() {
+    let script = r#"
+    mkdir /run/test/tmp; chmod 777 /run/test/tmp; export LD_PRELOAD=
+    look() { local status=0; nobody nss-bypass explain --ask --program ping $NAME >/run/test/out || status=$?; echo "$status $(sed -n '/^└─/,/^$/p' /run/test/out | plain)"; }
+    look
+    fix /run/test/out | tee /run/test/fix; grep -c '^fix, as root:$' /run/test/out
+    inside bash -c '. /run/test/fix' >/dev/null
+    look
+    nobody ping -n -c 1 $NAME | head -n 1
+    inside chmod 664 /etc/nss-bypass.conf; look; fix /run/test/out | tee /run/test/fix; inside bash -c '. /run/test/fix'; look
+    "#;
+    let expected = [
+        "1 The library does not work in ping (/usr/bin/ping): it has file capabilities",
+        RULE,
+        "nss-bypass enable",
+        "1",
+        "0 Agreed: the address is 169.254.169.250",
+        "PING rancher-metadata.rancher.internal (169.254.169.250)",
+        "1 The library does not work in ping (/usr/bin/ping): it has more privileges than its caller, and follows only",
+        "chmod go-w /etc/nss-bypass.conf",
+        "0 Agreed: the address is 169.254.169.250",
+    ];
+    begin(&lines("nscd", &format!("{OVERLAY}\n{script}")), &expected);
+}
+
+#[test]
+fn a_process_in_a_chroot_without_the_library() {
+    let script = r#"
+    root=/run/test/root; mkdir -p $root/{etc,proc,dev,usr,lib,lib64,bin,run}
+    for folder in proc dev usr lib lib64 bin run; do mount --rbind /$folder $root/$folder; done
+    umount -l $root/usr/local 2>/dev/null; mount -t tmpfs tmpfs $root/usr/local
+    cp /etc/{nsswitch.conf,resolv.conf,hosts,host.conf,passwd} $root/etc; mkdir $root/var; ln -s /run $root/var
+    rules "bypass $NAME"
+    judge
+    chroot $root sleep 300 & pid=$!; sleep 0.5
+    judge --pid $pid; fix /run/test/out; kill $pid
+    mkdir -p $root/usr/local/lib; cp /etc/nss-bypass.conf $root/etc; cp /usr/local/lib/libnss_bypass.so $root/usr/local/lib
+    LD_PRELOAD=/usr/local/lib/libnss_bypass.so chroot $root sleep 300 & pid=$!; sleep 0.5
+    judge --pid $pid; kill $pid
+    "#;
+    let lines = lines("nscd", &format!("getent ahosts $NAME\n{script}"));
+    let expected =
+        ["1 The rule is right", "1 The library does not work in process ", "0 Agreed: the address is 169.254.169.250"];
+    begin(&lines, &expected);
+    assert!(lines[1].contains("its root is /run/test/root, and the library is not there"), "{lines:?}");
+}
+
+#[test]
+fn programs_that_resolve_names_themselves() {
+    let script = r#"
+    printf 'int main(void) { for (;;) pause(); }' >/run/test/p.c
+    gcc -w -static -o /usr/local/bin/static /run/test/p.c
+    musl-gcc -w -o /usr/local/bin/musl /run/test/p.c
+    getent ahosts $NAME; rules "bypass $NAME"
+    judge --program static
+    static & pid=$!; sleep 0.2; judge --pid $pid; kill $pid
+    preload; judge --program static; unset LD_PRELOAD
+    judge --program musl
+    # A name that only the rule's own server knows.
+    printf 'nameserver 127.0.0.9\noptions timeout:1 attempts:1\n' >/etc/resolv.conf
+    python3 -S -c '
+import socket
+talk = socket.socket(type=socket.SOCK_DGRAM); talk.bind(("127.0.0.9", 53))
+while True:
+    question, client = talk.recvfrom(512)
+    talk.sendto(question[:2] + b"\x81\x83" + question[4:], client)' & sleep 0.5
+    rules "bypass $NAME via $SCENE_DNS"
+    musl & pid=$!; sleep 0.2
+    judge --pid $pid
+    fix /run/test/out; . <(fix /run/test/out); judge --pid $pid
+    tail -n 1 /etc/hosts; kill $pid %?python3
+    "#;
+    let expected = [
+        "1 The library does not work in static (/usr/local/bin/static): it is statically linked",
+        "1 The library does not work in process ",
+        "1 The library does not work in static (/usr/local/bin/static): it is statically linked",
+        "0 Agreed: the address is 169.254.169.250; musl (/usr/local/bin/musl) resolves names itself (musl)",
+        "1 process ",
+        "echo '169.254.169.250 rancher-metadata' >>/etc/hosts",
+        "0 Agreed: the address is 169.254.169.250; process ",
+        "169.254.169.250 rancher-metadata",
+    ];
+    begin(&lines("nscd", script), &expected);
+}
+
+#[test]
+fn what_no_rule_can_fix_gets_no_rule() {
+    let script = r#"
+    NAME=host-only.example
+    judge --ask; fix /run/test/out
+    nss-bypass doctor --ask $NAME >/run/test/out; echo $?; fix /run/test/out
+    NAME=nobody-knows.example; judge; fix /run/test/out
+    hosts_line 'files dns myhostname'; judge --ask
+    "#;
+    let expected = [
+        "0 Agreed: the addresses are 198.51.100.10 2001:db8:1::10, and only nscd (process",
+        "1",
+        "3 nscd is the suspect",
+        "0 Agreed: there is no such name",
+    ];
+    begin(&lines("nscd", script), &expected);
+}
+
+#[test]
+fn a_rule_that_is_no_longer_needed_is_named() {
+    let script =
+        r#"rules 'bypass *.internal' "bypass $NAME"; preload; judge; nss-bypass doctor $NAME >/dev/null; echo $?"#;
+    let lines = lines("none", script);
+    begin(&lines, &["0 Agreed: the address is 169.254.169.250", "0"]);
+    let note = "note: /etc/nss-bypass.conf:2: bypass rancher-metadata is no longer needed: libc gives the same answer";
+    assert!(lines[0].contains(note), "{lines:?}");
+}
+
+#[test]
+fn the_daemons_of_another_machine_are_told_and_the_edit_leaves_them_out() {
+    let script = r#"
+    nss-bypass doctor >/run/test/out; plain </run/test/out | grep -o 'note: users and groups come from it, too'
+    hide_nscd
+    listen /run/systemd/resolve/io.systemd.Resolve; listen /run/avahi-daemon/socket; listen /run/dbus/system_bus_socket
+    hosts_line 'mymachines [!UNAVAIL=return] files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return]'
+    nss-bypass doctor >/run/test/out; echo $?
+    plain </run/test/out | grep -oE 'trouble: [^:]*: process [0-9]*, in another' | sed 's/[0-9][0-9]*/N/'
+    fix /run/test/out | tee /run/test/fix; . /run/test/fix
+    nss-bypass doctor --quiet; echo $?; judge
+    "#;
+    let expected = [
+        "note: users and groups come from it, too",
+        "1",
+        "trouble: the D-Bus system bus's socket is here: process N, in another",
+        "trouble: avahi-daemon's socket is here: process N, in another",
+        "trouble: systemd-resolved's socket is here: process N, in another",
+        "sed -i '4s/.*/hosts: dns files/' /etc/nsswitch.conf",
+        "0",
+        "0 Agreed",
+    ];
+    begin(&lines("nscd", script), &expected);
+}
+
+#[test]
+fn the_library_is_known_whatever_it_is_called_and_a_daemon_in_the_background_too() {
+    let script = r#"
+    cp /usr/local/lib/libnss_bypass.so /run/test/nss-bypass.so; rules "bypass $NAME"
+    export LD_PRELOAD=/run/test/nss-bypass.so; judge; grep -c 'the library is in programs started here' /run/test/out
+    unset LD_PRELOAD
+    nsenter --target 1 --mount --net --uts bash -c 'daemon=$(readlink /proc/$(pidof nscd)/exe)
+        kill $(pidof nscd); while pidof nscd; do sleep 0.05; done; rm -f /run/nscd/*
+        "$daemon" -f /etc/nscd.conf' >/dev/null 2>&1
+    until [[ -S /run/nscd/socket ]]; do sleep 0.05; done; sleep 0.3
+    nss-bypass explain --ask $NAME >/run/test/out
+    grep -o 'unscd 0.54 listens' /run/test/out; grep -o 'not in our namespaces: network, mount' /run/test/out
+    "#;
+    begin(&lines("unscd", script), &["0 Agreed", "1", "unscd 0.54 listens", "not in our namespaces: network, mount"]);
+}
+
+#[test]
+fn words_that_are_no_names_get_a_hint() {
+    let script = r#"
+    for word in http://rancher-metadata/ rancher-metadata:80 root@rancher-metadata '[fd00::1]:80' ' rancher-metadata'; do
+        nss-bypass explain "$word" >/run/test/out 2>&1; echo "$? $(tail -n 1 /run/test/out)"
+    done
+    nss-bypass doctor http://rancher-metadata/x >/run/test/out 2>&1; echo $?
+    "#;
+    let hint = "2   nss-bypass explain rancher-metadata";
+    begin(&lines("none", script), &[hint, hint, hint, "2   nss-bypass explain fd00::1", hint, "2"]);
+}
+
+#[test]
+fn dead_servers_keep_nobody_waiting() {
+    let script = r#"
+    printf 'nameserver 127.0.0.9\nnameserver 127.0.0.10\n' >/etc/resolv.conf
+    python3 -S -c '
+import socket, time
+all = [socket.socket(type=socket.SOCK_DGRAM) for address in range(2)]
+all[0].bind(("127.0.0.9", 53)); all[1].bind(("127.0.0.10", 53))
+open("/run/test/bound", "w").close()
+time.sleep(100)' & until [[ -e /run/test/bound ]]; do sleep 0.02; done
+    started=$SECONDS
+    judge --timeout 2; ((SECONDS - started < 9)) && echo soon
+    # On a terminal: what is known at once, then a line that says what is waited for.
+    script -qec 'nss-bypass explain --timeout 3 rancher-metadata' /dev/null >/run/test/terminal
+    grep -ao 'waiting for [^(]*([12] s)' /run/test/terminal | head -n 1
+    grep -a -n -m 1 'etc/hosts' /run/test/terminal | cut -d : -f 1 >/run/test/hosts
+    grep -a -n -m 1 'waiting' /run/test/terminal | cut -d : -f 1 >/run/test/waiting
+    (($(cat /run/test/hosts) <= $(cat /run/test/waiting))) && echo 'rows first'
+    nss-bypass explain --timeout 0 x >/dev/null 2>&1; echo $?
+    kill %?python3
+    "#;
+    let expected = [
+        "3 Could not tell: glibc without nscd answers \"no answer in 2 s\"; no answer from server 127.0.0.9, server",
+        "soon",
+        "waiting for glibc without nscd, server 127.0.0.9, server 127.0.0.10 (",
+        "rows first",
+        "2",
+    ];
+    begin(&lines("none", script), &expected);
+}
+
+#[test]
+fn from_the_host_into_a_container() {
+    let script = r#"
+    getent ahosts $NAME
+    sleep 300 & pid=$!
+    host() { nsenter --target 1 --mount --net --uts env PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@"; }
+    look() { local status=0; "$@" >/run/test/out 2>&1 || status=$?; echo "$status $(sed -n '/^└─/,/^$/p;/^nss-bypass:/p' /run/test/out | plain)"; }
+    look host "$COMMAND" explain $NAME
+    look host "$COMMAND" explain --pid $pid $NAME
+    fix /run/test/out | sed "s/$pid/PID/" | tee /run/test/fix
+    host bash -c "$(fix /run/test/out)"; cat /etc/nss-bypass.conf; kill $pid
+    LD_PRELOAD=/usr/local/lib/libnss_bypass.so sleep 300 & pid=$!; sleep 0.2
+    look host "$COMMAND" explain --ask --pid $pid $NAME both.example
+    grep -c '^both.example$' /run/test/out
+    look host "$COMMAND" doctor --pid $pid $NAME
+    kill $pid; rm /etc/nss-bypass.conf
+    LD_PRELOAD=/usr/local/lib/libnss_bypass.so NSS_BYPASS=$NAME sleep 300 & pid=$!; sleep 0.2
+    look host "$COMMAND" explain --pid $pid $NAME; kill $pid
+    look nss-bypass explain --pid 999999 $NAME
+    look setpriv --reuid 65534 --regid 65534 --clear-groups nss-bypass explain --pid 1 $NAME
+    nss-bypass explain --pid 0 $NAME >/dev/null 2>&1; echo $?
+    nss-bypass explain --pid 1 --program ping $NAME >/dev/null 2>&1; echo $?
+    mount -t tmpfs tmpfs /proc; look nss-bypass explain --pid 1 $NAME; look nss-bypass explain $NAME; umount /proc
+    "#;
+    let expected = [
+        "0 Agreed: there is no such name",
+        "1 nscd (process",
+        "echo 'bypass rancher-metadata' >>/proc/PID/root/etc/nss-bypass.conf",
+        "bypass rancher-metadata",
+        "1 Agreed: the address is 169.254.169.250",
+        "1",
+        "0 Healthy.",
+        "0 Agreed: the address is 169.254.169.250",
+        "3 nss-bypass: there is no process 999999",
+        "3 nss-bypass: process 1 cannot be looked at; root can",
+        "2",
+        "2",
+        "3 nss-bypass: there is no /proc here",
+        "3 ",
+    ];
+    let lines = lines("nscd", script);
+    begin(&lines, &expected);
+    assert!(
+        lines[1].contains("note: start process") && lines[1].contains("with the library in LD_PRELOAD"),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn a_terminal_of_80_columns_colours_and_programs() {
+    let script = r#"
+    getent ahosts $NAME
+    (umask 077; rules "bypass some.very.long.name.that.goes.on.and.on.in.a.domain.that.is.long.rancher.internal" "bypass $NAME")
+    preload
+    for words in "explain $NAME" "doctor $NAME" "explain --program /usr/bin/ping $NAME"; do
+        nss-bypass $words >/run/test/out
+        # Lines to paste may be longer, and are whole lines outside of the tree.
+        grep -v '^  ' /run/test/out | LC_ALL=C.UTF-8 grep -E '^.{81}'; grep -c $'\e' /run/test/out
+        grep -E '^[│├└].*(chmod|export|sed -i)' /run/test/out
+    done
+    colours() { grep -c $'\e' >/dev/null && echo coloured || echo plain; }
+    nss-bypass --color always explain $NAME | colours
+    CLICOLOR_FORCE=1 nss-bypass doctor | colours
+    CLICOLOR_FORCE=1 nss-bypass explain --color never $NAME | colours
+    script -qec "TERM=xterm nss-bypass explain $NAME" /dev/null | colours
+    script -qec "TERM=xterm NO_COLOR=1 nss-bypass explain $NAME" /dev/null | colours
+    nss-bypass explain --color sometimes $NAME >/dev/null 2>&1; echo $?
+    nss-bypass explain --json $NAME localhost | python3 -c 'import json, sys; print([one["subject"] for one in json.load(sys.stdin)])'
+    "#;
+    let expected =
+        ["0", "0", "0", "coloured", "coloured", "plain", "coloured", "plain", "2", "['rancher-metadata', 'localhost']"];
+    assert_eq!(lines("nscd", script)[..], expected.map(str::to_owned)[..]);
+}

@@ -1,0 +1,162 @@
+//! The sources of an answer, each asked in a thread of its own.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::mpsc::Sender;
+
+use nss_bypass_core::rules::rule::Answering;
+use nss_bypass_core::tables::Tables;
+
+use crate::diagnose::daemon::Presence;
+use crate::diagnose::examine::Examiner;
+use crate::diagnose::glibc;
+use crate::diagnose::nscd;
+use crate::diagnose::sources::{self, Outcome, Reply, Source};
+
+/// Name servers, each with whether only the rule names it; or why there are none.
+pub(crate) type Servers = Result<Vec<(SocketAddr, bool)>, String>;
+
+/// A piece of what is found out.
+pub(crate) enum Piece {
+    /// A row that is shown.
+    Row(usize, Reply),
+    LibcEdited(Outcome),
+    LibraryEdited(Outcome),
+    PlainRule(Outcome, Option<Outcome>),
+    /// Whether a trial lookup reached the library.
+    Reaches(Option<bool>),
+}
+
+pub(crate) type Task = Box<dyn FnOnce(&Sender<Piece>) + Send>;
+
+/// The rows in which sources stand.
+pub(crate) const NSCD: usize = 0;
+pub(crate) const WITH_NSCD: usize = 1;
+pub(crate) const LIBC: usize = 2;
+pub(crate) const HOSTS: usize = 3;
+pub(crate) const SERVERS: usize = 4;
+
+impl Examiner<'_> {
+    pub(crate) fn tasks(&self, servers: &Servers) -> Vec<Task> {
+        let mut tasks = vec![self.ask_libc(), self.ask_plain_rule(), self.ask_hosts()];
+        if self.manner.ask_nscd && matches!(self.nscd, Presence::Present(_)) {
+            tasks.extend(self.ask_nscd());
+        }
+        let answering = self.rule().map(|rule| rule.answering().clone());
+        match servers {
+            Ok(servers) => {
+                let each = servers.iter().enumerate();
+                tasks.extend(each.map(|(number, &server)| self.ask_server(number, server, answering.as_ref())));
+            }
+            Err(why) => {
+                let row = Reply::timed(Source::Server(SocketAddr::from(([0, 0, 0, 0], 53))), || Outcome::failed(why));
+                tasks.push(Box::new(move |sender| send(sender, Piece::Row(SERVERS, row))));
+            }
+        }
+        if let Some(answering) = answering {
+            let number = SERVERS + servers.as_ref().map_or(1, Vec::len);
+            tasks.push(self.ask_library(number, answering));
+        }
+        if self.around.here.loaded.is_some() {
+            let bytes = self.question.bytes();
+            tasks.push(Box::new(move |sender| send(sender, Piece::Reaches(glibc::reaches_library(&bytes)))));
+        }
+        tasks
+    }
+
+    fn ask_libc(&self) -> Task {
+        let bytes = self.question.bytes();
+        let modules = self.around.installed_modules();
+        let is_readable = self.around.hosts_line.is_ok();
+        let edited = self.around.edited_line.as_ref().map(|line| line.modules().to_vec());
+        Box::new(move |sender| {
+            let reply = Reply::timed(Source::GlibcWithoutNscd, || match &modules {
+                Some(modules) => glibc::ask(&bytes, Some(modules)),
+                None if is_readable => Outcome::not_found("no module is installed"),
+                None => Outcome::failed("nsswitch.conf cannot be read"),
+            });
+            let is_found = reply.answer.is_found();
+            send(sender, Piece::Row(LIBC, reply));
+            if let Some(modules) = edited.filter(|_| !is_found) {
+                send(sender, Piece::LibcEdited(glibc::ask(&bytes, Some(&modules))));
+            }
+        })
+    }
+
+    fn ask_plain_rule(&self) -> Task {
+        let question = self.question.clone();
+        let edited = self.around.edited_line.as_ref().map(|line| line.modules().to_vec());
+        Box::new(move |sender| {
+            let plain = Answering::default();
+            let (outcome, _) = sources::library(&plain, None, question.subject());
+            let again = edited.filter(|_| !outcome.is_found());
+            let edited = again.map(|modules| sources::library(&plain, Some(&modules), question.subject()).0);
+            send(sender, Piece::PlainRule(outcome, edited));
+        })
+    }
+
+    fn ask_hosts(&self) -> Task {
+        let question = self.question.clone();
+        Box::new(move |sender| {
+            let tables = Tables::new();
+            let reply = Reply::timed(Source::Hosts, || sources::hosts(&tables, question.subject()));
+            send(sender, Piece::Row(HOSTS, reply));
+        })
+    }
+
+    fn ask_nscd(&self) -> [Task; 2] {
+        let (question, bytes) = (self.question.clone(), self.question.bytes());
+        let itself: Task = Box::new(move |sender| {
+            let reply = Reply::timed(Source::Nscd, || nscd::ask(Path::new(nscd::SOCKET), question.key()));
+            send(sender, Piece::Row(NSCD, reply));
+        });
+        let through: Task = Box::new(move |sender| {
+            let reply = Reply::timed(Source::GlibcWithNscd, || glibc::ask(&bytes, None));
+            send(sender, Piece::Row(WITH_NSCD, reply));
+        });
+        [itself, through]
+    }
+
+    fn ask_server(&self, number: usize, server: (SocketAddr, bool), answering: Option<&Answering>) -> Task {
+        let question = self.question.clone();
+        let answering = answering.cloned().unwrap_or_default();
+        let (server, is_the_rules) = server;
+        Box::new(move |sender| {
+            let tables = Tables::new();
+            let ask = || match tables.resolution() {
+                Ok(resolution) => sources::server(&resolution, server, &answering, question.subject()),
+                Err(_) => Outcome::failed("resolv.conf cannot be read"),
+            };
+            let reply = Reply::timed(Source::Server(server), ask);
+            let reply = if is_the_rules { reply.with_note("the rule's") } else { reply };
+            send(sender, Piece::Row(SERVERS + number, reply));
+        })
+    }
+
+    fn ask_library(&self, number: usize, answering: Answering) -> Task {
+        let question = self.question.clone();
+        let edited = self.around.edited_line.as_ref().map(|line| line.modules().to_vec());
+        Box::new(move |sender| {
+            let mut origin = None;
+            let reply = Reply::timed(Source::Library, || {
+                let (outcome, from) = sources::library(&answering, None, question.subject());
+                origin = from;
+                outcome
+            });
+            let is_found = reply.answer.is_found();
+            let reply = match origin {
+                Some(origin) => reply.with_note(origin),
+                None => reply,
+            };
+            send(sender, Piece::Row(number, reply));
+            if let Some(modules) = edited.filter(|_| !is_found) {
+                let (outcome, _) = sources::library(&answering, Some(&modules), question.subject());
+                send(sender, Piece::LibraryEdited(outcome));
+            }
+        })
+    }
+}
+
+fn send(sender: &Sender<Piece>, piece: Piece) {
+    let _ = sender.send(piece); // Whoever waited may have given up.
+}

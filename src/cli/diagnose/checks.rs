@@ -1,0 +1,306 @@
+//! What `doctor` looks at, one finding for each thing.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+use crate::commands::explain;
+use crate::diagnose::daemon::{self, Compared, Daemon, Presence};
+use crate::diagnose::examine;
+use crate::diagnose::hosts_line::{DnsObstacle, PATH};
+use crate::diagnose::installation;
+use crate::diagnose::nscd::{self, Cache, Database, Key};
+use crate::diagnose::rules::Rules;
+use crate::diagnose::sockets::{self, Asked};
+use crate::diagnose::surroundings::Surroundings;
+use crate::ui::screen::{Node, Style, printable};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum State {
+    Good,
+    /// Nothing is wrong, but it is worth knowing.
+    Note,
+    Unknown,
+    Trouble,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug)]
+pub(crate) struct Finding {
+    /// Which check it is of.
+    pub(crate) check: &'static str,
+    pub(crate) state: State,
+    pub(crate) what: String,
+    pub(crate) why: Option<Cow<'static, str>>,
+    /// What to type.
+    pub(crate) fix: Vec<String>,
+    topic: Option<String>,
+}
+
+impl Serialize for Finding {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Finding", 6)?;
+        fields.serialize_field("check", self.check)?;
+        fields.serialize_field("state", &self.state)?;
+        fields.serialize_field("what", &self.what)?;
+        fields.serialize_field("why", &self.why)?;
+        fields.serialize_field("fix", &self.fix)?;
+        fields.serialize_field("mend", &self.fix)?; // Its older name.
+        fields.end()
+    }
+}
+
+impl Finding {
+    pub(crate) fn new(check: &'static str, state: State, what: impl Into<String>) -> Self {
+        Self { check, state, what: what.into(), why: None, fix: Vec::new(), topic: None }
+    }
+
+    pub(crate) fn why(self, why: &'static str) -> Self {
+        Self { why: Some(why.into()), ..self }
+    }
+
+    pub(crate) fn fix(mut self, line: impl Into<String>) -> Self {
+        self.fix.push(line.into());
+        self
+    }
+
+    /// What to call it above the lines of its fix.
+    pub(crate) fn about(self, topic: String) -> Self {
+        Self { topic: Some(topic), ..self }
+    }
+
+    pub(crate) fn topic(&self) -> &str {
+        self.topic.as_deref().unwrap_or(self.check)
+    }
+
+    pub(crate) fn is_fine(&self) -> bool {
+        matches!(self.state, State::Good | State::Note)
+    }
+
+    /// Whether people are told the lines: of what is wrong only.
+    pub(crate) fn has_shown_fix(&self) -> bool {
+        !self.is_fine() && !self.fix.is_empty()
+    }
+
+    pub(crate) fn node(&self) -> Node {
+        let (mark, style) = match self.state {
+            State::Good => ("ok", Style::Good),
+            State::Note => ("note", Style::Plain),
+            State::Unknown => ("cannot tell", Style::Unsure),
+            State::Trouble => ("trouble", Style::Bad),
+        };
+        let why = self.why.iter().map(|why| Node::new(format!("why: {why}")));
+        let fix = self.has_shown_fix().then(|| Node::new("fix: below"));
+        Node::styled(style, format!("{mark}: {}", self.what)).with(why).with(fix)
+    }
+}
+
+/// All of them, each as soon as it is known.
+pub(crate) fn all(around: &Surroundings, found: &mut dyn FnMut(Finding)) {
+    let (nscd, cache) = examine::look_for(Key::Name(b""));
+    socket(&nscd).into_iter().for_each(&mut *found);
+    if let (Presence::Present(daemon), Some(cache)) = (&nscd, &cache) {
+        found(its_machine(daemon, around));
+        found(its_cache(daemon, cache));
+        users(daemon).into_iter().for_each(&mut *found);
+    }
+    hosts_line(around).into_iter().for_each(&mut *found);
+    around.asked.iter().for_each(|asked| found(asked_daemon(asked, around)));
+    unasked(around).into_iter().for_each(&mut *found);
+    configuration(&around.rules).into_iter().for_each(&mut *found);
+    installation::library(around).into_iter().for_each(&mut *found);
+    installation::reach(around).into_iter().for_each(&mut *found);
+    installation::running(around).into_iter().for_each(&mut *found);
+}
+
+/// Is there an nscd?
+fn socket(nscd: &Presence) -> Option<Finding> {
+    const CHECK: &str = "socket";
+    match nscd {
+        Presence::Absent => Some(Finding::new(CHECK, State::Good, format!("no nscd: no socket {}", nscd::SOCKET))),
+        Presence::Unreachable { reason } => {
+            let what = format!("a socket at which nothing listens: {}: {reason}", nscd::SOCKET);
+            Some(Finding::new(CHECK, State::Good, what).why("glibc goes on without it"))
+        }
+        Presence::Present(_) => None,
+    }
+}
+
+/// Is nscd this machine's own?
+fn its_machine(daemon: &Daemon, around: &Surroundings) -> Finding {
+    const CHECK: &str = "daemon";
+    const WHY: &str = "glibc asks it before /etc/hosts and DNS, and believes its \"no such host\"";
+    let program = format!("{} on {}", explain::program(daemon), nscd::SOCKET);
+    let about = explain::about(daemon).join("; ");
+    if daemon.is_foreign() && daemon.caches_hosts == Some(false) {
+        return Finding::new(CHECK, State::Note, format!("{program} is not of this container: {about}"));
+    }
+    if daemon.is_foreign() {
+        let is_countered = around.is_loaded && !around.rules.policy.is_empty();
+        if is_countered {
+            return Finding::new(CHECK, State::Note, format!("{program} is not of this container: {about}")).why(WHY);
+        }
+        let what =
+            format!("{program} is not of this container: {about}. \"nss-bypass explain NAME\" has the rule for a name");
+        return Finding::new(CHECK, State::Trouble, what).why(WHY);
+    }
+    if daemon.network_namespace == Compared::Unknown {
+        let finding =
+            Finding::new(CHECK, State::Unknown, format!("{program} may be another machine's: {about}")).why(WHY);
+        return finding.fix("sudo nss-bypass doctor");
+    }
+    if [daemon.resolv_conf, daemon.hosts].contains(&Compared::Different) {
+        let what = format!("{program} reads other files than programs here: {about}");
+        return Finding::new(CHECK, State::Trouble, what).why(WHY).fix("systemctl restart nscd");
+    }
+    Finding::new(CHECK, State::Good, format!("{program} is this machine's own: {about}"))
+}
+
+/// Is its cache of hosts on?
+fn its_cache(daemon: &Daemon, cache: &Cache) -> Finding {
+    const CHECK: &str = "hosts-cache";
+    match (daemon.caches_hosts, cache) {
+        (Some(false), _) => {
+            Finding::new(CHECK, State::Good, "its cache of hosts is off, so glibc answers host names itself")
+        }
+        (_, Cache::Read { size, .. }) => Finding::new(
+            CHECK,
+            State::Note,
+            format!(
+                "its cache of hosts is on, with {}",
+                counted(usize::try_from(*size).unwrap_or(0), "entry", "entries")
+            ),
+        ),
+        (Some(true), _) => Finding::new(CHECK, State::Note, "its cache of hosts is on, and not shared"),
+        (None, Cache::Unreadable { reason }) => {
+            Finding::new(CHECK, State::Unknown, format!("its cache cannot be read: {reason}"))
+        }
+        (None, Cache::NotShared) => {
+            Finding::new(CHECK, State::Note, "it shares no cache of hosts: that is off, or not shared, or it is unscd")
+        }
+    }
+}
+
+/// Do users and groups come from another machine, too?
+fn users(daemon: &Daemon) -> Option<Finding> {
+    if !daemon.is_foreign() {
+        return None;
+    }
+    let shares = |database| nscd::shares(Path::new(nscd::SOCKET), database);
+    let what = match (shares(Database::Passwd), shares(Database::Group)) {
+        (true, true) => "users and groups come from it, too",
+        (true, false) => "users come from it, too",
+        (false, true) => "groups come from it, too",
+        (false, false) => "users and groups may come from it, too",
+    };
+    let why = "names of users and groups, and their numbers, are then another machine's; rules are for hosts only";
+    Some(Finding::new("users", State::Note, what).why(why))
+}
+
+/// Is DNS asked?
+fn hosts_line(around: &Surroundings) -> Vec<Finding> {
+    const CHECK: &str = "hosts-line";
+    let line = match &around.hosts_line {
+        Ok(line) => line,
+        Err(line) => {
+            let what = format!("{PATH}:{} cannot be read", line.0);
+            let finding = Finding::new(CHECK, State::Trouble, what).why("glibc reads nothing of it, and finds nothing");
+            return vec![with_edit(finding, around)];
+        }
+    };
+    let shown = format!("{}: {}", line.origin(), line.shown());
+    let mut findings = Vec::new();
+    for module in &around.not_installed {
+        let what = format!("{shown}: the module {} is not installed", printable(module));
+        findings.push(Finding::new(CHECK, State::Note, what).why("glibc passes it over"));
+    }
+    let has_others = line.names().any(|name| name != b"files" && name != b"dns");
+    findings.push(match line.obstacle(&|module| around.standing(module)) {
+        None => Finding::new(CHECK, State::Good, format!("{shown}: DNS is asked")),
+        Some(_) if has_others => {
+            Finding::new(CHECK, State::Good, format!("{shown}: other modules answer before DNS is asked"))
+        }
+        Some(DnsObstacle::NotListed) => Finding::new(CHECK, State::Note, format!("{shown}: DNS is not asked"))
+            .why("names that only DNS knows are not found"),
+        Some(DnsObstacle::EndsBefore(module)) => {
+            Finding::new(CHECK, State::Note, format!("{shown}: lookups end with {module}, before DNS"))
+                .why("names that only DNS knows are not found")
+        }
+    });
+    findings
+}
+
+fn with_edit(finding: Finding, around: &Surroundings) -> Finding {
+    match around.edited_line.as_ref().and_then(|line| line.command("")) {
+        Some(command) => finding.fix(command),
+        None => finding,
+    }
+}
+
+/// Does a daemon of another machine answer a module of the `hosts` line?
+fn asked_daemon(asked: &Asked, around: &Surroundings) -> Finding {
+    const CHECK: &str = "resolved";
+    let (name, module) = (asked.service.name, printable(&asked.module));
+    match &asked.presence {
+        Presence::Absent => Finding::new(CHECK, State::Good, format!("{name}, which `{module}` asks, is not here")),
+        Presence::Unreachable { reason } => Finding::new(
+            CHECK,
+            State::Note,
+            format!("{name}, which `{module}` asks, does not answer: {}: {reason}", asked.service.socket),
+        ),
+        Presence::Present(daemon) if asked.foreign_daemon().is_some() => {
+            let what =
+                format!("{name}'s socket is here: {}; `{module}` of the hosts line asks it", daemon.whereabouts());
+            let finding = Finding::new(CHECK, State::Trouble, what).about("hosts line".to_owned());
+            with_edit(finding.why("it answers as the other machine does, as a foreign nscd does"), around)
+        }
+        Presence::Present(daemon) => {
+            let state = if asked.is_uncertain() { State::Note } else { State::Good };
+            Finding::new(CHECK, state, format!("{name}, which `{module}` asks, is here: {}", daemon.whereabouts()))
+        }
+    }
+}
+
+/// Is there a socket of another machine's that the `hosts` line does not ask?
+fn unasked(around: &Surroundings) -> Vec<Finding> {
+    let others = sockets::SERVICES
+        .iter()
+        .filter(|service| !around.asked.iter().any(|asked| asked.service.socket == service.socket));
+    let findings = others.filter_map(|service| match daemon::look(Path::new(service.socket)) {
+        Presence::Present(daemon) if daemon.is_foreign() => {
+            let what =
+                format!("{}'s socket is here: {}; the hosts line does not ask it", service.name, daemon.whereabouts());
+            Some(Finding::new("resolved", State::Note, what))
+        }
+        _ => None,
+    });
+    findings.collect()
+}
+
+/// Is the configuration sound?
+fn configuration(rules: &Rules) -> Vec<Finding> {
+    const CHECK: &str = "configuration";
+    let faults = rules
+        .faults
+        .iter()
+        .map(|fault| Finding::new(CHECK, State::Trouble, explain::in_words(fault)).why("the whole line is left out"));
+    let mut findings: Vec<Finding> = faults.collect();
+    if findings.is_empty() {
+        let count = rules.policy.rules().len();
+        let what = format!("the configuration is sound: {}", counted(count, "rule", "rules"));
+        findings.push(Finding::new(CHECK, State::Good, what));
+    }
+    if rules.disabled {
+        let what = "NSS_BYPASS_DISABLE is set";
+        findings.push(Finding::new(CHECK, State::Note, what).why("no rule counts").fix("unset NSS_BYPASS_DISABLE"));
+    }
+    findings
+}
+
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}

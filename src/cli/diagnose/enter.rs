@@ -1,0 +1,285 @@
+//! Into the namespaces of a process: this command again, in a child that sees the container's files and network.
+//!
+//! What runs there is loaded by the container's own ld.so, and so it must have no more rights than the container: it gets
+//! the container's user and PID namespaces and its capabilities, and no new privileges. It is a sealed copy in memory:
+//! nothing of this machine's is open in it that the container could write to.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ptr;
+
+use crate::diagnose::glibc;
+use crate::diagnose::target::Refusal;
+use crate::ui::exit::Exit;
+use crate::ui::output;
+
+/// What has become of it.
+pub(crate) enum Outcome {
+    /// A child has done everything.
+    Done(Exit),
+    /// This process is where the target is.
+    Inside,
+}
+
+/// Variables of the process that rules and resolver depend on. None of them names code.
+const VARIABLES: [&str; 10] = [
+    "NSS_BYPASS",
+    "NSS_BYPASS_VIA",
+    "NSS_BYPASS_CONF",
+    "NSS_BYPASS_DISABLE",
+    "LOCALDOMAIN",
+    "RES_OPTIONS",
+    "RESOLV_HOST_CONF",
+    "RESOLV_MULTI",
+    "RESOLV_REORDER",
+    "GODEBUG",
+];
+
+/// By which this command, started again, gets what is known of the process.
+const KNOWN: &str = "NSS_BYPASS_INSIDE";
+
+/// What is known of the process, if this is the command that was started again.
+pub(crate) fn known() -> Option<String> {
+    let text = std::env::var(KNOWN).ok()?;
+    // SAFETY: no other thread runs. It is not for children.
+    unsafe { std::env::remove_var(KNOWN) };
+    Some(text)
+}
+
+/// Namespaces in the order in which they are entered: the user namespace gives the rights for the others.
+const NAMESPACES: [(&str, libc::c_int); 5] = [
+    ("user", libc::CLONE_NEWUSER),
+    ("net", libc::CLONE_NEWNET),
+    ("uts", libc::CLONE_NEWUTS),
+    ("pid", libc::CLONE_NEWPID),
+    ("mnt", libc::CLONE_NEWNS),
+];
+
+/// All that is taken along: opened before anything is entered.
+struct Way {
+    namespaces: Vec<(&'static str, libc::c_int, File)>,
+    root: Option<File>,
+    capabilities: u64,
+    command: OwnedFd,
+    arguments: Vec<CString>,
+    environment: Vec<CString>,
+}
+
+/// Runs this command again where the process is. `known` is handed on.
+pub(crate) fn enter(pid: i32, known: &str) -> Result<Outcome, Refusal> {
+    let refuse = |what: &str, error: &io::Error| {
+        let hint = match error.raw_os_error() {
+            Some(libc::EPERM | libc::EACCES) => "; root can",
+            _ => "",
+        };
+        Refusal::cannot_tell(format!("process {pid}: cannot {what}: {}{hint}", output::reason(error)))
+    };
+    let way = Way::look(pid, known).map_err(|error| refuse("look at its namespaces", &error))?;
+    if way.namespaces.is_empty() && way.root.is_none() {
+        take_variables(pid);
+        return Ok(Outcome::Inside);
+    }
+    // SAFETY: no other thread runs.
+    let child = unsafe { libc::fork() };
+    match child {
+        -1 => Err(refuse("start a child", &io::Error::last_os_error())),
+        0 => match way.go() {
+            Ok(Outcome::Inside) => {
+                take_variables(pid);
+                Ok(Outcome::Inside)
+            }
+            Ok(done) => Ok(done),
+            Err((what, error)) => Err(refuse(&what, &error)),
+        },
+        child => Ok(Outcome::Done(wait(child))),
+    }
+}
+
+/// How a child ended.
+fn wait(child: libc::pid_t) -> Exit {
+    let mut status = 0;
+    // SAFETY: a child of this process, and a place for its status.
+    while unsafe { libc::waitpid(child, &raw mut status, 0) } == -1 {
+        if io::Error::last_os_error().raw_os_error() != Some(libc::EINTR) {
+            return Exit::CannotTell;
+        }
+    }
+    match libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)) {
+        Some(0) => Exit::Success,
+        Some(1) => Exit::Trouble,
+        Some(2) => Exit::Usage,
+        _ => Exit::CannotTell,
+    }
+}
+
+/// The variables of the process instead of our own.
+fn take_variables(pid: i32) {
+    for name in VARIABLES {
+        // SAFETY: no other thread runs.
+        unsafe { std::env::remove_var(name) };
+    }
+    for (name, value) in variables(pid) {
+        // SAFETY: as above.
+        unsafe { std::env::set_var(name, value) };
+    }
+}
+
+/// The variables of a process that count; none where they cannot be read.
+fn variables(pid: i32) -> Vec<(OsString, OsString)> {
+    let bytes = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let pairs = bytes.split(|&byte| byte == 0).filter_map(|pair| {
+        let at = pair.iter().position(|&byte| byte == b'=')?;
+        let (name, value) = pair.split_at_checked(at)?;
+        let name = OsStr::from_bytes(name);
+        let is_wanted = VARIABLES.iter().any(|wanted| name == *wanted);
+        is_wanted.then(|| (name.to_owned(), OsString::from_vec(value.get(1..).unwrap_or_default().to_vec())))
+    });
+    pairs.collect()
+}
+
+impl Way {
+    fn look(pid: i32, known: &str) -> io::Result<Self> {
+        let folder = format!("/proc/{pid}");
+        let mut namespaces = Vec::new();
+        for (name, kind) in NAMESPACES {
+            let path = format!("{folder}/ns/{name}");
+            if fs::read_link(&path)? != fs::read_link(format!("/proc/self/ns/{name}"))? {
+                namespaces.push((name, kind, File::open(path)?));
+            }
+        }
+        let root = fs::read_link(format!("{folder}/root"))?;
+        let has_own_root = root != std::path::Path::new("/") || namespaces.iter().any(|(name, ..)| *name == "mnt");
+        let root = if has_own_root { Some(File::open(format!("{folder}/root"))?) } else { None };
+        let status = fs::read_to_string(format!("{folder}/status"))?;
+        let bounding = status.lines().find_map(|line| line.strip_prefix("CapBnd:"));
+        let capabilities = bounding.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0);
+        Ok(Self {
+            namespaces,
+            root,
+            capabilities,
+            command: sealed_copy()?,
+            arguments: arguments(),
+            environment: environment(pid, known),
+        })
+    }
+
+    /// Enters everything, and runs the command there. Comes back where it cannot run there: there is no glibc.
+    fn go(&self) -> Result<Outcome, (String, io::Error)> {
+        let failed = |what: &str| (what.to_owned(), io::Error::last_os_error());
+        for (name, kind, file) in &self.namespaces {
+            // SAFETY: a descriptor that is open; no other thread runs.
+            if unsafe { libc::setns(file.as_raw_fd(), *kind) } != 0 {
+                return Err(failed(&format!("enter its {name} namespace")));
+            }
+        }
+        // A PID namespace is for children only.
+        // SAFETY: no other thread runs.
+        match unsafe { libc::fork() } {
+            -1 => return Err(failed("start a child in its namespaces")),
+            0 => {}
+            child => return Ok(Outcome::Done(wait(child))),
+        }
+        // SAFETY: no pointers. Whoever wanted the answer may have been stopped.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+        self.take_root().map_err(|error| ("enter its root directory".to_owned(), error))?;
+        self.give_up_rights().map_err(|error| ("give up rights".to_owned(), error))?;
+        self.execute();
+        glibc::there_is_none();
+        Ok(Outcome::Inside)
+    }
+
+    fn take_root(&self) -> io::Result<()> {
+        let Some(root) = &self.root else { return Ok(()) };
+        // SAFETY: a descriptor that is open.
+        if unsafe { libc::fchdir(root.as_raw_fd()) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: a C string.
+        if unsafe { libc::chroot(c".".as_ptr()) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+
+    /// From here on there are no more rights than the process could have.
+    fn give_up_rights(&self) -> io::Result<()> {
+        const MOST_CAPABILITIES: libc::c_ulong = 64;
+        for capability in 0..MOST_CAPABILITIES {
+            if self.capabilities & (1 << capability) == 0 {
+                // SAFETY: no pointers. The kernel does not know all numbers, and refuses those.
+                unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
+            }
+        }
+        if self.namespaces.iter().any(|(name, ..)| *name == "user") {
+            // SAFETY: no groups, and so no pointer is followed.
+            unsafe { libc::setgroups(0, ptr::null()) };
+            // SAFETY: no pointers.
+            if unsafe { libc::setresgid(0, 0, 0) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // SAFETY: no pointers.
+            if unsafe { libc::setresuid(0, 0, 0) } != 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        // SAFETY: no pointers.
+        if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+
+    fn execute(&self) {
+        let pointers =
+            |words: &[CString]| words.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect::<Vec<_>>();
+        let (arguments, environment) = (pointers(&self.arguments), pointers(&self.environment));
+        // SAFETY: a descriptor that is open, and two arrays of C strings that end with NULL.
+        unsafe { libc::fexecve(self.command.as_raw_fd(), arguments.as_ptr(), environment.as_ptr()) };
+    }
+}
+
+/// This executable, in memory that cannot be written to.
+fn sealed_copy() -> io::Result<OwnedFd> {
+    // SAFETY: a C string.
+    let descriptor = unsafe { libc::memfd_create(c"nss-bypass".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
+    if descriptor < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it was just made, and is not used elsewhere.
+    let mut copy = unsafe { File::from_raw_fd(descriptor) };
+    let mut bytes = Vec::new();
+    File::open("/proc/self/exe")?.read_to_end(&mut bytes)?;
+    copy.write_all(&bytes)?;
+    let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
+    // SAFETY: a descriptor that is open.
+    if unsafe { libc::fcntl(descriptor, libc::F_ADD_SEALS, seals) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(copy.into())
+}
+
+/// The command line without `--pid`.
+fn arguments() -> Vec<CString> {
+    let mut words = Vec::new();
+    let mut given = std::env::args_os();
+    while let Some(word) = given.next() {
+        if word == "--pid" {
+            given.next();
+        } else if !word.as_bytes().starts_with(b"--pid=") {
+            words.push(word);
+        }
+    }
+    words.into_iter().filter_map(|word| CString::new(word.into_vec()).ok()).collect()
+}
+
+/// Our environment, but for what the process has otherwise, and for what would load code.
+fn environment(pid: i32, known: &str) -> Vec<CString> {
+    let is_ours = |name: &OsStr| !name.as_bytes().starts_with(b"LD_") && !VARIABLES.iter().any(|other| name == *other);
+    let own = std::env::vars_os().filter(|(name, _)| is_ours(name));
+    let known = (OsString::from(KNOWN), OsString::from(known));
+    let pairs = own.chain(variables(pid)).chain([known]);
+    pairs.filter_map(|(name, value)| CString::new([name.as_bytes(), b"=", value.as_bytes()].concat()).ok()).collect()
+}

@@ -1,0 +1,126 @@
+//! The lines that a shell takes for each step of a fix.
+
+use std::net::IpAddr;
+
+use nss_bypass_core::model::Subject;
+
+use crate::diagnose::hosts_line::HostsLine;
+use crate::diagnose::rules::Rules;
+use crate::diagnose::verdict::Step;
+use crate::install::library;
+use crate::ui::screen::{printable, quoted};
+
+/// What the lines depend on.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) subject: Subject<'a>,
+    pub(crate) is_root: bool,
+    /// The `hosts` line in which DNS is asked.
+    pub(crate) edited_line: Option<&'a HostsLine>,
+    /// An address for a line of /etc/hosts.
+    pub(crate) address: Option<IpAddr>,
+    /// Where the files lie as the shell sees them: `/proc/PID/root` for a container, else nothing.
+    pub(crate) root: &'a str,
+    /// The systemd unit of the process, where it has one.
+    pub(crate) unit: Option<&'a str>,
+}
+
+/// The lines, in order. A step for which there is none takes all of them with it: half a fix is none.
+pub(crate) fn commands(steps: &[Step], context: &Context<'_>) -> Vec<String> {
+    // Variables do not count in privileged programs, and so the file must have the rule.
+    let is_for_all = steps.contains(&Step::Enable);
+    let context = Context { is_root: context.is_root || is_for_all, ..*context };
+    let lines: Option<Vec<Vec<String>>> = steps.iter().map(|step| context.lines(step)).collect();
+    lines.unwrap_or_default().concat()
+}
+
+/// Whether only root can do this.
+pub(crate) fn take_root(steps: &[Step]) -> bool {
+    let is_for_all = steps.contains(&Step::Enable);
+    steps.iter().any(|step| match step {
+        Step::Bypass | Step::Pass => is_for_all,
+        Step::Load | Step::LoadFirst | Step::UseCgo => false,
+        Step::Enable | Step::EditHostsLine | Step::ChangeMode(_) | Step::Restart | Step::HostsEntry => true,
+    })
+}
+
+impl Context<'_> {
+    fn lines(&self, step: &Step) -> Option<Vec<String>> {
+        let one = |line: String| Some(vec![line]);
+        match step {
+            Step::Bypass => self.rule("bypass", ""),
+            Step::Pass => self.rule("pass", "!"),
+            Step::Load => one(preloading()),
+            Step::LoadFirst => one(preloading_first()),
+            Step::Enable => one("nss-bypass enable".to_owned()),
+            Step::EditHostsLine => one(self.edited_line?.command(self.root)?),
+            Step::ChangeMode(lines) if lines.is_empty() => None,
+            Step::ChangeMode(lines) => {
+                Some(lines.iter().map(|line| line.replace(" /", &format!(" {}/", self.root))).collect())
+            }
+            Step::Restart => one(format!("systemctl restart {}", quoted(self.unit?))),
+            Step::UseCgo => one("export GODEBUG=\"${GODEBUG:+$GODEBUG,}\"netdns=cgo".to_owned()),
+            Step::HostsEntry => one(self.hosts_entry()?),
+        }
+    }
+
+    /// A rule for this lookup alone, at the end of the file or, where that would not decide, in the variable.
+    fn rule(&self, keyword: &str, sign: &str) -> Option<Vec<String>> {
+        let mut lines = Vec::new();
+        if self.rules.disabled {
+            lines.push("unset NSS_BYPASS_DISABLE".to_owned());
+            if keyword == "bypass" && self.rules.means(self.subject) {
+                return Some(lines);
+            }
+        }
+        let pattern = Rules::pattern_for(self.subject)?;
+        let line = format!("{keyword} {pattern}");
+        if self.is_root && self.rules.would_decide(&line, self.subject) {
+            let path = format!("{}{}", self.root, quoted(&self.rules.path));
+            lines.push(appending(&line, &path, self.rules.lacks_final_newline()));
+        } else if self.root.is_empty() {
+            let word = quoted(&format!("{sign}{pattern}"));
+            lines.push(format!("export NSS_BYPASS=\"${{NSS_BYPASS:+$NSS_BYPASS }}\"{word}"));
+        } else {
+            return None;
+        }
+        Some(lines)
+    }
+
+    fn hosts_entry(&self) -> Option<String> {
+        let Subject::Name(name) = self.subject else { return None };
+        let line = format!("{} {}", self.address?, printable(name.without_root_dot()));
+        let text = std::fs::read("/etc/hosts").unwrap_or_default();
+        let lacks_newline = text.last().is_some_and(|&byte| byte != b'\n');
+        Some(appending(&line, &format!("{}/etc/hosts", self.root), lacks_newline))
+    }
+}
+
+/// A line at the end of a file, whose last line may have no end.
+fn appending(line: &str, path: &str, lacks_newline: bool) -> String {
+    let line = format!("'{}'", line.replace('\'', "'\\''"));
+    if lacks_newline { format!("printf '\\n%s\\n' {line} >>{path}") } else { format!("echo {line} >>{path}") }
+}
+
+fn library_path() -> String {
+    library::find(None).map_or_else(
+        |_| format!("/usr/local/lib/{}", library::NAME),
+        |library| printable(library.path.as_os_str().as_encoded_bytes()),
+    )
+}
+
+/// What loads the library into the programs that are started from here.
+pub(crate) fn preloading() -> String {
+    let others = std::env::var_os("LD_PRELOAD").is_some_and(|others| !others.is_empty());
+    if others {
+        format!("export LD_PRELOAD=\"$LD_PRELOAD:\"{}", quoted(&library_path()))
+    } else {
+        format!("export LD_PRELOAD={}", quoted(&library_path()))
+    }
+}
+
+/// The same, before all others: the first one that has a function takes it.
+pub(crate) fn preloading_first() -> String {
+    format!("export LD_PRELOAD={}\"${{LD_PRELOAD:+:$LD_PRELOAD}}\"", quoted(&library_path()))
+}

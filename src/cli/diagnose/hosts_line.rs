@@ -1,0 +1,302 @@
+//! The `hosts` line of nsswitch.conf: whether DNS is asked, what is in its way, and the line in which nothing is.
+
+use std::ops::Range;
+
+use nss_bypass_core::files::nsswitch::{self, Action, Module, Placed};
+use nss_bypass_core::model::Status;
+
+use crate::ui::screen::printable;
+
+/// The file.
+pub(crate) const PATH: &str = "/etc/nsswitch.conf";
+
+/// What glibc takes where the file has no such line (since 2.35).
+const DEFAULT: &[u8] = b"files dns";
+
+/// The line in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostsLine {
+    /// Its number and all of it; none where it is glibc's default.
+    place: Option<(usize, Vec<u8>)>,
+    /// Its list of modules.
+    modules: Vec<u8>,
+    placed: Vec<Placed>,
+}
+
+/// Why the file cannot be used: this line of it cannot be read, and so glibc reads nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UnreadableLine(pub(crate) usize);
+
+/// Why a name that DNS knows is not found in this line's order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum DnsObstacle {
+    /// `dns` is not in the line.
+    NotListed,
+    /// The lookup ends with this module and its actions, before `dns`.
+    EndsBefore(String),
+}
+
+/// What is known of a module beside its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It answers.
+    Works,
+    /// Its library is not installed: glibc goes on as its action for UNAVAIL says.
+    NotInstalled,
+    /// It asks a daemon of another machine.
+    AsksForeignDaemon,
+}
+
+/// A module's name, as the line has it.
+pub(crate) fn name(module: &Module) -> &[u8] {
+    match module {
+        Module::Files => b"files",
+        Module::Dns => b"dns",
+        Module::Other(name) => name,
+    }
+}
+
+impl HostsLine {
+    /// From the text of the file; without one, the default.
+    pub(crate) fn read(text: Option<&[u8]>) -> Result<Self, UnreadableLine> {
+        let text = text.unwrap_or_default();
+        if let Some(line) = nsswitch::first_unreadable_line(text) {
+            return Err(UnreadableLine(line));
+        }
+        let line = nsswitch::line_of(text, b"hosts");
+        let modules = line.map_or(DEFAULT, |line| line.modules).to_vec();
+        let place = line.map(|line| (line.number, line.text.to_vec()));
+        let placed = nsswitch::parse_placed(&modules).unwrap_or_default();
+        Ok(Self { place, modules, placed })
+    }
+
+    /// glibc's default in the place of a `hosts` line that cannot be read; none where another line is at fault.
+    pub(crate) fn in_place_of(text: &[u8], line: UnreadableLine) -> Option<Self> {
+        let at_fault = nsswitch::line_of(text, b"hosts").filter(|hosts| hosts.number == line.0)?;
+        let new = [b"hosts: ", DEFAULT].concat();
+        let read = Self::read(Some(&[&new, &b"\n"[..]].concat())).ok()?;
+        Some(Self { place: Some((at_fault.number, new)), ..read })
+    }
+
+    /// The list of modules.
+    pub(crate) fn modules(&self) -> &[u8] {
+        &self.modules
+    }
+
+    /// The modules' names in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
+        self.placed.iter().map(|placed| name(&placed.service.module))
+    }
+
+    /// Where the line stands, for a person.
+    pub(crate) fn origin(&self) -> String {
+        match &self.place {
+            Some((number, _)) => format!("{PATH}:{number}"),
+            None => format!("{PATH} (default)"),
+        }
+    }
+
+    /// The list of modules, for a person.
+    pub(crate) fn shown(&self) -> String {
+        printable(&self.modules).split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// What keeps the line from asking DNS about a name that no module before it knows.
+    pub(crate) fn obstacle(&self, standing: &dyn Fn(&[u8]) -> Standing) -> Option<DnsObstacle> {
+        for placed in &self.placed {
+            if placed.service.module == Module::Dns {
+                return None;
+            }
+            let status = match standing(name(&placed.service.module)) {
+                Standing::NotInstalled => Status::Unavail,
+                Standing::Works | Standing::AsksForeignDaemon => Status::NotFound,
+            };
+            if placed.service.actions.on(status) == Action::Return {
+                let words = self.modules.get(placed.name.start..placed.actions.end).unwrap_or_default();
+                return Some(DnsObstacle::EndsBefore(printable(words)));
+            }
+        }
+        Some(DnsObstacle::NotListed)
+    }
+
+    /// The same line, in which DNS is asked, and modules that ask another machine's daemons are not; none where it is so already, or where
+    /// glibc would not read the new line so.
+    pub(crate) fn asking_dns(&self, standing: &dyn Fn(&[u8]) -> Standing) -> Option<Self> {
+        let is_unwanted = |placed: &Placed| match standing(name(&placed.service.module)) {
+            Standing::Works => false,
+            Standing::NotInstalled => placed.service.actions.on(Status::Unavail) == Action::Return,
+            Standing::AsksForeignDaemon => true,
+        };
+        let asks_foreign_daemon = self.names().any(|name| standing(name) == Standing::AsksForeignDaemon);
+        if self.obstacle(standing).is_none() && !asks_foreign_daemon {
+            return None;
+        }
+        if self.placed.is_empty() {
+            return self.with_modules(DEFAULT.to_vec());
+        }
+        let has_dns = self.placed.iter().any(|placed| placed.service.module == Module::Dns);
+        let mut modules = Vec::new();
+        let mut needs_dns = !has_dns;
+        for placed in &self.placed {
+            let words = if !is_unwanted(placed) {
+                self.continuing(placed, modules_have_dns(&modules))
+            } else if needs_dns {
+                needs_dns = false;
+                b"dns".to_vec()
+            } else {
+                continue;
+            };
+            modules.push(words);
+        }
+        if needs_dns {
+            modules.push(b"dns".to_vec());
+        }
+        let edited = self.with_modules(modules.join(&b' '))?;
+        let is_right = edited.obstacle(standing).is_none() && !edited.placed.iter().any(is_unwanted);
+        is_right.then_some(edited)
+    }
+
+    /// A module with its actions; before `dns`, it does not end the lookup of a name that it does not know.
+    fn continuing(&self, placed: &Placed, is_behind_dns: bool) -> Vec<u8> {
+        let part = |range: &Range<usize>| self.modules.get(range.clone()).unwrap_or_default();
+        let (name, actions) = (part(&placed.name), part(&placed.actions));
+        let ends = placed.service.actions.on(Status::NotFound) == Action::Return;
+        if placed.service.module == Module::Dns || is_behind_dns || !ends {
+            return if actions.is_empty() { name.to_vec() } else { [name, b" ", actions].concat() };
+        }
+        // A later action for the same result counts.
+        let inside = actions.strip_suffix(b"]").unwrap_or(actions);
+        let longer = [name, b" ", inside.trim_ascii_end(), b" NOTFOUND=continue]"].concat();
+        let is_default = |words: &[u8]| {
+            nsswitch::parse_services(words).is_some_and(|read| read.iter().all(|one| one.actions == Default::default()))
+        };
+        if is_default(&longer) { name.to_vec() } else { longer }
+    }
+
+    /// The list of modules without those that are not installed and that glibc passes over; none where nothing is left.
+    pub(crate) fn installed(&self, is_not_installed: &dyn Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+        let is_passed_over = |placed: &Placed| {
+            let ends = placed.service.actions.on(Status::Unavail) == Action::Return;
+            is_not_installed(name(&placed.service.module)) && !ends
+        };
+        let wanted = self.placed.iter().filter(|placed| !is_passed_over(placed));
+        let words = wanted.map(|placed| self.modules.get(placed.name.start..placed.actions.end).unwrap_or_default());
+        let all = words.collect::<Vec<_>>().join(&b' ');
+        (!all.is_empty()).then_some(all)
+    }
+
+    /// The line with another list of modules.
+    fn with_modules(&self, modules: Vec<u8>) -> Option<Self> {
+        let head = match &self.place {
+            Some((_, text)) => text.strip_suffix(self.modules.as_slice())?.to_vec(),
+            None => b"hosts: ".to_vec(),
+        };
+        let number = self.place.as_ref().map_or(0, |(number, _)| *number);
+        let text = [head.as_slice(), &modules].concat();
+        let read = Self::read(Some(&[text.as_slice(), b"\n"].concat())).ok()?;
+        (read.modules == modules).then_some(Self { place: Some((number, text)), ..read })
+    }
+
+    /// What puts this line in the place of the old one, in the file below `root`; none where a shell could not be told so.
+    pub(crate) fn command(&self, root: &str) -> Option<String> {
+        let (number, text) = self.place.as_ref()?;
+        let mut replacement = String::new();
+        for &byte in text {
+            match byte {
+                b'/' | b'&' | b'\\' => replacement.extend(['\\', char::from(byte)]),
+                b'\t' => replacement.push_str("\\t"),
+                b' '..=b'~' => replacement.push(char::from(byte)),
+                _ => return None,
+            }
+        }
+        let quoted = replacement.replace('\'', "'\\''");
+        Some(if *number == 0 {
+            format!("echo '{}' >>{root}{PATH}", quoted.replace("\\/", "/"))
+        } else {
+            format!("sed -i '{number}s/.*/{quoted}/' {root}{PATH}")
+        })
+    }
+}
+
+fn modules_have_dns(modules: &[Vec<u8>]) -> bool {
+    modules.iter().any(|words| words.split(|&byte| byte == b' ').next() == Some(b"dns"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> HostsLine {
+        HostsLine::read(Some(text.as_bytes())).unwrap()
+    }
+
+    fn standing(name: &[u8]) -> Standing {
+        match name {
+            b"resolve" | b"mdns4_minimal" => Standing::AsksForeignDaemon,
+            b"gone" => Standing::NotInstalled,
+            _ => Standing::Works,
+        }
+    }
+
+    #[test]
+    fn what_keeps_dns_from_being_asked_is_named() {
+        let ends = |words: &str| Some(DnsObstacle::EndsBefore(words.to_owned()));
+        for (modules, expected) in [
+            ("files dns", None),
+            ("files", Some(DnsObstacle::NotListed)),
+            ("", Some(DnsObstacle::NotListed)),
+            ("files [NOTFOUND=return] dns", ends("files [NOTFOUND=return]")),
+            ("files other[!unavail=return]dns", ends("other[!unavail=return]")),
+            ("files gone [!UNAVAIL=return] dns", None),
+            ("files gone [UNAVAIL=return] dns", ends("gone [UNAVAIL=return]")),
+            ("files dns [NOTFOUND=return] other", None),
+            ("files [TRYAGAIN=return] dns", None),
+            ("[NOTFOUND=return] files dns", Some(DnsObstacle::NotListed)),
+        ] {
+            assert_eq!(line(&format!("hosts: {modules}\n")).obstacle(&standing), expected, "{modules}");
+        }
+        assert_eq!(HostsLine::read(None).unwrap().obstacle(&standing), None);
+        assert_eq!(HostsLine::read(Some(b"#\npasswd: files [x]\n")), Err(UnreadableLine(2)));
+    }
+
+    #[test]
+    fn the_edited_line_asks_dns_and_no_foreign_daemon_and_keeps_the_rest() {
+        for (before, after) in [
+            ("hosts: files [NOTFOUND=return] dns", Some("hosts: files dns")),
+            ("hosts: resolve", Some("hosts: dns")),
+            ("hosts:resolve", Some("hosts:dns")),
+            ("  hosts : files resolve [!UNAVAIL=return]", Some("  hosts : files dns")),
+            ("hosts\tfiles\tresolve[ !UNAVAIL = return ]dns", Some("hosts\tfiles dns")),
+            (
+                "hosts: files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns myhostname",
+                Some("hosts: files dns myhostname"),
+            ),
+            ("hosts: mymachines resolve [!unavail=RETURN] files", Some("hosts: mymachines dns files")),
+            (
+                "hosts: files [SUCCESS=merge NOTFOUND=return] dns",
+                Some("hosts: files [SUCCESS=merge NOTFOUND=return NOTFOUND=continue] dns"),
+            ),
+            ("hosts: files [!SUCCESS=return] dns", Some("hosts: files [!SUCCESS=return NOTFOUND=continue] dns")),
+            ("hosts: files gone [UNAVAIL=return] dns", Some("hosts: files dns")),
+            ("hosts: files", Some("hosts: files dns")),
+            ("hosts: [NOTFOUND=return] files", Some("hosts: files dns")),
+            ("hosts:", Some("hosts:files dns")),
+            ("hosts: files dns", None),
+            ("hosts: files dns [NOTFOUND=return] other", None),
+            ("hosts: files # resolve", Some("hosts: files # dns")),
+        ] {
+            let edited = line(&format!("{before}\n")).asking_dns(&standing);
+            let text = edited.map(|line| String::from_utf8(line.place.unwrap().1).unwrap());
+            assert_eq!(text.as_deref(), after, "{before}");
+        }
+    }
+
+    #[test]
+    fn the_command_replaces_the_line_in_force() {
+        let edited = line("passwd: files\nhosts: nis\nhosts:\tfiles a/b&c\\d\n").asking_dns(&standing).unwrap();
+        let expected = r"sed -i '3s/.*/hosts:\tfiles a\/b\&c\\d dns/' /etc/nsswitch.conf";
+        assert_eq!(edited.command("").as_deref(), Some(expected));
+        let odd = line("hosts: files \u{e4}\n").asking_dns(&standing).unwrap();
+        assert_eq!(odd.command(""), None);
+    }
+}

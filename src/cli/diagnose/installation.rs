@@ -1,0 +1,196 @@
+//! What `doctor` looks at of the installation: the library, what loads it, and which processes have it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::diagnose::checks::{Finding, State, counted};
+use crate::diagnose::daemon::path_text;
+use crate::diagnose::facts::Loading;
+use crate::diagnose::fix;
+use crate::diagnose::glibc;
+use crate::diagnose::surroundings::Surroundings;
+use crate::install::file::PRELOAD_FILE;
+use crate::install::library::NAME;
+use crate::install::preloaded::{Target, Word};
+use crate::install::tree::Tree;
+use crate::install::trouble::Trouble;
+use crate::install::verify::verify;
+use crate::install::{place, spelling};
+use crate::process::elf::Go;
+use crate::process::scan::{self, Libc, Process};
+use crate::ui::output;
+use crate::ui::screen::printable;
+
+/// Is the library where it should be, is it loaded, and would it be safe to load it everywhere?
+pub(crate) fn library(around: &Surroundings) -> Vec<Finding> {
+    const CHECK: &str = "library";
+    let here = &around.here;
+    let mut findings: Vec<Finding> = here.words().filter_map(|(place, word)| missing(place, word)).collect();
+    if let Err(error) = &here.file {
+        let what = format!("{PRELOAD_FILE} cannot be read: {}", output::reason(error));
+        findings.push(Finding::new(CHECK, State::Unknown, what));
+    }
+    let how = match (here.in_file(), here.in_variable()) {
+        (Some(word), _) => format!("{PRELOAD_FILE} loads the library into every program, as {}", word.text()),
+        (None, Some(word)) => {
+            format!("LD_PRELOAD loads the library into programs started here, as {}", word.text())
+        }
+        (None, None) => "the library is in this process, by which way cannot be seen".to_owned(),
+    };
+    let is_here = here.loaded.is_some();
+    findings.push(match (around.is_loaded, here.in_file(), around.rules.policy.is_empty()) {
+        (true, ..) if !is_here => Finding::new(CHECK, State::Good, format!("the library is in {}", around.place)),
+        (true, ..) => Finding::new(CHECK, State::Good, how),
+        (false, Some(word), _) => {
+            let what = format!("{PRELOAD_FILE} names {}, but it is not loaded", word.text());
+            Finding::new(CHECK, State::Trouble, what)
+        }
+        (false, None, true) => {
+            Finding::new(CHECK, State::Note, "the library is not loaded, and there is no rule that needs it")
+        }
+        (false, None, false) => {
+            let what = format!("there are rules, and {} do not load the library", around.place);
+            Finding::new(CHECK, State::Trouble, what)
+                .why("rules count in programs that load the library only")
+                .fix(fix::preloading())
+        }
+    });
+    if let Ok(tree) = Tree::new(Path::new("/")) {
+        findings
+            .extend(around.unreadable().into_iter().map(|(_, trouble)| from_trouble(CHECK, State::Trouble, trouble)));
+        let named = here.in_file().map(|word| word.path.clone()).or_else(|| place::usual(&tree));
+        findings.push(match named {
+            Some(path) => safety(&tree, &path),
+            None => Finding::new("enable", State::Note, format!("{NAME} is not installed")),
+        });
+    }
+    findings
+}
+
+/// A word that leads nowhere, and means the library.
+fn missing(place: &str, word: &Word) -> Option<Finding> {
+    if word.target != Target::Missing || !word.means_library() {
+        return None;
+    }
+    let what = format!("{place} names {}, which is not there", word.text());
+    let finding = Finding::new("library", State::Trouble, what);
+    Some(finding.why("every program that is started complains on its standard error"))
+}
+
+fn from_trouble(check: &'static str, state: State, trouble: Trouble) -> Finding {
+    let mut finding = Finding::new(check, state, trouble.what);
+    finding.why = Some(trouble.why.into());
+    finding.fix = trouble.commands;
+    finding
+}
+
+/// Would it be safe to name it in ld.so.preload?
+fn safety(tree: &Tree, library: &Path) -> Finding {
+    const CHECK: &str = "enable";
+    let unsafe_because =
+        |what: String| Finding::new(CHECK, State::Note, format!("not safe for {PRELOAD_FILE}: {what}"));
+    if let Err(trouble) = verify(tree, library) {
+        let mut finding = from_trouble(CHECK, State::Note, trouble);
+        finding.what = format!("not safe for {PRELOAD_FILE}: {}", finding.what);
+        return finding;
+    }
+    let others = other_loaders(tree, library);
+    match complaint(library) {
+        Some(complaint) => unsafe_because(format!("it does not load: {complaint}")),
+        None if !others.is_empty() => {
+            unsafe_because(format!("programs of another libc are here ({})", others.join(", ")))
+                .why("every such program that is started would complain")
+        }
+        None => {
+            let what = format!("it would be safe to name {} in {PRELOAD_FILE}", path_text(library));
+            Finding::new(CHECK, State::Good, what)
+        }
+    }
+}
+
+/// Loaders that obey the same file and cannot load the library: musl's does not read it, but 32-bit ones do. For that of
+/// i386 there may be an empty library.
+fn other_loaders(tree: &Tree, library: &Path) -> Vec<&'static str> {
+    const I386: &str = "/lib/ld-linux.so.2";
+    const LOADERS: [&str; 3] = [I386, "/libx32/ld-linux-x32.so.2", "/lib/ld-linux-armhf.so.3"];
+    let has_empty_one = spelling::with_token(tree, library).is_some();
+    let complain = LOADERS.into_iter().filter(|loader| *loader != I386 || !has_empty_one);
+    complain.filter(|loader| Path::new(loader).exists()).collect()
+}
+
+/// What the loader says of it.
+fn complaint(library: &Path) -> Option<String> {
+    let mut command = Command::new("/proc/self/exe");
+    command.arg("--version").env("LD_PRELOAD", library).stdin(Stdio::null());
+    match command.output() {
+        Ok(output) if output.status.success() && output.stderr.is_empty() => None,
+        Ok(output) => Some(printable(output.stderr.trim_ascii())),
+        Err(error) => Some(output::reason(&error)),
+    }
+}
+
+/// How the library and a process stand to each other.
+fn standing(process: &Process) -> &'static str {
+    match (&process.library, process.libc, process.go) {
+        (Some(_), ..) => "loaded",
+        (None, _, Some(Go::Alone)) => "cannot: Go without libc",
+        (None, Libc::Glibc, _) => NOT_LOADED,
+        (None, Libc::Musl, _) => "cannot: musl",
+        (None, Libc::None, _) => "cannot: static",
+    }
+}
+
+const NOT_LOADED: &str = "not loaded when started";
+
+/// Which processes have it?
+pub(crate) fn running(around: &Surroundings) -> Vec<Finding> {
+    const CHECK: &str = "processes";
+    const SHOWN: usize = 8;
+    let scan = scan::scan(&[], || ()).unwrap_or_default();
+    let is_everywhere = around.here.in_file().is_some();
+    if !is_everywhere && scan.processes.iter().all(|process| process.library.is_none()) {
+        return vec![Finding::new(CHECK, State::Note, "no other running process has the library")];
+    }
+    let mut groups: BTreeMap<&str, (usize, Vec<&str>)> = BTreeMap::new();
+    let known = scan.processes.iter().map(|process| (standing(process), process.name.as_str()));
+    let hidden = scan.hidden.iter().map(|(_, name)| (scan::why_hidden(), name.as_str()));
+    for (standing, name) in known.chain(hidden) {
+        let (count, names) = groups.entry(standing).or_default();
+        *count += 1;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let findings = groups.iter().map(|(standing, (count, names))| {
+        let shown: Vec<&str> = names.iter().take(SHOWN).copied().collect();
+        let more = if names.len() > SHOWN { ", ..." } else { "" };
+        let what = format!(
+            "the library and {}: {standing}: {}{more}",
+            counted(*count, "running process", "running processes"),
+            shown.join(", ")
+        );
+        let finding = Finding::new(CHECK, State::Note, what);
+        if *standing == NOT_LOADED && is_everywhere {
+            return finding.why("they were started before the library was enabled; restart those that need it");
+        }
+        finding
+    });
+    findings.collect()
+}
+
+/// Do lookups reach the library, where it is loaded? No server is asked for this.
+pub(crate) fn reach(around: &Surroundings) -> Option<Finding> {
+    const CHECK: &str = "library";
+    around.here.loaded.as_ref()?;
+    let what = match around.loading(glibc::reaches_library(b"localhost")) {
+        Loading::TakenBy(other) => {
+            format!(
+                "{other}, which is loaded before the library, takes libc's functions: lookups do not reach the library"
+            )
+        }
+        Loading::SeesNothing => "the library is loaded, and lookups do not reach it".to_owned(),
+        Loading::Works | Loading::NotLoaded => return None,
+    };
+    Some(Finding::new(CHECK, State::Trouble, what).why("no rule counts").fix(fix::preloading_first()))
+}

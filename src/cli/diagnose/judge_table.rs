@@ -1,0 +1,281 @@
+//! Every suspect, as a row: facts, then finding, culprit and steps.
+
+use super::*;
+use crate::diagnose::facts::{Answers, DaemonFacts, LineFacts, ProgramFacts, ProgramObstacle, UnreadableFile};
+use crate::diagnose::hosts_line::UnreadableLine;
+use crate::diagnose::verdict::Finding;
+
+fn found(address: &str) -> Outcome {
+    Outcome::addresses(vec![address.parse().unwrap()])
+}
+
+fn a() -> Outcome {
+    found("192.0.2.1")
+}
+
+fn b() -> Outcome {
+    found("192.0.2.2")
+}
+
+fn none() -> Outcome {
+    Outcome::not_found("not found")
+}
+
+fn silence() -> Outcome {
+    Outcome::failed("no answer")
+}
+
+/// A container without nscd, whose libc answers this.
+fn plain(libc: Outcome) -> Facts {
+    Facts {
+        answers: Answers {
+            nscd: None,
+            plain_rule: libc.clone(),
+            libc,
+            libc_edited: None,
+            library: None,
+            library_edited: None,
+            plain_rule_edited: None,
+            hosts: none(),
+            servers: Vec::new(),
+            rule_servers: Vec::new(),
+        },
+        daemon: None,
+        hosts_line: LineFacts { shown: "files dns".to_owned(), unreadable: None, obstacle: None, foreign_daemon: None },
+        rule: None,
+        loading: Loading::NotLoaded,
+        unreadable: Vec::new(),
+        program: None,
+    }
+}
+
+fn with_nscd(libc: Outcome, nscd: Option<Outcome>, is_foreign: bool) -> Facts {
+    let daemon = Some(DaemonFacts { name: "nscd", whereabouts: "process 1".to_owned(), is_foreign });
+    let mut facts = Facts { daemon, ..plain(libc) };
+    facts.answers.nscd = nscd;
+    facts
+}
+
+/// A rule under which the library answers this.
+fn under_rule(mut facts: Facts, library: Outcome, has_options: bool) -> Facts {
+    let text = "f:1: bypass x".to_owned();
+    facts.rule = Some(RuleFacts { text, has_options, falls_back_on_error: false, falls_back_on_not_found: false });
+    facts.answers.library = Some(library);
+    facts.loading = Loading::Works;
+    facts
+}
+
+/// DNS knows the name, and the hosts line is in its way.
+fn behind_the_line(mut facts: Facts, obstacle: DnsObstacle, plain_rule: Outcome) -> Facts {
+    facts.hosts_line.obstacle = Some(obstacle);
+    facts.answers.libc_edited = Some(a());
+    facts.answers.plain_rule_edited = Some(a());
+    facts.answers.plain_rule = plain_rule;
+    facts
+}
+
+fn ends() -> DnsObstacle {
+    DnsObstacle::EndsBefore("files [NOTFOUND=return]".to_owned())
+}
+
+fn in_program(mut facts: Facts, obstacle: ProgramObstacle) -> Facts {
+    facts.program = Some(ProgramFacts { name: "program".to_owned(), is_running: false, obstacle: Some(obstacle) });
+    facts.loading = Loading::NotLoaded;
+    facts
+}
+
+type Row = (&'static str, Facts, Finding, Option<Culprit>, Vec<Step>);
+
+fn check(rows: Vec<Row>) {
+    for (name, facts, finding, culprit, steps) in rows {
+        let judgement = facts.judgement();
+        assert_eq!((judgement.finding, judgement.culprit, judgement.steps), (finding, culprit, steps), "{name}");
+    }
+}
+
+const AGREED: Finding = Finding::Agreed;
+const DIFFERS: Finding = Finding::Differs;
+const UNKNOWN: Finding = Finding::Unknown;
+
+fn rule() -> Vec<Step> {
+    vec![Step::Bypass, Step::Load]
+}
+
+#[test]
+fn nscd() {
+    let daemon = || Some(Culprit::Daemon("nscd"));
+    check(vec![
+        ("none", plain(a()), AGREED, None, vec![]),
+        ("same", with_nscd(a(), Some(a()), true), AGREED, None, vec![]),
+        ("both know nothing", with_nscd(none(), Some(none()), true), AGREED, None, vec![]),
+        ("denies the name", with_nscd(a(), Some(none()), false), DIFFERS, daemon(), rule()),
+        ("has another address", with_nscd(a(), Some(b()), false), DIFFERS, daemon(), rule()),
+        ("knows the name alone", with_nscd(none(), Some(b()), true), AGREED, None, vec![]),
+        ("is off", with_nscd(a(), Some(Outcome::failed("off")), true), AGREED, None, vec![]),
+        ("foreign, not known", with_nscd(a(), None, true), UNKNOWN, daemon(), rule()),
+        ("foreign, not known, nothing found", with_nscd(none(), None, true), UNKNOWN, daemon(), vec![]),
+        ("own, not known", with_nscd(a(), None, false), UNKNOWN, None, vec![]),
+        ("dead servers", with_nscd(silence(), Some(a()), true), UNKNOWN, None, vec![]),
+    ]);
+    let mut facts = with_nscd(a(), Some(none()), true);
+    facts.answers.plain_rule = none();
+    check(vec![("a rule would not help", facts, DIFFERS, daemon(), vec![])]);
+    assert!(with_nscd(a(), Some(b()), true).judgement().is_optional);
+    assert!(!with_nscd(a(), Some(none()), true).judgement().is_optional);
+}
+
+#[test]
+fn the_hosts_line() {
+    let line = || Some(Culprit::HostsLine);
+    let edit = || vec![Step::EditHostsLine];
+    let mut foreign_daemon = behind_the_line(plain(none()), ends(), a());
+    foreign_daemon.hosts_line.foreign_daemon = Some("systemd-resolved (process 1)".to_owned());
+    let mut unreadable = plain(silence());
+    unreadable.hosts_line.unreadable = Some(UnreadableLine(3));
+    let mut repairable = unreadable.clone();
+    repairable.answers.libc_edited = Some(a());
+    let culprit = Culprit::ForeignDaemon("systemd-resolved (process 1)".to_owned());
+    let both = vec![Step::EditHostsLine, Step::Bypass, Step::Load];
+    check(vec![
+        ("no dns", behind_the_line(plain(none()), DnsObstacle::NotListed, none()), DIFFERS, line(), edit()),
+        ("ends before it", behind_the_line(plain(none()), ends(), none()), DIFFERS, line(), edit()),
+        (
+            "ends with a module that a rule leaves out",
+            behind_the_line(plain(none()), ends(), a()),
+            DIFFERS,
+            line(),
+            rule(),
+        ),
+        (
+            "and nscd denies it too",
+            behind_the_line(with_nscd(none(), Some(none()), true), ends(), none()),
+            DIFFERS,
+            line(),
+            both,
+        ),
+        (
+            "ends with a module that is not installed",
+            behind_the_line(plain(silence()), ends(), silence()),
+            DIFFERS,
+            line(),
+            edit(),
+        ),
+        ("asks a foreign daemon", foreign_daemon, DIFFERS, Some(culprit), rule()),
+        ("cannot be read", unreadable, DIFFERS, line(), vec![]),
+        ("cannot be read, and could", repairable, DIFFERS, line(), edit()),
+    ]);
+}
+
+#[test]
+fn rules() {
+    let culprit = || Some(Culprit::Rule("f:1: bypass x".to_owned()));
+    let hides = |facts| under_rule(facts, none(), true);
+    let mut by_options = hides(with_nscd(a(), Some(none()), true));
+    by_options.answers.plain_rule = a();
+    let mut always = under_rule(with_nscd(none(), Some(b()), true), none(), false);
+    always.rule.as_mut().unwrap().falls_back_on_not_found = true;
+    let mut via = behind_the_line(hides(plain(none())), DnsObstacle::NotListed, none());
+    via.answers.rule_servers = vec![("server 192.0.2.53".to_owned(), a())];
+    via.answers.library_edited = Some(a());
+    let unreached = Some(Culprit::UnreachedVia("f:1: bypass x".to_owned()));
+    let mut other_user = under_rule(with_nscd(a(), Some(none()), true), a(), false);
+    let command = || vec!["chmod a+r /etc/nss-bypass.conf".to_owned()];
+    let (path, what) = ("/etc/nss-bypass.conf".to_owned(), "it cannot be read by everybody".to_owned());
+    other_user.unreadable = vec![UnreadableFile { path, what, commands: command() }];
+    let mode = Some(Culprit::Mode("/etc/nss-bypass.conf".to_owned()));
+    check(vec![
+        ("right", under_rule(with_nscd(a(), Some(none()), true), a(), false), AGREED, None, vec![]),
+        ("hides what libc finds", hides(plain(a())), DIFFERS, culprit(), vec![Step::Pass]),
+        ("hides what nscd knows", hides(with_nscd(none(), Some(b()), true)), DIFFERS, culprit(), vec![Step::Pass]),
+        ("hides by its options what nscd denies", by_options, DIFFERS, culprit(), vec![Step::Bypass]),
+        ("asks libc in the end", always, AGREED, None, vec![]),
+        ("finds what a module in front hides", under_rule(plain(none()), a(), false), AGREED, None, vec![]),
+        ("differs from glibc", under_rule(plain(a()), b(), false), DIFFERS, culprit(), vec![]),
+        ("differs, as its servers do", under_rule(plain(a()), b(), true), AGREED, None, vec![]),
+        ("has no answer", under_rule(plain(a()), silence(), false), UNKNOWN, None, vec![]),
+        ("names servers that are not asked", via, DIFFERS, unreached, vec![Step::EditHostsLine]),
+        ("cannot be read by all", other_user, DIFFERS, mode, vec![Step::ChangeMode(command())]),
+    ]);
+    let notes = |facts: Facts| facts.judgement().notes.len();
+    assert_eq!(notes(under_rule(plain(a()), a(), false)), 1, "no longer needed");
+    assert_eq!(notes(under_rule(with_nscd(a(), Some(a()), true), a(), false)), 1);
+    assert_eq!(notes(under_rule(with_nscd(a(), None, true), a(), false)), 0);
+    assert_eq!(notes(under_rule(plain(a()), a(), true)), 0);
+}
+
+#[test]
+fn loading() {
+    let loaded = |loading| Facts { loading, ..under_rule(with_nscd(a(), Some(none()), true), a(), false) };
+    let other = || "/usr/lib/libnss_wrapper.so".to_owned();
+    let taken = Some(Culprit::Preload(other()));
+    let mut unruled = with_nscd(a(), Some(none()), true);
+    unruled.loading = Loading::TakenBy(other());
+    let first = vec![Step::Bypass, Step::LoadFirst];
+    check(vec![
+        ("not loaded", loaded(Loading::NotLoaded), DIFFERS, Some(Culprit::NotLoaded), vec![Step::Load]),
+        ("behind another", loaded(Loading::TakenBy(other())), DIFFERS, taken, vec![Step::LoadFirst]),
+        ("without effect", loaded(Loading::SeesNothing), DIFFERS, Some(Culprit::NotLoaded), vec![Step::LoadFirst]),
+        ("behind another, and no rule", unruled, DIFFERS, Some(Culprit::Daemon("nscd")), first),
+    ]);
+}
+
+#[test]
+fn programs() {
+    let lies = || with_nscd(a(), Some(none()), true);
+    let ruled = || under_rule(lies(), a(), false);
+    let culprit = || Some(Culprit::Program("program".to_owned()));
+    let itself = |servers: Outcome, facts: Facts| {
+        let mut facts = in_program(facts, ProgramObstacle::OwnResolver("Go".to_owned()));
+        facts.answers.servers = vec![("server".to_owned(), servers)];
+        facts
+    };
+    let privileged = || ProgramObstacle::Privileged("it is set-user-ID".to_owned());
+    let (why, commands) = ("it can be written to".to_owned(), vec!["chmod go-w x".to_owned()]);
+    let distrusts = ProgramObstacle::DistrustsRules { why, commands: commands.clone() };
+    let chrooted = ProgramObstacle::OtherRoot("/srv".to_owned());
+    check(vec![
+        ("privileged", in_program(ruled(), privileged()), DIFFERS, culprit(), vec![Step::Enable]),
+        ("privileged, no rule", in_program(lies(), privileged()), DIFFERS, culprit(), vec![Step::Bypass, Step::Enable]),
+        ("distrusts rules", in_program(ruled(), distrusts), DIFFERS, culprit(), vec![Step::ChangeMode(commands)]),
+        (
+            "started before",
+            in_program(ruled(), ProgramObstacle::StartedBefore),
+            DIFFERS,
+            culprit(),
+            vec![Step::Restart],
+        ),
+        ("static", in_program(ruled(), ProgramObstacle::Static), DIFFERS, culprit(), vec![]),
+        ("static, and all is well", in_program(plain(a()), ProgramObstacle::Static), AGREED, None, vec![]),
+        ("in a chroot", in_program(ruled(), chrooted), DIFFERS, culprit(), vec![]),
+        (
+            "Go that could",
+            in_program(ruled(), ProgramObstacle::GoChooses),
+            DIFFERS,
+            culprit(),
+            vec![Step::Load, Step::UseCgo],
+        ),
+        ("Go, c-ares, musl", itself(a(), ruled()), AGREED, None, vec![]),
+        ("the same, and DNS does not know", itself(none(), ruled()), DIFFERS, culprit(), vec![Step::HostsEntry]),
+        ("the same, and nobody does", itself(none(), plain(none())), AGREED, None, vec![]),
+        ("the same, and DNS is dead", itself(silence(), ruled()), UNKNOWN, None, vec![]),
+    ]);
+}
+
+#[test]
+fn a_process_keeps_what_it_has_loaded() {
+    let mut facts = with_nscd(a(), Some(none()), true);
+    facts.program = Some(ProgramFacts { name: "process 7".to_owned(), is_running: true, obstacle: None });
+    let judgement = facts.judgement();
+    assert_eq!((judgement.steps, judgement.notes.len()), (vec![Step::Bypass], 1));
+}
+
+#[test]
+fn servers_may_contradict_each_other_but_silence_is_no_contradiction() {
+    let judged = |second| {
+        let mut facts = plain(a());
+        facts.answers.servers = vec![("one".to_owned(), a()), ("two".to_owned(), second)];
+        facts.judgement().culprit
+    };
+    assert_eq!(judged(none()), Some(Culprit::Servers));
+    assert_eq!(judged(silence()), None);
+}

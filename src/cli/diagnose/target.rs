@@ -1,0 +1,270 @@
+//! What the verdict is for: programs that are started from here, one program, or one process, be it in a container.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use crate::diagnose::daemon::Presence;
+use crate::diagnose::enter;
+use crate::diagnose::examine::{Examiner, Manner, Question};
+use crate::diagnose::facts::{Loading, ProgramFacts, ProgramObstacle};
+use crate::diagnose::nscd::Cache;
+use crate::diagnose::surroundings::Surroundings;
+use crate::install::library;
+use crate::install::preloaded::{Here, InFile};
+use crate::install::tree::Tree;
+use crate::install::verify;
+use crate::process::elf::{self, Elf, Go};
+use crate::process::obstacle::{self, Obstacle};
+use crate::process::program;
+use crate::process::scan::{self, Libc};
+use crate::ui::exit::Exit;
+use crate::ui::output;
+use crate::ui::screen::printable;
+
+/// The options.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Look from where this process is: its container, its rules, its library
+    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..), conflicts_with = "program")]
+    pid: Option<i32>,
+    /// Judge for this program: can the library work in it?
+    #[arg(long, value_name = "PROGRAM")]
+    program: Option<OsString>,
+}
+
+/// A process, as it was seen from outside.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Process {
+    program: ProgramFacts,
+    has_library: bool,
+    /// `/proc/PID/root`, where its root is another one than ours.
+    root: String,
+    unit: Option<String>,
+}
+
+/// What the verdict is for.
+pub(crate) struct Target {
+    program: Option<ProgramFacts>,
+    loading: Option<Loading>,
+    root: String,
+    unit: Option<String>,
+}
+
+/// Why it cannot be looked at.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    exit: Exit,
+    why: String,
+}
+
+impl Refusal {
+    pub(crate) fn cannot_tell(why: impl Into<String>) -> Self {
+        Self { exit: Exit::CannotTell, why: why.into() }
+    }
+
+    pub(crate) fn report(&self) -> Exit {
+        output::complain(&self.why);
+        self.exit
+    }
+}
+
+impl Options {
+    /// Goes where the target is. An exit code where another process has done all there was to do.
+    pub(crate) fn enter(&self) -> Result<Result<Target, Exit>, Refusal> {
+        if let Some(text) = enter::known() {
+            let process = serde_json::from_str(&text).map_err(|error| Refusal::cannot_tell(error.to_string()))?;
+            return Ok(Ok(Target::of_process(process)));
+        }
+        if let Some(pid) = self.pid {
+            let process = Process::look(pid)?;
+            let text = serde_json::to_string(&process).map_err(|error| Refusal::cannot_tell(error.to_string()))?;
+            return Ok(match enter::enter(pid, &text)? {
+                enter::Outcome::Done(exit) => Err(exit),
+                enter::Outcome::Inside => Ok(Target::of_process(process)),
+            });
+        }
+        match &self.program {
+            Some(program) => Ok(Ok(Target::of_program(program)?)),
+            None => Ok(Ok(Target { program: None, loading: None, root: String::new(), unit: None })),
+        }
+    }
+}
+
+impl Target {
+    fn of_process(process: Process) -> Self {
+        let loading = if process.has_library { Loading::Works } else { Loading::NotLoaded };
+        Self { program: Some(process.program), loading: Some(loading), root: process.root, unit: process.unit }
+    }
+
+    fn of_program(name: &OsStr) -> Result<Self, Refusal> {
+        let search = std::env::var_os("PATH");
+        let file = program::find(name, search.as_deref()).map_err(|why| Refusal::cannot_tell(why.to_string()))?;
+        let program = program::resolve(&file, search.as_deref())
+            .map_err(|error| Refusal::cannot_tell(format!("{}: {}", file.display(), output::reason(&error))))?;
+        let go_debug = std::env::var_os("GODEBUG");
+        let library = library::find(None).map_or_else(|_| program.elf.clone(), |library| library.elf);
+        let here = Here::look();
+        let is_everywhere = here.in_file().is_some();
+        let found =
+            obstacle::of_program(&program.path, &program.elf, &library, go_debug.as_deref().map(OsStr::as_bytes));
+        let found: Vec<ProgramObstacle> = found.into_iter().map(in_facts).collect();
+        let is_privileged = found.iter().any(|found| matches!(found, ProgramObstacle::Privileged(_)));
+        let obstacle =
+            found.into_iter().find(|found| !(is_everywhere && matches!(found, ProgramObstacle::Privileged(_))));
+        let distrusts = is_privileged.then(distrust).flatten();
+        let obstacle = obstacle.or(distrusts);
+        let has_library = obstacle.is_none() && (is_everywhere || here.loaded.is_some());
+        let shown = format!("{} ({})", printable(name.as_bytes()), program.path.display());
+        Ok(Self {
+            program: Some(ProgramFacts { name: shown, is_running: false, obstacle }),
+            loading: (!has_library).then_some(Loading::NotLoaded),
+            root: String::new(),
+            unit: None,
+        })
+    }
+
+    /// The process, and whether it has the library.
+    pub(crate) fn process(&self) -> Option<(&str, bool)> {
+        let program = self.program.as_ref().filter(|program| program.is_running)?;
+        Some((&program.name, self.loading == Some(Loading::Works)))
+    }
+
+    /// What examines a name for it.
+    pub(crate) fn examiner<'a>(
+        &'a self,
+        around: &'a Surroundings,
+        question: &'a Question,
+        nscd: &'a Presence,
+        cache: Option<&'a Cache>,
+        manner: Manner,
+    ) -> Examiner<'a> {
+        Examiner {
+            around,
+            question,
+            nscd,
+            cache,
+            manner,
+            program: self.program.clone(),
+            program_loading: self.loading.clone(),
+            is_root: rustix::process::geteuid().is_root(),
+            root: &self.root,
+            unit: self.unit.as_deref(),
+        }
+    }
+}
+
+/// Why privileged programs do not follow the rules.
+fn distrust() -> Option<ProgramObstacle> {
+    let tree = Tree::new(Path::new("/")).ok()?;
+    let trouble = verify::is_roots_alone(&tree, Path::new("/etc/nss-bypass.conf")).err()?;
+    Some(ProgramObstacle::DistrustsRules { why: trouble.what, commands: trouble.commands })
+}
+
+fn in_facts(obstacle: Obstacle) -> ProgramObstacle {
+    match &obstacle {
+        Obstacle::SetUser | Obstacle::SetGroup | Obstacle::Capabilities => {
+            ProgramObstacle::Privileged(obstacle.to_string())
+        }
+        Obstacle::Static => ProgramObstacle::Static,
+        Obstacle::Musl => ProgramObstacle::OwnResolver("musl".to_owned()),
+        Obstacle::Go(Go::Alone) => ProgramObstacle::OwnResolver("Go without cgo".to_owned()),
+        Obstacle::Go(_) => ProgramObstacle::GoChooses,
+        Obstacle::OtherLoader(_) | Obstacle::OtherMachine { .. } => ProgramObstacle::Other(obstacle.to_string()),
+    }
+}
+
+impl Process {
+    /// Looks at it from outside.
+    fn look(pid: i32) -> Result<Self, Refusal> {
+        if !Path::new("/proc/self").exists() {
+            return Err(Refusal::cannot_tell("there is no /proc here, in which processes could be looked at"));
+        }
+        let folder = PathBuf::from(format!("/proc/{pid}"));
+        let refuse = |error: io::Error| match (error.kind(), error.raw_os_error()) {
+            (io::ErrorKind::NotFound, _) | (_, Some(libc::ESRCH)) => {
+                Refusal::cannot_tell(format!("there is no process {pid}"))
+            }
+            (io::ErrorKind::PermissionDenied, _) => {
+                Refusal::cannot_tell(format!("process {pid} cannot be looked at; {}", who_may()))
+            }
+            _ => Refusal::cannot_tell(format!("process {pid}: {}", output::reason(&error))),
+        };
+        let process = scan::process(pid.unsigned_abs()).map_err(refuse)?;
+        let Some(process) = process else {
+            return Err(Refusal::cannot_tell(format!(
+                "process {pid} has no program: it has ended, or is the kernel's"
+            )));
+        };
+        let root = fs::read_link(folder.join("root")).map_err(refuse)?;
+        let name = format!("process {pid} ({})", process.name);
+        let obstacle = if process.library.is_some() { None } else { obstacle_of(&folder, &process, &root) };
+        Ok(Self {
+            program: ProgramFacts { name, is_running: true, obstacle },
+            has_library: process.library.is_some(),
+            root: if has_same_root(&folder) { String::new() } else { format!("/proc/{pid}/root") },
+            unit: unit_of(&folder),
+        })
+    }
+}
+
+fn has_same_root(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let place = |path: &Path| path.metadata().map(|status| (status.dev(), status.ino())).ok();
+    place(&folder.join("root/etc")).is_some() && place(&folder.join("root/etc")) == place(Path::new("/etc"))
+}
+
+/// What keeps the library out of a process.
+fn obstacle_of(folder: &Path, process: &scan::Process, root: &Path) -> Option<ProgramObstacle> {
+    let itself = |what: &str| Some(ProgramObstacle::OwnResolver(what.to_owned()));
+    let elf = elf::read_elf(&folder.join("exe")).ok();
+    // musl's loader may be mapped under another name.
+    let is_musl = elf.as_ref().is_some_and(Elf::is_musl);
+    match (process.libc, process.go) {
+        (Libc::Musl, _) => return itself("musl"),
+        _ if is_musl => return itself("musl"),
+        (_, Some(Go::Alone)) => return itself("Go without cgo"),
+        (_, Some(Go::Chooses)) if !prefers_libc(folder) => return Some(ProgramObstacle::GoChooses),
+        (Libc::None, _) => return Some(ProgramObstacle::Static),
+        _ => {}
+    }
+    // Some programs have c-ares for a part of their lookups only.
+    if process.has_c_ares && !elf.is_some_and(|elf| elf.asks_libc) {
+        return itself("c-ares");
+    }
+    let in_file = Tree::new(&folder.join("root")).and_then(|tree| InFile::read(&tree));
+    if in_file.is_ok_and(|file| file.library().is_some()) {
+        return Some(ProgramObstacle::StartedBefore);
+    }
+    if process.is_secure == Some(true) {
+        let why = "it runs with more privileges than its caller, and ld.so loads nothing there that its caller names";
+        return Some(ProgramObstacle::Privileged(why.to_owned()));
+    }
+    let is_elsewhere = root != Path::new("/") && root.is_absolute();
+    is_elsewhere.then(|| ProgramObstacle::OtherRoot(root.display().to_string()))
+}
+
+/// What it takes to look at the processes of others.
+fn who_may() -> &'static str {
+    if rustix::process::geteuid().is_root() { "that takes CAP_SYS_PTRACE" } else { "root can" }
+}
+
+/// Whether its GODEBUG says `netdns=cgo`.
+fn prefers_libc(folder: &Path) -> bool {
+    let environment = fs::read(folder.join("environ")).unwrap_or_default();
+    let mut variables = environment.split(|&byte| byte == 0);
+    variables
+        .any(|variable| variable.starts_with(b"GODEBUG=") && variable.windows(10).any(|part| part == b"netdns=cgo"))
+}
+
+/// The systemd unit that it belongs to.
+fn unit_of(folder: &Path) -> Option<String> {
+    let text = fs::read_to_string(folder.join("cgroup")).ok()?;
+    let mut units = text.lines().filter_map(|line| line.rsplit('/').next()).filter(|name| name.ends_with(".service"));
+    units.next().filter(|name| !name.starts_with("user@")).map(str::to_owned)
+}

@@ -1,0 +1,57 @@
+//! What enable, disable and status are about: which root, and which library.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::install::library;
+use crate::install::spelling::Ours;
+use crate::install::tree::Tree;
+use crate::install::trouble::Trouble;
+
+/// What the three verbs take.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// The library, as the programs of the machine see it
+    #[arg(long, value_name = "FILE")]
+    library: Option<PathBuf>,
+    /// The machine's root, if it is not this one's: a mounted disk, an image
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
+}
+
+impl Place {
+    pub(crate) fn tree(&self) -> Result<Tree, Trouble> {
+        Tree::new(&self.root).map_err(|error| {
+            Trouble::cannot_tell(
+                format!("{}: {error}", self.root.display()),
+                "the file to look at is the one below that directory",
+                "name a directory that is there with --root",
+            )
+        })
+    }
+
+    /// The library that was asked for, or the one that is found.
+    pub(crate) fn library(&self, tree: &Tree) -> Option<PathBuf> {
+        self.library.clone().or_else(|| usual(tree))
+    }
+
+    /// What counts as the library: exactly the file that was named, or if none was, every build of it.
+    pub(crate) fn ours(&self, tree: &Tree) -> Ours {
+        match &self.library {
+            Some(path) => Ours::named(tree, path),
+            None => Ours::any(tree, self.library(tree).as_deref()),
+        }
+    }
+}
+
+/// The library in one of the usual places.
+pub(crate) fn usual(tree: &Tree) -> Option<PathBuf> {
+    usual_places(tree).into_iter().find(|path| tree.metadata(path).is_ok())
+}
+
+/// Where the library is looked for; this executable counts if it belongs to the tree.
+pub(crate) fn usual_places(tree: &Tree) -> Vec<PathBuf> {
+    let command = std::env::current_exe().ok().filter(|_| tree.is_whole_machine());
+    library::places(command.as_deref().map(Path::new))
+}

@@ -1,0 +1,78 @@
+//! The rules of a machine, as far as an installation depends on them: whether there are any, and who can read them.
+
+use std::ffi::CString;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nss_bypass_core::model::Diagnostic;
+use nss_bypass_core::rules::config;
+use nss_bypass_core::rules::trust::CONFIGURATION;
+use nss_bypass_core::sys::file;
+
+use crate::install::tree::Tree;
+use crate::install::trouble::Trouble;
+use crate::install::verify;
+
+/// /etc/nss-bypass.conf of a machine.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    /// Its path there.
+    pub(crate) path: PathBuf,
+    /// As this process sees it.
+    outside: PathBuf,
+    /// How many rules it has, and what is wrong with it; an error where it is not there or cannot be read.
+    pub(crate) content: io::Result<(usize, Vec<Diagnostic>)>,
+    /// Why other users' programs cannot read it.
+    pub(crate) private: Option<Trouble>,
+}
+
+impl Rules {
+    /// Reads them.
+    pub(crate) fn read(tree: &Tree) -> Self {
+        let path = PathBuf::from(CONFIGURATION.to_string_lossy().into_owned());
+        let outside = tree.follow(&path).map_or_else(|_| tree.outside(&path), |trail| tree.outside(&trail.end));
+        let content = read(&outside);
+        let private = verify::is_for_all(tree, &path, verify::RULES_ARE_FOR_ALL).err();
+        Self { path, outside, content, private }
+    }
+
+    /// How many rules are in force.
+    pub(crate) fn count(&self) -> usize {
+        self.content.as_ref().map_or(0, |(count, _)| *count)
+    }
+
+    /// What is wrong with them.
+    pub(crate) fn faults(&self) -> &[Diagnostic] {
+        self.content.as_ref().map_or(&[], |(_, faults)| faults)
+    }
+
+    /// Why the library would answer nothing with them.
+    pub(crate) fn none_in_force(&self) -> Option<Trouble> {
+        let shown = self.outside.display();
+        let (what, advice) = match &self.content {
+            Ok((count, _)) if *count > 0 => return None,
+            Ok((_, faults)) => match faults.first() {
+                Some(fault) => (format!("no rule is in force: {fault}"), "correct that line"),
+                None => (format!("{shown} has no rule"), "write a rule first"),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                (format!("there is no {shown}, and so no rule"), "write a rule first")
+            }
+            Err(error) => (format!("{shown} cannot be read: {error}"), "see what is there"),
+        };
+        let why = "without a rule the library forwards every lookup to libc, and nothing is fixed";
+        let advice = format!(
+            "{advice}, such as \"bypass NAME\" (nss-bypass.conf(5)). If rules come later, or by NSS_BYPASS in the \
+             environment of programs, give --force"
+        );
+        Some(Trouble::new(what, why, advice))
+    }
+}
+
+fn read(path: &Path) -> io::Result<(usize, Vec<Diagnostic>)> {
+    let name = CString::new(path.as_os_str().as_bytes())?;
+    let content = file::read(&name).map_err(|error| io::Error::from_raw_os_error(error.0))?;
+    let (config, faults) = config::parse(&content.bytes, &path.to_string_lossy());
+    Ok((config.rules.len(), faults))
+}

@@ -1,0 +1,78 @@
+//! Why something is not done: what is the matter, why that matters, and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::ui::exit::Exit;
+use crate::ui::lines::{COMMAND, warn};
+
+/// A reason not to go on, for a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Trouble {
+    #[serde(skip)]
+    pub(crate) exit: Exit,
+    /// What is the matter.
+    pub(crate) what: String,
+    /// Why that matters.
+    pub(crate) why: String,
+    /// What to do about it, in words.
+    pub(crate) advice: String,
+    /// The same as lines for a shell, where it can be said so.
+    pub(crate) commands: Vec<String>,
+}
+
+impl Trouble {
+    pub(crate) fn new(what: impl Into<String>, why: impl Into<String>, advice: impl Into<String>) -> Self {
+        let (what, why, advice) = (what.into(), why.into(), advice.into());
+        Self { exit: Exit::Trouble, what, why, advice, commands: Vec::new() }
+    }
+
+    pub(crate) fn cannot_tell(what: impl Into<String>, why: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { exit: Exit::CannotTell, ..Self::new(what, why, advice) }
+    }
+
+    /// A system call that failed while the file was looked at or written.
+    pub(crate) fn system(path: &Path, doing: &str, error: &io::Error) -> Self {
+        let advice = match error.raw_os_error() {
+            Some(libc::EACCES | libc::EPERM) => {
+                "run this as root; if you are, \"lsattr\" shows whether the file or its directory is immutable"
+            }
+            Some(libc::EROFS) => "mount the file system so that it can be written to (mount -o remount,rw)",
+            Some(libc::ENOSPC | libc::EDQUOT) => "make room on that file system",
+            Some(libc::EBUSY) => "the file is a mount point, which cannot be replaced in one step: unmount it first",
+            _ => "see to what the system says there, and try again",
+        };
+        let what = format!("{}: cannot {doing}: {error}", path.display());
+        Self::new(what, "nothing was changed: the file is replaced as a whole or not at all", advice)
+    }
+
+    /// A line to paste.
+    pub(crate) fn command(mut self, line: impl Into<String>) -> Self {
+        self.commands.push(line.into());
+        self
+    }
+
+    /// The same trouble, with something else that is to be known.
+    pub(crate) fn and(mut self, more: &str) -> Self {
+        self.why = format!("{}; {more}", self.why);
+        self
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{}\n  why it matters: {}\n  what to do: {}", self.what, self.why, self.advice)?;
+        self.commands.iter().try_for_each(|line| write!(to, "\n{COMMAND}{line}"))
+    }
+}
+
+/// The last word of a verb: its exit code, and the trouble on standard error if there was any.
+pub(crate) fn end(verb: &str, result: Result<Exit, Trouble>) -> Exit {
+    result.unwrap_or_else(|trouble| {
+        warn(format_args!("nss-bypass {verb}: {trouble}"));
+        trouble.exit
+    })
+}

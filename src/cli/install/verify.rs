@@ -1,0 +1,285 @@
+//! Whether files are fit for every program: the library to be loaded into it, and what every user's programs read.
+//!
+//! A fix that changes an owner or a mode is offered for the file itself or for a directory that is the library's own, and
+//! for no other directory: what else lies there, and who needs to write to it, nobody knows here.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
+use rustix::io::Errno;
+
+use crate::install::file::{self, PRELOAD_FILE};
+use crate::install::library::NAME;
+use crate::install::tree::{Trail, Tree};
+use crate::install::trouble::Trouble;
+use crate::ui::screen::quoted;
+
+/// Where a library is advised to be copied to; the first one that would be fit is taken.
+const GOOD_PLACES: [&str; 3] = ["/usr/lib/nss-bypass", "/usr/local/lib/nss-bypass", "/lib/nss-bypass"];
+
+/// Whether a library is fit for /etc/ld.so.preload: its path can be written there, it is on the root file system, only root
+/// can change it, and everybody can read it.
+pub(crate) fn verify(tree: &Tree, library: &Path) -> Result<(), Trouble> {
+    let trail = find(tree, library)?;
+    check_owned(tree, library, &trail).and_then(|()| check_readable(tree, library, &trail))?;
+    let is_on_root = tree.is_on_root(&trail.end).map_err(|error| Trouble::system(library, "look at it", &error))?;
+    if is_on_root {
+        return Ok(());
+    }
+    let trouble = Trouble::new(
+        format!("{} is on another file system than /", library.display()),
+        "early at boot, and when that file system is not mounted, every program would complain that it is missing",
+        "copy it to the root file system:",
+    );
+    Err(copied_elsewhere(trouble, tree, library))
+}
+
+/// Whether only root can change what lies at a path, or the way to it; also where nothing is there yet.
+pub(crate) fn is_roots_alone(tree: &Tree, path: &Path) -> Result<(), Trouble> {
+    let trail = tree.follow(path).map_err(|error| Trouble::system(path, "find it", &error))?;
+    check_owned(tree, path, &trail)
+}
+
+/// Whether every user's programs can read a file, such as the rules or ld.so.preload. One that is not there is not read by
+/// anybody.
+pub(crate) fn is_for_all(tree: &Tree, path: &Path, why: &str) -> Result<(), Trouble> {
+    let Ok(trail) = tree.follow(path) else { return Ok(()) };
+    if !trail.exists {
+        return Ok(());
+    }
+    check_readable(tree, path, &trail).map_err(|trouble| Trouble { why: why.to_owned(), ..trouble })
+}
+
+/// Why it matters that everybody can read the rules.
+pub(crate) const RULES_ARE_FOR_ALL: &str =
+    "programs of other users do not see the rules: they forward every lookup to libc, which asks nscd first";
+
+/// Why it matters that everybody can read ld.so.preload.
+pub(crate) const PRELOAD_IS_FOR_ALL: &str =
+    "programs of other users do not see the file, start without the library, and ask nscd";
+
+fn find(tree: &Tree, library: &Path) -> Result<Trail, Trouble> {
+    let shown = library.display();
+    if !library.is_absolute() {
+        return Err(Trouble::new(
+            format!("{shown} is no absolute path"),
+            "programs start in any directory, and the loader would look for it there",
+            format!("write the whole path: {}", absolute(library).display()),
+        ));
+    }
+    if !file::can_be_written(library.as_os_str().as_bytes()) {
+        let trouble = Trouble::new(
+            format!("{shown} has a blank, \":\", \"#\" or \"$\" in its path"),
+            format!("the loader takes these for something else in {PRELOAD_FILE}"),
+            "copy the library to a path that has none of them:",
+        );
+        return Err(copied_elsewhere(trouble, tree, library));
+    }
+    let trail = tree
+        .follow(library)
+        .and_then(|trail| if trail.exists { Ok(trail) } else { Err(io::Error::from_raw_os_error(libc::ENOENT)) });
+    let trail = trail.map_err(|error| {
+        Trouble::new(
+            format!("{shown}: {error}"),
+            format!("every program would complain about a library in {PRELOAD_FILE} that is not there"),
+            "copy the library there first, or name another place with --library",
+        )
+    })?;
+    if !status(tree, &trail.end)?.is_file() {
+        return Err(Trouble::new(format!("{shown} is no regular file"), "it is no library", "name the library itself"));
+    }
+    Ok(trail)
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| Path::new("/usr/local/lib").join(NAME))
+}
+
+fn status(tree: &Tree, part: &Path) -> Result<Metadata, Trouble> {
+    fs::symlink_metadata(tree.outside(part)).map_err(|error| Trouble::system(part, "look at it", &error))
+}
+
+/// Whether only root can change what lies there, or the way to it.
+fn check_owned(tree: &Tree, path: &Path, trail: &Trail) -> Result<(), Trouble> {
+    let why = "every program loads what lies there, root's too: who can change it can run anything as anybody";
+    for part in trail.folders.iter().chain(trail.exists.then_some(&trail.end)) {
+        let status = status(tree, part)?;
+        let (fault, command) = match status.mode() & 0o022 {
+            _ if status.uid() != 0 => (format!("is not root's but user {}'s", status.uid()), "chown root"),
+            0 => continue,
+            mode if mode & 0o002 != 0 => ("can be written to by everybody".to_owned(), "chmod go-w"),
+            _ => ("can be written to by its group".to_owned(), "chmod go-w"),
+        };
+        let trouble = Trouble::new(format!("{} {fault}", on_the_way(part, path)), why, "");
+        return Err(fixed(trouble, tree, path, (part, &trail.end), command));
+    }
+    Ok(())
+}
+
+/// Whether every user's programs can read what lies there.
+fn check_readable(tree: &Tree, path: &Path, trail: &Trail) -> Result<(), Trouble> {
+    let folders = trail.folders.iter().map(|folder| (folder, 0o001, "entered", "chmod a+x"));
+    for (part, needed, how, command) in folders.chain([(&trail.end, 0o004, "read", "chmod a+r")]) {
+        if status(tree, part)?.mode() & needed == 0 {
+            let trouble = Trouble::new(
+                format!("{} cannot be {how} by everybody", on_the_way(part, path)),
+                "every program of a user who cannot read the library complains about it",
+                "",
+            );
+            return Err(fixed(trouble, tree, path, (part, &trail.end), command));
+        }
+    }
+    Ok(())
+}
+
+fn on_the_way(part: &Path, path: &Path) -> String {
+    if part == path {
+        return path.display().to_string();
+    }
+    format!("{}, on the way to {},", part.display(), path.display())
+}
+
+/// With the command that fixes a part of the way to `path`, where the part may be changed; else with advice.
+fn fixed(trouble: Trouble, tree: &Tree, path: &Path, (part, end): (&Path, &Path), command: &str) -> Trouble {
+    if part == end || is_the_librarys_own(part) {
+        let line = format!("{command} {}", quoted(&tree.outside(part).to_string_lossy()));
+        return Trouble { advice: "type:".to_owned(), ..trouble }.command(line);
+    }
+    let is_library = path.extension().is_some_and(|ending| ending == "so");
+    if is_library {
+        let advice = "leave that directory as it is, and copy the library elsewhere:".to_owned();
+        return copied_elsewhere(Trouble { advice, ..trouble }, tree, path);
+    }
+    Trouble { advice: format!("see why {} is like that, and who needs it so", part.display()), ..trouble }
+}
+
+/// Whether a directory is there for the library only.
+fn is_the_librarys_own(folder: &Path) -> bool {
+    let name = folder.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    name.contains("nss-bypass") || name.contains("nss_bypass")
+}
+
+/// With the lines that put a library where it is fit, and enable that one.
+fn copied_elsewhere(mut trouble: Trouble, tree: &Tree, library: &Path) -> Trouble {
+    let good = GOOD_PLACES.iter().map(Path::new).find(|place| would_be_fit(tree, place));
+    let Some(folder) = good else {
+        trouble.advice = "copy the library to a directory on the root file system that only root can change".to_owned();
+        return trouble;
+    };
+    let shown = |path: &Path| quoted(&path.to_string_lossy());
+    let (from, to) = (tree.outside(library), folder.join(NAME));
+    let root = if tree.is_whole_machine() { String::new() } else { format!(" --root {}", shown(tree.root())) };
+    trouble
+        .command(format!("install -d -o root -g root -m 755 {}", shown(&tree.outside(folder))))
+        .command(format!("install -o root -g root -m 644 {} {}", shown(&from), shown(&tree.outside(&to))))
+        .command(format!("nss-bypass enable{root} --library {}", shown(&to)))
+}
+
+/// Whether a library in this directory, which need not be there, would be fit, and could be put there by root.
+fn would_be_fit(tree: &Tree, folder: &Path) -> bool {
+    let Some(there) = folder.ancestors().find(|part| tree.metadata(part).is_ok_and(|status| status.is_dir())) else {
+        return false;
+    };
+    let Ok(trail) = tree.follow(there) else { return false };
+    let is_own = check_owned(tree, there, &trail).is_ok() && check_readable(tree, there, &trail).is_ok();
+    let can_be_written = rustix::fs::access(tree.outside(&trail.end), Access::WRITE_OK) != Err(Errno::ROFS);
+    is_own && can_be_written && tree.is_on_root(&trail.end).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    struct Scratch(Tree);
+
+    impl Scratch {
+        fn new(name: &str) -> Self {
+            let folder = std::env::temp_dir().join(format!("nss-bypass-verify-{}-{name}", std::process::id()));
+            let _ = fs::remove_dir_all(&folder);
+            for part in ["usr/lib/nss-bypass", "tmp", "opt/other"] {
+                fs::create_dir_all(folder.join(part)).unwrap();
+            }
+            Self(Tree::new(&folder).unwrap())
+        }
+
+        fn file(&self, path: &str, mode: u32) {
+            fs::write(self.0.outside(Path::new(path)), "").unwrap();
+            self.mode(path, mode);
+        }
+
+        fn mode(&self, path: &str, mode: u32) {
+            fs::set_permissions(self.0.outside(Path::new(path)), fs::Permissions::from_mode(mode)).unwrap();
+        }
+
+        fn said(&self, path: &str) -> (String, Vec<String>) {
+            let root = self.0.root().display().to_string();
+            let trouble = verify(&self.0, Path::new(path)).expect_err(path);
+            (trouble.what, trouble.commands.iter().map(|line| line.replace(&root, "R")).collect())
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(self.0.root());
+        }
+    }
+
+    #[test]
+    fn modes_are_changed_of_the_library_and_of_its_own_directory_only() {
+        if !rustix::process::geteuid().is_root() {
+            return; // Everything here would be another user's.
+        }
+        let root = Scratch::new("modes");
+        root.file("/usr/lib/nss-bypass/x.so", 0o644);
+        assert_eq!(verify(&root.0, Path::new("/usr/lib/nss-bypass/x.so")), Ok(()));
+        for (mode, command) in [(0o600, "chmod a+r"), (0o664, "chmod go-w"), (0o646, "chmod go-w")] {
+            root.mode("/usr/lib/nss-bypass/x.so", mode);
+            assert_eq!(root.said("/usr/lib/nss-bypass/x.so").1, [format!("{command} R/usr/lib/nss-bypass/x.so")]);
+        }
+        root.mode("/usr/lib/nss-bypass/x.so", 0o644);
+        for (mode, command) in [(0o700, "chmod a+x"), (0o1777, "chmod go-w")] {
+            root.mode("/usr/lib/nss-bypass", mode);
+            assert_eq!(root.said("/usr/lib/nss-bypass/x.so").1, [format!("{command} R/usr/lib/nss-bypass")]);
+        }
+        root.mode("/usr/lib/nss-bypass", 0o755);
+        root.file("/tmp/x.so", 0o644);
+        symlink("/tmp/x.so", root.0.outside(Path::new("/usr/lib/nss-bypass/link.so"))).unwrap();
+        for (path, mode) in [("/tmp/x.so", 0o1777), ("/tmp/x.so", 0o700), ("/usr/lib/nss-bypass/link.so", 0o777)] {
+            root.mode("/tmp", mode);
+            let (what, lines) = root.said(path);
+            assert!(what.starts_with(&format!("/tmp, on the way to {path}, can")), "{what}");
+            assert!(lines.iter().all(|line| !line.contains("chmod") && !line.contains("chown")), "{lines:?}");
+            assert_eq!(lines[2], "nss-bypass enable --root R --library /usr/lib/nss-bypass/libnss_bypass.so");
+        }
+    }
+
+    #[test]
+    fn what_others_can_write_to_is_not_roots_alone() {
+        let tree = Tree::new(Path::new("/")).unwrap();
+        assert_eq!(is_roots_alone(&tree, Path::new("/etc/passwd")), Ok(()));
+        let trouble = is_roots_alone(&tree, Path::new("/tmp/anything")).unwrap_err();
+        assert!(trouble.what.contains("can be written to by everybody") && trouble.commands.is_empty(), "{trouble}");
+    }
+
+    #[test]
+    fn a_file_that_everybody_is_to_read_gets_its_own_mode_changed() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let root = Scratch::new("readable");
+        root.file("/usr/lib/rules.conf", 0o640);
+        let look = || is_for_all(&root.0, Path::new("/usr/lib/rules.conf"), "reason");
+        let trouble = look().unwrap_err();
+        assert_eq!(trouble.why, "reason");
+        assert_eq!(trouble.commands, [format!("chmod a+r {}/usr/lib/rules.conf", root.0.root().display())]);
+        root.mode("/usr/lib/rules.conf", 0o604);
+        assert_eq!(look(), Ok(()));
+        assert_eq!(is_for_all(&root.0, Path::new("/usr/lib/none"), ""), Ok(()));
+    }
+}

@@ -1,0 +1,129 @@
+//! Words that stand where names are expected, and that no program looks up as a name: quotes that an env file keeps, URLs,
+//! ports, separators of other lists, options of other files.
+
+/// Options of resolv.conf(5), which are not options of a rule and have no value, or one behind a colon.
+const RESOLVER_OPTIONS: [&str; 13] = [
+    "debug",
+    "rotate",
+    "no-check-names",
+    "inet6",
+    "edns0",
+    "single-request",
+    "single-request-reopen",
+    "no-tld-query",
+    "use-vc",
+    "no-reload",
+    "trust-ad",
+    "no-aaaa",
+    "strict-error",
+];
+
+/// Words of resolv.conf and the like that name what follows them.
+const KEYWORDS: [&str; 6] = ["nameserver", "options", "domain", "sortlist", "server", "port"];
+
+/// Values of options: alone they are names, and nobody has such a host.
+const VALUES: [&str; 5] = ["on", "off", "never", "error", "always"];
+
+/// Why a pattern is no name that somebody means, and what may be meant.
+pub(crate) fn no_name(pattern: &str) -> Option<String> {
+    let has = |characters: &[char]| pattern.contains(characters);
+    if has(&['"', '\'', '`', '\u{201c}', '\u{201d}']) {
+        return Some("the quotes are part of the name; write it without them".to_owned());
+    }
+    if let Some((_, rest)) = pattern.split_once("://") {
+        let host = rest.split(['/', ':', '?', '#']).next().unwrap_or_default();
+        return Some(format!("that is a URL, and a name is looked up without scheme and path; write {host}"));
+    }
+    if has(&[';', '|', '&']) {
+        return Some("names are separated by blanks, and in variables by commas too".to_owned());
+    }
+    if let Some((name, port)) = pattern.rsplit_once(':')
+        && port.bytes().all(|byte| byte.is_ascii_digit() || byte == b'*')
+        && !name.contains(':')
+    {
+        return Some(of_a_colon(pattern, name));
+    }
+    if let Some((option, _)) = pattern.split_once('=') {
+        return Some(format!("no name has \"=\" in it; an option is written with a blank: {option} VALUE"));
+    }
+    if pattern.contains('/') {
+        return Some("no name has \"/\" in it, and an address range is written as 10.0.0.0/8".to_owned());
+    }
+    if has(&['@', '(', ')', '[', ']', '{', '}', '<', '>', '$', '%', '!', '^', '+', '\\', '~', ':', ',']) {
+        return Some("no host name has such a character; of wildcards there are * and ?".to_owned());
+    }
+    of_a_word(pattern)
+}
+
+/// The parser's message about a word, `"WORD": why`, with what may be meant.
+pub(crate) fn with_hint(message: &str) -> String {
+    let word = message.strip_prefix('"').and_then(|rest| rest.split_once("\": ")).map(|(word, _)| word);
+    match word.and_then(no_name) {
+        Some(hint) => format!("{message}; {hint}"),
+        None => message.to_owned(),
+    }
+}
+
+fn of_a_colon(pattern: &str, name: &str) -> String {
+    match name {
+        "ndots" => "that is an option of resolv.conf(5), and stands there".to_owned(),
+        "timeout" | "attempts" => format!("an option is written with a blank: {}", pattern.replacen(':', " ", 1)),
+        _ => format!("a name is looked up without a port; write {name}"),
+    }
+}
+
+fn of_a_word(word: &str) -> Option<String> {
+    if RESOLVER_OPTIONS.contains(&word) {
+        return Some("that is an option of resolv.conf(5), and stands there".to_owned());
+    }
+    if KEYWORDS.contains(&word) {
+        return Some("that is a keyword of another file; the servers of a rule stand behind \"via\"".to_owned());
+    }
+    VALUES.contains(&word).then(|| "that is the value of an option, and no option stands before it".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_looks_up_says_what_may_be_meant() {
+        for (word, hint) in [
+            ("\"rancher-metadata\"", "without them"),
+            ("'a'", "without them"),
+            ("rancher-metadata;.rancher.internal", "separated by blanks"),
+            ("http://rancher-metadata/latest", "write rancher-metadata"),
+            ("https://db:8080", "write db"),
+            ("rancher-metadata:80", "write rancher-metadata"),
+            ("*.internal:443", "write *.internal"),
+            ("single-request", "resolv.conf(5)"),
+            ("ndots:1", "resolv.conf(5)"),
+            ("timeout:3", "timeout 3"),
+            ("via=10.0.0.1", "via VALUE"),
+            ("off", "value of an option"),
+            ("options", "keyword"),
+            ("metadata/latest", "\"/\""),
+            ("root@db", "such a character"),
+            ("{a,b}.x", "such a character"),
+        ] {
+            assert!(no_name(word).is_some_and(|said| said.contains(hint)), "{word}: {:?}", no_name(word));
+        }
+        assert_eq!(
+            with_hint("\"http://x/\": this is no name").split_once("; ").unwrap().1,
+            no_name("http://x/").unwrap()
+        );
+        assert_eq!(with_hint("\"31\" is no number"), "\"31\" is no number");
+        for word in [
+            "rancher-metadata",
+            ".rancher.internal",
+            "*",
+            "a_b.c",
+            "*.x-?",
+            "b\u{fc}cher.example",
+            "xn--bcher-kva",
+            "1-2",
+        ] {
+            assert_eq!(no_name(word), None, "{word}");
+        }
+    }
+}

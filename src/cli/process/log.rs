@@ -1,0 +1,160 @@
+//! The library's log of one command, read while it grows: so that lookups can be counted.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::inotify;
+
+/// What was read so far.
+#[derive(Debug)]
+struct Progress {
+    file: File,
+    /// The beginning of a line whose end is not there yet.
+    rest: Vec<u8>,
+    counts: Counts,
+    /// Whether lookups that were not answered by the library are wanted too.
+    wants_all: bool,
+}
+
+/// How many lookups there were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// All of them.
+    pub(crate) lookups: usize,
+    /// Those that a rule of `bypass` matched.
+    pub(crate) matched: usize,
+}
+
+/// A log in a directory of its own, which goes with this value.
+#[derive(Debug)]
+pub(crate) struct Log {
+    folder: PathBuf,
+    progress: Arc<Mutex<Progress>>,
+}
+
+impl Log {
+    /// Makes the file, and writes to standard error from now on what the library writes there. Its lines are for programs
+    /// of any user, and nobody else can find the directory's name out.
+    pub(crate) fn start(wants_all: bool) -> io::Result<Self> {
+        let folder = make_folder()?;
+        let path = folder.join("log");
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        fs::set_permissions(&path, Permissions::from_mode(0o666))?;
+        let progress = Progress { file: File::open(&path)?, rest: Vec::new(), counts: Counts::default(), wants_all };
+        let log = Self { folder, progress: Arc::new(Mutex::new(progress)) };
+        let watch = inotify::init(inotify::CreateFlags::CLOEXEC)?;
+        inotify::add_watch(&watch, &path, inotify::WatchFlags::MODIFY)?;
+        let progress = Arc::clone(&log.progress);
+        std::thread::spawn(move || {
+            let mut events = File::from(watch);
+            let mut event = [0; 4096];
+            while events.read(&mut event).is_ok_and(|length| length > 0) {
+                progress.lock().unwrap_or_else(PoisonError::into_inner).read_on();
+            }
+        });
+        Ok(log)
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.join("log")
+    }
+
+    /// Everything that was written up to now.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.read_on();
+        progress.counts
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Progress {
+    fn read_on(&mut self) {
+        let _ = self.file.read_to_end(&mut self.rest);
+        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = self.rest.drain(..=end).collect();
+            let text = String::from_utf8_lossy(&line);
+            // "2026-11-27T17:27:56.491Z getent[109]: getaddrinfo db.example: pass (no rule)"
+            let Some((_, text)) = text.trim_end().split_once("]: ") else { continue };
+            let kind = Kind::of(text);
+            self.counts.add(kind);
+            if kind != Kind::Passed || self.wants_all {
+                crate::ui::output::warn(format_args!("nss-bypass: {text}"));
+            }
+        }
+    }
+}
+
+/// What a line is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Answered,
+    Passed,
+    /// A fault of the configuration.
+    Fault,
+}
+
+impl Kind {
+    /// A function and its subject, in which blanks are written otherwise; then what became of it.
+    fn of(text: &str) -> Self {
+        match text.split_once(": ").map(|(_, rest)| rest) {
+            Some(rest) if rest.starts_with("bypass (") => Self::Answered,
+            Some(rest) if rest.starts_with("pass (") => Self::Passed,
+            _ => Self::Fault,
+        }
+    }
+}
+
+impl Counts {
+    fn add(&mut self, kind: Kind) {
+        self.lookups += usize::from(kind != Kind::Fault);
+        self.matched += usize::from(kind == Kind::Answered);
+    }
+}
+
+/// A directory that everybody can enter and nobody can list.
+fn make_folder() -> io::Result<PathBuf> {
+    let mut random = [0; 8];
+    File::open("/dev/urandom")?.read_exact(&mut random)?;
+    let name = format!("nss-bypass-{:016x}", u64::from_ne_bytes(random));
+    let folder = Path::new("/tmp").join(name);
+    DirBuilder::new().mode(0o711).create(&folder)?;
+    fs::set_permissions(&folder, Permissions::from_mode(0o711))?;
+    Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn lookups_are_counted() {
+        let log = Log::start(false).unwrap();
+        let mut file = OpenOptions::new().append(true).open(log.path()).unwrap();
+        for line in [
+            "getaddrinfo a.example: pass (no rule)",
+            "gethostbyname2 b: bypass (NSS_BYPASS b): not found in 9 us",
+            "/etc/nss-bypass.conf:1:1: unknown keyword \"bypas\"",
+        ] {
+            writeln!(file, "2026-11-27T17:27:56.491Z x[1]: {line}").unwrap();
+        }
+        write!(file, "2026-11-27T17:27:56.491Z x[1]: getaddrinfo c: pass (").unwrap();
+        assert_eq!(log.counts(), Counts { lookups: 2, matched: 1 });
+        writeln!(file, "no rule)").unwrap();
+        assert_eq!(log.counts(), Counts { lookups: 3, matched: 1 });
+        let folder = log.folder.clone();
+        drop(log);
+        assert!(!folder.exists());
+    }
+}

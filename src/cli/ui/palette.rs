@@ -1,0 +1,93 @@
+//! How texts look on a terminal: one palette, and one place that says whether there are colours at all.
+//!
+//! Everything is written with styles; `anstream` takes them out where they are not wanted: what is no terminal, NO_COLOR,
+//! CLICOLOR, TERM=dumb. CLICOLOR_FORCE and `--color always` have them everywhere.
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Effects};
+use clap::ValueEnum;
+
+/// `--color`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal, unless the environment says otherwise
+    #[default]
+    Auto,
+    /// Everywhere
+    Always,
+    /// Nowhere
+    Never,
+}
+
+impl When {
+    /// What the command line says before it is understood: help and usage errors have colours too.
+    pub(crate) fn of_command_line() -> Self {
+        let words: Vec<_> = std::env::args_os().skip(1).take_while(|word| word != "--").collect();
+        let value = words.iter().enumerate().find_map(|(at, word)| match word.to_str()? {
+            "--color" => words.get(at + 1)?.to_str(),
+            word => word.strip_prefix("--color="),
+        });
+        value.and_then(|value| Self::from_str(value, false).ok()).unwrap_or_default()
+    }
+
+    /// Holds for all that is written from now on.
+    pub(crate) fn apply(self) {
+        let choice = match self {
+            Self::Auto => ColorChoice::Auto,
+            Self::Always => ColorChoice::Always,
+            Self::Never => ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+}
+
+/// Whether what is written to a stream has colours.
+pub(crate) fn wants_colour(stream: &impl anstream::stream::RawStream) -> bool {
+    AutoStream::choice(stream) != ColorChoice::Never
+}
+
+/// What a piece of text is. The colours are the terminal's own, which are readable on its background.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Style {
+    #[default]
+    Plain,
+    /// What stands out: titles, commands to type.
+    Title,
+    Good,
+    Bad,
+    /// What could not be told, and warnings.
+    Unsure,
+    Faint,
+}
+
+impl Style {
+    fn look(self) -> anstyle::Style {
+        let colour = |colour: AnsiColor| anstyle::Style::new().fg_color(Some(colour.into()));
+        match self {
+            Self::Plain => anstyle::Style::new(),
+            Self::Title => anstyle::Style::new().effects(Effects::BOLD),
+            Self::Good => colour(AnsiColor::Green),
+            Self::Bad => colour(AnsiColor::Red),
+            Self::Unsure => colour(AnsiColor::Yellow),
+            Self::Faint => anstyle::Style::new().effects(Effects::DIMMED),
+        }
+    }
+}
+
+/// A text in a style.
+pub(crate) fn paint(style: Style, text: &str) -> String {
+    let look = style.look();
+    format!("{look}{text}{look:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_style_begins_and_ends_and_plain_text_has_none() {
+        assert_eq!(paint(Style::Plain, "x"), "x");
+        assert_eq!(paint(Style::Title, "x"), "\u{1b}[1mx\u{1b}[0m");
+        assert_eq!(paint(Style::Bad, "x"), "\u{1b}[31mx\u{1b}[0m");
+    }
+}
