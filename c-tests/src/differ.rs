@@ -41,11 +41,6 @@ impl Side {
         Self { nscd: Nscd::Lying, library: Some(library.to_path_buf()), rules, configuration: None }
     }
 
-    /// The library, without any nscd.
-    pub fn with_and_no_nscd(library: &Path, rules: Option<&'static str>) -> Self {
-        Self { nscd: Nscd::None, ..Self::with(library, rules) }
-    }
-
     /// The same with a configuration file of its own.
     pub fn configured(self, file: &Path) -> Self {
         Self { configuration: Some(file.to_path_buf()), ..self }

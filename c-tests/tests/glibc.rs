@@ -165,6 +165,7 @@ promises! {
     hostent: "hostent.txt"
     programs: "programs.txt"
     reverse: "reverse.txt"
+    services: "services.txt"
     errno: "errno.txt"
     hostile: "hostile.txt"
     edges: "edges.txt"
@@ -210,13 +211,6 @@ fn unmatched(name: &str) {
     let only_errno: Vec<Deviation> =
         releases::deviations().iter().filter(|known| known.file == "errno.txt").copied().collect();
     conclude(&file, "equal what nscd says", comparison, &[], &only_errno, false);
-}
-
-#[test]
-fn services_that_only_another_module_knows_are_asked_of_libc() {
-    let file = CaseFile::read("services.txt");
-    let comparison = compare(&file, &[Side::bare(), Side::with_and_no_nscd(&library(), Some(EVERYTHING))]);
-    conclude(&file, "equal bare glibc", comparison, &[], releases::deviations(), false);
 }
 
 #[test]

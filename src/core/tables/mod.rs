@@ -23,7 +23,7 @@ use crate::sys::environment::{hostname, variable};
 use crate::sys::file::{self, Identity};
 use crate::sys::snapshot::Snapshot;
 use crate::sys::socket::interface_index;
-use crate::sys::{self, Errno, clock, fault, fork, glibc, memory, resolver_state};
+use crate::sys::{Errno, clock, fault, fork, glibc, memory, nss_module, resolver_state};
 use crate::tables::resolution::Resolution;
 
 const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
@@ -120,10 +120,8 @@ impl<T> Cached<T> {
 pub struct Services {
     /// services(5) of `files`, and after it that of `usrfiles`.
     text: Vec<u8>,
-    /// A module is asked that only libc can load.
-    has_others: bool,
-    /// So is `db`, as in Debian's own nsswitch.conf.
-    has_db: bool,
+    /// Modules that are loaded to be asked, in order.
+    others: Vec<Box<[u8]>>,
 }
 
 impl Services {
@@ -133,8 +131,7 @@ impl Services {
             match module {
                 Module::Files => services.append(SERVICES),
                 Module::Other(name) if **name == *b"usrfiles" => services.append(USR_SERVICES),
-                Module::Other(name) if **name == *b"db" => services.has_db = true,
-                Module::Other(_) => services.has_others = true,
+                Module::Other(name) => services.others.push(name.clone()),
                 Module::Dns => {}
             }
             if actions.on(if *module == Module::Files { Status::NotFound } else { Status::Unavail }) == Action::Return {
@@ -150,22 +147,22 @@ impl Services {
         }
     }
 
-    /// The port of a service by this name or alias, for this protocol. What the files do not know, libc is asked, if other
-    /// modules are: it may then ask nscd, about the service.
+    /// The port of a service by this name or alias, for this protocol.
     pub fn by_name(&self, name: &[u8], protocol: &[u8]) -> Option<u16> {
         let known = services::by_name(&self.text, name, protocol);
-        known.or_else(|| if self.asks_libc() { sys::services::by_name(name, protocol) } else { None })
+        known.or_else(|| self.loaded().find_map(|module| nss_module::port_of(module, name, protocol)))
     }
 
-    /// The name of a service by its port, for this protocol; as for [`Services::by_name`].
+    /// The name of a service by its port, for this protocol.
     pub fn by_port(&self, port: u16, protocol: &[u8]) -> Option<Vec<u8>> {
         let known = services::by_port(&self.text, port, protocol);
-        known.or_else(|| if self.asks_libc() { sys::services::by_port(port, protocol) } else { None })
+        known.or_else(|| self.loaded().find_map(|module| nss_module::name_of(module, port, protocol)))
     }
 
-    /// Whether a module that only libc can load may know more. `db` knows nothing where nobody made its file.
-    fn asks_libc(&self) -> bool {
-        self.has_others || (self.has_db && file::ownership(SERVICES_DB).is_ok())
+    /// The modules that may know more. `db`, in Debian's own nsswitch.conf, knows nothing where nobody made its file.
+    fn loaded(&self) -> impl Iterator<Item = &[u8]> {
+        let is_of_use = |module: &&[u8]| *module != b"db" || file::ownership(SERVICES_DB).is_ok();
+        self.others.iter().map(|module| &**module).filter(is_of_use)
     }
 }
 

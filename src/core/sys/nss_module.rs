@@ -1,0 +1,99 @@
+//! Modules of nsswitch.conf that only libc knows, asked about services as libc asks them (nss/getXXbyYY_r.c), but without
+//! nscd, which libc's own getservbyname_r would ask first.
+
+use std::ffi::{CStr, CString, c_char, c_int};
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use libc::{c_void, servent};
+
+use super::{errno, fork, set_errno};
+
+/// nss.h
+const SUCCESS: c_int = 1;
+const TRY_AGAIN: c_int = -2;
+
+/// `_nss_MODULE_getservbyname_r`
+type ByName = unsafe extern "C" fn(*const c_char, *const c_char, *mut servent, *mut c_char, usize, *mut c_int) -> c_int;
+/// `_nss_MODULE_getservbyport_r`
+type ByPort = unsafe extern "C" fn(c_int, *const c_char, *mut servent, *mut c_char, usize, *mut c_int) -> c_int;
+
+/// Bytes that glibc's own callers begin with, and more than any service takes.
+const BUFFER: usize = 1024;
+const LARGEST_BUFFER: usize = 64 << 10;
+
+/// The port of a service for this protocol, in host byte order, as a module knows it.
+pub fn port_of(module: &[u8], name: &[u8], protocol: &[u8]) -> Option<u16> {
+    let (name, protocol) = (CString::new(name).ok()?, CString::new(protocol).ok()?);
+    let function = function(module, "getservbyname_r")?;
+    // SAFETY: a function of this name has this type in every module (glibc's nss/nss.h).
+    let function = unsafe { std::mem::transmute::<*mut c_void, ByName>(function) };
+    ask(
+        // SAFETY: C strings, and places for all results.
+        |found, buffer, length, error| unsafe {
+            function(name.as_ptr(), protocol.as_ptr(), found, buffer, length, error)
+        },
+        |found| Some(u16::from_be(found.s_port as u16)),
+    )
+}
+
+/// The name of a service by its port, in host byte order, for this protocol, as a module knows it.
+pub fn name_of(module: &[u8], port: u16, protocol: &[u8]) -> Option<Vec<u8>> {
+    let protocol = CString::new(protocol).ok()?;
+    let function = function(module, "getservbyport_r")?;
+    // SAFETY: as above.
+    let function = unsafe { std::mem::transmute::<*mut c_void, ByPort>(function) };
+    ask(
+        // SAFETY: a C string, and places for all results.
+        |found, buffer, length, error| unsafe {
+            function(c_int::from(port.to_be()), protocol.as_ptr(), found, buffer, length, error)
+        },
+        // SAFETY: the name of what was found is a C string in the buffer.
+        |found| Some(unsafe { CStr::from_ptr(found.s_name) }.to_bytes().to_vec()),
+    )
+}
+
+/// A function of a module, which is loaded as libc loads it, and stays. Not where a fork may have left a lock held that this
+/// takes.
+fn function(module: &[u8], name: &str) -> Option<*mut c_void> {
+    if !fork::is_safe_for_locks() || module.contains(&b'/') {
+        return None;
+    }
+    let file = CString::new([b"libnss_", module, b".so.2"].concat()).ok()?;
+    let symbol = CString::new([b"_nss_", module, b"_", name.as_bytes()].concat()).ok()?;
+    // SAFETY: a C string. The administrator named the module, and libc would run its constructors as well.
+    let library = unsafe { libc::dlopen(file.as_ptr(), libc::RTLD_NOW) };
+    let found = if library.is_null() {
+        ptr::null_mut()
+    } else {
+        // SAFETY: the handle is valid, and the symbol a C string.
+        unsafe { libc::dlsym(library, symbol.as_ptr()) }
+    };
+    if found.is_null() {
+        // SAFETY: no preconditions. The program is to read of no error that is not its own.
+        unsafe { libc::dlerror() };
+    }
+    Some(found).filter(|found| !found.is_null())
+}
+
+/// Calls one of them with a buffer that is long enough. errno stays as it was.
+fn ask<T>(
+    call: impl Fn(*mut servent, *mut c_char, usize, *mut c_int) -> c_int,
+    read: impl Fn(&servent) -> Option<T>,
+) -> Option<T> {
+    let before = errno();
+    let mut length = BUFFER;
+    let found = loop {
+        let mut found = MaybeUninit::<servent>::uninit();
+        let mut buffer: Vec<c_char> = vec![0; length];
+        let mut error = 0;
+        match call(found.as_mut_ptr(), buffer.as_mut_ptr(), length, &mut error) {
+            TRY_AGAIN if error == libc::ERANGE && length < LARGEST_BUFFER => length *= 2,
+            // SAFETY: success means that it was filled in; it points into the buffer.
+            SUCCESS => break read(unsafe { found.assume_init_ref() }),
+            _ => break None,
+        }
+    };
+    set_errno(before);
+    found
+}
