@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 use std::io::{self, ErrorKind};
+use std::net::Ipv4Addr;
 
 use crate::random::Random;
 
@@ -502,9 +503,12 @@ fn host_conf_line(random: &mut Random) -> String {
 /// An entry of `sortlist` that glibc cannot take is read by it for ever where something follows; and a search list of
 /// more bytes than `_res` holds stops the program.
 fn resolv_is_sane(text: &[u8]) -> bool {
-    let sortlist =
-        |line: &[u8]| !line.starts_with(b"sortlist") || line[8..].iter().all(|byte| b" \t0123456789./&".contains(byte));
-    text.split(|&byte| byte == b'\n').all(|line| sortlist(line) && line.len() < 200)
+    let is_address = |part: &str| part.parse::<Ipv4Addr>().is_ok();
+    String::from_utf8_lossy(text).split('\n').all(|line| {
+        let mut entries =
+            line.strip_prefix("sortlist").unwrap_or_default().split([' ', '\t']).filter(|word| !word.is_empty());
+        entries.all(|entry| entry.split(['/', '&']).all(is_address)) && line.len() < 200
+    })
 }
 
 /// A line for hosts without a module, or with an action before the first, makes gethostbyname end in SIGSEGV.
