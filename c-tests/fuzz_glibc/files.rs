@@ -5,6 +5,7 @@
 
 use std::fmt::Write;
 use std::io::{self, ErrorKind};
+use std::net::Ipv4Addr;
 
 use crate::random::Random;
 
@@ -502,30 +503,34 @@ fn host_conf_line(random: &mut Random) -> String {
 /// An entry of `sortlist` that glibc cannot take is read by it for ever where something follows; and a search list of
 /// more bytes than `_res` holds stops the program.
 fn resolv_is_sane(text: &[u8]) -> bool {
-    let sortlist =
-        |line: &[u8]| !line.starts_with(b"sortlist") || line[8..].iter().all(|byte| b" \t0123456789./&".contains(byte));
-    text.split(|&byte| byte == b'\n').all(|line| sortlist(line) && line.len() < 200)
+    let is_address = |part: &str| part.parse::<Ipv4Addr>().is_ok();
+    String::from_utf8_lossy(text).split('\n').all(|line| {
+        let mut entries =
+            line.strip_prefix("sortlist").unwrap_or_default().split([' ', '\t']).filter(|word| !word.is_empty());
+        entries.all(|entry| entry.split(['/', '&']).all(is_address)) && line.len() < 200
+    })
 }
 
-/// A line for hosts without a module, or with an action before the first, makes gethostbyname end in SIGSEGV.
+/// A line for hosts or services without a module, or with an action before the first, makes their lookups end in SIGSEGV.
 fn nsswitch_is_sane(text: &[u8]) -> bool {
     text.split(|&byte| byte == b'\n').all(|line| {
         let line = line.split(|&byte| byte == 0).next().unwrap_or_default().trim_ascii_start();
-        let Some(rest) = line.strip_prefix(b"hosts") else { return true };
+        let rest = [&b"hosts"[..], b"services"].iter().find_map(|database| line.strip_prefix(*database));
+        let Some(rest) = rest else { return true };
         let first = rest.iter().find(|&&byte| byte != b':' && !byte.is_ascii_whitespace() && byte != 0x0b);
         first.is_some_and(|&byte| byte != b'[')
     })
 }
 
 /// Before 2.41, an entry without the length of its prefix, or without a value, depends on a variable that nobody has set
-/// (bug 32465).
+/// (bug 32465); since then such entries mean something else.
 fn gai_is_sane(text: &[u8]) -> bool {
     text.split(|&byte| byte == b'\n').all(|line| {
         let line = line.split(|byte| b"#\0".contains(byte)).next().unwrap_or_default();
         let mut words = line.split(|byte| byte.is_ascii_whitespace() || *byte == 0x0b).filter(|word| !word.is_empty());
         match (words.next(), words.next(), words.next()) {
             (Some(b"label" | b"precedence" | b"scopev4"), Some(prefix), value) => {
-                value.is_some() && prefix.contains(&b'/')
+                value.is_some() && prefix.contains(&b'/') && !prefix.ends_with(b"/")
             }
             (Some(b"label" | b"precedence" | b"scopev4"), None, _) => false,
             _ => true,
