@@ -130,7 +130,7 @@ pub fn resolv_conf(data: &[u8]) {
             res_options: set.then_some(options),
             hostname,
             scope_id: &|_, name| (name.len() < 4).then_some(1),
-                has_strict_error: set,
+            has_strict_error: set,
         };
         for text in [None, Some(text)] {
             let conf = resolv_conf::parse(text, &around);

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use nss_bypass_core::files::hosts::{Line, parse_line};
 use nss_bypass_core::model::Name;
 use nss_bypass_core::model::{Address, Answer, Family};
-use nss_bypass_core::rules::rule::Rule;
 use nss_bypass_core::rules::pattern::{Kind, Pattern, network_of};
+use nss_bypass_core::rules::rule::Rule;
 
 /// Whether a name matches a pattern: label by label, every way that a wildcard can go.
 pub fn matches(pattern: &Pattern, name: &[u8]) -> bool {

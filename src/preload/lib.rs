@@ -1,10 +1,10 @@
 //! libnss_bypass.so: the functions that it puts before libc's.
 //!
-//! A lookup goes one way: a row of the table below exports the function and, inside of the guard ([`hook`]), has it
-//! answered: [`request`] reads the C arguments, [`verdict`] asks the rules, core's resolver resolves, [`layout`] writes
-//! the caller's memory. What is not answered here is forwarded to the real function ([`real`]), outside of the guard.
+//! A lookup goes one way: a row of the table below exports the function and, inside of the guard (`hook`), has it
+//! answered: `request` reads the C arguments, `verdict` asks the rules, core's resolver resolves, `layout` writes
+//! the caller's memory. What is not answered here is forwarded to the real function (`real`), outside of the guard.
 
-/// The table of hooks. A row exports a function (see [`hook`]) and keeps the real one (see [`real`]): at_load, it is looked up
+/// The table of hooks. A row exports a function (see `hook`) and keeps the real one (see `real`): at_load, it is looked up
 /// when the library is loaded; when_called, when it is first needed, since before glibc 2.34 these are in libanl, which few
 /// programs load. The tests read the names here.
 ///

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use nss_bypass_core::rules::config::{self, Config, Environment};
 use nss_bypass_core::rules::trust::{self, CONFIGURATION, Distrust};
+use nss_bypass_core::settings::Settings;
 use nss_bypass_core::sys::file::{self, Content};
 
 use crate::install::file::PRELOAD_FILE;
@@ -235,7 +236,7 @@ fn read_variables(findings: &mut Vec<Finding>) -> [Source; 2] {
         let message = format!("\"{}\" is no place for a log: {}", place.escape_ascii(), output::PLACES_FOR_A_LOG);
         findings.push(Finding::whole("NSS_BYPASS_LOG", Severity::Fault, "syntax", message));
     }
-    if value("NSS_BYPASS_DISABLE").is_some_and(|value| !value.is_empty() && value != b"0") {
+    if Settings::read().disabled {
         let message = "it is set: every name is libc's, whatever the rules say";
         findings.push(Finding::whole("NSS_BYPASS_DISABLE", Severity::Warning, "disabled", message));
     }

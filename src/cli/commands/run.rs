@@ -14,6 +14,7 @@ use nss_bypass_core::model::Diagnostic;
 use nss_bypass_core::rules::config::{self, Config, Environment};
 use nss_bypass_core::rules::pattern::Kind;
 use nss_bypass_core::rules::rule::Rule;
+use nss_bypass_core::settings::Settings;
 
 use crate::install::library::{self, Library};
 use crate::lint::words;
@@ -170,7 +171,7 @@ fn has_rules(is_given: impl Fn(&str) -> bool) -> bool {
 }
 
 fn is_disabled() -> bool {
-    env::var_os("NSS_BYPASS_DISABLE").is_some_and(|value| !value.is_empty() && value != "0")
+    Settings::read().disabled
 }
 
 /// A complaint, and the way that the command ends after it.

@@ -1,59 +1,35 @@
 //! The rules, read as the library reads them in a program that is started with this environment.
 
-use std::ffi::CString;
-use std::io;
-use std::os::unix::ffi::OsStringExt;
-
-use nss_bypass_core::model::Diagnostic;
-use nss_bypass_core::model::Subject;
-use nss_bypass_core::rules::config::{self, Environment};
+use nss_bypass_core::model::{Diagnostic, Subject};
 use nss_bypass_core::rules::pattern::Pattern;
 use nss_bypass_core::rules::policy::{Policy, Verdict};
 use nss_bypass_core::rules::rule::Rule;
-use nss_bypass_core::sys::file;
-
-use crate::ui::output;
-use crate::ui::screen::printable;
-
-/// The configuration, where NSS_BYPASS_CONF names no other.
-const CONFIGURATION: &str = "/etc/nss-bypass.conf";
+use nss_bypass_core::settings::{Loaded, Settings};
 
 /// The rules, and where they come from.
 pub(crate) struct Rules {
     /// The file.
     pub(crate) path: String,
     text: Vec<u8>,
-    variables: [Option<Vec<u8>>; 2],
+    settings: Settings,
     /// The rules in force.
     pub(crate) policy: Policy,
     /// What is wrong with them.
     pub(crate) faults: Vec<Diagnostic>,
-    /// NSS_BYPASS_DISABLE is set: everything passes.
+    /// NSS_BYPASS_DISABLE is set: every lookup is forwarded.
     pub(crate) disabled: bool,
-}
-
-fn variable(name: &str) -> Option<Vec<u8>> {
-    std::env::var_os(name).map(OsStringExt::into_vec)
 }
 
 impl Rules {
     /// Reads file and variables.
     pub(crate) fn read() -> Self {
-        let path = variable("NSS_BYPASS_CONF").unwrap_or_else(|| CONFIGURATION.into());
-        let shown = printable(&path);
-        let fault = |message: String| Diagnostic { source: shown.clone(), line: 0, column: 0, message };
-        let (mut text, mut faults) = (Vec::new(), Vec::new());
-        match CString::new(path).map(|path| file::read(&path)) {
-            Ok(Ok(content)) => text = content.bytes,
-            Ok(Err(error)) if error.0 == libc::ENOENT && shown == CONFIGURATION => {}
-            Ok(Err(error)) => faults.push(fault(output::reason(&io::Error::from_raw_os_error(error.0)))),
-            Err(_) => faults.push(fault("a path has no NUL".to_owned())),
-        }
-        let variables = [variable("NSS_BYPASS"), variable("NSS_BYPASS_VIA")];
-        let (policy, more) = policy(&text, &shown, &variables);
-        faults.extend(more);
-        let disabled = variable("NSS_BYPASS_DISABLE").is_some_and(|value| !value.is_empty() && value != b"0");
-        Self { path: shown, text, variables, policy, faults, disabled }
+        let settings = Settings::read();
+        let path = settings.configuration.to_string_lossy().into_owned();
+        let (policy, text, faults) = match settings.load(|_| true) {
+            Some(Loaded { policy, text, diagnostics, .. }) => (policy, text, diagnostics),
+            None => (Policy::default(), Vec::new(), Vec::new()), // There is no memory to read it.
+        };
+        Self { path, text, policy, faults, disabled: settings.disabled, settings }
     }
 
     /// What decides, and the rules that lost to it.
@@ -89,7 +65,7 @@ impl Rules {
     pub(crate) fn would_decide(&self, line: &str, subject: Subject<'_>) -> bool {
         let text = [self.text.as_slice(), b"\n", line.as_bytes(), b"\n"].concat();
         let number = u32::try_from(text.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(u32::MAX);
-        let (policy, _) = policy(&text, &self.path, &self.variables);
+        let (policy, _) = self.settings.policy(&text);
         let first = policy.candidates(subject).first().map(|rule| rule.origin().clone());
         first.is_some_and(|origin| origin.line == number && *origin.source == *self.path)
     }
@@ -98,14 +74,6 @@ impl Rules {
     pub(crate) fn lacks_final_newline(&self) -> bool {
         self.text.last().is_some_and(|&byte| byte != b'\n')
     }
-}
-
-fn policy(text: &[u8], path: &str, [rules, via]: &[Option<Vec<u8>>; 2]) -> (Policy, Vec<Diagnostic>) {
-    let (from_file, mut faults) = config::parse(text, path);
-    let (from_variables, more) =
-        config::parse_environment(&Environment { rules: rules.as_deref(), via: via.as_deref() });
-    faults.extend(more);
-    (Policy::new(from_file, from_variables), faults)
 }
 
 /// A rule, with its place.

@@ -3,6 +3,8 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use nss_bypass_core::settings::log::{LogSpecification, Place};
+
 use serde::Serialize;
 
 pub(crate) use crate::ui::palette::wants_colour;
@@ -63,9 +65,7 @@ pub(crate) const PLACES_FOR_A_LOG: &str = "that is \"stderr\", \"syslog\" or a p
 
 /// Whether the library would log there: what it cannot read means no log, and nobody would know why.
 pub(crate) fn is_place_for_a_log(value: &[u8]) -> bool {
-    let levels = [&b",error"[..], b",bypass", b",all"];
-    let place = levels.iter().find_map(|level| value.strip_suffix(*level)).unwrap_or(value);
-    matches!(place, b"stderr" | b"syslog") || place.starts_with(b"/")
+    LogSpecification::parse(value).place != Place::Nowhere
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! A query resolved: `files` and `dns` in nsswitch.conf's order, other modules left out.
 //!
-//! glibc goes through the modules in two ways, with different codes at the end, and each has a file: [`hostent`] is
-//! `gethostbyname2_r` and `gethostbyaddr_r` (nss/getXXbyYY_r.c), [`addrinfo`] the middle of `getaddrinfo`
-//! (sysdeps/posix/getaddrinfo.c). Both ask one module after the other ([`modules`]); [`order`] sorts destinations.
+//! glibc goes through the modules in two ways, with different codes at the end, and each has a file: `hostent` is
+//! `gethostbyname2_r` and `gethostbyaddr_r` (nss/getXXbyYY_r.c), `addrinfo` the middle of `getaddrinfo`
+//! (sysdeps/posix/getaddrinfo.c). Both ask one module after the other (`modules`); `order` sorts destinations.
 
 mod addrinfo;
 mod context;

@@ -4,7 +4,6 @@ pub mod log;
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
-use std::io;
 
 use self::log::LogSpecification;
 use crate::model::Diagnostic;
@@ -48,6 +47,11 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// Whether `NSS_BYPASS_DISABLE` switches the library off by this value.
+fn is_switched_on(value: &[u8]) -> bool {
+    !matches!(value, b"" | b"0")
+}
+
 impl Settings {
     /// Where no variable says otherwise.
     pub const fn plain(privileged: bool, disabled: bool) -> Self {
@@ -59,7 +63,7 @@ impl Settings {
     pub fn read() -> Self {
         let configuration = trusted_variable(c"NSS_BYPASS_CONF").and_then(|path| CString::new(path).ok());
         Self {
-            disabled: trusted_variable(c"NSS_BYPASS_DISABLE").is_some_and(|value| !value.is_empty() && value != b"0"),
+            disabled: trusted_variable(c"NSS_BYPASS_DISABLE").is_some_and(|value| is_switched_on(&value)),
             privileged: is_privileged(),
             configuration: configuration.map_or(Cow::Borrowed(CONFIGURATION), Cow::Owned),
             rules: trusted_variable(c"NSS_BYPASS"),
@@ -86,9 +90,9 @@ impl Settings {
             }
             Err(Errno(libc::ENOENT)) if path == CONFIGURATION => {}
             Err(Errno(libc::ENOMEM)) => return None,
-            Err(Errno(error)) => {
+            Err(error) => {
                 identity = file::identity(path);
-                diagnostics.push(fault(io::Error::from_raw_os_error(error).to_string()));
+                diagnostics.push(fault(error.to_string()));
             }
         }
         if !has_room(text.len().saturating_mul(MEMORY_PER_BYTE) + SOME_MEMORY) {

@@ -26,9 +26,19 @@ pub mod snapshot;
 pub mod socket;
 pub mod thread;
 
+use std::{fmt, io};
+
 /// An errno value, as the kernel or libc gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub i32);
+
+impl fmt::Display for Errno {
+    /// As strerror(3) describes it, without the number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = io::Error::from_raw_os_error(self.0).to_string();
+        f.write_str(text.split_once(" (os error ").map_or(text.as_str(), |(reason, _)| reason))
+    }
+}
 
 /// The calling thread's errno.
 pub fn errno() -> Errno {
