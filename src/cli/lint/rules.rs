@@ -8,6 +8,7 @@ use nss_bypass_core::rules::config::Config;
 use nss_bypass_core::rules::options;
 use nss_bypass_core::rules::pattern::{Kind, Pattern, network_of};
 use nss_bypass_core::rules::rule::{Action, Rule};
+use nss_bypass_core::rules::syntax::{Word, is_blank, separates_items, words};
 
 use crate::lint::cover::Names;
 use crate::lint::finding::{Finding, Severity};
@@ -32,36 +33,6 @@ pub(crate) struct Source {
     pub(crate) wrong_lines: HashSet<u32>,
 }
 
-/// A word of a line, from 1 in bytes.
-#[derive(Clone, Copy, Debug)]
-struct Word<'a> {
-    column: u32,
-    text: &'a [u8],
-}
-
-fn words(line: &[u8], separates: fn(u8) -> bool) -> Vec<Word<'_>> {
-    let mut at = 0;
-    let mut words = Vec::new();
-    for text in line.split(|&byte| separates(byte)) {
-        if text.starts_with(b"#") {
-            break;
-        }
-        if !text.is_empty() {
-            words.push(Word { column: u32::try_from(at + 1).unwrap_or(u32::MAX), text });
-        }
-        at += text.len() + 1;
-    }
-    words
-}
-
-fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\r')
-}
-
-fn separates_items(byte: u8) -> bool {
-    is_blank(byte) || matches!(byte, b',' | b'\n')
-}
-
 impl Source {
     fn finding(&self, place: Place, severity: Severity, code: &'static str, message: String) -> Finding {
         let (line, column) = (Some(place.line), Some(place.column));
@@ -83,21 +54,21 @@ impl Source {
             let line = rule.origin().line;
             if current.0 != line {
                 let text = lines.find(|(_, number)| *number == line).map(|(text, _)| text).unwrap_or_default();
-                (current, nth) = ((line, words(text, is_blank)), 0);
+                (current, nth) = ((line, words(text, is_blank).collect()), 0);
             }
             nth += 1; // The keyword is the first word.
-            places.push(Place { line, column: current.1.get(nth).map_or(1, |word| word.column) });
+            places.push(Place { line, column: current.1.get(nth).map_or(1, |word| word.column()) });
         }
         places
     }
 
     fn places_of_items(&self) -> Vec<Place> {
-        let items = words(&self.text, separates_items).into_iter().map(|word| match word.text.strip_prefix(b"!") {
-            Some(text) => Word { column: word.column + 1, text },
+        let items = words(&self.text, separates_items).map(|word| match word.text.strip_prefix(b"!") {
+            Some(text) => Word { at: word.at + 1, text },
             None => word,
         });
         let good = items.filter(|word| Pattern::parse(word.text).is_ok());
-        good.map(|word| Place { line: 1, column: word.column }).collect()
+        good.map(|word| Place { line: 1, column: word.column() }).collect()
     }
 }
 
@@ -217,14 +188,10 @@ fn misspelt(pair: &[Placed<'_>]) -> Option<Finding> {
     let text = word.rule.pattern().as_str();
     let option = options::nearest_option(text.as_bytes())?;
     let value = value.rule.pattern();
+    // A number is what many options take, be it too large, and also the keyword "cache".
     let is_number = !value.as_str().is_empty() && value.as_str().bytes().all(|byte| byte.is_ascii_digit());
-    let fits = match option {
-        "via" => matches!(value.kind(), Kind::Network(..)),
-        "search" | "hosts" => matches!(value.as_str(), "on" | "off"),
-        "cache" => matches!(value.as_str(), "on" | "off") || is_number,
-        "fallback" => matches!(value.as_str(), "never" | "error" | "always"),
-        _ => is_number,
-    };
+    let takes_numbers = options::takes(option, b"1") || option == "cache";
+    let fits = options::takes(option, value.as_str().as_bytes()) || (is_number && takes_numbers);
     let message = format!("\"{text}\" and \"{value}\" are names here; did you mean the option \"{option}\"?");
     fits.then(|| word.finding(Severity::Warning, "misspelt", message))
 }
@@ -339,9 +306,9 @@ fn idle_options(source: &Source, cache_entries: Option<usize>) -> Vec<Finding> {
     for of_line in source.config.rules.chunk_by(|one, other| one.origin().line == other.origin().line) {
         let Some(rule) = of_line.first().filter(|rule| rule.origin().line > 0) else { continue };
         let Some((text, line)) = lines.find(|(_, number)| *number == rule.origin().line) else { break };
-        let words = words(text, is_blank);
+        let words: Vec<Word<'_>> = words(text, is_blank).collect();
         let mut complain = |word: Option<&Word<'_>>, code, message: String| {
-            let place = Place { line, column: word.map_or(1, |word| word.column) };
+            let place = Place { line, column: word.map_or(1, |word| word.column()) };
             findings.push(source.finding(place, Severity::Warning, code, message));
         };
         let option = |name: &str| words.iter().skip(2).find(|word| word.text == name.as_bytes());
@@ -396,8 +363,8 @@ fn idle_cache_lines(source: &Source) -> Vec<Finding> {
     let lines = source.text.split(|&byte| byte == b'\n').zip(1_u32..);
     let good = lines.filter(|(text, line)| !text.starts_with(b";") && !source.wrong_lines.contains(line));
     let caches = good.filter_map(|(text, line)| {
-        let keyword = words(text, is_blank).first().copied()?;
-        (keyword.text == b"cache").then_some(Place { line, column: keyword.column })
+        let keyword = words(text, is_blank).next()?;
+        (keyword.text == b"cache").then_some(Place { line, column: keyword.column() })
     });
     let caches: Vec<Place> = caches.collect();
     let Some((last, before)) = caches.split_last() else { return Vec::new() };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::options::{self, MAX_SERVERS, MAX_TTLS};
 use super::pattern::Pattern;
 use super::rule::{Action, Answering, CacheSize, Origin, Rule};
-use super::syntax::{Statement, Word, Wrong, is_blank, listed, nearest, number, quoted, server, words, wrong};
+use super::syntax::{Statement, Word, Wrong, listed, nearest, number, quoted, separates_items, server, words, wrong};
 use crate::model::Diagnostic;
 
 /// Answers that are cached at most.
@@ -146,14 +146,13 @@ fn pattern(word: &Word<'_>) -> Result<Pattern, Wrong> {
 
 /// Reads the variables. Here a bad item is left out and the others stay.
 pub fn parse_environment(environment: &Environment<'_>) -> (Config, Vec<Diagnostic>) {
-    let separates = |byte| is_blank(byte) || byte == b',' || byte == b'\n';
     let (mut config, mut faults) = (Config::default(), Vec::new());
     let mut fault = |variable: &str, Wrong { at, message }| {
         let column = u32::try_from(at + 1).unwrap_or(u32::MAX);
         faults.push(Diagnostic { source: variable.to_owned(), line: 1, column, message });
     };
     let mut via = Vec::new();
-    for word in words(environment.via.unwrap_or_default(), separates) {
+    for word in words(environment.via.unwrap_or_default(), separates_items) {
         match server(&word) {
             Ok(server) => via.push(server),
             Err(wrong) => fault("NSS_BYPASS_VIA", wrong),
@@ -162,7 +161,7 @@ pub fn parse_environment(environment: &Environment<'_>) -> (Config, Vec<Diagnost
     via.truncate(MAX_SERVERS);
     let answering = Arc::new(Answering { via: via.into(), ..Answering::default() });
     let origin = Origin { source: "NSS_BYPASS".into(), line: 0 };
-    for word in words(environment.rules.unwrap_or_default(), separates) {
+    for word in words(environment.rules.unwrap_or_default(), separates_items) {
         let (action, word) = match word.text.strip_prefix(b"!") {
             Some(text) => (Action::Pass, Word { at: word.at + 1, text }),
             None => (Action::Bypass, word),

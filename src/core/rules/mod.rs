@@ -8,5 +8,5 @@ pub mod options;
 pub mod pattern;
 pub mod policy;
 pub mod rule;
-mod syntax;
+pub mod syntax;
 pub mod trust;

@@ -95,6 +95,15 @@ pub fn nearest_option(text: &[u8]) -> Option<&'static str> {
     nearest(text, OPTIONS.iter().map(|option| option.name))
 }
 
+/// Whether an option takes this value.
+pub fn takes(option: &str, value: &[u8]) -> bool {
+    let (word, mut answering) = (Word { at: 0, text: value }, Answering::default());
+    OPTIONS.iter().find(|row| row.name == option).is_some_and(|row| match row.parse {
+        Parse::Value(parse) => parse(&mut answering, word).is_ok(),
+        Parse::Values(parse) => parse(&mut answering, &[word]).is_ok(),
+    })
+}
+
 /// Reads the options of a rule: words, each followed by its value or, after some, by several.
 pub(super) fn parse(mut words: &[Word<'_>]) -> Result<Answering, Wrong> {
     let mut answering = Answering::default();

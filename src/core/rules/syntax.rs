@@ -14,14 +14,21 @@ pub(super) fn wrong<T>(at: usize, message: impl Into<String>) -> Result<T, Wrong
     Err(Wrong { at, message: message.into() })
 }
 
-/// A word with its place: its first byte in the line, from 0.
+/// A word with its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Word<'a> {
-    pub(super) at: usize,
-    pub(super) text: &'a [u8],
+pub struct Word<'a> {
+    /// Its first byte in the line, from 0.
+    pub at: usize,
+    /// Its bytes.
+    pub text: &'a [u8],
 }
 
 impl Word<'_> {
+    /// Its first byte in the line, from 1, as diagnostics count.
+    pub fn column(&self) -> u32 {
+        u32::try_from(self.at + 1).unwrap_or(u32::MAX)
+    }
+
     pub(super) fn is(&self, text: &str) -> bool {
         self.text == text.as_bytes()
     }
@@ -49,7 +56,7 @@ impl<'a, 'w> Statement<'a, 'w> {
 }
 
 /// The words of a line, up to one that begins with `#`.
-pub(super) fn words<'a>(line: &'a [u8], separates: fn(u8) -> bool) -> impl Iterator<Item = Word<'a>> {
+pub fn words<'a>(line: &'a [u8], separates: fn(u8) -> bool) -> impl Iterator<Item = Word<'a>> {
     let mut at = 0;
     line.split(move |&byte| separates(byte))
         .map(move |text| {
@@ -61,8 +68,14 @@ pub(super) fn words<'a>(line: &'a [u8], separates: fn(u8) -> bool) -> impl Itera
         .take_while(|word| !word.text.starts_with(b"#"))
 }
 
-pub(super) fn is_blank(byte: u8) -> bool {
+/// What separates the words of a line.
+pub fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r')
+}
+
+/// What separates the items of a variable.
+pub fn separates_items(byte: u8) -> bool {
+    is_blank(byte) || matches!(byte, b',' | b'\n')
 }
 
 pub(super) fn quoted(text: &[u8]) -> String {
