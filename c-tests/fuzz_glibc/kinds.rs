@@ -4,7 +4,6 @@
 use crate::answers;
 use crate::compare::Pair;
 use crate::files::Round;
-use crate::glibc_has;
 use crate::lookups;
 
 /// A command that gave two results, and the files that it was run with.
@@ -31,14 +30,9 @@ const KINDS: &[Kind] = &[
         unknown_module,
     ),
     kind("hosts cannot be merged: glibc mixes two answers, and their codes", merge),
-    kind("services are asked of `files` only", services),
-    kind("options that glibc has since 2.41", later_options),
     kind("with no-aaaa, glibc reads a header that refuses as if it were an answer", refusal_without_aaaa),
     kind("where the servers fail, the code is errno as reading a file has left it", stale_errno),
     kind("a missing resolv.conf leaves errno beside the first lookup that needs it", missing_resolv_conf),
-    // Not on purpose: these are to be made equal.
-    kind("a name that looks like an address and is none is not asked for by gethostbyname2_r", almost_an_address),
-    kind("a buffer must have room for a name before host.conf's `trim` makes it shorter", room_before_trim),
 ];
 
 impl Difference<'_> {
@@ -49,10 +43,6 @@ impl Difference<'_> {
 
     fn words(&self) -> Vec<&str> {
         self.command.split(' ').filter(|word| *word != "thread").collect()
-    }
-
-    fn bare_says(&self, code: &str) -> bool {
-        self.pair.bare.contains(code)
     }
 
     /// The words of all lines for a database in nsswitch.conf; actions, in brackets, are one word, in small letters.
@@ -97,21 +87,6 @@ fn merge(difference: &Difference<'_>) -> bool {
     difference.modules("hosts").iter().any(|word| word.starts_with('[') && word.contains("merge"))
 }
 
-fn services(difference: &Difference<'_>) -> bool {
-    (difference.words()[0] == "gni" || difference.bare_says("EAI_SERVICE"))
-        && difference.modules("services").iter().any(|word| word != "files")
-}
-
-fn later_options(difference: &Difference<'_>) -> bool {
-    let Round { variables, .. } = difference.round;
-    let mut texts = variables.iter().map(|(_, value)| value.as_bytes()).chain([difference.round.text("resolv.conf")]);
-    glibc_has(41)
-        && texts.any(|text| {
-            let words = String::from_utf8_lossy(text);
-            words.split_ascii_whitespace().any(|word| word.starts_with('-') || word.contains("strict-error"))
-        })
-}
-
 fn refusal_without_aaaa(difference: &Difference<'_>) -> bool {
     difference.round.says("resolv.conf", "no-aaaa")
         && answers::may_be_header_alone(&lookups::name_of(difference.command))
@@ -133,15 +108,4 @@ fn missing_resolv_conf(difference: &Difference<'_>) -> bool {
     difference.words()[..2] == ["ghbar", "::"]
         && difference.round.text("resolv.conf").is_empty()
         && *bare == bypassed.replace(" errno=2", "")
-}
-
-fn almost_an_address(difference: &Difference<'_>) -> bool {
-    let looks_like_one = |name: &str| name.bytes().all(|byte| byte == b'.' || byte == b':' || byte.is_ascii_hexdigit());
-    difference.is_simple_getaddrinfo() && difference.bare_says("EAI_NONAME") && looks_like_one(difference.words()[1])
-}
-
-fn room_before_trim(difference: &Difference<'_>) -> bool {
-    let Round { variables, .. } = difference.round;
-    difference.bare_says("rc=34")
-        && (difference.round.says("host.conf", "trim") || variables.iter().any(|(name, _)| name.contains("TRIM")))
 }

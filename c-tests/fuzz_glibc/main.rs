@@ -117,11 +117,6 @@ fn glibc() -> String {
     unsafe { CStr::from_ptr(version) }.to_string_lossy().into_owned()
 }
 
-/// Whether it is 2.`minor` or later.
-fn glibc_has(minor: u32) -> bool {
-    glibc().strip_prefix("2.").and_then(|rest| rest.parse::<u32>().ok()).is_some_and(|running| running >= minor)
-}
-
 fn run(words: &[String]) -> io::Result<bool> {
     let [probe, library, scratch, seed, lookups, files] = words else {
         return Err(io::Error::other("usage: fuzz-glibc PROBE LIBRARY SCRATCH SEED LOOKUPS FILES"));

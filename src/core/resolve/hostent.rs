@@ -12,7 +12,7 @@ use super::resolved::Resolved;
 use crate::dns::Ask;
 use crate::files::host_conf::HostConf;
 use crate::files::nsswitch::{Action, Module, Service};
-use crate::model::{Answer, Failure, Miss, Status};
+use crate::model::{Answer, Failure, Miss, Source, Status};
 use crate::sys::interfaces::{self, InterfaceAddress};
 use crate::sys::{Errno, glibc};
 
@@ -36,7 +36,12 @@ pub(super) fn resolve(context: &Context<'_>, key: HostKey<'_>, room: Option<&dyn
         Err(errno) => return cannot_read(errno),
     };
     let mut effects = SideEffects::default();
-    let result = walk(&modules, &list, key, room, &mut effects);
+    let mut result = walk(&modules, &list, key, room, &mut effects);
+    if let (Ok(answer), Some(room), HostKey::Address(_)) = (&result, room, key)
+        && !room.fits_answer(answer, effects.source.is_some_and(Source::is_dns))
+    {
+        result = Err(TOO_SMALL); // host.conf's `trim` makes room too late.
+    }
     let result = result.map(|answer| arranged(answer, key, context.tables.host_conf()));
     Resolved { source: effects.source, h_errno: effects.h_errno, ..Resolved::new(result) }
 }
@@ -52,7 +57,8 @@ fn walk(
     let mut to_merge: Option<Answer> = None;
     for Service { module, actions } in list {
         let Some(mut result) = ask(modules, module, key, room, effects) else {
-            if actions.on(Status::Unavail) == Action::Return {
+            // A module that has no such function: only CONTINUE goes on (`__nss_lookup`).
+            if actions.on(Status::Unavail) != Action::Continue {
                 break;
             }
             continue;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::files::hosts;
-use crate::model::{Address, Family, Name, Subject};
+use crate::model::{Address, Answer, Family, Name, Subject};
 use crate::network::Interfaces;
 
 /// What a caller asks.
@@ -89,6 +89,8 @@ pub trait Room {
     fn fits_key(&self, key: HostKey<'_>) -> bool;
     /// Whether glibc's `files` module can look for `key` in this text of /etc/hosts. `multi` is host.conf's.
     fn fits_hosts(&self, text: &[u8], key: hosts::Key<'_>, multi: bool) -> bool;
+    /// Whether it fits this answer, with names as they were found; `from_dns` decides in which order it is filled.
+    fn fits_answer(&self, answer: &Answer, from_dns: bool) -> bool;
     /// Whether it fits the list of addresses that glibc's `dns` module begins a reverse lookup with.
     fn fits_address_list(&self) -> bool;
 }

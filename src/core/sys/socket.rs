@@ -232,6 +232,14 @@ impl Socket {
         }
     }
 
+    /// Whether something has come that can be read at once.
+    pub fn has_data(&self) -> bool {
+        let mut poll = libc::pollfd { fd: self.0.0, events: libc::POLLIN, revents: 0 };
+        // SAFETY: one valid pollfd is passed; nothing is waited for.
+        let count = unsafe { libc::poll(&mut poll, 1, 0) };
+        count > 0 && poll.revents & libc::POLLIN != 0
+    }
+
     /// The address that this socket sends from (getsockname(2)).
     pub fn local_address(&self) -> Option<IpAddr> {
         super::fault::point();

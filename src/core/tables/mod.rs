@@ -134,7 +134,12 @@ impl Services {
                 Module::Other(name) => services.others.push(name.clone()),
                 Module::Dns => {}
             }
-            if actions.on(if *module == Module::Files { Status::NotFound } else { Status::Unavail }) == Action::Return {
+            // After a module that has no such function, only CONTINUE goes on (`__nss_lookup`).
+            let ends = match module {
+                Module::Files => actions.on(Status::NotFound) == Action::Return,
+                _ => actions.on(Status::Unavail) != Action::Continue,
+            };
+            if ends {
                 break;
             }
         }

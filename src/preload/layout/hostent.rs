@@ -53,6 +53,11 @@ impl Layout {
     }
 }
 
+/// Bytes of an address of this answer.
+pub(super) fn width(answer: &Answer) -> usize {
+    if answer.addresses.first().is_some_and(|address| address.ip.is_ipv4()) { 4 } else { 16 }
+}
+
 /// Writes an answer and all that it points to into a buffer of any alignment. None: it is too short.
 ///
 /// # Safety
@@ -64,8 +69,8 @@ pub(crate) unsafe fn pack(
     length: usize,
     order: Order,
 ) -> Option<()> {
-    let is_inet = answer.addresses.first().is_some_and(|address| address.ip.is_ipv4());
-    let (address_type, width) = if is_inet { (libc::AF_INET, 4) } else { (libc::AF_INET6, 16) };
+    let width = width(answer);
+    let address_type = if width == 4 { libc::AF_INET } else { libc::AF_INET6 };
     let layout = Layout::new(answer, width, buffer.addr(), order);
     if length < layout.end {
         return None;

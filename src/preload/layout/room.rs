@@ -6,8 +6,10 @@ use std::net::IpAddr;
 
 use nss_bypass_core::files::hosts::{Key, Line, lines_with, parse_line};
 use nss_bypass_core::files::text::until_nul;
-use nss_bypass_core::model::{Family, Subject};
+use nss_bypass_core::model::{Answer, Family, Subject};
 use nss_bypass_core::resolve::{HostKey, Room};
+
+use super::hostent::{Layout, Order, width};
 
 /// A caller's buffer: its address, and its length in bytes.
 #[derive(Clone, Copy)]
@@ -56,6 +58,11 @@ impl Room for Buffer {
 
     fn fits_hosts(&self, text: &[u8], key: Key<'_>, multi: bool) -> bool {
         self.is_enough(text, key, multi)
+    }
+
+    fn fits_answer(&self, answer: &Answer, from_dns: bool) -> bool {
+        let order = if from_dns { Order::ListsFirst } else { Order::ListsLast };
+        self.length >= Layout::new(answer, width(answer), self.address, order).end
     }
 
     fn fits_address_list(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::netdb::{AI_CANONIDN, AI_DEPRECATED, AI_IDN};
 use hints::Hints;
 use node::{Node, own_addresses};
 use service::{Port, Service, find_services, is_all_number, number};
-use text::text;
+use text::{is_digits_and_dots, text};
 
 const KNOWN_FLAGS: c_int = libc::AI_PASSIVE
     | libc::AI_CANONNAME
@@ -142,6 +142,14 @@ impl<'a> Request<'a> {
         self.conversion.result?;
         let target = match node {
             Node::Name(_) if hints.has(libc::AI_NUMERICHOST) => return Err(libc::EAI_NONAME),
+            // `gethostbyname2_r` takes it for an address, good or bad, and asks nobody.
+            Node::Name(name)
+                if family == Some(Family::Inet)
+                    && !selection.canonical
+                    && is_digits_and_dots(name.as_bytes(), Family::Inet) =>
+            {
+                return Err(libc::EAI_NONAME);
+            }
             Node::Name(name) => Target::Name(name),
             Node::Address(numeric) => Target::Addresses(vec![numeric.address(selection, leaves)?], numeric.text()),
             Node::Nobody => Target::Addresses(own_addresses(family, hints.has(libc::AI_PASSIVE)), b""),

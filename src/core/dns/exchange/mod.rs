@@ -24,6 +24,10 @@ use crate::sys::{Errno, random};
 /// servers send no more than a question allows (512 bytes, or 1200 with EDNS).
 const DATAGRAM: usize = 8192;
 
+/// Datagrams that are read of one server although time is up, since they came while the process could not run. A flood of
+/// strange ones does not keep a lookup going.
+const LAST_LOOKS: u32 = 16;
+
 /// The exchanges of one lookup.
 pub(super) struct Exchange<'a> {
     parameters: &'a Parameters<'a>,
@@ -193,6 +197,7 @@ fn drive(
     }
     let mut buffer = Vec::with_capacity(DATAGRAM);
     let mut deadline = Deadline::after(wait);
+    let mut last_looks = LAST_LOOKS;
     // A new or idle socket can be written without asking.
     let mut event = if slot.is_some() { Event::Writable } else { Event::Failed };
     loop {
@@ -220,7 +225,7 @@ fn drive(
                 Some(question) => sent(socket.send(&question.bytes).map(|_| 1)),
                 None => Event::Sent(0),
             },
-            (Next::Wait(wait), Some(socket)) => waited(socket, wait, deadline, &mut buffer),
+            (Next::Wait(wait), Some(socket)) => waited(socket, wait, deadline, &mut last_looks, &mut buffer),
         };
     }
 }
@@ -233,8 +238,21 @@ fn sent(result: Result<usize, Errno>) -> Event<'static> {
     }
 }
 
-fn waited<'b>(socket: &Socket, wait: Wait, deadline: Deadline, buffer: &'b mut Vec<u8>) -> Event<'b> {
-    match socket.wait(wait, deadline) {
+fn waited<'b>(
+    socket: &Socket,
+    wait: Wait,
+    deadline: Deadline,
+    last_looks: &mut u32,
+    buffer: &'b mut Vec<u8>,
+) -> Event<'b> {
+    let ready = match socket.wait(wait, deadline) {
+        Ok(Ready::Late) if *last_looks > 0 && socket.has_data() => {
+            *last_looks -= 1;
+            Ok(Ready::Read)
+        }
+        ready => ready,
+    };
+    match ready {
         Ok(Ready::Late) => Event::Late,
         Ok(Ready::Write) => Event::Writable,
         Ok(Ready::Read) => match socket.receive(buffer) {
