@@ -29,7 +29,7 @@ const KINDS: &[Kind] = &[
         "a module that is not installed is an error to glibc where it is asked last; here it is skipped",
         unknown_module,
     ),
-    kind("hosts cannot be merged: glibc mixes two answers, and their codes", merge),
+    kind("hosts and services cannot be merged: glibc mixes two answers, and their codes", merge),
     kind("with no-aaaa, glibc reads a header that refuses as if it were an answer", refusal_without_aaaa),
     kind("where the servers fail, the code is errno as reading a file has left it", stale_errno),
     kind("a missing resolv.conf leaves errno beside the first lookup that needs it", missing_resolv_conf),
@@ -79,12 +79,16 @@ impl Difference<'_> {
 fn unknown_module(difference: &Difference<'_>) -> bool {
     let Pair { bare, bypassed } = difference.pair;
     let is_system_error = |text: &String| ["EAI_SYSTEM", "h_errno=-1", "h_errnop=-1"].iter().any(|c| text.contains(c));
-    let is_unknown = |word: &String| !word.starts_with('[') && !matches!(word.as_str(), "files" | "dns");
-    (is_system_error(bare) || is_system_error(bypassed)) && difference.modules("hosts").iter().any(is_unknown)
+    let is_unknown = |word: &String| !matches!(word.as_str(), "files" | "dns");
+    let modules: Vec<String> = difference.modules("hosts").into_iter().filter(|word| !word.starts_with('[')).collect();
+    // Where there are no others, glibc's h_errno is that of the lookup before.
+    let are_all_unknown = !modules.is_empty() && modules.iter().all(is_unknown);
+    are_all_unknown || (is_system_error(bare) || is_system_error(bypassed)) && modules.iter().any(is_unknown)
 }
 
 fn merge(difference: &Difference<'_>) -> bool {
-    difference.modules("hosts").iter().any(|word| word.starts_with('[') && word.contains("merge"))
+    let is_merge = |word: &String| word.starts_with('[') && word.contains("merge");
+    ["hosts", "services"].into_iter().flat_map(|database| difference.modules(database)).any(|word| is_merge(&word))
 }
 
 fn refusal_without_aaaa(difference: &Difference<'_>) -> bool {
