@@ -3,7 +3,10 @@
 //!
 //! docs/troubleshooting.md has the same suspects in one table, "What explain blames".
 
-use c_tests::container;
+use std::path::Path;
+use std::process::Command;
+
+use c_tests::{artefacts, container};
 
 /// What the scripts have besides.
 const HELPERS: &str = r#"
@@ -30,6 +33,18 @@ while True:
     listening.accept()' "$1" &
     until [[ -S $1 ]] && grep -q " $1\$" /proc/net/unix /proc/1/net/unix; do sleep 0.02; done
     sleep 0.1
+}
+# From now on resolv.conf names a server that knows no name. It ends with the script.
+know_nothing() {
+    printf 'nameserver 127.0.0.9\noptions timeout:1 attempts:1\n' >/etc/resolv.conf
+    python3 -S -c '
+import socket
+talk = socket.socket(type=socket.SOCK_DGRAM); talk.bind(("127.0.0.9", 53))
+open("/run/test/bound", "w").close()
+while True:
+    question, client = talk.recvfrom(512)
+    talk.sendto(question[:2] + b"\x81\x83" + question[4:], client)' &
+    until [[ -e /run/test/bound ]]; do sleep 0.02; done
 }
 hide_nscd() { mount -t tmpfs tmpfs /run/nscd; }
 hosts_line() { sed -i "s/^hosts:.*/hosts: $1/" /etc/nsswitch.conf; }
@@ -324,18 +339,11 @@ fn programs_that_resolve_names_themselves() {
     preload; judge --program static; unset LD_PRELOAD
     judge --program musl
     # A name that only the rule's own server knows.
-    printf 'nameserver 127.0.0.9\noptions timeout:1 attempts:1\n' >/etc/resolv.conf
-    python3 -S -c '
-import socket
-talk = socket.socket(type=socket.SOCK_DGRAM); talk.bind(("127.0.0.9", 53))
-while True:
-    question, client = talk.recvfrom(512)
-    talk.sendto(question[:2] + b"\x81\x83" + question[4:], client)' & sleep 0.5
-    rules "bypass $NAME via $SCENE_DNS"
+    know_nothing; rules "bypass $NAME via $SCENE_DNS"
     musl & pid=$!; sleep 0.2
     judge --pid $pid
     fix /run/test/out; . <(fix /run/test/out); judge --pid $pid
-    tail -n 1 /etc/hosts; kill $pid %?python3
+    tail -n 1 /etc/hosts; kill $pid
     "#;
     let expected = [
         "1 The library does not work in static (/usr/local/bin/static): it is statically linked",
@@ -348,6 +356,108 @@ while True:
         "169.254.169.250 rancher-metadata",
     ];
     begin(&lines("nscd", script), &expected);
+}
+
+/// A copy of the program in the container, under this name.
+fn copied(program: &Path, name: &str) -> String {
+    format!("cp '{}' /usr/local/bin/{name}\n", program.display())
+}
+
+#[test]
+fn a_program_with_c_ares_meets_neither_nscd_nor_the_library() {
+    let program = artefacts::linked("c_ares", &[], &[&artefacts::preloadable("libcares.so.2")]);
+    let script = r#"
+    getent ahosts $NAME
+    echo "c-ares: $(c_ares $NAME)"; judge --program c_ares; fix /run/test/out
+    # A name that only the rule's own server knows.
+    know_nothing; rules "bypass $NAME via $SCENE_DNS"; preload
+    echo "libc: $(lookup $NAME)"; echo "c-ares: $(c_ares $NAME)"; judge --program c_ares; fix /run/test/out >/run/test/fix
+    c_ares & pid=$!; sleep 0.5; judge --pid $pid
+    cat /run/test/fix; . /run/test/fix; echo "c-ares: $(c_ares $NAME)"; judge --program c_ares
+    judge --pid $pid; kill $pid
+    "#;
+    let own = "c_ares (/usr/local/bin/c_ares) resolves names itself (c-ares)";
+    let agreed = format!("0 Agreed: the address is {ADDRESS}; {own}, and asks neither libc nor nscd.");
+    let unknown = "from /etc/hosts and the servers of /etc/resolv.conf, which do not know the name; the address is";
+    let expected = [
+        &format!("c-ares: {ADDRESS}"),
+        &agreed,
+        &format!("libc: {ADDRESS}"),
+        "c-ares: Domain name not found",
+        &format!("1 {own}, {unknown} {ADDRESS} for libc."),
+        "1 process ",
+        &format!("echo '{ADDRESS} rancher-metadata' >>/etc/hosts"),
+        &format!("c-ares: {ADDRESS}"),
+        &agreed,
+        &format!("0 Agreed: the address is {ADDRESS}; process "),
+    ];
+    begin(&lines("nscd", &(copied(&program, "c_ares") + script)), &expected);
+}
+
+/// `programs/connect.go`, built with cgo or without.
+fn go(name: &str, cgo: bool) -> String {
+    let directory = artefacts::scratch("go");
+    let program = directory.join(name);
+    let output = Command::new(artefacts::tool("go"))
+        .args(["build", "-o"])
+        .args([&program, &artefacts::home().join("programs/connect.go")])
+        .env("CGO_ENABLED", if cgo { "1" } else { "0" })
+        .env("GO111MODULE", "off")
+        .env("GOCACHE", directory.join("cache"))
+        .output()
+        .expect("go runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    copied(&program, name)
+}
+
+/// What the scenes with Go have besides: nobody listens at the port, and what a program says names the address.
+const GO: &str = r#"
+reach() { "$1" $NAME 9 2>&1; }
+"#;
+
+#[test]
+#[ignore = "takes Go, which is large: scripts/programs runs it"]
+fn go_without_cgo_meets_neither_nscd_nor_the_library() {
+    let script = r#"
+    getent ahosts $NAME
+    reach alone; judge --program alone; fix /run/test/out
+    know_nothing; rules "bypass $NAME via $SCENE_DNS"; preload
+    reach alone; judge --program alone; fix /run/test/out | tee /run/test/fix
+    . /run/test/fix; reach alone; judge --program alone
+    "#;
+    let own = "alone (/usr/local/bin/alone) resolves names itself (Go without cgo)";
+    let agreed = format!("0 Agreed: the address is {ADDRESS}; {own}, and asks neither libc nor nscd.");
+    let reached = format!("dial tcp {ADDRESS}:9: connect: connection refused");
+    let expected = [
+        &reached,
+        &agreed,
+        "dial tcp: lookup rancher-metadata on 127.0.0.9:53: no such host",
+        &format!("1 {own}, from /etc/hosts and the servers of /etc/resolv.conf, which do not know the name"),
+        &format!("echo '{ADDRESS} rancher-metadata' >>/etc/hosts"),
+        &reached,
+        &agreed,
+    ];
+    begin(&lines("nscd", &(go("alone", false) + GO + script)), &expected);
+}
+
+#[test]
+#[ignore = "takes Go, which is large: scripts/programs runs it"]
+fn go_with_cgo_asks_libc_where_it_is_told_to() {
+    let script = r#"
+    know_nothing; rules "bypass $NAME via $SCENE_DNS"
+    reach chooses; judge --program chooses; fix /run/test/out | tee /run/test/fix
+    . /run/test/fix; reach chooses; judge --program chooses
+    "#;
+    let why = "it is a Go program, which uses libc only with GODEBUG=netdns=cgo";
+    let expected = [
+        "dial tcp: lookup rancher-metadata on 127.0.0.9:53: no such host",
+        &format!("1 The library does not work in chooses (/usr/local/bin/chooses): {why}."),
+        LOAD,
+        "export GODEBUG=\"${GODEBUG:+$GODEBUG,}\"netdns=cgo",
+        &format!("dial tcp {ADDRESS}:9: connect: connection refused"),
+        &format!("0 Agreed: the address is {ADDRESS}"),
+    ];
+    begin(&lines("nscd", &(go("chooses", true) + GO + script)), &expected);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use nss_bypass_core::settings::Settings;
 use crate::install::library::{self, Library};
 use crate::lint::words;
 use crate::process::child::{self, End};
-use crate::process::libraries;
+use crate::process::libraries::{self, C_ARES};
 use crate::process::log::Log;
 use crate::process::obstacle::{self, Obstacle};
 use crate::process::program::{self, Program, Unfound};
@@ -29,9 +29,6 @@ use crate::ui::output;
 
 /// A rule that changes nothing: libc keeps a name that nobody has (RFC 6761, section 6.4).
 const NO_NAME: &str = "!nss-bypass.invalid";
-
-/// The library of a resolver that asks name servers itself.
-const C_ARES: &str = "libcares.so.2";
 
 /// What takes every lookup away from nscd.
 const EVERYTHING: [&str; 3] = ["*", "0.0.0.0/0", "::/0"];

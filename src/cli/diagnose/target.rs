@@ -20,8 +20,9 @@ use crate::install::preloaded::{Here, InFile};
 use crate::install::tree::Tree;
 use crate::install::verify;
 use crate::process::elf::{self, Elf, Go};
+use crate::process::libraries::{self, C_ARES};
 use crate::process::obstacle::{self, Obstacle};
-use crate::process::program;
+use crate::process::program::{self, Program};
 use crate::process::scan::{self, Libc};
 use crate::ui::exit::Exit;
 use crate::ui::output;
@@ -114,10 +115,12 @@ impl Target {
         let found =
             obstacle::of_program(&program.path, &program.elf, &library, go_debug.as_deref().map(OsStr::as_bytes));
         let found: Vec<ProgramObstacle> = found.into_iter().map(in_facts).collect();
-        let is_privileged = found.iter().any(|found| matches!(found, ProgramObstacle::Privileged(_)));
-        let obstacle =
-            found.into_iter().find(|found| !(is_everywhere && matches!(found, ProgramObstacle::Privileged(_))));
-        let distrusts = is_privileged.then(distrust).flatten();
+        let is_privileged = |found: &ProgramObstacle| matches!(found, ProgramObstacle::Privileged(_));
+        let distrusts = found.iter().any(is_privileged).then(distrust).flatten();
+        // Privileges keep out the library, which c-ares does not reach anyway.
+        let own_resolver = (found.iter().all(is_privileged) && has_c_ares_only(&program)).then(c_ares);
+        let others = found.into_iter().filter(|found| !(is_everywhere && is_privileged(found)));
+        let obstacle = own_resolver.into_iter().chain(others).next();
         let obstacle = obstacle.or(distrusts);
         let has_library = obstacle.is_none() && (is_everywhere || here.loaded.is_some());
         let shown = format!("{} ({})", printable(name.as_bytes()), program.path.display());
@@ -157,6 +160,15 @@ impl Target {
             unit: self.unit.as_deref(),
         }
     }
+}
+
+fn c_ares() -> ProgramObstacle {
+    ProgramObstacle::OwnResolver("c-ares".to_owned())
+}
+
+/// Whether it is linked with c-ares, and does not call libc's lookups itself. Some have c-ares for a part of theirs only.
+fn has_c_ares_only(program: &Program) -> bool {
+    !program.elf.asks_libc && libraries::wanted_by(&program.path, &program.elf, C_ARES).is_some()
 }
 
 /// Why privileged programs do not follow the rules.
@@ -203,7 +215,7 @@ impl Process {
         };
         let root = fs::read_link(folder.join("root")).map_err(refuse)?;
         let name = format!("process {pid} ({})", process.name);
-        let obstacle = if process.library.is_some() { None } else { obstacle_of(&folder, &process, &root) };
+        let obstacle = obstacle_of(&folder, &process, &root);
         Ok(Self {
             program: ProgramFacts { name, is_running: true, obstacle },
             has_library: process.library.is_some(),
@@ -230,12 +242,15 @@ fn obstacle_of(folder: &Path, process: &scan::Process, root: &Path) -> Option<Pr
         _ if is_musl => return itself("musl"),
         (_, Some(Go::Alone)) => return itself("Go without cgo"),
         (_, Some(Go::Chooses)) if !prefers_libc(folder) => return Some(ProgramObstacle::GoChooses),
-        (Libc::None, _) => return Some(ProgramObstacle::Static),
+        (Libc::None, _) if process.library.is_none() => return Some(ProgramObstacle::Static),
         _ => {}
     }
     // Some programs have c-ares for a part of their lookups only.
     if process.has_c_ares && !elf.is_some_and(|elf| elf.asks_libc) {
-        return itself("c-ares");
+        return Some(c_ares());
+    }
+    if process.library.is_some() {
+        return None;
     }
     let in_file = Tree::new(&folder.join("root")).and_then(|tree| InFile::read(&tree));
     if in_file.is_ok_and(|file| file.library().is_some()) {

@@ -11,6 +11,9 @@ use crate::process::elf::{self, Elf};
 /// The loader's cache of libraries (ld.so(8), ldconfig(8)).
 pub(crate) const CACHE: &str = "/etc/ld.so.cache";
 
+/// c-ares, which asks the name servers of resolv.conf without libc.
+pub(crate) const C_ARES: &str = "libcares.so.2";
+
 /// Where the loader looks last.
 const FOLDERS: [&str; 8] = [
     "/lib/x86_64-linux-gnu",

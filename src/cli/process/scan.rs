@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::process::elf::{self, Form, Go};
 use crate::process::identity::Identity;
+use crate::process::libraries::C_ARES;
 use crate::process::maps::{self, Mapping};
 use crate::ui::screen::printable;
 
@@ -158,7 +159,7 @@ fn look_at(pid: u32, files: &mut Files<'_>) -> io::Result<Option<Process>> {
         is_secure: secure(&folder),
         libc,
         go: files.go(&folder, &mappings),
-        has_c_ares: has(|name| name.starts_with("libcares.so.2")),
+        has_c_ares: has(|name| name.starts_with(C_ARES)),
         library: files.library(&folder, &mappings),
     }))
 }
