@@ -297,7 +297,9 @@ impl Tables {
     /// The file, or a line of it, cannot be read.
     fn nsswitch(&self) -> Result<Table<Option<Nsswitch>>, Errno> {
         let mut table = self.nsswitch.get(NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text));
-        if table.0.error == Some(Errno(libc::ENOENT)) && glibc::has_text(USR_NSSWITCH_CONF) {
+        // The look at the file comes first, since nearly no system has it, and libc's text is long.
+        let missing = table.0.error == Some(Errno(libc::ENOENT));
+        if missing && file::ownership(USR_NSSWITCH_CONF).is_ok() && glibc::has_text(USR_NSSWITCH_CONF) {
             table = self.usr_nsswitch.get(USR_NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text));
         }
         match table.error() {
