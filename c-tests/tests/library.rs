@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use c_tests::artefacts::{home, library, tool};
+use c_tests::artefacts::{command, home, library, tool};
 
 /// Bytes of the file, at most. It is mapped into every process, and mounted into images that are not ours.
 const MAX_BYTES: u64 = 1_100_000;
@@ -16,7 +16,11 @@ const MAX_BYTES: u64 = 1_100_000;
 const MAX_RELOCATIONS: usize = 560;
 
 fn readelf(option: &str) -> String {
-    let output = Command::new(tool("readelf")).args(["--wide", option]).arg(library()).output().unwrap();
+    readelf_of(option, &library())
+}
+
+fn readelf_of(option: &str, file: &Path) -> String {
+    let output = Command::new(tool("readelf")).args(["--wide", option]).arg(file).output().unwrap();
     assert!(output.status.success());
     String::from_utf8(output.stdout).unwrap()
 }
@@ -85,6 +89,22 @@ fn import(line: &str) -> Option<(&str, &str, bool)> {
     let [_, _, _, _, binding, _, "UND", symbol, ..] = words[..] else { return None };
     let (name, version) = symbol.split_once('@').unwrap_or((symbol, "-"));
     Some((name, version, binding == "WEAK"))
+}
+
+/// It is released for a glibc of 2012. Built for the glibc of this machine it asks for newer versions of what has been
+/// there for long: 2.32 to 2.34 took in what had been macros of sys/stat.h, and libpthread and libdl. What another version
+/// brought is not there in an older one.
+#[test]
+fn the_command_calls_no_function_that_is_newer_than_2_17() {
+    let symbols = readelf_of("--dyn-syms", &command());
+    let imported: Vec<_> = symbols.lines().filter_map(import).collect();
+    assert!(imported.len() > 50, "{imported:?}");
+    let minor = |version: &str| version.strip_prefix("GLIBC_2.")?.split(['.', ' ']).next()?.parse::<u32>().ok();
+    let newer: Vec<_> = imported
+        .into_iter()
+        .filter(|&(_, version, is_weak)| !is_weak && minor(version).is_some_and(|minor| (18..=31).contains(&minor)))
+        .collect();
+    assert!(newer.is_empty(), "{newer:?}");
 }
 
 /// As it is released: a build for debugging is large.

@@ -7,9 +7,11 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::ptr;
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 use crate::diagnose::glibc;
 use crate::diagnose::target::Refusal;
@@ -243,21 +245,11 @@ impl Way {
 
 /// This executable, in memory that cannot be written to.
 fn sealed_copy() -> io::Result<OwnedFd> {
-    // SAFETY: a C string.
-    let descriptor = unsafe { libc::memfd_create(c"nss-bypass".as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) };
-    if descriptor < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: it was just made, and is not used elsewhere.
-    let mut copy = unsafe { File::from_raw_fd(descriptor) };
+    let mut copy = File::from(memfd_create(c"nss-bypass", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
     let mut bytes = Vec::new();
     File::open("/proc/self/exe")?.read_to_end(&mut bytes)?;
     copy.write_all(&bytes)?;
-    let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
-    // SAFETY: a descriptor that is open.
-    if unsafe { libc::fcntl(descriptor, libc::F_ADD_SEALS, seals) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    fcntl_add_seals(&copy, SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE)?;
     Ok(copy.into())
 }
 
