@@ -138,6 +138,85 @@ fn names_that_no_rule_is_about_are_unscds_as_without_the_library() {
     unmatched_names_are_the_daemons("unscd");
 }
 
+/// Without one name in a rule.
+fn with_a_plus_every_program_succeeds_and_what_the_daemon_finds_stays(daemon: &str) {
+    let text = scene(&["--services", "--daemon", daemon], "RULES='+*' light_programs");
+    for (facts, program) in each_program(&text) {
+        assert!(facts.starts_with("reached=yes "), "{daemon}: {facts}: {program}\n{text}");
+    }
+    let bare = scene(&["--daemon", daemon], &format!("{UNMATCHED}\nunmatched"));
+    for rules in ["+*", "+.example +nothing", "+host-only.example +both.example +nobody.example"] {
+        let with = scene(&["--daemon", daemon], &format!("{UNMATCHED}\nRULES='{rules}' unmatched"));
+        assert_eq!(with, bare, "{daemon}, rules: {rules}");
+    }
+}
+
+#[test]
+fn with_a_plus_every_program_succeeds_beside_nscd() {
+    with_a_plus_every_program_succeeds_and_what_the_daemon_finds_stays("nscd");
+}
+
+#[test]
+fn with_a_plus_every_program_succeeds_beside_unscd() {
+    with_a_plus_every_program_succeeds_and_what_the_daemon_finds_stays("unscd");
+}
+
+/// What the start script of a kubelet in a container does until its metadata is there.
+#[test]
+fn with_a_plus_a_loop_that_waits_for_a_name_comes_to_an_end() {
+    let script = r#"
+    wait_for() {
+        tries=0
+        until [ "$(curl -s -m 5 http://rancher-metadata/)" ]; do
+            [ $((tries += 1)) -lt 5 ] || { echo 'gives up'; return; }
+            sleep 0.2
+        done
+        echo "after $tries failures"
+    }
+    (wait_for)
+    export NSS_BYPASS='+*' LD_PRELOAD=$LIBRARY
+    wait_for
+    "#;
+    assert_eq!(scene(&["--services"], script), "gives up\nafter 0 failures\n");
+}
+
+#[test]
+fn libc_first_is_for_what_it_cannot_answer_or_does_not_find_either() {
+    let script = r#"
+    export LD_PRELOAD=$LIBRARY NSS_BYPASS_LOG=stderr
+    try() { getent ahostsv4 $1 2>&1 >/run/test/found | sed -E 's/in [0-9]+ us/in N us/'; head -n 1 /run/test/found; }
+    echo 'pass * fallback error' >/etc/nss-bypass.conf
+    try rancher-metadata
+    printf 'pass * fallback always\npass host-*.example rancher-none\nbypass never' >/etc/nss-bypass.conf
+    try rancher-metadata; try both.example; try host-only.example; try nobody.example; try rancher-none
+    try 10.1.2.3
+    python3 -c "import socket; print(socket.getnameinfo(('169.254.169.250', 80), socket.NI_NUMERICSERV))" 2>&1 |
+        sed -E 's/in [0-9]+ us/in N us/'
+    "#;
+    let text = scene(&[], script);
+    let lines: Vec<&str> = text.lines().collect();
+    let expected = [
+        "nss-bypass: getaddrinfo rancher-metadata: pass (/etc/nss-bypass.conf:1 *): not found from libc in N us",
+        "nss-bypass: getaddrinfo rancher-metadata: fallback (/etc/nss-bypass.conf:1 *): 169.254.169.250 from \
+         169.254.169.250:53 in N us; libc: not found",
+        "169.254.169.250 STREAM rancher-metadata.rancher.internal",
+        "nss-bypass: getaddrinfo both.example: pass (/etc/nss-bypass.conf:1 *): 198.51.100.20 from libc in N us",
+        "198.51.100.20   STREAM both.example",
+        "nss-bypass: getaddrinfo host-only.example: pass (/etc/nss-bypass.conf:2 host-*.example)",
+        "198.51.100.10   STREAM host-only.example",
+        "nss-bypass: getaddrinfo nobody.example: fallback (/etc/nss-bypass.conf:1 *): not found from 169.254.169.250:53 \
+         in N us; libc: not found",
+        "nss-bypass: getaddrinfo rancher-none: pass (/etc/nss-bypass.conf:2 rancher-none)",
+        "nss-bypass: getaddrinfo 10.1.2.3: pass (/etc/nss-bypass.conf:1 *): 10.1.2.3 from libc in N us",
+        "10.1.2.3        STREAM 10.1.2.3",
+        "nss-bypass: getaddrinfo 169.254.169.250: pass (/etc/nss-bypass.conf:1 *): 169.254.169.250 from libc in N us",
+        "nss-bypass: getnameinfo 169.254.169.250: fallback (/etc/nss-bypass.conf:1 *): \
+         rancher-metadata.rancher.internal from 169.254.169.250:53 in N us; libc: not found",
+        "('rancher-metadata.rancher.internal', '80')",
+    ];
+    assert_eq!(lines, expected, "{text}");
+}
+
 #[test]
 fn loaded_without_rules_nothing_changes() {
     let script = "both() { try getent hosts rancher-metadata; try getent ahosts host-only.example; }

@@ -11,12 +11,45 @@ unsafe extern "C" {
     fn __h_errno_location() -> *mut c_int;
 }
 
+fn h_errno_location() -> *mut c_int {
+    // SAFETY: no preconditions; libc gives a valid pointer to this thread's variable.
+    unsafe { __h_errno_location() }
+}
+
 /// Sets this thread's h_errno.
 pub(crate) fn set_h_errno(value: c_int) {
-    // SAFETY: libc gives a valid pointer to this thread's variable.
-    let location = unsafe { __h_errno_location() };
-    // SAFETY: as above.
-    unsafe { location.write(value) }
+    // SAFETY: libc's pointer is valid.
+    unsafe { h_errno_location().write(value) }
+}
+
+/// This thread's h_errno.
+pub(crate) fn thread_h_errno() -> c_int {
+    // SAFETY: libc's pointer is valid.
+    unsafe { h_errno_location().read() }
+}
+
+/// What a code of getaddrinfo or getnameinfo says of a lookup, with what is in errno. None: it is about the arguments, or
+/// the caller's memory.
+pub(crate) fn failure_of_eai(code: c_int, Errno(errno): Errno) -> Option<Failure> {
+    match code {
+        libc::EAI_NONAME => Some(Failure::NotFound),
+        EAI_NODATA => Some(Failure::NoData),
+        libc::EAI_AGAIN => Some(Failure::TryAgain),
+        libc::EAI_FAIL => Some(Failure::NoRecovery),
+        libc::EAI_SYSTEM => Some(Failure::System(errno)),
+        _ => None,
+    }
+}
+
+/// What `h_errno` says of a lookup without an answer, with what is in errno.
+pub(crate) fn failure_of_h_errno(value: c_int, Errno(errno): Errno) -> Failure {
+    match value {
+        2 => Failure::TryAgain,
+        3 => Failure::NoRecovery,
+        4 => Failure::NoData,
+        NETDB_INTERNAL => Failure::System(errno),
+        _ => Failure::NotFound,
+    }
 }
 
 /// What getaddrinfo returns.
@@ -48,5 +81,23 @@ pub(crate) fn errno(failure: Failure) -> Option<Errno> {
         Failure::System(0) => None,
         Failure::System(errno) => Some(Errno(errno)),
         Failure::NotFound | Failure::NoData | Failure::NoRecovery | Failure::Absent | Failure::Unmerged => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_read_as_they_are_written() {
+        for failure in [Failure::NotFound, Failure::NoData, Failure::TryAgain, Failure::System(7)] {
+            assert_eq!(failure_of_eai(eai(failure), Errno(7)), Some(failure));
+            assert_eq!(h_errno(failure).map(|value| failure_of_h_errno(value, Errno(7))), Some(failure));
+        }
+        assert_eq!(
+            h_errno(Failure::NoRecovery).map(|value| failure_of_h_errno(value, Errno(0))),
+            Some(Failure::NoRecovery)
+        );
+        assert_eq!(failure_of_eai(libc::EAI_BADFLAGS, Errno(0)), None);
     }
 }

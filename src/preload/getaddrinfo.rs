@@ -3,13 +3,15 @@
 use libc::{addrinfo, c_char, c_int};
 use nss_bypass_core::model::{Failure, Source};
 use nss_bypass_core::resolve::Resolved;
-use nss_bypass_core::sys::{Errno, set_errno};
+use nss_bypass_core::sys::{Errno, errno, set_errno};
 
 use crate::codes;
-use crate::layout::addrinfo::{List, list};
+use crate::hook::Call;
+use crate::layout::addrinfo::{List, addresses, list};
+use crate::request::node::Node;
 use crate::request::{Checked, Request};
 use crate::state;
-use crate::verdict::{Bypass, Ending};
+use crate::verdict::{Ending, FromLibc, Lookup, addresses_in_log};
 
 /// What getaddrinfo returns.
 #[derive(Clone, Copy)]
@@ -31,7 +33,7 @@ pub(crate) fn owns(returned: Returned) -> bool {
     returned.code == 0 || !returned.has_asked
 }
 
-/// getaddrinfo(3) for a node that a rule matches, with errno as it was at the call. None: the call is forwarded.
+/// getaddrinfo(3) for a node that a rule matches. None: the call is forwarded, or what libc returned stands.
 ///
 /// # Safety
 /// The arguments are as getaddrinfo's contract asks: strings or NULL, an addrinfo or NULL, a place for the result.
@@ -40,25 +42,32 @@ pub(crate) unsafe fn getaddrinfo(
     service: *const c_char,
     hints: *const addrinfo,
     result: *mut *mut addrinfo,
-    at_entry: Errno,
+    call: Call<c_int>,
 ) -> Option<Returned> {
     // SAFETY: the caller's promise.
     let request = unsafe { Request::read(node, service, hints) };
     let node = request.node();
     let rules = state::rules()?;
-    let bypass = Bypass::of("getaddrinfo", node.subject(), &rules)?;
-    let resolver = bypass.resolver();
+    // SAFETY: the place is readable. Called where libc has written a list there.
+    let first = || unsafe { result.read() };
+    // SAFETY: it is libc's list.
+    let found = || addresses_in_log(unsafe { addresses(first()) }.into_iter());
+    let at_entry = call.at_entry();
+    let call = call.map(|code| from_libc(node, code, &found));
+    let lookup = Lookup::of("getaddrinfo", node.subject(), &rules, &call)?;
+    let resolver = lookup.resolver();
     let checked = match request.check(node, &resolver, at_entry) {
         Ok(checked) => checked,
+        Err(_) if lookup.is_after_libc() => return None,
         Err(refusal) => {
             set_errno(refusal.errno);
-            bypass.log(Ending::Refused(refusal.code), None);
+            lookup.log(Ending::Refused(refusal.code), None);
             return Some(Returned { code: refusal.code, has_asked: false });
         }
     };
     let resolved = resolver.resolve(checked.query());
     let ending = ending(&resolved);
-    let returned = if bypass.falls_back(ending) {
+    let returned = if lookup.falls_back(ending) {
         None
     } else {
         let code = match answer(&resolved, &checked) {
@@ -72,7 +81,7 @@ pub(crate) unsafe fn getaddrinfo(
         set_errno(leaves(&resolved, &checked));
         Some(Returned { code, has_asked: checked.asks() })
     };
-    bypass.log(ending, resolved.source);
+    lookup.log(ending, resolved.source);
     returned
 }
 
@@ -90,6 +99,15 @@ fn answer(resolved: &Resolved, checked: &Checked<'_>) -> Result<List, c_int> {
 /// Why there is no answer. What kept glibc from asking any module, it often tells by nothing but errno.
 fn reason(resolved: &Resolved, failure: Failure) -> Failure {
     resolved.unreadable.map_or(failure, |Errno(errno)| Failure::System(errno))
+}
+
+/// What libc's code says of a node. Only names are looked up.
+fn from_libc<'a>(node: Node<'_>, code: c_int, found: &'a dyn Fn() -> String) -> FromLibc<'a> {
+    match (code, node) {
+        (0, _) => FromLibc::Found(found),
+        (_, Node::Name(_)) => FromLibc::unfound(codes::failure_of_eai(code, errno()), code),
+        _ => FromLibc::Refused(code),
+    }
 }
 
 fn ending(resolved: &Resolved) -> Ending<'_> {

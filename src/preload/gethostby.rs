@@ -7,35 +7,45 @@ use std::ptr;
 use libc::{c_char, c_int, c_void, hostent, size_t, socklen_t};
 use nss_bypass_core::model::{Answer, Failure, Family, Miss, Name, Source, Status};
 use nss_bypass_core::resolve::{HostKey, Query, Resolved};
-use nss_bypass_core::sys::{Errno, set_errno};
+use nss_bypass_core::settings::record::printable;
+use nss_bypass_core::sys::{Errno, errno, set_errno};
 
 use crate::codes::{self, set_h_errno};
-use crate::layout::hostent::{Order, pack};
+use crate::hook::Call;
+use crate::layout::hostent::{Order, addresses, name, pack};
 use crate::layout::room::Buffer;
 use crate::layout::static_result::Static;
 use crate::netdb::{NETDB_INTERNAL, NETDB_SUCCESS};
 use crate::request::text::{is_digits_and_dots, text};
 use crate::state;
-use crate::verdict::{Bypass, Ending};
+use crate::verdict::{Ending, FromLibc, Lookup, addresses_in_log};
 
-/// gethostbyname(3); None: the call is forwarded, as with all functions here.
+/// gethostbyname(3). None: the call is forwarded, or what libc returned stands, as with all functions here.
 ///
 /// # Safety
-/// `name` is NULL or a C string.
-pub(crate) unsafe fn gethostbyname(name: *const c_char, at_entry: Errno) -> Option<*mut hostent> {
+/// `name` is NULL or a C string, and what libc returned is NULL or its hostent, as with all functions here.
+pub(crate) unsafe fn gethostbyname(name: *const c_char, call: Call<*mut hostent>) -> Option<*mut hostent> {
     static RESULT: Static = Static::new();
     // SAFETY: the caller's promise.
-    to_static("gethostbyname", unsafe { key_of_name(name, libc::AF_INET) }?, &RESULT, at_entry)
+    let key = unsafe { key_of_name(name, libc::AF_INET) }?;
+    // SAFETY: the caller's promise.
+    unsafe { to_static("gethostbyname", key, &RESULT, call) }
 }
 
 /// gethostbyname2(3)
 ///
 /// # Safety
 /// `name` is NULL or a C string.
-pub(crate) unsafe fn gethostbyname2(name: *const c_char, family: c_int, at_entry: Errno) -> Option<*mut hostent> {
+pub(crate) unsafe fn gethostbyname2(
+    name: *const c_char,
+    family: c_int,
+    call: Call<*mut hostent>,
+) -> Option<*mut hostent> {
     static RESULT: Static = Static::new();
     // SAFETY: the caller's promise.
-    to_static("gethostbyname2", unsafe { key_of_name(name, family) }?, &RESULT, at_entry)
+    let key = unsafe { key_of_name(name, family) }?;
+    // SAFETY: the caller's promise.
+    unsafe { to_static("gethostbyname2", key, &RESULT, call) }
 }
 
 /// gethostbyaddr(3)
@@ -46,11 +56,13 @@ pub(crate) unsafe fn gethostbyaddr(
     address: *const c_void,
     size: socklen_t,
     family: c_int,
-    at_entry: Errno,
+    call: Call<*mut hostent>,
 ) -> Option<*mut hostent> {
     static RESULT: Static = Static::new();
     // SAFETY: the caller's promise.
-    to_static("gethostbyaddr", unsafe { key_of_address(address, size, family) }?, &RESULT, at_entry)
+    let key = unsafe { key_of_address(address, size, family) }?;
+    // SAFETY: the caller's promise.
+    unsafe { to_static("gethostbyaddr", key, &RESULT, call) }
 }
 
 /// gethostbyname_r(3)
@@ -64,12 +76,12 @@ pub(crate) unsafe fn gethostbyname_r(
     length: size_t,
     result: *mut *mut hostent,
     h_errno: *mut c_int,
-    at_entry: Errno,
+    call: Call<c_int>,
 ) -> Option<c_int> {
     // SAFETY: the caller's promise.
     let key = unsafe { key_of_name(name, libc::AF_INET) }?;
     // SAFETY: the caller's promise.
-    unsafe { to_buffer("gethostbyname_r", key, Out { host, buffer, length, result, h_errno }, at_entry) }
+    unsafe { to_buffer("gethostbyname_r", key, Out { host, buffer, length, result, h_errno }, call) }
 }
 
 /// gethostbyname2_r(3)
@@ -84,12 +96,12 @@ pub(crate) unsafe fn gethostbyname2_r(
     length: size_t,
     result: *mut *mut hostent,
     h_errno: *mut c_int,
-    at_entry: Errno,
+    call: Call<c_int>,
 ) -> Option<c_int> {
     // SAFETY: the caller's promise.
     let key = unsafe { key_of_name(name, family) }?;
     // SAFETY: the caller's promise.
-    unsafe { to_buffer("gethostbyname2_r", key, Out { host, buffer, length, result, h_errno }, at_entry) }
+    unsafe { to_buffer("gethostbyname2_r", key, Out { host, buffer, length, result, h_errno }, call) }
 }
 
 /// gethostbyaddr_r(3)
@@ -105,12 +117,12 @@ pub(crate) unsafe fn gethostbyaddr_r(
     length: size_t,
     result: *mut *mut hostent,
     h_errno: *mut c_int,
-    at_entry: Errno,
+    call: Call<c_int>,
 ) -> Option<c_int> {
     // SAFETY: the caller's promise.
     let key = unsafe { key_of_address(address, size, family) }?;
     // SAFETY: the caller's promise.
-    unsafe { to_buffer("gethostbyaddr_r", key, Out { host, buffer, length, result, h_errno }, at_entry) }
+    unsafe { to_buffer("gethostbyaddr_r", key, Out { host, buffer, length, result, h_errno }, call) }
 }
 
 /// None: libc's, since it is numeric.
@@ -169,13 +181,23 @@ struct Out {
 ///
 /// # Safety
 /// `out` has a writable place for each result, and `out.length` writable bytes.
-unsafe fn to_buffer(function: &'static str, key: HostKey<'_>, out: Out, at_entry: Errno) -> Option<c_int> {
+unsafe fn to_buffer(function: &'static str, key: HostKey<'_>, out: Out, call: Call<c_int>) -> Option<c_int> {
     let rules = state::rules()?;
-    let bypass = Bypass::of(function, key.subject(), &rules)?;
+    let at_entry = call.at_entry();
+    // SAFETY: libc has written there what it returns beside a code, as the caller promises.
+    let (host, h_errno) = (|| unsafe { *out.result }, || unsafe { *out.h_errno });
+    // SAFETY: called where it is libc's hostent.
+    let found = || unsafe { in_log(key, host()) };
+    let call = call.map(|code| match code {
+        _ if !host().is_null() => FromLibc::Found(&found),
+        libc::ERANGE if h_errno() == NETDB_INTERNAL => FromLibc::Refused(code),
+        _ => FromLibc::Failed(codes::failure_of_h_errno(h_errno(), Errno(code))),
+    });
+    let lookup = Lookup::of(function, key.subject(), &rules, &call)?;
     let buffer = Buffer { address: out.buffer.addr(), length: out.length };
-    let resolved = bypass.resolver().resolve(Query::Host { key, room: Some(&buffer) });
+    let resolved = resolve(&lookup, key, &buffer);
     let ending = ending(key, &resolved);
-    let code = if bypass.falls_back(ending) {
+    let code = if lookup.falls_back(ending) {
         None
     } else {
         leave_h_errno(&resolved);
@@ -186,8 +208,35 @@ unsafe fn to_buffer(function: &'static str, key: HostKey<'_>, out: Out, at_entry
             Err(miss) => unsafe { write_miss(*miss, &resolved, out, at_entry) },
         })
     };
-    bypass.log(ending, resolved.source);
+    lookup.log(ending, resolved.source);
     code
+}
+
+/// Into this buffer. What would not fit there is no reason for another answer than libc's if nothing is found with room
+/// for everything either.
+fn resolve(lookup: &Lookup<'_>, key: HostKey<'_>, buffer: &Buffer) -> Resolved {
+    let resolver = lookup.resolver();
+    let resolved = resolver.resolve(Query::Host { key, room: Some(buffer) });
+    if lookup.is_after_libc() && matches!(ending(key, &resolved), Ending::Refused(_)) {
+        let roomy = resolver.resolve(Query::Host { key, room: None });
+        if roomy.result.is_err() {
+            return roomy;
+        }
+    }
+    resolved
+}
+
+/// What was found, for the log.
+///
+/// # Safety
+/// A hostent of libc's.
+unsafe fn in_log(key: HostKey<'_>, host: *const hostent) -> String {
+    if let HostKey::Address(_) = key {
+        // SAFETY: the caller's promise.
+        return printable(&unsafe { name(host) });
+    }
+    // SAFETY: the caller's promise.
+    addresses_in_log(unsafe { addresses(host) }.into_iter())
 }
 
 /// # Safety
@@ -234,12 +283,31 @@ unsafe fn write_too_small(out: Out) -> c_int {
 }
 
 /// The way of the functions with a static result.
-fn to_static(function: &'static str, key: HostKey<'_>, place: &Static, at_entry: Errno) -> Option<*mut hostent> {
+///
+/// # Safety
+/// What libc returned is NULL or its hostent.
+unsafe fn to_static(
+    function: &'static str,
+    key: HostKey<'_>,
+    place: &Static,
+    call: Call<*mut hostent>,
+) -> Option<*mut hostent> {
     let rules = state::rules()?;
-    let bypass = Bypass::of(function, key.subject(), &rules)?;
-    let resolved = bypass.resolver().resolve(Query::Host { key, room: None });
+    let at_entry = call.at_entry();
+    let returned = match call {
+        Call::AfterLibc { returned, .. } => returned,
+        Call::First { .. } => ptr::null_mut(),
+    };
+    // SAFETY: called where it is libc's hostent.
+    let found = || unsafe { in_log(key, returned) };
+    let call = call.map(|host| match host.is_null() {
+        false => FromLibc::Found(&found),
+        true => FromLibc::Failed(codes::failure_of_h_errno(codes::thread_h_errno(), errno())),
+    });
+    let lookup = Lookup::of(function, key.subject(), &rules, &call)?;
+    let resolved = lookup.resolver().resolve(Query::Host { key, room: None });
     let ending = ending(key, &resolved);
-    let host = if bypass.falls_back(ending) {
+    let host = if lookup.falls_back(ending) {
         None
     } else {
         leave_h_errno(&resolved);
@@ -248,7 +316,7 @@ fn to_static(function: &'static str, key: HostKey<'_>, place: &Static, at_entry:
             Err(miss) => store_miss(*miss, &resolved, at_entry),
         })
     };
-    bypass.log(ending, resolved.source);
+    lookup.log(ending, resolved.source);
     host
 }
 

@@ -7,15 +7,17 @@ use libc::{c_char, c_int, sockaddr, sockaddr_in, sockaddr_in6, socklen_t};
 use nss_bypass_core::model::{Answer, Failure, Family, Name, Subject};
 use nss_bypass_core::resolve::{HostKey, Query, Resolved, Resolver};
 use nss_bypass_core::rules::rule::Answering;
+use nss_bypass_core::settings::record::printable;
 use nss_bypass_core::sys::environment::hostname;
-use nss_bypass_core::sys::{Errno, set_errno};
+use nss_bypass_core::sys::{errno, set_errno};
 use once_cell::race::OnceBox;
 
 use crate::codes::{self, set_h_errno};
+use crate::hook::Call;
 use crate::layout::nameinfo::TextBuffer;
 use crate::netdb::{NI_DEPRECATED, NI_IDN};
 use crate::state::{self, TABLES};
-use crate::verdict::{Bypass, Ending};
+use crate::verdict::{Ending, FromLibc, Lookup};
 use crate::{idn, real};
 
 const KNOWN_FLAGS: c_int = libc::NI_NUMERICHOST
@@ -88,7 +90,7 @@ impl Socket {
     }
 }
 
-/// getnameinfo(3). None: the call is forwarded.
+/// getnameinfo(3). None: the call is forwarded, or what libc returned stands.
 ///
 /// # Safety
 /// The arguments are as its contract asks: a socket address, and two buffers that are writable or NULL.
@@ -100,7 +102,7 @@ pub(crate) unsafe fn getnameinfo(
     service: *mut c_char,
     service_length: socklen_t,
     flags: c_int,
-    at_entry: Errno,
+    call: Call<c_int>,
 ) -> Option<c_int> {
     let refused = flags & libc::NI_NAMEREQD != 0 && host.is_null() && service.is_null();
     if flags & !KNOWN_FLAGS != 0 || refused {
@@ -116,9 +118,22 @@ pub(crate) unsafe fn getnameinfo(
     // SAFETY: the caller's promise.
     let socket = unsafe { Socket::read(address, size, flags) }?;
     let rules = state::rules()?;
-    let bypass = Bypass::of("getnameinfo", Subject::Address(socket.ip), &rules)?;
-    let resolver = bypass.resolver();
-    set_errno(at_entry);
+    let errno_of_libc = errno();
+    set_errno(call.at_entry());
+    // SAFETY: libc has written the name there, if it says so.
+    let name_by_libc = || unsafe { host.read() };
+    let in_log = || printable(&name_by_libc());
+    let mut has_numbers = false;
+    let call = call.map(|code| match code {
+        0 if asks_host && is_text_of(socket.ip, &name_by_libc()) => {
+            has_numbers = true;
+            FromLibc::Failed(Failure::NotFound)
+        }
+        0 => FromLibc::Found(&in_log),
+        code => FromLibc::unfound(codes::failure_of_eai(code, errno_of_libc), code),
+    });
+    let lookup = Lookup::of("getnameinfo", Subject::Address(socket.ip), &rules, &call)?;
+    let resolver = lookup.resolver();
     let resolved = (asks_host && socket.ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED))
         .then(|| resolver.resolve(Query::Host { key: HostKey::Address(socket.ip), room: None }));
     let name = resolved.as_ref().and_then(found).map(|answer| socket.name(answer));
@@ -127,17 +142,27 @@ pub(crate) unsafe fn getnameinfo(
         (Some(Resolved { result: Err(miss), .. }), None) => Ending::Failed(miss.failure),
         _ => Ending::NumbersOnly,
     };
-    let code = if bypass.falls_back(ending) {
+    let code = if lookup.falls_back(ending) {
         None
     } else {
         // SAFETY: the caller's promise.
         let code = if host.is_wanted() { unsafe { write_host(&socket, name.as_deref(), ending, host) } } else { 0 };
-        let writes_service = code == 0 && service.is_wanted();
-        // SAFETY: the caller's promise.
-        Some(if writes_service { unsafe { write_service(&socket, service) } } else { code })
+        match code {
+            // Numbers of libc's are better than a name for which there is no room, and the service stands beside them.
+            _ if has_numbers => (code == 0).then_some(0),
+            // SAFETY: the caller's promise.
+            0 if service.is_wanted() => Some(unsafe { write_service(&socket, service) }),
+            code => Some(code),
+        }
     };
-    bypass.log(ending, resolved.and_then(|resolved| resolved.source));
+    lookup.log(ending, resolved.and_then(|resolved| resolved.source));
     code
+}
+
+/// Whether libc has written an address as its text, with or without a scope.
+fn is_text_of(ip: IpAddr, text: &[u8]) -> bool {
+    let address = text.split(|&byte| byte == b'%').next().unwrap_or_default();
+    std::str::from_utf8(address).is_ok_and(|text| text.parse() == Ok(ip))
 }
 
 /// What was found, if anything was.

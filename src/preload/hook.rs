@@ -8,14 +8,19 @@
 //! - The real function is called outside of the guard: with the thread's own cancellation state, outside of
 //!   `catch_unwind`, not marked as being in a lookup, and with errno as it was at the call.
 //! - The guard restores errno where the call is forwarded.
+//! - What libc answered is looked at afterwards, in a guard of its own, and only where a rule has libc answer first. All
+//!   that is kept meanwhile is plain: a time, and errno at the call.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use libc::c_int;
 use nss_bypass_core::sys::reentrancy::ReentrancyGuard;
-use nss_bypass_core::sys::{Errno, errno, set_errno};
+use nss_bypass_core::sys::{Errno, clock, errno, set_errno};
+
+use crate::state;
 
 /// Exports the functions of a table of hooks: see [`hooks`].
 macro_rules! export {
@@ -29,7 +34,10 @@ macro_rules! export {
             // SAFETY: the caller's promise, under libc's contract.
             let forwards = unsafe { $forwards };
             // SAFETY: as above.
-            hook::run_unless(forwards, $owns, |at_entry| unsafe { $answer($($argument,)* at_entry) })
+            hook::run_unless(forwards, $owns, |at_entry| unsafe { $answer($($argument,)* Call::First { at_entry }) })
+        }, |call| {
+            // SAFETY: as above.
+            hook::run($owns, |_| unsafe { $answer($($argument,)* call) })
         });
     };
     (@one [$($doc:tt)*] $name:ident($($argument:ident: $type:ty),*) -> $result:ty {
@@ -38,9 +46,10 @@ macro_rules! export {
         export!(@function [$($doc)*] $name($($argument: $type),*) -> $result, $absent, {
             // SAFETY: the caller's promise, under libc's contract.
             unsafe { $answer($($argument),*) }
-        });
+        }, |_| None::<$result>);
     };
-    (@function [$($doc:tt)*] $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $absent:expr, $answer:block) => {
+    (@function [$($doc:tt)*] $name:ident($($argument:ident: $type:ty),*) -> $result:ty, $absent:expr, $answer:block,
+        $after_libc:expr) => {
         $($doc)*
         ///
         /// # Safety
@@ -52,13 +61,61 @@ macro_rules! export {
             if let Some(answered) = $answer {
                 return answered.into();
             }
-            match real::$name.get() {
-                // SAFETY: the same arguments.
-                Some(real) => unsafe { real($($argument),*) },
-                None => $absent,
-            }
+            let Some(real) = real::$name.get() else { return $absent };
+            let forwarded = hook::Forwarded::begin();
+            // SAFETY: the same arguments.
+            let returned = unsafe { real($($argument),*) };
+            forwarded.map(|call| call.answered(returned)).and_then($after_libc).map_or(returned, Into::into)
         }
     };
+}
+
+/// How far a call has come, for what answers it.
+#[derive(Clone, Copy)]
+pub(crate) enum Call<R> {
+    /// It came in, with this errno.
+    First { at_entry: Errno },
+    /// libc has answered it, and a rule has libc answer first.
+    AfterLibc { returned: R, forwarded: Forwarded },
+}
+
+impl<R> Call<R> {
+    /// errno as the program had it.
+    pub(crate) fn at_entry(&self) -> Errno {
+        match self {
+            Self::First { at_entry } | Self::AfterLibc { forwarded: Forwarded { at_entry, .. }, .. } => *at_entry,
+        }
+    }
+
+    /// The same, with what is to be known of libc's answer.
+    pub(crate) fn map<S>(self, known: impl FnOnce(R) -> S) -> Call<S> {
+        match self {
+            Self::First { at_entry } => Call::First { at_entry },
+            Self::AfterLibc { returned, forwarded } => Call::AfterLibc { returned: known(returned), forwarded },
+        }
+    }
+}
+
+/// A call on its way to libc.
+#[derive(Clone, Copy)]
+pub(crate) struct Forwarded {
+    at_entry: Errno,
+    /// When it went there (CLOCK_MONOTONIC).
+    pub(crate) begun: Duration,
+}
+
+impl Forwarded {
+    /// None: no rule has libc answer first.
+    #[inline]
+    pub(crate) fn begin() -> Option<Self> {
+        state::has_libc_first().then(|| Self { at_entry: errno(), begun: clock::monotonic() })
+    }
+
+    /// When libc has answered.
+    #[inline]
+    pub(crate) fn answered<R>(self, returned: R) -> Call<R> {
+        Call::AfterLibc { returned, forwarded: self }
+    }
 }
 
 const PTHREAD_CANCEL_DISABLE: c_int = 1;
@@ -199,12 +256,12 @@ mod tests {
     }
 
     mod hook {
-        pub(super) use super::super::run_unless;
+        pub(super) use super::super::{Forwarded, run, run_unless};
     }
 
     /// Answers even numbers.
-    unsafe fn answer(number: c_int, at_entry: Errno) -> Option<c_int> {
-        assert_eq!(at_entry, Errno(4242));
+    unsafe fn answer(number: c_int, call: Call<c_int>) -> Option<c_int> {
+        assert!(matches!(call, Call::First { at_entry: Errno(4242) }));
         set_errno(Errno(1)); // As any lookup does on its way.
         (number % 2 == 0).then_some(number)
     }

@@ -9,7 +9,8 @@
 /// programs load. The tests read the names here.
 ///
 /// - `forwards`: whether the call is forwarded at once, known without the guard
-/// - `answer`: the function that answers it; None: it is forwarded
+/// - `answer`: the function that answers it; None: it is forwarded. Where a rule has libc answer first, it is called again
+///   with what libc returned, and None lets that stand
 /// - `owns`: whether its result is something that somebody must free, so that the thread must not be cancelled now
 /// - `answer_unguarded`: as `answer`, for a function that takes the guard by itself where it needs one
 /// - `absent`: the result where libc has no such function
@@ -105,6 +106,7 @@ use std::ptr;
 
 use libc::{addrinfo, c_char, c_int, c_void, hostent, size_t, sockaddr, socklen_t, timespec};
 
+use hook::Call;
 use netdb::{Gaicb, Sigevent};
 
 hooks!(export);

@@ -1,7 +1,5 @@
 //! `NSS_BYPASS_LOG`: one line a lookup, to a file, standard error or syslog. Off by default.
 
-use std::fmt::Write;
-
 use nss_bypass_core::settings::log::{Level, LogSpecification, Place};
 use nss_bypass_core::sys::{clock, environment, errno, fault, file, set_errno, socket};
 
@@ -61,20 +59,6 @@ fn civil(mut days: u64) -> (u64, u64, u64) {
     (year, month, days + 1)
 }
 
-/// A name for the log: control bytes and what is not ASCII as `\xNN`, so that no name can forge a line.
-pub(crate) fn printable(name: &[u8]) -> String {
-    let mut text = String::with_capacity(name.len());
-    for &byte in name {
-        match byte {
-            b' '..=b'~' if byte != b'\\' => text.push(char::from(byte)),
-            _ => {
-                let _ = write!(text, "\\x{byte:02x}");
-            }
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -85,10 +69,5 @@ mod tests {
         assert_eq!(civil(11_016), (2000, 2, 29));
         assert_eq!(civil(20_780), (2026, 11, 23));
         assert_eq!(civil(47_541), (2100, 3, 1));
-    }
-
-    #[test]
-    fn a_name_cannot_forge_a_line() {
-        assert_eq!(printable(b"a\nb\\\xff"), "a\\x0ab\\x5c\\xff");
     }
 }

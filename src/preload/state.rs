@@ -1,7 +1,7 @@
 //! The process's one copy of everything: settings, rules, tables.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use libc::c_char;
 use nss_bypass_core::cache::Cache;
@@ -46,6 +46,9 @@ const KNOWN: u32 = 1;
 const NAMES: u32 = 2;
 const ADDRESSES: u32 = 4;
 const NOBODY: u32 = 8;
+
+/// Whether some rule has libc answer first, and resolves here what it does not find.
+static LIBC_FIRST: AtomicBool = AtomicBool::new(false);
 
 /// The rules in force.
 pub(crate) struct ActiveRules {
@@ -127,6 +130,11 @@ pub(crate) fn forwards_addresses() -> bool {
     known_scope().is_some_and(|scope| scope & ADDRESSES == 0)
 }
 
+/// Whether what libc answers is to be looked at, as far as is known without a look at the configuration.
+pub(crate) fn has_libc_first() -> bool {
+    LIBC_FIRST.load(Ordering::Relaxed)
+}
+
 fn known_scope() -> Option<u32> {
     let scope = SCOPE.load(Ordering::Relaxed);
     (scope & KNOWN != 0 && now() < NEXT_LOOK.load(Ordering::Relaxed)).then_some(scope)
@@ -174,10 +182,11 @@ fn look(settings: &Settings) -> Option<Arc<ActiveRules>> {
     let Some(Loaded { policy, identity, diagnostics, .. }) = settings.load(memory::has_room) else { return in_force };
     match RULES.replace(ActiveRules::new(identity, policy)) {
         Ok(rules) => {
-            let Scope { names, addresses, nobody } = rules.policy.scope();
+            let Scope { names, addresses, nobody, libc_first } = rules.policy.scope();
             let bits = [(names, NAMES), (addresses, ADDRESSES), (nobody, NOBODY)];
             let scope = bits.iter().filter(|(is, _)| *is).fold(KNOWN, |scope, (_, bit)| scope | bit);
             // Who wants to read of every lookup gets the long way. (Swapped, since helgrind knows no other atomic write.)
+            LIBC_FIRST.swap(libc_first, Ordering::Relaxed);
             SCOPE.swap(if settings.log.wants(Level::All) { 0 } else { scope }, Ordering::Relaxed);
             for fault in diagnostics.iter().take(LOGGED_FAULTS) {
                 log::write(&settings.log, Level::Error, &fault.to_string());

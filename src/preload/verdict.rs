@@ -1,6 +1,6 @@
-//! The verdict on a name or an address: whether it is answered here, by which rule, and the log of what came of it.
+//! The verdict on a name or an address: whether it is resolved here, by which rule, and the log of what came of it.
 
-use std::fmt::Write;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,61 +9,106 @@ use nss_bypass_core::resolve::Resolver;
 use nss_bypass_core::rules::policy::Verdict;
 use nss_bypass_core::rules::rule::{Fallback, Rule};
 use nss_bypass_core::settings::log::Level;
+use nss_bypass_core::settings::record::{self, Handling, Record, printable};
 use nss_bypass_core::sys::clock;
 
-use crate::log::{self, printable};
+use crate::hook::{Call, Forwarded};
+use crate::log;
 use crate::memory;
 use crate::state::{self, ActiveRules, TABLES};
 
-/// Whether the rules take a name or an address away from libc, and the program has not chosen otherwise.
-pub(crate) fn bypasses(subject: Subject<'_>) -> bool {
-    let bypasses = |rules: Arc<ActiveRules>| matches!(rules.policy.decide_subject(subject), Verdict::Bypass(_));
-    state::rules().is_some_and(bypasses) && !TABLES.has_foreign_choice()
+/// Whether the rules have a say in a lookup, and the program has not chosen otherwise.
+pub(crate) fn has_say(subject: Subject<'_>) -> bool {
+    let has_say = |rules: Arc<ActiveRules>| !matches!(rules.policy.decide_subject(subject), Verdict::Pass(_));
+    state::rules().is_some_and(has_say) && !TABLES.has_foreign_choice()
 }
 
-/// Logs what is forwarded, where the verdict is not a [`Bypass`].
+/// Logs what is forwarded where the rules have no say in it.
 pub(crate) fn log_forwarded(function: &str, subject: Subject<'_>) {
     let log = &state::settings().log;
     if log.wants(Level::All)
         && let Some(rules) = state::rules()
         && let Verdict::Pass(rule) = rules.policy.decide_subject(subject)
     {
-        log::write(log, Level::All, &passed(function, subject, rule));
+        log::write(log, Level::All, &new_record(function, subject, Handling::Pass, no_rule_or(rule)).to_string());
     }
 }
 
-/// A lookup that a rule takes away from libc.
-pub(crate) struct Bypass<'r> {
+/// What libc answered.
+pub(crate) enum FromLibc<'a> {
+    /// Something, which is this for the log.
+    Found(&'a dyn Fn() -> String),
+    /// Nothing.
+    Failed(Failure),
+    /// Nothing, for a reason that has nothing to do with the name: this code.
+    Refused(libc::c_int),
+}
+
+impl FromLibc<'_> {
+    /// What a call ended with; a lookup failed if it says so.
+    pub(crate) fn unfound(failure: Option<Failure>, code: libc::c_int) -> Self {
+        failure.map_or(Self::Refused(code), Self::Failed)
+    }
+}
+
+/// A lookup that is resolved here, as a rule says.
+pub(crate) struct Lookup<'r> {
     /// For the log.
     function: &'static str,
     subject: Subject<'r>,
     rules: &'r ActiveRules,
     rule: &'r Rule,
     begun: Duration,
+    /// What libc said of it before.
+    after: Option<Failure>,
 }
 
-impl<'r> Bypass<'r> {
-    /// None: it is forwarded.
-    pub(crate) fn of(function: &'static str, subject: Subject<'r>, rules: &'r ActiveRules) -> Option<Self> {
+impl<'r> Lookup<'r> {
+    /// None: it is forwarded, or what libc answered stands.
+    pub(crate) fn of(
+        function: &'static str,
+        subject: Subject<'r>,
+        rules: &'r ActiveRules,
+        call: &Call<FromLibc<'_>>,
+    ) -> Option<Self> {
         let log = &state::settings().log;
-        let rule = match rules.policy.decide_subject(subject) {
-            // It is out of nscd's way already, and only libc can ask the modules that it wants.
-            Verdict::Bypass(_) if TABLES.has_foreign_choice() => {
-                if log.wants(Level::All) {
-                    log::write(log, Level::All, &chosen(function, subject));
-                }
-                return None;
-            }
-            Verdict::Bypass(rule) => rule,
-            Verdict::Pass(rule) => {
-                if log.wants(Level::All) {
-                    log::write(log, Level::All, &passed(function, subject, rule));
-                }
-                return None;
+        let log_pass = |why: String, ending: Option<record::Ending>| {
+            if log.wants(Level::All) {
+                let record = Record { ending, ..new_record(function, subject, Handling::Pass, why) };
+                log::write(log, Level::All, &record.to_string());
             }
         };
-        let begun = if log.wants(Level::Bypass) { clock::monotonic() } else { Duration::ZERO };
-        Some(Self { function, subject, rules, rule, begun })
+        let (rule, from_libc) = match (rules.policy.decide_subject(subject), call) {
+            // It is out of nscd's way already, and only libc can ask the modules that it wants.
+            (Verdict::Bypass(_), Call::First { .. }) | (Verdict::LibcFirst(_), Call::AfterLibc { .. })
+                if TABLES.has_foreign_choice() =>
+            {
+                log_pass("the program's own choice of modules".to_owned(), None);
+                return None;
+            }
+            (Verdict::Bypass(rule), Call::First { .. }) => (rule, None),
+            (Verdict::LibcFirst(rule), Call::AfterLibc { returned, forwarded }) => (rule, Some((returned, forwarded))),
+            (Verdict::Pass(rule), Call::First { .. }) => {
+                log_pass(no_rule_or(rule), None);
+                return None;
+            }
+            (Verdict::LibcFirst(_), Call::First { .. }) | (_, Call::AfterLibc { .. }) => return None,
+        };
+        let lookup = |begun, after| Self { function, subject, rules, rule, begun, after };
+        let Some((from_libc, Forwarded { begun, .. })) = from_libc else {
+            let begun = if log.wants(Level::Bypass) { clock::monotonic() } else { Duration::ZERO };
+            return Some(lookup(begun, None));
+        };
+        match from_libc {
+            FromLibc::Failed(failure) if is_resolved_after(rule.answering().fallback, *failure) => {
+                return Some(lookup(*begun, Some(*failure)));
+            }
+            _ if !log.wants(Level::All) => {}
+            FromLibc::Found(result) => log_pass(place_of(rule), Some(by_libc(result(), *begun))),
+            FromLibc::Failed(failure) => log_pass(place_of(rule), Some(by_libc(in_words(*failure), *begun))),
+            FromLibc::Refused(code) => log_pass(place_of(rule), Some(by_libc(refused(*code), *begun))),
+        }
+        None
     }
 
     /// The resolver under the rule.
@@ -73,11 +118,20 @@ impl<'r> Bypass<'r> {
         if memory::is_short() { resolver.without_memory() } else { resolver }
     }
 
-    /// Whether libc is asked after all, as the rule's `fallback` says, now that the lookup has ended so.
+    /// Whether libc has answered before.
+    pub(crate) fn is_after_libc(&self) -> bool {
+        self.after.is_some()
+    }
+
+    /// Whether the answer is libc's after all, now that the lookup has ended so: as the rule's `fallback` says or, where
+    /// libc has answered before, because nothing was found here either.
     pub(crate) fn falls_back(&self, ending: Ending<'_>) -> bool {
-        match (self.rule.answering().fallback, ending) {
-            (Fallback::Error, Ending::Failed(failure)) => matches!(failure, Failure::TryAgain | Failure::System(_)),
-            (Fallback::Always, Ending::Failed(_)) => true,
+        match (self.after, self.rule.answering().fallback, ending) {
+            (Some(_), _, Ending::Failed(_) | Ending::NumbersOnly) => true,
+            (None, Fallback::Error, Ending::Failed(failure)) => {
+                matches!(failure, Failure::TryAgain | Failure::System(_))
+            }
+            (None, Fallback::Always, Ending::Failed(_)) => true,
             _ => false,
         }
     }
@@ -86,9 +140,28 @@ impl<'r> Bypass<'r> {
     pub(crate) fn log(&self, ending: Ending<'_>, source: Option<Source>) {
         let log = &state::settings().log;
         if log.wants(Level::Bypass) {
-            let took = clock::monotonic().saturating_sub(self.begun);
-            log::write(log, Level::Bypass, &bypassed(self, ending, source, took, self.falls_back(ending)));
+            log::write(log, Level::Bypass, &self.record(ending, source).to_string());
         }
+    }
+
+    fn record(&self, ending: Ending<'_>, source: Option<Source>) -> Record {
+        let handling = if self.is_after_libc() { Handling::Fallback } else { Handling::Bypass };
+        let took = clock::monotonic().saturating_sub(self.begun).as_micros();
+        let note = match self.after {
+            Some(failure) => Some(format!("libc: {}", in_words(failure))),
+            None => self.falls_back(ending).then(|| "asking libc".to_owned()),
+        };
+        let ending = record::Ending { result: result(ending), source: from(source), took };
+        Record { ending: Some(ending), note, ..new_record(self.function, self.subject, handling, place_of(self.rule)) }
+    }
+}
+
+/// Whether it is resolved here after all, now that libc has failed so.
+fn is_resolved_after(fallback: Fallback, failure: Failure) -> bool {
+    match fallback {
+        Fallback::Never => false,
+        Fallback::Error => matches!(failure, Failure::TryAgain | Failure::NoRecovery | Failure::System(_)),
+        Fallback::Always => true,
     }
 }
 
@@ -107,53 +180,54 @@ pub(crate) enum Ending<'a> {
     Refused(libc::c_int),
 }
 
-fn in_log(subject: Subject<'_>) -> String {
-    match subject {
+fn new_record(function: &str, subject: Subject<'_>, handling: Handling, rule: String) -> Record {
+    let subject = match subject {
         Subject::Name(name) => printable(name.as_bytes()),
         Subject::Address(address) => address.to_string(),
         Subject::Nobody => "NULL".to_owned(),
+    };
+    Record { function: function.to_owned(), subject, handling, rule, ending: None, note: None }
+}
+
+fn place_of(rule: &Rule) -> String {
+    format!("{} {}", rule.origin(), rule.pattern())
+}
+
+fn no_rule_or(rule: Option<&Rule>) -> String {
+    rule.map_or_else(|| "no rule".to_owned(), place_of)
+}
+
+fn by_libc(result: String, begun: Duration) -> record::Ending {
+    let took = clock::monotonic().saturating_sub(begun).as_micros();
+    record::Ending { result, source: "from libc".to_owned(), took }
+}
+
+fn result(ending: Ending<'_>) -> String {
+    match ending {
+        Ending::Addresses(answer) => addresses_in_log(answer.addresses.iter().map(|address| address.ip)),
+        Ending::Name(name) => printable(name),
+        Ending::NumbersOnly => "in numbers".to_owned(),
+        Ending::Failed(failure) => in_words(failure),
+        Ending::Refused(code) => refused(code),
     }
 }
 
-fn passed(function: &str, subject: Subject<'_>, rule: Option<&Rule>) -> String {
-    let rule = rule.map_or_else(|| "no rule".to_owned(), |rule| format!("{} {}", rule.origin(), rule.pattern()));
-    format!("{function} {}: pass ({rule})", in_log(subject))
+/// Addresses as the log has them.
+pub(crate) fn addresses_in_log(addresses: impl Iterator<Item = IpAddr>) -> String {
+    addresses.map(|address| address.to_string()).collect::<Vec<_>>().join(" ")
 }
 
-fn chosen(function: &str, subject: Subject<'_>) -> String {
-    format!("{function} {}: pass (the program's own choice of modules)", in_log(subject))
+fn refused(code: libc::c_int) -> String {
+    format!("refused with code {code}")
 }
 
-fn bypassed(
-    bypass: &Bypass<'_>,
-    ending: Ending<'_>,
-    source: Option<Source>,
-    took: Duration,
-    fall_back: bool,
-) -> String {
-    let Bypass { function, subject, rule, .. } = bypass;
-    let mut line = format!("{function} {}: bypass ({} {}): ", in_log(*subject), rule.origin(), rule.pattern());
-    let _ = match ending {
-        Ending::Addresses(answer) => {
-            let addresses: Vec<String> = answer.addresses.iter().map(|address| address.ip.to_string()).collect();
-            write!(line, "{}", addresses.join(" "))
-        }
-        Ending::Name(name) => write!(line, "{}", printable(name)),
-        Ending::NumbersOnly => write!(line, "in numbers"),
-        Ending::Failed(failure) => write!(line, "{}", in_words(failure)),
-        Ending::Refused(code) => write!(line, "refused with code {code}"),
-    };
-    let _ = match source {
-        Some(Source::Files) => write!(line, " from /etc/hosts"),
-        Some(Source::Dns(Some(server))) => write!(line, " from {server}"),
-        Some(Source::Cache(Some(server))) => write!(line, " as {server} said before"),
-        Some(Source::Dns(None) | Source::Cache(None)) | None => Ok(()),
-    };
-    let _ = write!(line, " in {} us", took.as_micros());
-    if fall_back {
-        line.push_str("; asking libc");
+fn from(source: Option<Source>) -> String {
+    match source {
+        Some(Source::Files) => "from /etc/hosts".to_owned(),
+        Some(Source::Dns(Some(server))) => format!("from {server}"),
+        Some(Source::Cache(Some(server))) => format!("as {server} said before"),
+        Some(Source::Dns(None) | Source::Cache(None)) | None => String::new(),
     }
-    line
 }
 
 fn in_words(failure: Failure) -> String {

@@ -6,9 +6,9 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::options::{self, MAX_SERVERS, MAX_TTLS};
+use super::options::{self, FALLBACK, MAX_SERVERS, MAX_TTLS};
 use super::pattern::Pattern;
-use super::rule::{Action, Answering, CacheSize, Origin, Rule};
+use super::rule::{Action, Answering, CacheSize, Fallback, Origin, Rule};
 use super::syntax::{Statement, Word, Wrong, listed, nearest, number, quoted, separates_items, server, words, wrong};
 use crate::model::Diagnostic;
 
@@ -30,7 +30,8 @@ pub struct Config {
 /// The variables.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Environment<'a> {
-    /// NSS_BYPASS: patterns between commas or blanks; those after a `!` are passed.
+    /// NSS_BYPASS: patterns between commas or blanks; those after a `!` are passed, and those after a `+` passed with
+    /// `fallback always`.
     pub rules: Option<&'a [u8]>,
     /// NSS_BYPASS_VIA: the servers for the patterns of NSS_BYPASS.
     pub via: Option<&'a [u8]>,
@@ -65,8 +66,8 @@ fn parse_line<'a>(
 ) -> Result<(), Wrong> {
     let Some(statement) = Statement::read(line, room) else { return Ok(()) };
     match statement.keyword.text {
-        b"bypass" => parse_bypass(&statement, origin, plain, config),
-        b"pass" => add(statement.words, statement.end, origin, Action::Pass, plain, config),
+        b"bypass" => parse_rule(&statement, origin, Action::Bypass, plain, config),
+        b"pass" => parse_rule(&statement, origin, Action::Pass, plain, config),
         b"cache" => {
             config.cache = Some(parse_cache(&statement)?);
             Ok(())
@@ -82,9 +83,10 @@ fn parse_line<'a>(
 }
 
 /// Patterns and, from the first option on, options.
-fn parse_bypass(
+fn parse_rule(
     statement: &Statement<'_, '_>,
     origin: &Origin,
+    action: Action,
     plain: &Arc<Answering>,
     config: &mut Config,
 ) -> Result<(), Wrong> {
@@ -93,9 +95,12 @@ fn parse_bypass(
         words.iter().skip(1).position(|word| options::find(*word).is_some()).map_or(words.len(), |at| at + 1);
     let (patterns, options) = words.split_at_checked(patterns).unwrap_or_default();
     let first = config.rules.len();
-    add(patterns, statement.end, origin, Action::Bypass, plain, config)?;
-    if !options.is_empty() {
+    add(patterns, statement.end, origin, action, plain, config)?;
+    if let Some(option) = options.first() {
         let answering = Arc::new(options::parse(options)?);
+        if action == Action::Pass && !options.iter().any(|option| option.is(FALLBACK)) {
+            return wrong(option.at, format!("after \"pass\", {} needs \"{FALLBACK}\"", quoted(option.text)));
+        }
         config.rules.iter_mut().skip(first).for_each(|rule| rule.answering = answering.clone());
     }
     Ok(())
@@ -160,13 +165,16 @@ pub fn parse_environment(environment: &Environment<'_>) -> (Config, Vec<Diagnost
     }
     via.truncate(MAX_SERVERS);
     let answering = Arc::new(Answering { via: via.into(), ..Answering::default() });
+    let libc_first = Arc::new(Answering { fallback: Fallback::Always, ..Answering::clone(&answering) });
     let origin = Origin { source: "NSS_BYPASS".into(), line: 0 };
     for word in words(environment.rules.unwrap_or_default(), separates_items) {
-        let (action, word) = match word.text.strip_prefix(b"!") {
-            Some(text) => (Action::Pass, Word { at: word.at + 1, text }),
-            None => (Action::Bypass, word),
+        let after = |text| Word { at: word.at + 1, text };
+        let (action, answering, word) = match word.text {
+            [b'!', text @ ..] => (Action::Pass, &answering, after(text)),
+            [b'+', text @ ..] => (Action::Pass, &libc_first, after(text)),
+            _ => (Action::Bypass, &answering, word),
         };
-        if let Err(wrong) = add(&[word], 0, &origin, action, &answering, &mut config) {
+        if let Err(wrong) = add(&[word], 0, &origin, action, answering, &mut config) {
             fault("NSS_BYPASS", wrong);
         }
     }
@@ -176,7 +184,6 @@ pub fn parse_environment(environment: &Environment<'_>) -> (Config, Vec<Diagnost
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::rule::Fallback;
 
     fn only_fault(line: &str) -> String {
         let (config, faults) = parse(format!("bypass before\n{line}\nbypass after\n").as_bytes(), "f");
@@ -200,6 +207,7 @@ mod tests {
         assert_eq!((answering.search, answering.hosts, answering.fallback), (false, false, Fallback::Error));
         assert_eq!((answering.cache, answering.max_ttl), (Some(true), Some(5)));
         assert_eq!(d.answering(), &Answering::default());
+        assert!(!c.is_libc_first());
         assert_eq!(d.origin().to_string(), "/etc/nss-bypass.conf:7");
         assert_eq!(config.cache, Some(CacheSize { entries: 99, max_ttl: 7 }));
     }
@@ -230,6 +238,8 @@ mod tests {
                 "bypass a via fe80::1%eth0",
                 "f:2:14: \"fe80::1%eth0\": the scope is the number of an interface, not its name",
             ),
+            ("pass a timeout 3", "f:2:8: after \"pass\", \"timeout\" needs \"fallback\""),
+            ("pass a fallback", "f:2:8: \"fallback\" needs a value"),
             ("pass a\0b", "f:2:7: \"a\\x00b\": a name has no control bytes"),
             ("cache 10 max-ttl", "f:2:10: \"max-ttl\" needs a value"),
             ("cache 10 max-ttl 0", "f:2:18: \"0\" is no number of seconds from 1 to 86400"),
@@ -241,6 +251,22 @@ mod tests {
         for (line, expected) in table {
             assert_eq!(only_fault(line), expected);
         }
+    }
+
+    #[test]
+    fn after_pass_and_a_plus_libc_is_the_first() {
+        let (config, faults) = parse(b"pass a *.b via 10.0.0.1 fallback error\npass c fallback never\n", "f");
+        assert_eq!(faults, []);
+        let is_libc_first: Vec<bool> = config.rules.iter().map(Rule::is_libc_first).collect();
+        assert_eq!(is_libc_first, [true, true, false]);
+        assert_eq!((config.rules[0].answering().fallback, config.rules[0].answering().via.len()), (Fallback::Error, 1));
+        let environment = Environment { rules: Some(b"+* a +.b !c +"), via: Some(b"10.0.0.1") };
+        let (config, faults) = parse_environment(&environment);
+        let is_libc_first: Vec<bool> = config.rules.iter().map(Rule::is_libc_first).collect();
+        assert_eq!(is_libc_first, [true, false, true, false]);
+        assert_eq!(config.rules[0].answering().fallback, Fallback::Always);
+        assert!(config.rules.iter().all(|rule| rule.answering().via.len() == 1));
+        assert!(faults[0].to_string().starts_with("NSS_BYPASS:1:14: \"\""), "{faults:?}");
     }
 
     #[test]

@@ -15,7 +15,10 @@ pub(super) const MAX_SERVERS: usize = 16;
 /// Seconds that an answer may be cached: a day, as BIND's `max-cache-ttl` and its like are used.
 pub(super) const MAX_TTLS: RangeInclusive<u32> = 1..=86_400;
 
-/// An option of `bypass`.
+/// The option without which no other counts after `pass`.
+pub(super) const FALLBACK: &str = "fallback";
+
+/// An option of `bypass`, and of `pass` with `fallback`.
 pub struct OptionRow {
     /// The word that it begins with.
     pub name: &'static str,
@@ -55,7 +58,7 @@ pub const OPTIONS: [OptionRow; 8] = [
         answering.hosts = on_or_off(word)?;
         Ok(())
     }),
-    value("fallback", "fallback never|error|always", |answering, word| {
+    value(FALLBACK, "fallback never|error|always", |answering, word| {
         answering.fallback = fallback(word)?;
         Ok(())
     }),

@@ -16,6 +16,8 @@ use crate::rules::rule::{Action, Answering, CacheSize, Rule};
 pub enum Verdict<'p> {
     /// Answer it here, as this rule says.
     Bypass(&'p Rule),
+    /// libc answers first; where it does not, as far as this rule's `fallback` says, it is resolved here.
+    LibcFirst(&'p Rule),
     /// It is libc's, because this rule says so or because none says otherwise.
     Pass(Option<&'p Rule>),
 }
@@ -175,6 +177,7 @@ impl Policy {
             names: !names.is_empty(),
             addresses: !networks.is_empty(),
             nobody: matches!(self.decide_subject(Subject::Nobody), Verdict::Bypass(_)),
+            libc_first: self.rules.iter().any(Rule::is_libc_first),
         }
     }
 
@@ -203,7 +206,7 @@ impl Policy {
         match subject {
             Subject::Name(name) => self.decide(name),
             Subject::Address(address) => self.decide_address(address),
-            Subject::Nobody => verdict(self.any.and_then(|number| self.rules.get(number as usize))),
+            Subject::Nobody => verdict(self.any_rule()),
         }
     }
 
@@ -243,6 +246,11 @@ impl Policy {
                 is_in.then_some((false, usize::from(prefix)))
             }
             (Subject::Nobody, Kind::Any) => Some((false, 0)),
+            (Subject::Address(_), Kind::Any)
+                if rule.is_libc_first() && self.any_rule().is_some_and(|any| std::ptr::eq(any, rule)) =>
+            {
+                Some((false, 0))
+            }
             (Subject::Address(_) | Subject::Nobody, _) => None,
         };
         let mut ranked: Vec<_> =
@@ -252,18 +260,23 @@ impl Policy {
     }
 
     /// What the rules say of an address: the longest prefix wins, then the later line. A mapped IPv6 address is an
-    /// IPv4 one, as glibc looks it up.
+    /// IPv4 one, as glibc looks it up. Without a prefix, `pass * fallback` is about addresses too.
     pub fn decide_address(&self, address: IpAddr) -> Verdict<'_> {
         let address = address.to_canonical();
         let found = self.prefixes.iter().find_map(|&prefix| {
             let network = pattern::network_of(address, prefix);
             self.networks.get(&(network, prefix)).and_then(|&number| self.rules.get(number as usize))
         });
-        verdict(found)
+        verdict(found.or_else(|| self.any_rule().filter(|rule| rule.is_libc_first())))
+    }
+
+    /// The last `*`.
+    fn any_rule(&self) -> Option<&Rule> {
+        self.any.and_then(|number| self.rules.get(number as usize))
     }
 }
 
-/// Which lookups rules may be about.
+/// Which lookups rules may be about: those that they may take away from libc, and those where they may add to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope {
     /// Some names.
@@ -272,11 +285,14 @@ pub struct Scope {
     pub addresses: bool,
     /// No name at all.
     pub nobody: bool,
+    /// Some names or addresses, where libc finds nothing.
+    pub libc_first: bool,
 }
 
 fn verdict(rule: Option<&Rule>) -> Verdict<'_> {
     match rule {
         Some(rule) if rule.action() == Action::Bypass => Verdict::Bypass(rule),
+        Some(rule) if rule.is_libc_first() => Verdict::LibcFirst(rule),
         rule => Verdict::Pass(rule),
     }
 }
@@ -311,10 +327,11 @@ mod tests {
         Policy::new(config, Config::default())
     }
 
-    /// The line of the rule that decides, negative for `pass`; 0: none.
+    /// The line of the rule that decides, negative for `pass`, with 1000 more where libc is only the first; 0: none.
     fn line(verdict: Verdict<'_>) -> i64 {
         match verdict {
             Verdict::Bypass(rule) => i64::from(rule.origin().line),
+            Verdict::LibcFirst(rule) => -1000 - i64::from(rule.origin().line),
             Verdict::Pass(Some(rule)) => -i64::from(rule.origin().line),
             Verdict::Pass(None) => 0,
         }
@@ -323,9 +340,11 @@ mod tests {
     #[test]
     fn the_scope_is_what_rules_may_take_away() {
         let scope = |text| {
-            let Scope { names, addresses, nobody } = policy(text).scope();
+            let Scope { names, addresses, nobody, libc_first } = policy(text).scope();
+            assert_eq!(libc_first, text.contains("fallback"), "{text}");
             (names, addresses, nobody)
         };
+        assert_eq!(scope("pass * fallback error\npass x 10.0.0.0/8 fallback always\n"), (false, false, false));
         assert_eq!(scope(""), (false, false, false));
         assert_eq!(scope("pass a\npass 10.0.0.0/8\npass *\n"), (false, false, false));
         assert_eq!(scope("bypass a\n"), (true, false, false));
@@ -377,6 +396,18 @@ mod tests {
     }
 
     #[test]
+    fn where_libc_is_the_first_everything_means_addresses_too() {
+        let policy = policy("pass * fallback always\nbypass a 10.1.0.0/16\npass b 10.2.0.0/16\n");
+        let name = |name: &str| line(policy.decide(Name::new(name.as_bytes())));
+        assert_eq!((name("x.y"), name("a"), name("b")), (-1001, 2, -3));
+        let address = |address: &str| line(policy.decide_address(address.parse().unwrap()));
+        assert_eq!((address("10.3.0.1"), address("10.1.0.1"), address("10.2.0.1")), (-1001, 2, -3));
+        assert_eq!(line(policy.decide_subject(Subject::Nobody)), -1001);
+        let lines = |subject| policy.candidates(subject).iter().map(|rule| rule.origin().line).collect::<Vec<_>>();
+        assert_eq!(lines(Subject::Address("10.1.2.3".parse().unwrap())), [2, 1]);
+    }
+
+    #[test]
     fn candidates_stand_in_the_order_in_which_they_would_decide() {
         let policy = policy(
             "bypass *\npass .x\nbypass a.x\npass a.*\npass a.x\nbypass *.x\n\
@@ -411,8 +442,8 @@ mod tests {
         for _ in 0..400 {
             let mut text = String::new();
             for _ in 0..1 + random.below(30) {
-                let action = if random.below(3) == 0 { "pass" } else { "bypass" };
-                text.push_str(&format!("{action} {}\n", random.text(b"aab..*?-", 6)));
+                let (action, fallback) = [("bypass", ""), ("pass", ""), ("pass", " fallback error")][random.below(3)];
+                text.push_str(&format!("{action} {}{fallback}\n", random.text(b"aab..*?-", 6)));
             }
             let (config, _) = config::parse(text.as_bytes(), "test.conf");
             let rules = config.rules.clone();

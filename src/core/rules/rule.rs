@@ -29,17 +29,17 @@ impl fmt::Display for Origin {
 pub enum Action {
     /// Answer them here.
     Bypass,
-    /// Leave them to libc.
+    /// Leave them to libc; with a [`Fallback`], what it does not find is then resolved here.
     Pass,
 }
 
-/// Whether libc is asked after all.
+/// Whether the other side is asked after all: libc after `bypass`, this library after `pass`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fallback {
     /// Never.
     #[default]
     Never,
-    /// When the servers could not answer.
+    /// When the first could not answer.
     Error,
     /// Also when the name does not exist.
     Always,
@@ -58,7 +58,7 @@ pub struct Answering {
     pub search: bool,
     /// Whether /etc/hosts is looked at.
     pub hosts: bool,
-    /// Whether libc is asked after all.
+    /// Whether the other side is asked after all.
     pub fallback: Fallback,
     /// Whether answers are kept, instead of what the `cache` line says.
     pub cache: Option<bool>,
@@ -119,6 +119,11 @@ impl Rule {
     /// What it does with them.
     pub fn action(&self) -> Action {
         self.action
+    }
+
+    /// Whether libc answers first, and what it does not find is resolved here.
+    pub fn is_libc_first(&self) -> bool {
+        self.action == Action::Pass && self.answering.fallback != Fallback::Never
     }
 
     /// How they are answered.

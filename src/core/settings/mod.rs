@@ -1,6 +1,7 @@
 //! What the environment says, and the rules that follow from it: once, for the library and the command.
 
 pub mod log;
+pub mod record;
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};

@@ -4,8 +4,10 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use libc::c_int;
+use nss_bypass_core::sys::errno;
 
 use crate::getaddrinfo::getaddrinfo;
+use crate::hook::{Call, Forwarded};
 use crate::netdb::{EAI_INPROGRESS, Gaicb};
 use crate::request::Request;
 use crate::{hook, real, verdict};
@@ -37,19 +39,19 @@ pub(super) unsafe fn is_in_progress(request: *const Gaicb) -> bool {
     !request.is_null() && unsafe { code(request) }.load(Ordering::Acquire) == EAI_INPROGRESS
 }
 
-/// Whether the rules take its name away from libc, as getaddrinfo will find.
+/// Whether the rules have a say in it, as getaddrinfo will find.
 ///
 /// # Safety
 /// It is NULL or a request as getaddrinfo_a's contract asks.
-pub(super) unsafe fn is_bypassed(request: *const Gaicb) -> bool {
+pub(super) unsafe fn is_for_rules(request: *const Gaicb) -> bool {
     // SAFETY: the caller's promise.
-    unsafe { read(request) }.is_some_and(|request| verdict::bypasses(request.node().subject()))
+    unsafe { read(request) }.is_some_and(|request| verdict::has_say(request.node().subject()))
 }
 
 /// Logs that it is forwarded.
 ///
 /// # Safety
-/// As for [`is_bypassed`].
+/// As for [`is_for_rules`].
 pub(super) unsafe fn log_forwarded(request: *const Gaicb) {
     // SAFETY: the caller's promise.
     if let Some(request) = unsafe { read(request) } {
@@ -60,7 +62,7 @@ pub(super) unsafe fn log_forwarded(request: *const Gaicb) {
 /// What getaddrinfo will be asked, as far as rules go.
 ///
 /// # Safety
-/// As for [`is_bypassed`].
+/// As for [`is_for_rules`].
 unsafe fn read<'a>(request: *const Gaicb) -> Option<Request<'a>> {
     if request.is_null() {
         return None;
@@ -87,14 +89,16 @@ pub(super) unsafe fn perform(request: *mut Gaicb) -> c_int {
     // SAFETY: the field lies within the request.
     let result = unsafe { &raw mut (*request).result };
     // SAFETY: the caller's promise.
-    let answered = hook::run(hook::owns_something, |at_entry| {
+    let answer = |call| {
         // SAFETY: the caller's promise.
-        unsafe { getaddrinfo(name, service, hints, result, at_entry) }
-    });
-    match (answered, real::getaddrinfo.get()) {
-        (Some(returned), _) => returned.code,
-        // SAFETY: the caller's promise.
-        (None, Some(real)) => unsafe { real(name, service, hints, result) },
-        (None, None) => libc::EAI_SYSTEM,
+        hook::run(hook::owns_something, |_| unsafe { getaddrinfo(name, service, hints, result, call) })
+    };
+    if let Some(answered) = answer(Call::First { at_entry: errno() }) {
+        return answered.into();
     }
+    let Some(real) = real::getaddrinfo.get() else { return libc::EAI_SYSTEM };
+    let forwarded = Forwarded::begin();
+    // SAFETY: the caller's promise.
+    let code = unsafe { real(name, service, hints, result) };
+    forwarded.and_then(|forwarded| answer(forwarded.answered(code))).map_or(code, Into::into)
 }

@@ -34,6 +34,33 @@ pub(crate) fn list(
     Some(list.finish())
 }
 
+/// The addresses of a list, each once.
+///
+/// # Safety
+/// NULL, or a list of getaddrinfo's.
+pub(crate) unsafe fn addresses(mut list: *const addrinfo) -> Vec<IpAddr> {
+    let mut addresses = Vec::new();
+    // SAFETY: the caller's promise, also of all that comes next.
+    while let Some(node) = unsafe { list.as_ref() } {
+        let address = match node.ai_family {
+            libc::AF_INET => {
+                // SAFETY: an address of this family is behind the pointer.
+                let inet = unsafe { node.ai_addr.cast::<sockaddr_in>().read_unaligned() };
+                Some(IpAddr::from(inet.sin_addr.s_addr.to_ne_bytes()))
+            }
+            libc::AF_INET6 => {
+                // SAFETY: as above.
+                let inet6 = unsafe { node.ai_addr.cast::<sockaddr_in6>().read_unaligned() };
+                Some(IpAddr::from(inet6.sin6_addr.s6_addr))
+            }
+            _ => None,
+        };
+        addresses.extend(address.filter(|address| !addresses.contains(address)));
+        list = node.ai_next;
+    }
+    addresses
+}
+
 /// A list as `list` makes it, but in the order given: for the fuzz targets. Not `finished`, it is left in the middle.
 #[cfg(fuzzing)]
 pub(crate) fn build(

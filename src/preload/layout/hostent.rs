@@ -6,6 +6,8 @@ use std::ptr;
 use libc::{c_char, c_int, hostent};
 use nss_bypass_core::model::Answer;
 
+use crate::request::text::text;
+
 /// In which order glibc's modules fill a buffer, which decides how long it must be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
@@ -56,6 +58,43 @@ impl Layout {
 /// Bytes of an address of this answer.
 pub(super) fn width(answer: &Answer) -> usize {
     if answer.addresses.first().is_some_and(|address| address.ip.is_ipv4()) { 4 } else { 16 }
+}
+
+/// The name of a hostent.
+///
+/// # Safety
+/// A hostent of libc's.
+pub(crate) unsafe fn name(host: *const hostent) -> Vec<u8> {
+    // SAFETY: the caller's promise.
+    let name = unsafe { (*host).h_name };
+    // SAFETY: as above.
+    unsafe { text(name) }.unwrap_or_default().to_vec()
+}
+
+/// The addresses of a hostent.
+///
+/// # Safety
+/// A hostent of libc's.
+pub(crate) unsafe fn addresses(host: *const hostent) -> Vec<IpAddr> {
+    // SAFETY: the caller's promise.
+    let hostent { h_addrtype: family, h_addr_list: mut list, .. } = unsafe { host.read() };
+    let mut addresses = Vec::new();
+    loop {
+        // SAFETY: a list of pointers, with a null pointer behind the last.
+        let address = unsafe { *list };
+        if address.is_null() {
+            return addresses;
+        }
+        addresses.push(if family == libc::AF_INET {
+            // SAFETY: an address of this family.
+            IpAddr::from(unsafe { address.cast::<[u8; 4]>().read_unaligned() })
+        } else {
+            // SAFETY: as above.
+            IpAddr::from(unsafe { address.cast::<[u8; 16]>().read_unaligned() })
+        });
+        // SAFETY: this was not the last.
+        list = unsafe { list.add(1) };
+    }
 }
 
 /// Writes an answer and all that it points to into a buffer of any alignment. None: it is too short.

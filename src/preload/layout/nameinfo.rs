@@ -1,5 +1,6 @@
 //! The texts of getnameinfo(3).
 
+use std::ffi::CStr;
 use std::ptr;
 
 use libc::{c_char, c_int, socklen_t};
@@ -18,6 +19,18 @@ impl TextBuffer {
     /// Whether a text is wanted.
     pub(crate) fn is_wanted(self) -> bool {
         !self.start.is_null() && self.length > 0
+    }
+
+    /// The text that is there.
+    ///
+    /// # Safety
+    /// No text is wanted, or libc has written one.
+    pub(crate) unsafe fn read(self) -> Vec<u8> {
+        if !self.is_wanted() {
+            return Vec::new();
+        }
+        // SAFETY: the caller's promise: it ends in a NUL.
+        unsafe { CStr::from_ptr(self.start) }.to_bytes().to_vec()
     }
 
     /// Writes a text with a NUL behind it, or says EAI_OVERFLOW (`checked_copy`).
