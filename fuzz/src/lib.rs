@@ -85,7 +85,7 @@ pub fn configuration(data: &[u8]) {
     for rule in &config.rules {
         assert!(!bad.contains(&rule.origin().line), "a rule of a line with a fault");
         let answering = rule.answering();
-        assert!(answering.via.len() <= 16 && answering.via.iter().all(|server| server.port() > 0));
+        assert!(answering.via.len() <= 16 && answering.via.now().iter().all(|server| server.port() > 0));
         assert!(answering.timeout.is_none_or(|seconds| (1..=30).contains(&seconds)));
         assert!(answering.attempts.is_none_or(|times| (1..=5).contains(&times)));
         // But for an address with a dot behind it, which is a name, a pattern's text is the pattern.
@@ -98,8 +98,8 @@ pub fn configuration(data: &[u8]) {
 /// NSS_BYPASS, a NUL, and NSS_BYPASS_VIA.
 pub fn variables(data: &[u8]) {
     let (rules, via) = split(data, 0);
-    let (config, faults) = config::parse_environment(&Environment { rules: Some(rules), via: Some(via) });
-    for (variable, text) in [("NSS_BYPASS", rules), ("NSS_BYPASS_VIA", via)] {
+    let (config, faults) = config::parse_environment(&Environment { rules: Some(rules), via: Some(via), databases: Some(via) });
+    for (variable, text) in [("NSS_BYPASS", rules), ("NSS_BYPASS_VIA", via), ("NSS_BYPASS_DATABASES", via)] {
         for fault in faults.iter().filter(|fault| fault.source == variable) {
             assert!((1..=text.len() as u32 + 1).contains(&fault.column), "{fault}");
             assert!(!fault.message.chars().any(char::is_control), "{fault}");

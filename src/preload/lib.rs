@@ -87,6 +87,7 @@ mod hook;
 mod asynchronous;
 mod codes;
 mod configure_lookup;
+mod databases;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod getaddrinfo;

@@ -7,8 +7,8 @@ use libc::c_char;
 use nss_bypass_core::cache::Cache;
 use nss_bypass_core::rules::policy::{Policy, Scope};
 use nss_bypass_core::rules::rule::Answering;
-use nss_bypass_core::settings::log::Level;
-use nss_bypass_core::settings::{Loaded, Settings};
+use nss_bypass_core::settings::log::{Level, LogSpecification};
+use nss_bypass_core::settings::{Executable, Loaded, Settings};
 use nss_bypass_core::sys::environment::{self, is_privileged};
 use nss_bypass_core::sys::file::{self, Identity};
 use nss_bypass_core::sys::snapshot::Snapshot;
@@ -17,7 +17,7 @@ use nss_bypass_core::tables::Tables;
 use once_cell::race::OnceRef;
 
 use crate::request::text::{is_plainly_an_address, text};
-use crate::{log, memory, real};
+use crate::{databases, log, memory, real};
 
 /// How many faults of the configuration are logged at most: one of binary garbage has thousands.
 const LOGGED_FAULTS: usize = 50;
@@ -67,6 +67,13 @@ impl ActiveRules {
         Self { identity, root, cache: policy.cache().and_then(Cache::new), policy }
     }
 
+    /// Where lookups are logged: as the variable says or, where there is none, the file. Privileged programs log nothing.
+    pub(crate) fn log(&self) -> &LogSpecification {
+        let settings = settings();
+        let of_file = || self.policy.log().filter(|_| !settings.privileged);
+        settings.log.as_ref().or_else(of_file).unwrap_or(&LogSpecification::OFF)
+    }
+
     /// The cache, if answers that are found like this are kept.
     pub(crate) fn cache_for(&self, answering: &Answering) -> Option<&Cache> {
         self.cache.as_ref().filter(|_| self.policy.keeps(answering))
@@ -104,6 +111,7 @@ pub(crate) unsafe fn load(environment: *const *const c_char) {
             Ok(())
         }
     };
+    databases::configure(settings());
     real::leave_no_error();
 }
 
@@ -163,7 +171,7 @@ pub(crate) fn rules() -> Option<Arc<ActiveRules>> {
     let in_force = if looks { None } else { RULES.read() };
     // Without any yet, another thread is looking for the first time. Its rules may not be there for a while.
     let rules = in_force.or_else(|| look(settings))?;
-    (!rules.policy.is_empty()).then_some(rules)
+    (!rules.policy.is_empty() || rules.policy.log().is_some()).then_some(rules)
 }
 
 /// Reads the configuration if it is another than the one in force, and says what is in force then.
@@ -179,7 +187,9 @@ fn look(settings: &Settings) -> Option<Arc<ActiveRules>> {
             return in_force;
         }
     }
-    let Some(Loaded { policy, identity, diagnostics, .. }) = settings.load(memory::has_room) else { return in_force };
+    let Some(Loaded { policy, identity, diagnostics, .. }) = settings.load(Executable::Own, memory::has_room) else {
+        return in_force;
+    };
     match RULES.replace(ActiveRules::new(identity, policy)) {
         Ok(rules) => {
             let Scope { names, addresses, nobody, libc_first } = rules.policy.scope();
@@ -187,12 +197,13 @@ fn look(settings: &Settings) -> Option<Arc<ActiveRules>> {
             let scope = bits.iter().filter(|(is, _)| *is).fold(KNOWN, |scope, (_, bit)| scope | bit);
             // Who wants to read of every lookup gets the long way. (Swapped, since helgrind knows no other atomic write.)
             LIBC_FIRST.swap(libc_first, Ordering::Relaxed);
-            SCOPE.swap(if settings.log.wants(Level::All) { 0 } else { scope }, Ordering::Relaxed);
+            let log = rules.log();
+            SCOPE.swap(if log.wants(Level::All) { 0 } else { scope }, Ordering::Relaxed);
             for fault in diagnostics.iter().take(LOGGED_FAULTS) {
-                log::write(&settings.log, Level::Error, &fault.to_string());
+                log::write(log, Level::Error, &fault.to_string());
             }
             if let Some(more) = diagnostics.len().checked_sub(LOGGED_FAULTS).filter(|&more| more > 0) {
-                log::write(&settings.log, Level::Error, &format!("and {more} faults more"));
+                log::write(log, Level::Error, &format!("and {more} faults more"));
             }
             Some(rules)
         }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use nss_bypass_core::model::{Answer, Failure, Source, Subject};
 use nss_bypass_core::resolve::Resolver;
+use nss_bypass_core::rules::pattern::Kind;
 use nss_bypass_core::rules::policy::Verdict;
-use nss_bypass_core::rules::rule::{Fallback, Rule};
+use nss_bypass_core::rules::rule::{Answering, Fallback, Hosts, Rule};
 use nss_bypass_core::settings::log::Level;
 use nss_bypass_core::settings::record::{self, Handling, Record, printable};
 use nss_bypass_core::sys::clock;
@@ -25,9 +26,9 @@ pub(crate) fn has_say(subject: Subject<'_>) -> bool {
 
 /// Logs what is forwarded where the rules have no say in it.
 pub(crate) fn log_forwarded(function: &str, subject: Subject<'_>) {
-    let log = &state::settings().log;
-    if log.wants(Level::All)
-        && let Some(rules) = state::rules()
+    if let Some(rules) = state::rules()
+        && let log = rules.log()
+        && log.wants(Level::All)
         && let Verdict::Pass(rule) = rules.policy.decide_subject(subject)
     {
         log::write(log, Level::All, &new_record(function, subject, Handling::Pass, no_rule_or(rule)).to_string());
@@ -71,7 +72,7 @@ impl<'r> Lookup<'r> {
         rules: &'r ActiveRules,
         call: &Call<FromLibc<'_>>,
     ) -> Option<Self> {
-        let log = &state::settings().log;
+        let log = rules.log();
         let log_pass = |why: String, ending: Option<record::Ending>| {
             if log.wants(Level::All) {
                 let record = Record { ending, ..new_record(function, subject, Handling::Pass, why) };
@@ -114,7 +115,10 @@ impl<'r> Lookup<'r> {
     /// The resolver under the rule.
     pub(crate) fn resolver(&self) -> Resolver<'_> {
         let answering = self.rule.answering();
-        let resolver = Resolver::new(&TABLES, answering, self.rules.cache_for(answering));
+        let mut resolver = Resolver::new(&TABLES, answering, self.rules.cache_for(answering));
+        if let Kind::Exact = self.rule.pattern().kind() {
+            resolver = resolver.of_name(self.rule.pattern().domain());
+        }
         if memory::is_short() { resolver.without_memory() } else { resolver }
     }
 
@@ -138,7 +142,7 @@ impl<'r> Lookup<'r> {
 
     /// Logs how it ended.
     pub(crate) fn log(&self, ending: Ending<'_>, source: Option<Source>) {
-        let log = &state::settings().log;
+        let log = self.rules.log();
         if log.wants(Level::Bypass) {
             log::write(log, Level::Bypass, &self.record(ending, source).to_string());
         }
@@ -151,7 +155,7 @@ impl<'r> Lookup<'r> {
             Some(failure) => Some(format!("libc: {}", in_words(failure))),
             None => self.falls_back(ending).then(|| "asking libc".to_owned()),
         };
-        let ending = record::Ending { result: result(ending), source: from(source), took };
+        let ending = record::Ending { result: result(ending), source: from(source, self.rule.answering()), took };
         Record { ending: Some(ending), note, ..new_record(self.function, self.subject, handling, place_of(self.rule)) }
     }
 }
@@ -221,9 +225,13 @@ fn refused(code: libc::c_int) -> String {
     format!("refused with code {code}")
 }
 
-fn from(source: Option<Source>) -> String {
+fn from(source: Option<Source>, answering: &Answering) -> String {
     match source {
-        Some(Source::Files) => "from /etc/hosts".to_owned(),
+        Some(Source::Files) if !answering.addresses.is_empty() => "from the rule".to_owned(),
+        Some(Source::Files) => match &answering.hosts {
+            Hosts::File(path) => format!("from {}", printable(path.to_bytes())),
+            Hosts::System | Hosts::Off => "from /etc/hosts".to_owned(),
+        },
         Some(Source::Dns(Some(server))) => format!("from {server}"),
         Some(Source::Cache(Some(server))) => format!("as {server} said before"),
         Some(Source::Dns(None) | Source::Cache(None)) | None => String::new(),

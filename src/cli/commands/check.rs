@@ -225,7 +225,8 @@ fn private(path: &Path, why: &str) -> Option<Finding> {
 fn read_variables(findings: &mut Vec<Finding>) -> [Source; 2] {
     let value = |variable: &str| env::var_os(variable).map(OsStringExt::into_vec);
     let (patterns, via) = (value("NSS_BYPASS"), value("NSS_BYPASS_VIA"));
-    let (config, faults) = config::parse_environment(&Environment { rules: patterns.as_deref(), via: via.as_deref() });
+    let (config, faults) =
+        config::parse_environment(&Environment { rules: patterns.as_deref(), via: via.as_deref(), databases: None });
     findings.extend(faults.into_iter().map(Finding::of_fault));
     if via.as_ref().is_some_and(|via| !via.is_empty()) && config.rules.is_empty() {
         let message = "it has no effect: it is about the patterns of NSS_BYPASS, and there are none";

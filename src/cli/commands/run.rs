@@ -348,7 +348,7 @@ fn rules(arguments: &Run) -> Result<Option<OsString>, Exit> {
 }
 
 fn parse_rules(text: &[u8]) -> (Config, Vec<Diagnostic>) {
-    config::parse_environment(&Environment { rules: Some(text), via: None })
+    config::parse_environment(&Environment { rules: Some(text), via: None, databases: None })
 }
 
 /// Says of patterns what nobody looks up: they count as they are.
@@ -363,7 +363,7 @@ fn warn_of_no_names(option: &str, list: &OsStr) {
 }
 
 fn servers(arguments: &Run) -> Result<OsString, Exit> {
-    let parse = |text: &[u8]| config::parse_environment(&Environment { rules: None, via: Some(text) });
+    let parse = |text: &[u8]| config::parse_environment(&Environment { rules: None, via: Some(text), databases: None });
     joined("--via", &arguments.via, parse)
 }
 

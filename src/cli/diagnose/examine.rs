@@ -158,7 +158,7 @@ impl Examiner<'_> {
             format!("/etc/resolv.conf: {}", output::reason(&std::io::Error::from_raw_os_error(errno.0)))
         })?;
         let own = &resolution.conf.servers;
-        let via = self.rule().map(|rule| rule.answering().via.to_vec()).unwrap_or_default();
+        let via = self.rule().map(|rule| rule.answering().via.now().into_owned()).unwrap_or_default();
         let more = via.into_iter().filter(|server| !own.contains(server)).map(|server| (server, true));
         Ok(own.iter().map(|&server| (server, false)).chain(more).collect())
     }
@@ -311,7 +311,7 @@ impl Examiner<'_> {
 
     /// What the servers answer that the rule names, resolv.conf's among them.
     fn via_answers(&self, replies: &[Reply]) -> Vec<(String, Outcome)> {
-        let via = self.rule().map(|rule| rule.answering().via.to_vec()).unwrap_or_default();
+        let via = self.rule().map(|rule| rule.answering().via.now().into_owned()).unwrap_or_default();
         let of = |server: SocketAddr| replies.iter().find(|reply| reply.source == Source::Server(server));
         via.into_iter().filter_map(of).map(|reply| (reply.source.to_string(), reply.answer.clone())).collect()
     }
@@ -360,7 +360,7 @@ fn rule_facts(rule: &Rule) -> RuleFacts {
     let answering = rule.answering();
     RuleFacts {
         text: rules::described(rule),
-        has_options: !answering.via.is_empty() || !answering.hosts || !answering.search,
+        has_options: answering.changes_sources(),
         falls_back_on_error: answering.fallback != Fallback::Never,
         falls_back_on_not_found: answering.fallback == Fallback::Always,
     }

@@ -4,7 +4,7 @@ use nss_bypass_core::model::{Diagnostic, Subject};
 use nss_bypass_core::rules::pattern::Pattern;
 use nss_bypass_core::rules::policy::{Policy, Verdict};
 use nss_bypass_core::rules::rule::Rule;
-use nss_bypass_core::settings::{Loaded, Settings};
+use nss_bypass_core::settings::{Executable, Loaded, Settings};
 
 /// The rules, and where they come from.
 pub(crate) struct Rules {
@@ -25,7 +25,7 @@ impl Rules {
     pub(crate) fn read() -> Self {
         let settings = Settings::read();
         let path = settings.configuration.to_string_lossy().into_owned();
-        let (policy, text, faults) = match settings.load(|_| true) {
+        let (policy, text, faults) = match settings.load(Executable::Any, |_| true) {
             Some(Loaded { policy, text, diagnostics, .. }) => (policy, text, diagnostics),
             None => (Policy::default(), Vec::new(), Vec::new()), // There is no memory to read it.
         };
@@ -65,7 +65,7 @@ impl Rules {
     pub(crate) fn would_decide(&self, line: &str, subject: Subject<'_>) -> bool {
         let text = [self.text.as_slice(), b"\n", line.as_bytes(), b"\n"].concat();
         let number = u32::try_from(text.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(u32::MAX);
-        let (policy, _) = self.settings.policy(&text);
+        let (policy, _) = self.settings.policy(&text, Executable::Any);
         let first = policy.candidates(subject).first().map(|rule| rule.origin().clone());
         first.is_some_and(|origin| origin.line == number && *origin.source == *self.path)
     }

@@ -228,7 +228,7 @@ impl Reply {
 /// What /etc/hosts has, read as glibc reads it.
 pub(crate) fn hosts(tables: &Tables, subject: Subject<'_>) -> Outcome {
     let multi = tables.host_conf().multi;
-    match tables::hosts() {
+    match tables::hosts(tables::HOSTS) {
         Ok(text) => {
             let answer = match subject {
                 Subject::Name(name) => hosts::lookup_both(&text, name.as_bytes(), multi),
@@ -251,13 +251,14 @@ pub(crate) fn server(
     subject: Subject<'_>,
 ) -> Outcome {
     let conf = &resolution.conf;
+    let (ndots, options) = answering.changed(conf.ndots, conf.options);
     let parameters = dns::Parameters {
         servers: &[server],
         search: if answering.search { &conf.search } else { &[] },
-        ndots: conf.ndots,
+        ndots,
         timeout: answering.timeout.unwrap_or(conf.timeout),
         attempts: 1,
-        options: conf.options,
+        options,
         sortlist: &conf.sortlist,
         wants_lifetime: false,
     };

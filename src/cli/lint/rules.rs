@@ -314,7 +314,7 @@ fn idle_options(source: &Source, cache_entries: Option<usize>) -> Vec<Finding> {
         let option = |name: &str| words.iter().skip(2).find(|word| word.text == name.as_bytes());
         let answering = rule.answering();
         let first_server = words.iter().position(|word| word.text == b"via").map_or(words.len(), |via| via + 1);
-        for (at, server) in repeated_servers(&answering.via) {
+        for (at, server) in repeated_servers(&answering.via.now()) {
             complain(
                 words.get(first_server + at),
                 "repeated",
@@ -492,7 +492,7 @@ mod tests {
     #[test]
     fn variables_come_after_the_file() {
         let text = "x..y, a !b";
-        let environment = config::Environment { rules: Some(text.as_bytes()), via: None };
+        let environment = config::Environment { rules: Some(text.as_bytes()), via: None, databases: None };
         let (config, _) = config::parse_environment(&environment);
         let variable = Source { name: "NSS_BYPASS".to_owned(), text: text.into(), config, ..Source::default() };
         let said: Vec<String> =

@@ -78,6 +78,68 @@ pub struct Options {
     pub dnssec: bool,
 }
 
+/// What a word after `options` changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OptionChange {
+    /// `ndots:N`
+    Ndots(u32),
+    /// A switch, on or off.
+    Switch(Switch, bool),
+}
+
+/// One of the [`Options`] that the file can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Switch(usize);
+
+impl Switch {
+    /// The words for them: in glibc's order, in which a longer word comes before its beginning.
+    pub const WORDS: [&'static str; 10] = [
+        "rotate",
+        "edns0",
+        "single-request-reopen",
+        "single-request",
+        "no-tld-query",
+        "no-reload",
+        "use-vc",
+        "trust-ad",
+        "no-aaaa",
+        "strict-error",
+    ];
+    const STRICT_ERROR: Self = Self(9);
+
+    /// The switch of this word.
+    pub fn named(word: &[u8]) -> Option<Self> {
+        Self::WORDS.iter().position(|known| known.as_bytes() == word).map(Self)
+    }
+
+    /// The switch that a text begins with.
+    fn at_start_of(text: &[u8]) -> Option<Self> {
+        let text = if text.starts_with(b"no_tld_query") { b"no-tld-query" } else { text };
+        Self::WORDS.iter().position(|known| text.starts_with(known.as_bytes())).map(Self)
+    }
+}
+
+impl Options {
+    /// Turns a switch on or off.
+    pub fn set(&mut self, switch: Switch, on: bool) {
+        let switches = [
+            &mut self.rotate,
+            &mut self.edns0,
+            &mut self.single_request_reopen,
+            &mut self.single_request,
+            &mut self.no_tld_query,
+            &mut self.no_reload,
+            &mut self.use_vc,
+            &mut self.trust_ad,
+            &mut self.no_aaaa,
+            &mut self.strict_error,
+        ];
+        if let Some(place) = switches.into_iter().nth(switch.0) {
+            *place = on;
+        }
+    }
+}
+
 /// What counts beside the file.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
@@ -233,29 +295,11 @@ fn option(text: &[u8], conf: &mut ResolvConf, has_strict_error: bool) {
         conf.attempts = attempts.max(0) as u32;
     } else {
         let negated = text.strip_prefix(b"-").filter(|_| has_strict_error);
-        if let Some(switch) = switch(negated.unwrap_or(text), &mut conf.options, has_strict_error) {
-            *switch = negated.is_none();
+        let switch = Switch::at_start_of(negated.unwrap_or(text));
+        if let Some(switch) = switch.filter(|&switch| has_strict_error || switch != Switch::STRICT_ERROR) {
+            conf.options.set(switch, negated.is_none());
         }
     }
-}
-
-/// The switch of this name: in glibc's order, in which a longer word comes before its beginning.
-fn switch<'o>(text: &[u8], options: &'o mut Options, has_strict_error: bool) -> Option<&'o mut bool> {
-    let switches: [(&[u8], &mut bool); 10] = [
-        (b"rotate", &mut options.rotate),
-        (b"edns0", &mut options.edns0),
-        (b"single-request-reopen", &mut options.single_request_reopen),
-        (b"single-request", &mut options.single_request),
-        (b"no-tld-query", &mut options.no_tld_query),
-        (b"no-reload", &mut options.no_reload),
-        (b"use-vc", &mut options.use_vc),
-        (b"trust-ad", &mut options.trust_ad),
-        (b"no-aaaa", &mut options.no_aaaa),
-        (b"strict-error", &mut options.strict_error),
-    ];
-    let text = if text.starts_with(b"no_tld_query") { b"no-tld-query" } else { text };
-    let found = switches.into_iter().find(|(word, _)| text.starts_with(word));
-    found.filter(|(word, _)| has_strict_error || *word != b"strict-error").map(|(_, switch)| switch)
 }
 
 #[cfg(test)]

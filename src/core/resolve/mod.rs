@@ -34,7 +34,13 @@ pub struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     /// The resolver for what a rule with this `answering` matched, with a cache where its answers are cached.
     pub fn new(tables: &'a Tables, answering: &'a Answering, cache: Option<&'a Cache>) -> Self {
-        Self { context: Context { tables, answering, cache: cache.and_then(Cache::view) }, has_memory: true }
+        let cache = cache.and_then(Cache::view);
+        Self { context: Context { tables, answering, exact_name: None, cache }, has_memory: true }
+    }
+
+    /// The same for a rule that is about this name alone.
+    pub fn of_name(self, name: &'a [u8]) -> Self {
+        Self { context: Context { exact_name: Some(name), ..self.context }, ..self }
     }
 
     /// The same where the process has no memory for it: every lookup ends with ENOMEM before it begins.

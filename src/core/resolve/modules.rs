@@ -1,7 +1,8 @@
 //! One module asked: /etc/hosts, or the name servers. The modules are glibc's nss/nss_files/files-hosts.c and
 //! resolv/nss_dns/dns-host.c; what each leaves in h_errno is part of its answer.
 
-use std::net::IpAddr;
+use std::ffi::CStr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::context::Context;
 use super::query::Room;
@@ -9,8 +10,11 @@ use super::resolved::HErrno;
 use crate::dns::{self, Ask};
 use crate::files::hosts::{self, Key};
 use crate::files::nsswitch::{Module, Service};
+use crate::files::resolv_conf::ResolvConf;
 use crate::model::{Answer, Failure, Family, Miss, Name, Source, Status};
+use crate::rules::rule::Hosts;
 use crate::sys::Errno;
+use crate::sys::environment::is_privileged;
 use crate::tables::resolution::Resolution;
 use crate::tables::{self, Table};
 
@@ -106,6 +110,28 @@ impl<'a> HostsQuery<'a> {
         }
     }
 
+    /// The name that is looked for.
+    fn name(self) -> Option<Name<'a>> {
+        match self {
+            Self::Name(name, _)
+            | Self::NameOfBothFamilies(name)
+            | Self::NameOfAnyFamily(name)
+            | Self::NameOfUnknownFamily(name) => Some(name),
+            Self::Address(..) => None,
+        }
+    }
+
+    /// The same, of a name as rules see it.
+    fn without_root_dot(self) -> Self {
+        let plain = |name: Name<'a>| Name::of_c_string(name.without_root_dot());
+        match self {
+            Self::Name(name, family) => Self::Name(plain(name), family),
+            Self::NameOfBothFamilies(name) => Self::NameOfBothFamilies(plain(name)),
+            Self::NameOfAnyFamily(name) => Self::NameOfAnyFamily(plain(name)),
+            Self::NameOfUnknownFamily(_) | Self::Address(..) => self,
+        }
+    }
+
     /// Whether host.conf's `multi` makes it read to the end of the file.
     fn heeds_multi(self) -> bool {
         matches!(self, Self::Name(..) | Self::NameOfBothFamilies(_))
@@ -126,31 +152,38 @@ impl<'a> HostsQuery<'a> {
 /// The modules, in one lookup.
 pub(super) struct Modules<'r> {
     context: &'r Context<'r>,
-    resolution: Table<Resolution>,
+    /// None: nothing is asked, since the rule has the addresses.
+    resolution: Option<Table<Resolution>>,
 }
 
 impl<'r> Modules<'r> {
     /// glibc begins every lookup with resolv.conf, also of what is in /etc/hosts (`__resolv_context_get`).
     pub(super) fn new(context: &'r Context<'r>) -> Result<Self, Errno> {
-        Ok(Self { context, resolution: context.tables.resolution()? })
+        let resolution = if context.has_addresses() { None } else { Some(context.tables.resolution()?) };
+        Ok(Self { context, resolution })
     }
 
     /// `files`. It reads all of /etc/hosts where all lines with a name count, else up to the first; with `room`, as far as
     /// its lines fit there.
     pub(super) fn files(&self, query: HostsQuery<'_>, room: Option<&dyn Room>) -> Asked {
-        let Context { tables, answering, cache } = self.context;
-        if !answering.hosts {
-            return Asked::unasked(NOT_FOUND); // The rule says `hosts off`.
-        }
-        let multi = tables.host_conf().multi;
+        let Context { tables, answering, cache, .. } = self.context;
+        let lines = self.context.lines(query.name());
+        // All addresses of a rule count.
+        let multi = lines.is_some() || tables.host_conf().multi;
+        let query = if lines.is_some() { query.without_root_dot() } else { query };
         let fits = |text: &[u8]| room.is_none_or(|room| room.fits_hosts(text, query.key(), multi));
         let look = |text: &[u8]| if fits(text) { query.look(text, multi).map(Ok) } else { Some(Err(TOO_SMALL)) };
-        let found = if cache.is_some() {
-            tables.kept_hosts().map(|text| look(&text))
-        } else if multi && query.heeds_multi() {
-            tables::hosts().map(|text| look(&text))
-        } else {
-            tables::first_in_hosts(look)
+        let read = |path: &CStr| match multi && query.heeds_multi() {
+            true => tables::hosts(path).map(|text| look(&text)),
+            false => tables::first_in_hosts(path, look),
+        };
+        let found = match (&lines, &answering.hosts) {
+            (Some(lines), _) => Ok(look(lines)),
+            (None, Hosts::Off) => return Asked::unasked(NOT_FOUND),
+            (None, Hosts::System) if cache.is_some() => tables.kept_hosts().map(|text| look(&text)),
+            (None, Hosts::System) => read(tables::HOSTS),
+            (None, Hosts::File(path)) if is_privileged() => Ok(look(&tables::trusted_hosts(path))),
+            (None, Hosts::File(path)) => Ok(read(path).unwrap_or_default()),
         };
         let found = match found {
             Ok(None) if !fits(&[]) => Err(TOO_SMALL),
@@ -168,13 +201,15 @@ impl<'r> Modules<'r> {
     /// `dns`, or what the cache has of it.
     pub(super) fn dns(&self, ask: Ask<'_>) -> Asked {
         let Context { cache, answering, .. } = self.context;
+        let Some(resolution) = &self.resolution else { return Asked::unasked(NOT_FOUND) };
         let mut room = [0; 16];
-        let keeps = cache.as_ref().filter(|_| !ask.may_be_alias()).zip(self.resolution.serial);
+        let keeps = cache.as_ref().filter(|_| !ask.may_be_alias()).zip(resolution.serial);
         let keeps = keeps.map(|(cache, serial)| (cache, cache.question(&ask, &mut room, answering, serial)));
         let kept = keeps.as_ref().and_then(|(cache, question)| cache.answer(question));
         let source = if kept.is_some() { Source::Cache } else { Source::Dns };
         let outcome = kept.unwrap_or_else(|| {
-            let outcome = dns::lookup(&self.parameters(keeps.is_some()), ask);
+            let via = answering.via.now();
+            let outcome = dns::lookup(&self.parameters(&resolution.conf, &via, keeps.is_some()), ask);
             if let Some((cache, question)) = &keeps {
                 cache.keep_answer(question, &outcome);
             }
@@ -196,15 +231,16 @@ impl<'r> Modules<'r> {
     }
 
     /// resolv.conf, with what the rule changes about it.
-    fn parameters(&self, wants_lifetime: bool) -> dns::Parameters<'_> {
-        let (conf, answering) = (&self.resolution.conf, self.context.answering);
+    fn parameters<'p>(&self, conf: &'p ResolvConf, via: &'p [SocketAddr], wants_lifetime: bool) -> dns::Parameters<'p> {
+        let answering = self.context.answering;
+        let (ndots, options) = answering.changed(conf.ndots, conf.options);
         dns::Parameters {
-            servers: if answering.via.is_empty() { &conf.servers } else { &answering.via },
+            servers: if via.is_empty() { &conf.servers } else { via },
             search: if answering.search { &conf.search } else { &[] },
-            ndots: conf.ndots,
+            ndots,
             timeout: answering.timeout.unwrap_or(conf.timeout),
             attempts: answering.attempts.unwrap_or(conf.attempts),
-            options: conf.options,
+            options,
             sortlist: &conf.sortlist,
             wants_lifetime,
         }

@@ -6,17 +6,20 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::options::{self, FALLBACK, MAX_SERVERS, MAX_TTLS};
-use super::pattern::Pattern;
+use super::databases::Database;
+use super::options::{self, FALLBACK, FOR, MAX_SERVERS, MAX_TTLS, RuleOptions};
+use super::pattern::{Kind, Pattern};
 use super::rule::{Action, Answering, CacheSize, Fallback, Origin, Rule};
-use super::syntax::{Statement, Word, Wrong, listed, nearest, number, quoted, separates_items, server, words, wrong};
+use super::servers::NameServers;
+use super::syntax::{Statement, Word, Wrong, listed, nearest, number, quoted, separates_items, words, wrong};
 use crate::model::Diagnostic;
+use crate::settings::log::{LogSpecification, Place};
 
 /// Answers that are cached at most.
 const ENTRIES: RangeInclusive<u32> = 0..=1_000_000;
 
 /// The words that a line begins with.
-pub const KEYWORDS: [&str; 3] = ["bypass", "pass", "cache"];
+pub const KEYWORDS: [&str; 5] = ["bypass", "pass", "cache", "databases", "log"];
 
 /// The rules of one source, in order.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +28,21 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// The `cache` line, if there is one.
     pub cache: Option<CacheSize>,
+    /// What nscd is not asked about.
+    pub databases: Vec<Database>,
+    /// The `log` line, if there is one.
+    pub log: Option<LogSpecification>,
+}
+
+impl Config {
+    /// Leaves the rules out that do not count in the program with this executable, which is asked for if some rule wants to
+    /// know.
+    pub fn retain_for(&mut self, executable: impl FnOnce() -> Option<Vec<u8>>) {
+        if self.rules.iter().any(|rule| !rule.programs.is_empty()) {
+            let executable = executable();
+            self.rules.retain(|rule| rule.is_for(executable.as_deref()));
+        }
+    }
 }
 
 /// The variables.
@@ -35,6 +53,47 @@ pub struct Environment<'a> {
     pub rules: Option<&'a [u8]>,
     /// NSS_BYPASS_VIA: the servers for the patterns of NSS_BYPASS.
     pub via: Option<&'a [u8]>,
+    /// NSS_BYPASS_DATABASES: what nscd is not asked about.
+    pub databases: Option<&'a [u8]>,
+}
+
+/// What the beginning of a file says of databases, which must stand before the first rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning {
+    /// There is such a line.
+    NamesDatabases,
+    /// A rule comes first.
+    NamesNone,
+    /// Neither has come yet.
+    SaysNothing,
+}
+
+/// Looks for `databases` in the beginning of a file, without memory: this is done in every program that is started.
+pub fn look_for_databases(text: &[u8]) -> Beginning {
+    for line in text.split(|&byte| byte == b'\n') {
+        let line = line.trim_ascii_start();
+        if line.starts_with(DATABASES.as_bytes()) {
+            return Beginning::NamesDatabases;
+        }
+        if line.starts_with(b"bypass") || line.starts_with(b"pass") {
+            return Beginning::NamesNone;
+        }
+    }
+    Beginning::SaysNothing
+}
+
+const DATABASES: &str = "databases";
+
+/// The lines of a file before its first rule.
+pub fn before_rules(text: &[u8]) -> &[u8] {
+    let mut end = 0;
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        if look_for_databases(line) == Beginning::NamesNone {
+            break;
+        }
+        end += line.len();
+    }
+    text.get(..end).unwrap_or_default()
 }
 
 /// Reads a configuration file. `source` is its path, for messages.
@@ -72,6 +131,11 @@ fn parse_line<'a>(
             config.cache = Some(parse_cache(&statement)?);
             Ok(())
         }
+        b"databases" => parse_databases(&statement, config),
+        b"log" => {
+            config.log = Some(parse_log(&statement)?);
+            Ok(())
+        }
         other => {
             let hint = nearest(other, KEYWORDS).map_or_else(
                 || format!("the keywords are {}", listed(KEYWORDS.into_iter())),
@@ -97,11 +161,24 @@ fn parse_rule(
     let first = config.rules.len();
     add(patterns, statement.end, origin, action, plain, config)?;
     if let Some(option) = options.first() {
-        let answering = Arc::new(options::parse(options)?);
-        if action == Action::Pass && !options.iter().any(|option| option.is(FALLBACK)) {
+        let is_alone = !option.is(FOR) && !options.iter().any(|option| option.is(FALLBACK));
+        let RuleOptions { answering, programs } = options::parse(options)?;
+        if action == Action::Pass && is_alone {
             return wrong(option.at, format!("after \"pass\", {} needs \"{FALLBACK}\"", quoted(option.text)));
         }
-        config.rules.iter_mut().skip(first).for_each(|rule| rule.answering = answering.clone());
+        let rules = config.rules.get_mut(first..).unwrap_or_default();
+        if !answering.addresses.is_empty()
+            && let Some(at) = rules.iter().position(|rule| matches!(rule.pattern.kind(), Kind::Network(..)))
+        {
+            return wrong(
+                patterns.get(at).map_or(0, |word| word.at),
+                "\"address\" is about names, and this is an address",
+            );
+        }
+        let answering = Arc::new(answering);
+        for rule in rules {
+            (rule.answering, rule.programs) = (answering.clone(), programs.clone());
+        }
     }
     Ok(())
 }
@@ -126,6 +203,38 @@ fn parse_cache(statement: &Statement<'_, '_>) -> Result<CacheSize, Wrong> {
     }
 }
 
+/// Names of databases. The line must be found at the start of every program, so that no more is read than comes before the
+/// first rule.
+fn parse_databases(statement: &Statement<'_, '_>, config: &mut Config) -> Result<(), Wrong> {
+    if statement.words.is_empty() {
+        return wrong(statement.end, format!("\"{DATABASES}\" needs the name of a database"));
+    }
+    if !config.rules.is_empty() {
+        return wrong(statement.keyword.at, format!("\"{DATABASES}\" must stand before the first rule"));
+    }
+    let databases = statement.words.iter().map(Database::parse).collect::<Result<Vec<_>, _>>()?;
+    config.databases.extend(databases);
+    Ok(())
+}
+
+/// A place and, perhaps, a level.
+fn parse_log(statement: &Statement<'_, '_>) -> Result<LogSpecification, Wrong> {
+    let Some((&value, rest)) = statement.words.split_first() else {
+        return wrong(statement.end, "\"log\" needs a place");
+    };
+    if let Some(more) = rest.first() {
+        return wrong(more.at, format!("{} is one word too many", quoted(more.text)));
+    }
+    let log = LogSpecification::parse(value.text);
+    if log.place == Place::Nowhere && value.text != b"off" {
+        return wrong(
+            value.at,
+            format!("{} is neither \"stderr\", \"syslog\" nor \"off\", nor an absolute path", quoted(value.text)),
+        );
+    }
+    Ok(log)
+}
+
 fn add(
     names: &[Word<'_>],
     end: usize,
@@ -139,7 +248,8 @@ fn add(
     }
     for name in names {
         let pattern = pattern(name)?;
-        config.rules.push(Rule { origin: origin.clone(), pattern, action, answering: answering.clone() });
+        let (origin, answering) = (origin.clone(), answering.clone());
+        config.rules.push(Rule { origin, pattern, action, answering, programs: Arc::default() });
     }
     Ok(())
 }
@@ -158,13 +268,14 @@ pub fn parse_environment(environment: &Environment<'_>) -> (Config, Vec<Diagnost
     };
     let mut via = Vec::new();
     for word in words(environment.via.unwrap_or_default(), separates_items) {
-        match server(&word) {
-            Ok(server) => via.push(server),
+        match NameServers::parse(&[word]) {
+            Ok(_) => via.push(word),
             Err(wrong) => fault("NSS_BYPASS_VIA", wrong),
         }
     }
     via.truncate(MAX_SERVERS);
-    let answering = Arc::new(Answering { via: via.into(), ..Answering::default() });
+    let via = NameServers::parse(&via).unwrap_or_default();
+    let answering = Arc::new(Answering { via, ..Answering::default() });
     let libc_first = Arc::new(Answering { fallback: Fallback::Always, ..Answering::clone(&answering) });
     let origin = Origin { source: "NSS_BYPASS".into(), line: 0 };
     for word in words(environment.rules.unwrap_or_default(), separates_items) {
@@ -178,12 +289,20 @@ pub fn parse_environment(environment: &Environment<'_>) -> (Config, Vec<Diagnost
             fault("NSS_BYPASS", wrong);
         }
     }
+    for word in words(environment.databases.unwrap_or_default(), separates_items) {
+        match Database::parse(&word) {
+            Ok(database) => config.databases.push(database),
+            Err(wrong) => fault("NSS_BYPASS_DATABASES", wrong),
+        }
+    }
     (config, faults)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::resolv_conf::Options;
+    use crate::rules::rule::Hosts;
 
     fn only_fault(line: &str) -> String {
         let (config, faults) = parse(format!("bypass before\n{line}\nbypass after\n").as_bytes(), "f");
@@ -201,10 +320,10 @@ mod tests {
         let [a, b, c, d] = config.rules.as_slice() else { panic!("{:?}", config.rules) };
         assert_eq!((a.pattern().as_str(), b.pattern().as_str(), c.action()), ("a", "*.b", Action::Pass));
         let answering = a.answering();
-        let servers: Vec<String> = answering.via.iter().map(ToString::to_string).collect();
+        let servers: Vec<String> = answering.via.now().iter().map(ToString::to_string).collect();
         assert_eq!(servers, ["10.43.0.10:53", "10.43.0.11:5353", "[fe80::1%2]:53"]);
         assert_eq!((answering.timeout, answering.attempts), (Some(2), Some(1)));
-        assert_eq!((answering.search, answering.hosts, answering.fallback), (false, false, Fallback::Error));
+        assert_eq!((answering.search, &answering.hosts, answering.fallback), (false, &Hosts::Off, Fallback::Error));
         assert_eq!((answering.cache, answering.max_ttl), (Some(true), Some(5)));
         assert_eq!(d.answering(), &Answering::default());
         assert!(!c.is_libc_first());
@@ -216,7 +335,10 @@ mod tests {
     fn a_bad_line_is_named_and_the_others_hold() {
         let table = [
             ("bypas x", "f:2:1: unknown keyword \"bypas\": did you mean \"bypass\"?"),
-            ("nonsense", "f:2:1: unknown keyword \"nonsense\": the keywords are bypass, pass and cache"),
+            (
+                "nonsense",
+                "f:2:1: unknown keyword \"nonsense\": the keywords are bypass, pass, cache, databases and log",
+            ),
             ("bypass", "f:2:7: a pattern is missing"),
             (
                 "bypass a..b",
@@ -235,9 +357,34 @@ mod tests {
             ("bypass a via 10.0.0.1 tmeout 3", "f:2:23: unknown option \"tmeout\": did you mean \"timeout\"?"),
             ("bypass a via 10.0.0.1#0", "f:2:14: \"10.0.0.1#0\": a port is a number from 1 to 65535"),
             (
-                "bypass a via fe80::1%eth0",
-                "f:2:14: \"fe80::1%eth0\": the scope is the number of an interface, not its name",
+                "bypass a via fd00::1%eth0",
+                "f:2:14: \"fd00::1%eth0\": only a link-local address has the name of an interface",
             ),
+            (
+                "bypass a via fe80::1%sixteen-letters-",
+                "f:2:14: \"fe80::1%sixteen-letters-\": after % there is the name of an interface, of 1 to 15 bytes, or its \
+                 number",
+            ),
+            ("bypass a address 10.1", "f:2:18: \"10.1\" is no address such as 10.1.2.3 or fd00::1"),
+            (
+                "bypass a address 10.0.0.1 via 10.0.0.2",
+                "f:2:27: beside \"address\" nothing is asked, so that \"via\" has no effect",
+            ),
+            ("bypass a 10.0.0.0/8 address 10.0.0.1", "f:2:10: \"address\" is about names, and this is an address"),
+            ("bypass a hosts here", "f:2:16: \"here\" is neither \"on\" nor \"off\" nor the absolute path of a file"),
+            ("bypass a options ndots:16", "f:2:24: \"16\" is no number of dots from 0 to 15"),
+            ("bypass a options timeout:3", "f:2:18: write \"timeout 3\", which is an option of its own"),
+            ("bypass a options edns", "f:2:18: unknown option \"edns\": did you mean \"edns0\"?"),
+            (
+                "bypass a options no-reload",
+                "f:2:18: unknown option \"no-reload\": the options of resolv.conf are rotate, edns0, \
+                 single-request-reopen, single-request, no-tld-query, use-vc, trust-ad, no-aaaa, strict-error and ndots:N",
+            ),
+            ("pass a for bin/x", "f:2:12: \"bin/x\": a program is the name of its file, or an absolute path"),
+            ("databases passwd", "f:2:1: \"databases\" must stand before the first rule"),
+            ("databases", "f:2:10: \"databases\" needs the name of a database"),
+            ("log stdout", "f:2:5: \"stdout\" is neither \"stderr\", \"syslog\" nor \"off\", nor an absolute path"),
+            ("log syslog all", "f:2:12: \"all\" is one word too many"),
             ("pass a timeout 3", "f:2:8: after \"pass\", \"timeout\" needs \"fallback\""),
             ("pass a fallback", "f:2:8: \"fallback\" needs a value"),
             ("pass a\0b", "f:2:7: \"a\\x00b\": a name has no control bytes"),
@@ -260,7 +407,7 @@ mod tests {
         let is_libc_first: Vec<bool> = config.rules.iter().map(Rule::is_libc_first).collect();
         assert_eq!(is_libc_first, [true, true, false]);
         assert_eq!((config.rules[0].answering().fallback, config.rules[0].answering().via.len()), (Fallback::Error, 1));
-        let environment = Environment { rules: Some(b"+* a +.b !c +"), via: Some(b"10.0.0.1") };
+        let environment = Environment { rules: Some(b"+* a +.b !c +"), via: Some(b"10.0.0.1"), databases: None };
         let (config, faults) = parse_environment(&environment);
         let is_libc_first: Vec<bool> = config.rules.iter().map(Rule::is_libc_first).collect();
         assert_eq!(is_libc_first, [true, false, true, false]);
@@ -274,6 +421,7 @@ mod tests {
         let environment = Environment {
             rules: Some(b"rancher-metadata, .rancher.internal,!legacy.rancher.internal a..b x"),
             via: Some(b"10.0.0.1,bad 10.0.0.2#5353"),
+            databases: Some(b"passwd,shadow group"),
         };
         let (config, faults) = parse_environment(&environment);
         assert_eq!(config.rules.len(), 4);
@@ -283,6 +431,55 @@ mod tests {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         assert!(faults[0].starts_with("NSS_BYPASS_VIA:1:10: \"bad\""), "{faults:?}");
         assert!(faults[1].starts_with("NSS_BYPASS:1:64: \"a..b\""), "{faults:?}");
+        assert!(faults[2].starts_with("NSS_BYPASS_DATABASES:1:8: unknown database \"shadow\""), "{faults:?}");
+        let databases: Vec<&str> = config.databases.iter().map(|database| database.name().to_str().unwrap()).collect();
+        assert_eq!(databases, ["passwd", "group"]);
+    }
+
+    #[test]
+    fn a_rule_has_addresses_files_options_and_programs() {
+        let text = "databases passwd group\nlog /var/log/x,bypass\ndatabases services\n\
+                    bypass a address 10.0.0.1 fd00::1 fallback always for curl /opt/*/x\n\
+                    bypass b via fe80::1%lo#54 options ndots:2 -rotate no-aaaa hosts /etc/other hosts2\n\
+                    bypass c hosts /etc/other options use-vc\npass d for ping\n";
+        let (mut config, faults) = parse(text.as_bytes(), "f");
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].to_string().contains("unknown option \"hosts2\""), "{faults:?}");
+        assert_eq!(config.databases.len(), 3);
+        assert_eq!(config.log, Some(LogSpecification::parse(b"/var/log/x,bypass")));
+        let [a, c, d] = config.rules.as_slice() else { panic!("{:?}", config.rules) };
+        assert_eq!((a.answering().addresses.len(), a.programs().len(), a.names_addresses()), (2, 2, true));
+        assert_eq!(c.answering().hosts, Hosts::File(c"/etc/other".to_owned()));
+        assert_eq!((d.action(), d.programs().len(), d.is_libc_first()), (Action::Pass, 1, false));
+        assert!(d.is_for(Some(b"/bin/ping")) && !d.is_for(Some(b"/bin/curl")) && !d.is_for(None) && c.is_for(None));
+        config.retain_for(|| Some(b"/opt/a/x".to_vec()));
+        assert_eq!(config.rules.len(), 2);
+        config.retain_for(|| None);
+        assert_eq!(config.rules.len(), 1);
+        config.retain_for(|| panic!("no rule wants to know"));
+    }
+
+    #[test]
+    fn options_of_a_rule_change_those_of_resolv_conf() {
+        let (config, faults) = parse(b"bypass a options ndots:3 -rotate no-aaaa edns0 -edns0\n", "f");
+        assert_eq!(faults, []);
+        let before = Options { rotate: true, trust_ad: true, ..Options::default() };
+        let (ndots, options) = config.rules[0].answering().changed(1, before);
+        assert_eq!((ndots, options), (3, Options { trust_ad: true, no_aaaa: true, ..Options::default() }));
+        assert_eq!(Answering::default().changed(1, before), (1, before));
+    }
+
+    #[test]
+    fn databases_are_found_before_the_first_rule_only() {
+        let table = [
+            ("", Beginning::SaysNothing),
+            ("# databases\ncache 5\n", Beginning::SaysNothing),
+            ("# bypass\n\t databases passwd\nbypass a", Beginning::NamesDatabases),
+            ("\npass a\ndatabases passwd\n", Beginning::NamesNone),
+        ];
+        for (text, expected) in table {
+            assert_eq!(look_for_databases(text.as_bytes()), expected, "{text}");
+        }
     }
 
     #[test]

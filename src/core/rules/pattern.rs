@@ -112,9 +112,9 @@ impl Pattern {
         let domain = self.domain();
         match self.kind {
             Kind::Exact => name == domain,
-            Kind::Glob => glob(domain, name),
+            Kind::Glob => glob(domain, name, b'.'),
             Kind::Any => true,
-            Kind::Within => glob(domain, name) || self.matches_below(name),
+            Kind::Within => glob(domain, name, b'.') || self.matches_below(name),
             Kind::Below => self.matches_below(name),
             Kind::Network(..) => false,
         }
@@ -126,7 +126,7 @@ impl Pattern {
         let dots = name.iter().enumerate().rev().filter(|(_, byte)| **byte == b'.').map(|(at, _)| at);
         dots.skip(labels - 1)
             .take(1)
-            .any(|dot| dot > 0 && name.get(dot + 1..).is_some_and(|last_labels| glob(self.domain(), last_labels)))
+            .any(|dot| dot > 0 && name.get(dot + 1..).is_some_and(|last_labels| glob(self.domain(), last_labels, b'.')))
     }
 }
 
@@ -135,11 +135,11 @@ pub fn has_wildcard(text: &[u8]) -> bool {
     text.iter().any(|byte| matches!(byte, b'*' | b'?'))
 }
 
-/// Whether a name matches a text with wildcards, none of which matches a dot.
+/// Whether a name matches a text with wildcards, none of which matches the byte that separates its labels.
 ///
 /// Going back to the last `*` is enough: what an earlier one takes in the same label changes nothing, and those of
 /// other labels end at their dots.
-fn glob(pattern: &[u8], name: &[u8]) -> bool {
+pub(super) fn glob(pattern: &[u8], name: &[u8], separator: u8) -> bool {
     let (mut p, mut n) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while n < name.len() || p < pattern.len() {
@@ -149,7 +149,7 @@ fn glob(pattern: &[u8], name: &[u8]) -> bool {
                 p += 1;
                 continue;
             }
-            (Some(b'?'), Some(&byte)) if byte != b'.' => {
+            (Some(b'?'), Some(&byte)) if byte != separator => {
                 (p, n) = (p + 1, n + 1);
                 continue;
             }
@@ -160,7 +160,7 @@ fn glob(pattern: &[u8], name: &[u8]) -> bool {
             _ => {}
         }
         match star {
-            Some((after, taken)) if name.get(taken).is_some_and(|&byte| byte != b'.') => {
+            Some((after, taken)) if name.get(taken).is_some_and(|&byte| byte != separator) => {
                 star = Some((after, taken + 1));
                 (p, n) = (after, taken + 1);
             }

@@ -10,6 +10,7 @@ use crate::model::{Name, Subject};
 use crate::rules::config::Config;
 use crate::rules::pattern::{self, Kind};
 use crate::rules::rule::{Action, Answering, CacheSize, Rule};
+use crate::settings::log::LogSpecification;
 
 /// What the rules say of a name.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,7 @@ pub enum Verdict<'p> {
 pub struct Policy {
     rules: Vec<Rule>,
     cache: Option<CacheSize>,
+    log: Option<LogSpecification>,
     /// Exact names.
     exact: Table,
     /// Domains of patterns without wildcards below them.
@@ -108,7 +110,7 @@ fn literal_ends(domain: &[u8]) -> (&[u8], &[u8]) {
 impl Policy {
     /// The file's rules, and after them the environment's.
     pub fn new(file: Config, environment: Config) -> Self {
-        let mut policy = Self { cache: environment.cache.or(file.cache), ..Self::default() };
+        let mut policy = Self { cache: environment.cache.or(file.cache), log: file.log, ..Self::default() };
         policy.rules = file.rules;
         policy.rules.extend(environment.rules);
         let rules = std::mem::take(&mut policy.rules);
@@ -127,13 +129,14 @@ impl Policy {
             Kind::Exact | Kind::Any | Kind::Network(..) => Default::default(),
         };
         match pattern.kind() {
-            Kind::Network(ip, prefix) => {
-                self.networks.insert((ip, prefix), number);
-                if let Err(place) = self.prefixes.binary_search_by(|other| prefix.cmp(other)) {
-                    self.prefixes.insert(place, prefix);
+            Kind::Network(ip, prefix) => self.index_network(ip, prefix, number),
+            Kind::Exact => {
+                self.exact.insert(domain, number);
+                for address in &rule.answering().addresses {
+                    let address = address.to_canonical();
+                    self.index_network(address, if address.is_ipv4() { 32 } else { 128 }, number);
                 }
             }
-            Kind::Exact => self.exact.insert(domain, number),
             Kind::Below | Kind::Within if tail.len() == domain.len() => self.domains.insert(domain, number),
             // The head of a pattern that matches at any depth is not the head of the name.
             Kind::Glob if !head.is_empty() => self.heads.insert(head, number),
@@ -146,9 +149,21 @@ impl Policy {
         }
     }
 
+    fn index_network(&mut self, ip: IpAddr, prefix: u8, number: u32) {
+        self.networks.insert((ip, prefix), number);
+        if let Err(place) = self.prefixes.binary_search_by(|other| prefix.cmp(other)) {
+            self.prefixes.insert(place, prefix);
+        }
+    }
+
     /// Whether there is no rule at all.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// What the file says about the log.
+    pub fn log(&self) -> Option<&LogSpecification> {
+        self.log.as_ref()
     }
 
     /// All rules, the file's first, in the order in which they stand there.
@@ -171,11 +186,10 @@ impl Policy {
     /// Which kinds of lookups a rule of these may take away from libc.
     pub fn scope(&self) -> Scope {
         let bypasses = |rule: &&Rule| rule.action() == Action::Bypass;
-        let (networks, names): (Vec<&Rule>, Vec<&Rule>) =
-            self.rules.iter().filter(bypasses).partition(|rule| matches!(rule.pattern().kind(), Kind::Network(..)));
+        let is_network = |rule: &Rule| matches!(rule.pattern().kind(), Kind::Network(..));
         Scope {
-            names: !names.is_empty(),
-            addresses: !networks.is_empty(),
+            names: self.rules.iter().filter(bypasses).any(|rule| !is_network(rule)),
+            addresses: self.rules.iter().filter(bypasses).any(|rule| is_network(rule) || rule.names_addresses()),
             nobody: matches!(self.decide_subject(Subject::Nobody), Verdict::Bypass(_)),
             libc_first: self.rules.iter().any(Rule::is_libc_first),
         }
@@ -246,6 +260,11 @@ impl Policy {
                 is_in.then_some((false, usize::from(prefix)))
             }
             (Subject::Nobody, Kind::Any) => Some((false, 0)),
+            (Subject::Address(address), Kind::Exact) => {
+                let is_given = |given: &IpAddr| given.to_canonical() == address.to_canonical();
+                let bits = if address.to_canonical().is_ipv4() { 32 } else { 128 };
+                rule.answering().addresses.iter().any(is_given).then_some((false, bits))
+            }
             (Subject::Address(_), Kind::Any)
                 if rule.is_libc_first() && self.any_rule().is_some_and(|any| std::ptr::eq(any, rule)) =>
             {

@@ -1,10 +1,14 @@
 //! A rule: a pattern, and what is done with the names that match it.
 
+use std::ffi::CString;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::pattern::Pattern;
+use super::pattern::{Kind, Pattern};
+use super::programs::Program;
+use super::servers::NameServers;
+use crate::files::resolv_conf::{OptionChange, Options};
 
 /// Where a rule stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,19 +49,35 @@ pub enum Fallback {
     Always,
 }
 
+/// A hosts(5).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Hosts {
+    /// /etc/hosts.
+    #[default]
+    System,
+    /// None.
+    Off,
+    /// This file, by its absolute path; where it is not there, it has no lines.
+    File(CString),
+}
+
 /// How the names of a rule are answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answering {
+    /// The addresses, whatever servers and files say; empty: those are asked.
+    pub addresses: Box<[IpAddr]>,
     /// Servers to ask instead of resolv.conf's; empty: those.
-    pub via: Box<[SocketAddr]>,
+    pub via: NameServers,
     /// Seconds to wait for a server, instead of resolv.conf's.
     pub timeout: Option<u32>,
     /// How often the servers are asked, instead of resolv.conf's.
     pub attempts: Option<u32>,
     /// Whether the search list is used.
     pub search: bool,
-    /// Whether /etc/hosts is looked at.
-    pub hosts: bool,
+    /// Which hosts(5) is looked at.
+    pub hosts: Hosts,
+    /// What is otherwise than the `options` of resolv.conf.
+    pub options: Box<[OptionChange]>,
     /// Whether the other side is asked after all.
     pub fallback: Fallback,
     /// Whether answers are kept, instead of what the `cache` line says.
@@ -69,15 +89,39 @@ pub struct Answering {
 impl Default for Answering {
     fn default() -> Self {
         Self {
-            via: Box::default(),
+            addresses: Box::default(),
+            via: NameServers::default(),
             timeout: None,
             attempts: None,
             search: true,
-            hosts: true,
+            hosts: Hosts::System,
+            options: Box::default(),
             fallback: Fallback::Never,
             cache: None,
             max_ttl: None,
         }
+    }
+}
+
+impl Answering {
+    /// Whether other sources are asked than without the rule, or in another way.
+    pub fn changes_sources(&self) -> bool {
+        !self.via.is_empty()
+            || !self.addresses.is_empty()
+            || !self.options.is_empty()
+            || !self.search
+            || self.hosts != Hosts::System
+    }
+
+    /// `ndots` and the options of resolv.conf, with what the rule changes about them.
+    pub fn changed(&self, mut ndots: u32, mut options: Options) -> (u32, Options) {
+        for change in &self.options {
+            match *change {
+                OptionChange::Ndots(dots) => ndots = dots,
+                OptionChange::Switch(switch, on) => options.set(switch, on),
+            }
+        }
+        (ndots, options)
     }
 }
 
@@ -103,6 +147,8 @@ pub struct Rule {
     pub(super) pattern: Pattern,
     pub(super) action: Action,
     pub(super) answering: Arc<Answering>,
+    /// Programs that it counts in; empty: all.
+    pub(super) programs: Arc<[Program]>,
 }
 
 impl Rule {
@@ -119,6 +165,22 @@ impl Rule {
     /// What it does with them.
     pub fn action(&self) -> Action {
         self.action
+    }
+
+    /// Whether it gives a name to addresses: an exact one, with `address`.
+    pub fn names_addresses(&self) -> bool {
+        self.pattern.kind() == Kind::Exact && !self.answering.addresses.is_empty()
+    }
+
+    /// The programs that it counts in; empty: all.
+    pub fn programs(&self) -> &[Program] {
+        &self.programs
+    }
+
+    /// Whether it counts in the program with this executable, an absolute path; none where nobody can tell.
+    pub fn is_for(&self, executable: Option<&[u8]>) -> bool {
+        let is_meant = |executable| self.programs.iter().any(|program| program.matches(executable));
+        self.programs.is_empty() || executable.is_some_and(is_meant)
     }
 
     /// Whether libc answers first, and what it does not find is resolved here.

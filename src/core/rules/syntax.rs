@@ -1,8 +1,6 @@
 //! The syntax of rules, in the manner of resolv.conf(5): lines of words, each with its place, and what is wrong with one.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 
 /// What is wrong with a word: its first byte in the line, from 0, and why.
 pub(super) struct Wrong {
@@ -107,28 +105,6 @@ pub(super) fn on_or_off(word: Word<'_>) -> Result<bool, Wrong> {
         b"on" => Ok(true),
         b"off" => Ok(false),
         other => wrong(word.at, format!("{} is neither \"on\" nor \"off\"", quoted(other))),
-    }
-}
-
-/// Port of a name server (RFC 1035, section 4.2).
-const PORT: u16 = 53;
-
-/// A name server: an address, perhaps with `%` and a scope, perhaps with `#` and a port.
-pub(super) fn server(word: &Word<'_>) -> Result<SocketAddr, Wrong> {
-    let error = |message: &str| wrong(word.at, format!("{}: {message}", quoted(word.text)));
-    let Ok(text) = std::str::from_utf8(word.text) else { return error("a server is an address") };
-    let (host, port) = text.split_once('#').map_or((text, None), |(host, port)| (host, Some(port)));
-    let port = match port.map(u16::from_str) {
-        None => PORT,
-        Some(Ok(port @ 1..)) => port,
-        Some(_) => return error("a port is a number from 1 to 65535"),
-    };
-    let (address, scope) = host.split_once('%').map_or((host, None), |(address, scope)| (address, Some(scope)));
-    match (IpAddr::from_str(address), scope.map(u32::from_str)) {
-        (Ok(ip), None) => Ok(SocketAddr::new(ip, port)),
-        (Ok(IpAddr::V6(ip)), Some(Ok(scope))) => Ok(SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope))),
-        (Ok(IpAddr::V6(_)), Some(Err(_))) => error("the scope is the number of an interface, not its name"),
-        _ => error("a server is an address such as 10.43.0.10, 10.43.0.10#5353 or fd00::53"),
     }
 }
 

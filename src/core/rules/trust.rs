@@ -1,7 +1,7 @@
 //! Which configuration a program may follow that runs with more privileges than its caller (set-user-ID, file
 //! capabilities): one that nobody but root can have written.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 use crate::sys::file::{self, Ownership};
 
@@ -30,9 +30,30 @@ pub fn distrust(configuration: Ownership) -> Option<Distrust> {
     FOLDERS.into_iter().find(|folder| !is_safe(folder)).map(Distrust::Folder)
 }
 
+/// Whether privileged programs read this file, of this owner and mode, that a rule names: nobody but root can have written
+/// it, nor put it there. The path is absolute, and is no symbolic link.
+pub fn is_trusted(path: &CStr, ownership: Ownership) -> bool {
+    let path = path.to_bytes();
+    let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+    let mut directories = slashes.map(|slash| path.get(..slash.max(1)).unwrap_or_default());
+    let is_roots = |directory: &[u8]| {
+        let ownership = CString::new(directory).ok().and_then(|directory| file::ownership(&directory).ok());
+        ownership.is_some_and(|ownership| ownership.is_roots_alone())
+    };
+    path.starts_with(b"/") && ownership.is_roots_alone() && directories.all(is_roots)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_a_rule_is_roots_and_so_are_its_directories() {
+        let roots = Ownership { user: 0, mode: libc::S_IFREG | 0o644 };
+        assert!(is_trusted(c"/etc/hosts", roots) && is_trusted(c"/etc/../etc/hosts", roots));
+        assert!(!is_trusted(c"/tmp/hosts", roots) && !is_trusted(c"/nowhere/hosts", roots) && !is_trusted(c"", roots));
+        assert!(!is_trusted(c"/etc/hosts", Ownership { user: 1, ..roots }));
+    }
 
     #[test]
     fn only_roots_own_file_is_trusted() {

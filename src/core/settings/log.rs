@@ -26,7 +26,7 @@ pub enum Place {
     File(CString),
 }
 
-/// Where the log goes, and how much of it: `NSS_BYPASS_LOG`.
+/// Where the log goes, and how much of it: `NSS_BYPASS_LOG`, or a `log` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSpecification {
     /// Where it goes.

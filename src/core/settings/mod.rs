@@ -8,16 +8,20 @@ use std::ffi::{CStr, CString};
 
 use self::log::LogSpecification;
 use crate::model::Diagnostic;
-use crate::rules::config::{self, Environment};
+use crate::rules::config::{self, Beginning, Environment};
+use crate::rules::databases::Database;
 use crate::rules::policy::Policy;
 use crate::rules::trust::{self, CONFIGURATION};
 use crate::sys::Errno;
-use crate::sys::environment::{is_privileged, trusted_variable};
-use crate::sys::file::{self, Identity, Ownership};
+use crate::sys::environment::{self, is_privileged, trusted_variable};
+use crate::sys::file::{self, Content, Identity, Ownership};
 
 /// What rules take in memory, for each byte of text: of the shortest rules, `*.a` and a blank.
 const MEMORY_PER_BYTE: usize = 64;
 const SOME_MEMORY: usize = 64 << 10;
+
+/// What is read at the start of every program, to see whether there is a line about databases: a page.
+const BEGINNING: usize = 4096;
 
 /// What the environment says. A privileged program (secure-execution mode, ld.so(8)) heeds none of the variables.
 #[derive(Clone, Debug)]
@@ -32,8 +36,21 @@ pub struct Settings {
     pub rules: Option<Vec<u8>>,
     /// `NSS_BYPASS_VIA`
     pub via: Option<Vec<u8>>,
+    /// `NSS_BYPASS_DATABASES`
+    pub databases: Option<Vec<u8>>,
     /// `NSS_BYPASS_LOG`
-    pub log: LogSpecification,
+    pub log: Option<LogSpecification>,
+}
+
+/// Which program rules are to be for.
+#[derive(Clone, Copy, Debug)]
+pub enum Executable<'a> {
+    /// This one.
+    Own,
+    /// The one with this absolute path.
+    Of(&'a [u8]),
+    /// Whatever programs they name.
+    Any,
 }
 
 /// The rules of a moment.
@@ -57,7 +74,7 @@ impl Settings {
     /// Where no variable says otherwise.
     pub const fn plain(privileged: bool, disabled: bool) -> Self {
         let configuration = Cow::Borrowed(CONFIGURATION);
-        Self { disabled, privileged, configuration, rules: None, via: None, log: LogSpecification::OFF }
+        Self { disabled, privileged, configuration, rules: None, via: None, databases: None, log: None }
     }
 
     /// Reads the variables.
@@ -69,19 +86,19 @@ impl Settings {
             configuration: configuration.map_or(Cow::Borrowed(CONFIGURATION), Cow::Owned),
             rules: trusted_variable(c"NSS_BYPASS"),
             via: trusted_variable(c"NSS_BYPASS_VIA"),
-            log: trusted_variable(c"NSS_BYPASS_LOG")
-                .map_or(LogSpecification::OFF, |value| LogSpecification::parse(&value)),
+            databases: trusted_variable(c"NSS_BYPASS_DATABASES"),
+            log: trusted_variable(c"NSS_BYPASS_LOG").map(|value| LogSpecification::parse(&value)),
         }
     }
 
     /// Reads the rules: the file's, and after them the variables'. None: there is no memory for it, as `has_room` says of a
     /// number of bytes.
-    pub fn load(&self, has_room: impl FnOnce(usize) -> bool) -> Option<Loaded> {
+    pub fn load(&self, executable: Executable<'_>, has_room: impl FnOnce(usize) -> bool) -> Option<Loaded> {
         let path = self.configuration.as_ref();
         let source = path.to_string_lossy();
         let fault = |message: String| Diagnostic { source: source.to_string(), line: 0, column: 0, message };
         let (mut text, mut identity, mut diagnostics) = (Vec::new(), Identity::default(), Vec::new());
-        match if self.privileged { file::read_no_link(path) } else { file::read(path) } {
+        match self.read_configuration() {
             Ok(content) => {
                 identity = content.identity;
                 match self.distrust(content.ownership) {
@@ -99,18 +116,56 @@ impl Settings {
         if !has_room(text.len().saturating_mul(MEMORY_PER_BYTE) + SOME_MEMORY) {
             return None;
         }
-        let (policy, wrong) = self.policy(&text);
+        let (policy, wrong) = self.policy(&text, executable);
         diagnostics.extend(wrong);
         Some(Loaded { policy, identity, text, diagnostics })
     }
 
     /// The rules in this text of the file, and the variables'.
-    pub fn policy(&self, text: &[u8]) -> (Policy, Vec<Diagnostic>) {
-        let (from_file, mut wrong) = config::parse(text, &self.configuration.to_string_lossy());
-        let variables = Environment { rules: self.rules.as_deref(), via: self.via.as_deref() };
-        let (from_variables, more) = config::parse_environment(&variables);
+    pub fn policy(&self, text: &[u8], executable: Executable<'_>) -> (Policy, Vec<Diagnostic>) {
+        let (mut from_file, mut wrong) = config::parse(text, &self.configuration.to_string_lossy());
+        match executable {
+            Executable::Own => from_file.retain_for(environment::executable),
+            Executable::Of(path) => from_file.retain_for(|| Some(path.to_vec())),
+            Executable::Any => {}
+        }
+        let (from_variables, more) = config::parse_environment(&self.variables());
         wrong.extend(more);
         (Policy::new(from_file, from_variables), wrong)
+    }
+
+    fn variables(&self) -> Environment<'_> {
+        let [rules, via, databases] = [&self.rules, &self.via, &self.databases].map(Option::as_deref);
+        Environment { rules, via, databases }
+    }
+
+    /// What nscd is not asked about. Next to nothing is done where there is no such line and no variable.
+    pub fn databases(&self) -> Vec<Database> {
+        let mut beginning = [0; BEGINNING];
+        let path = self.configuration.as_ref();
+        let read = if self.disabled { 0 } else { file::read_beginning(path, &mut beginning) };
+        let beginning = beginning.get(..read).unwrap_or_default();
+        let may_be_named = match config::look_for_databases(beginning) {
+            Beginning::NamesDatabases => true,
+            Beginning::NamesNone => false,
+            Beginning::SaysNothing => read == BEGINNING,
+        };
+        let mut databases = Vec::new();
+        if may_be_named
+            && let Ok(content) = self.read_configuration()
+            && self.distrust(content.ownership).is_none()
+        {
+            databases = config::parse(config::before_rules(&content.bytes), "").0.databases;
+        }
+        if self.databases.is_some() && !self.disabled {
+            databases.extend(config::parse_environment(&self.variables()).0.databases);
+        }
+        databases
+    }
+
+    fn read_configuration(&self) -> Result<Content, Errno> {
+        let path = self.configuration.as_ref();
+        if self.privileged { file::read_no_link(path) } else { file::read(path) }
     }
 
     /// Why a privileged program may not follow this file.

@@ -2,6 +2,8 @@
 
 use std::ffi::CStr;
 
+use super::file;
+
 /// A variable's value, copied at once: the program may change its environment at any time, and libc's own resolver
 /// takes the same risk at the same moments.
 pub fn variable(name: &CStr) -> Option<Vec<u8>> {
@@ -87,6 +89,29 @@ pub fn program() -> Vec<u8> {
     copied(name).unwrap_or_default()
 }
 
+/// The executable's path, absolute. Read in /proc/self/maps, where the entry point (AT_ENTRY, getauxval(3)) lies, since
+/// readlink(2) is nothing that glibc's resolver calls. None where it cannot be seen.
+pub fn executable() -> Option<Vec<u8>> {
+    // SAFETY: getauxval only reads the vector that the kernel left on the stack.
+    let entry = unsafe { libc::getauxval(libc::AT_ENTRY) };
+    let maps = file::read(c"/proc/self/maps").ok()?;
+    executable_in(&maps.bytes, entry)
+}
+
+/// The file that is mapped at an address (proc_pid_maps(5)).
+fn executable_in(maps: &[u8], address: u64) -> Option<Vec<u8>> {
+    let number = |text: &[u8]| u64::from_str_radix(std::str::from_utf8(text).ok()?, 16).ok();
+    let is_there = |line: &&[u8]| {
+        let mut range = line.split(|&byte| byte == b' ').next().unwrap_or_default().split(|&byte| byte == b'-');
+        let (start, end) = (range.next().and_then(number), range.next().and_then(number));
+        start.is_some_and(|start| start <= address) && end.is_some_and(|end| address < end)
+    };
+    let line = maps.split(|&byte| byte == b'\n').find(is_there)?;
+    let path = line.get(line.iter().position(|&byte| byte == b'/')?..)?;
+    // Replaced since the program was started, as by an upgrade.
+    Some(path.strip_suffix(b" (deleted)").unwrap_or(path).to_vec())
+}
+
 /// This process's id.
 pub fn process_id() -> i32 {
     // SAFETY: getpid has no preconditions.
@@ -96,6 +121,15 @@ pub fn process_id() -> i32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_executable_is_what_is_mapped_at_its_entry_point() {
+        let own = std::env::current_exe().unwrap();
+        assert_eq!(executable().as_deref(), own.to_str().map(str::as_bytes));
+        let maps = b"1000-2000 r-xp 00000000 fe:00 1  /a b/c (deleted)\n2000-3000 rw-p 00000000 00:00 0 \n";
+        assert_eq!(executable_in(maps, 0x1fff).as_deref(), Some(&b"/a b/c"[..]));
+        assert_eq!((executable_in(maps, 0x2000), executable_in(maps, 0xfff)), (None, None));
+    }
 
     #[test]
     fn names_are_known_by_how_they_begin() {

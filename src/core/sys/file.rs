@@ -126,6 +126,14 @@ pub fn read_no_link(path: &CStr) -> Result<Content, Errno> {
     read_with(path, libc::O_NOFOLLOW)
 }
 
+/// Reads the first bytes of a file, in one call; the number of them, 0 where it cannot be read.
+pub fn read_beginning(path: &CStr, buffer: &mut [u8]) -> usize {
+    super::fault::point();
+    let Ok(file) = open_anything(path, 0) else { return 0 };
+    // SAFETY: the buffer is writable for its length.
+    checked(unsafe { libc::read(file.0, buffer.as_mut_ptr().cast(), buffer.len()) }).unwrap_or(0)
+}
+
 fn read_with(path: &CStr, flag: i32) -> Result<Content, Errno> {
     super::fault::point();
     let (file, status) = open(path, flag)?;

@@ -13,6 +13,9 @@ pub const READLINE: u32 = 33;
 /// resolv.conf has `strict-error`, and `-` before an option takes it back (bug 27929).
 pub const STRICT_ERROR: u32 = 41;
 
+/// Where nsswitch.conf says nothing of hosts, they are `files dns`.
+pub const FILES_BEFORE_DNS: u32 = 35;
+
 /// getaddrinfo knows Multipath TCP.
 pub const MPTCP: u32 = 42;
 

@@ -19,6 +19,7 @@ use crate::files::{
     gai_conf::{self, GaiConf},
 };
 use crate::model::Status;
+use crate::rules::trust;
 use crate::sys::environment::{hostname, variable};
 use crate::sys::file::{self, Identity};
 use crate::sys::snapshot::Snapshot;
@@ -28,7 +29,8 @@ use crate::tables::resolution::Resolution;
 
 const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
 const NSSWITCH_CONF: &CStr = c"/etc/nsswitch.conf";
-const HOSTS: &CStr = c"/etc/hosts";
+/// hosts(5).
+pub const HOSTS: &CStr = c"/etc/hosts";
 const HOST_CONF: &CStr = c"/etc/host.conf";
 const GAI_CONF: &CStr = c"/etc/gai.conf";
 const SERVICES: &CStr = c"/etc/services";
@@ -179,9 +181,16 @@ pub enum HostModules {
     Listed(Table<Option<Nsswitch>>),
     /// By the file, and `dns` after it.
     WithDns(Vec<Service>),
+    /// By a rule.
+    Only([Service; 1]),
 }
 
 impl HostModules {
+    /// `files` alone.
+    pub fn files() -> Self {
+        Self::Only([Service { module: Module::Files, actions: Actions::default() }])
+    }
+
     /// The same, and `dns` if the file does not have it. What the program chose stays as it is.
     pub fn with_dns(self) -> Self {
         if matches!(self, Self::Chosen(_)) || self.iter().any(|service| service.module == Module::Dns) {
@@ -200,6 +209,7 @@ impl Deref for HostModules {
             Self::Chosen(chosen) => chosen,
             Self::Listed(table) => table.as_ref().map_or(&[], |nsswitch| &nsswitch.hosts),
             Self::WithDns(listed) => listed,
+            Self::Only(module) => module,
         }
     }
 }
@@ -297,9 +307,7 @@ impl Tables {
     /// The file, or a line of it, cannot be read.
     fn nsswitch(&self) -> Result<Table<Option<Nsswitch>>, Errno> {
         let mut table = self.nsswitch.get(NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text));
-        // The look at the file comes first, since nearly no system has it, and libc's text is long.
-        let missing = table.0.error == Some(Errno(libc::ENOENT));
-        if missing && file::ownership(USR_NSSWITCH_CONF).is_ok() && glibc::has_text(USR_NSSWITCH_CONF) {
+        if table.0.error == Some(Errno(libc::ENOENT)) && reads_usr_nsswitch_conf() {
             table = self.usr_nsswitch.get(USR_NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text));
         }
         match table.error() {
@@ -399,6 +407,27 @@ impl Tables {
     }
 }
 
+/// Whether there is an nsswitch.conf in /usr/etc, and the glibc that runs reads it if there is none in /etc. The look at the
+/// file comes first, since nearly no system has it, and libc's text is long.
+fn reads_usr_nsswitch_conf() -> bool {
+    file::ownership(USR_NSSWITCH_CONF).is_ok() && glibc::has_text(USR_NSSWITCH_CONF)
+}
+
+/// The modules that nsswitch.conf has for a database, as it is written there; glibc's own where it says nothing.
+pub fn modules_of(database: &CStr) -> Vec<u8> {
+    let content = match file::read(NSSWITCH_CONF) {
+        Err(Errno(libc::ENOENT)) if reads_usr_nsswitch_conf() => file::read(USR_NSSWITCH_CONF),
+        content => content,
+    };
+    let text = content.map(|content| content.bytes).unwrap_or_default();
+    match nsswitch::line_of(&text, database.to_bytes()) {
+        Some(line) => line.modules.to_vec(),
+        None if database == c"hosts" && glibc::minor() >= glibc::FILES_BEFORE_DNS => b"files dns".to_vec(),
+        None if database == c"hosts" => b"dns [!UNAVAIL=return] files".to_vec(),
+        None => b"files".to_vec(),
+    }
+}
+
 /// A choice is made once, and not to be lost because somebody was just looking at the one before.
 fn choose(place: &Snapshot<Vec<Service>>, mut modules: Vec<Service>) {
     const TRIES: u32 = 1000; // Whoever looks needs some instructions for it.
@@ -411,13 +440,13 @@ fn choose(place: &Snapshot<Vec<Service>>, mut modules: Vec<Service>) {
     }
 }
 
-/// What `look` finds in hosts(5) first: lines of it, read anew at every lookup, as glibc does, up to those.
+/// What `look` finds in a hosts(5) first: lines of it, read anew at every lookup, as glibc does, up to those.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Result<Option<R>, Errno> {
+pub fn first_in_hosts<R>(path: &CStr, look: impl Fn(&[u8]) -> Option<R>) -> Result<Option<R>, Errno> {
     fault::point();
-    let mut chunks = file::chunks(HOSTS)?;
+    let mut chunks = file::chunks(path)?;
     while let Some(lines) = chunks.next_lines() {
         if let Some(found) = look(&as_glibc_reads(lines)) {
             return Ok(Some(found));
@@ -426,13 +455,19 @@ pub fn first_in_hosts<R>(look: impl Fn(&[u8]) -> Option<R>) -> Result<Option<R>,
     Ok(None)
 }
 
-/// hosts(5) whole.
+/// A hosts(5) whole.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn hosts() -> Result<Vec<u8>, Errno> {
+pub fn hosts(path: &CStr) -> Result<Vec<u8>, Errno> {
     fault::point();
-    file::read_lines(HOSTS).map(as_glibc_reads_hosts)
+    file::read_lines(path).map(as_glibc_reads_hosts)
+}
+
+/// A hosts(5) that a rule names, for a privileged program: nothing where somebody else than root may have written it.
+pub fn trusted_hosts(path: &CStr) -> Vec<u8> {
+    let trusted = file::read_no_link(path).ok().filter(|content| trust::is_trusted(path, content.ownership));
+    trusted.map(|content| as_glibc_reads_hosts(content.bytes)).unwrap_or_default()
 }
 
 /// What the `files` module of the glibc that runs here hands to its parsers.

@@ -1,0 +1,49 @@
+//! Which programs a rule is for.
+
+use super::pattern::glob;
+use super::syntax::{Word, Wrong, quoted, wrong};
+
+/// A program: the base name of its executable, or its absolute path. `*` stands for any bytes but `/`, `?` for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program(Box<str>);
+
+impl Program {
+    pub(super) fn parse(word: &Word<'_>) -> Result<Self, Wrong> {
+        let error = |message: &str| wrong(word.at, format!("{}: {message}", quoted(word.text)));
+        let Ok(text) = std::str::from_utf8(word.text) else { return error("the name of a program is UTF-8") };
+        if text.contains('/') && !text.starts_with('/') {
+            return error("a program is the name of its file, or an absolute path");
+        }
+        if text.ends_with('/') {
+            return error("that is a directory: write /* behind it for the programs in it");
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The pattern as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this executable is meant, given as an absolute path.
+    pub fn matches(&self, executable: &[u8]) -> bool {
+        let base_name = executable.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        glob(self.0.as_bytes(), if self.0.starts_with('/') { executable } else { base_name }, b'/')
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_goes_by_its_base_name_or_by_its_path() {
+        let is = |program: &str| Program(program.into()).matches(b"/usr/bin/python3.11");
+        for good in ["python3.11", "python3*", "python?.11", "*", "/usr/bin/python3.11", "/usr/*/python*", "/*/*/*"] {
+            assert!(is(good), "{good}");
+        }
+        for bad in ["python3", "python", "/usr/bin/python3", "/usr/*", "/usr/bin", "bin/python3.11", "*/python3.11"] {
+            assert!(!is(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The name servers of a rule.
+
+use std::borrow::Cow;
+use std::ffi::CString;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
+use std::str::FromStr;
+
+use super::syntax::{Word, Wrong, quoted, wrong};
+use crate::sys::socket::interface_index;
+
+/// Port of a name server (RFC 1035, section 4.2).
+const PORT: u16 = 53;
+
+/// The longest name of an interface (`IFNAMSIZ`, without its NUL).
+const MAX_INTERFACE: usize = 15;
+
+/// Name servers. Interfaces of link-local ones that go by name are looked up when the servers are asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NameServers {
+    addresses: Box<[SocketAddr]>,
+    /// The interface of the server with this number.
+    interfaces: Box<[(usize, CString)]>,
+}
+
+impl NameServers {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.addresses.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.addresses.len()
+    }
+
+    /// The addresses to ask now. An interface that is not there is the number 0, with which connect(2) fails, and so the
+    /// next server is asked.
+    pub fn now(&self) -> Cow<'_, [SocketAddr]> {
+        let mut addresses = Cow::Borrowed(&*self.addresses);
+        for (number, interface) in &self.interfaces {
+            if let Some(SocketAddr::V6(server)) = addresses.to_mut().get_mut(*number) {
+                server.set_scope_id(interface_index(interface.as_bytes()).unwrap_or(0));
+            }
+        }
+        addresses
+    }
+
+    /// The names of interfaces, in the order of the servers.
+    pub fn interfaces(&self) -> impl Iterator<Item = &CString> {
+        self.interfaces.iter().map(|(_, name)| name)
+    }
+
+    /// Reads them. The words after the first `most` do not count.
+    pub(super) fn parse(words: &[Word<'_>]) -> Result<Self, Wrong> {
+        let (mut addresses, mut interfaces) = (Vec::new(), Vec::new());
+        for (number, word) in words.iter().enumerate() {
+            let (address, interface) = server(word)?;
+            addresses.push(address);
+            interfaces.extend(interface.map(|name| (number, name)));
+        }
+        Ok(Self { addresses: addresses.into(), interfaces: interfaces.into() })
+    }
+}
+
+/// A name server: an address, perhaps with `%` and an interface, perhaps with `#` and a port.
+fn server(word: &Word<'_>) -> Result<(SocketAddr, Option<CString>), Wrong> {
+    let error = |message: &str| wrong(word.at, format!("{}: {message}", quoted(word.text)));
+    let Ok(text) = std::str::from_utf8(word.text) else { return error("a server is an address") };
+    let (host, port) = text.split_once('#').map_or((text, None), |(host, port)| (host, Some(port)));
+    let port = match port.map(u16::from_str) {
+        None => PORT,
+        Some(Ok(port @ 1..)) => port,
+        Some(_) => return error("a port is a number from 1 to 65535"),
+    };
+    let (address, scope) = host.split_once('%').map_or((host, None), |(address, scope)| (address, Some(scope)));
+    let inet6 = |ip: Ipv6Addr, scope: u32| SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope));
+    match (IpAddr::from_str(address), scope) {
+        (Ok(ip), None) => Ok((SocketAddr::new(ip, port), None)),
+        (Ok(IpAddr::V6(ip)), Some(scope)) => match (scope.parse(), CString::new(scope)) {
+            (Ok(number), _) => Ok((inet6(ip, number), None)),
+            _ if !ip.is_unicast_link_local() => error("only a link-local address has the name of an interface"),
+            (_, Ok(name)) if (1..=MAX_INTERFACE).contains(&scope.len()) && !scope.contains('/') => {
+                Ok((inet6(ip, 0), Some(name)))
+            }
+            _ => error("after % there is the name of an interface, of 1 to 15 bytes, or its number"),
+        },
+        _ => error("a server is an address such as 10.43.0.10, 10.43.0.10#5353 or fd00::53"),
+    }
+}

@@ -1,0 +1,27 @@
+//! `databases` and `NSS_BYPASS_DATABASES`: what nscd is not asked about in this process.
+//!
+//! glibc asks nscd about no database whose modules the program itself chose (`__nss_database_custom`). So the modules that
+//! nsswitch.conf has are chosen once more. With it the process no longer reads nsswitch.conf again when that changes.
+
+use std::ffi::CString;
+
+use nss_bypass_core::rules::databases::Database;
+use nss_bypass_core::settings::Settings;
+use nss_bypass_core::tables;
+
+use crate::real;
+
+/// Sees to it that nscd is not asked about the databases that are named. Called when the library is loaded: before the
+/// program could ask.
+pub(crate) fn configure(settings: &Settings) {
+    for database in settings.databases() {
+        configure_one(database);
+    }
+}
+
+fn configure_one(database: Database) {
+    let Some(real) = real::__nss_configure_lookup.get() else { return };
+    let Ok(modules) = CString::new(tables::modules_of(database.name())) else { return };
+    // SAFETY: two C strings, which libc copies or reads at once.
+    unsafe { real(database.name().as_ptr(), modules.as_ptr()) };
+}
