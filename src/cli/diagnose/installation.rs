@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::diagnose::checks::{Finding, State, counted};
 use crate::diagnose::daemon::path_text;
 use crate::diagnose::facts::Loading;
+use crate::diagnose::finding::{Finding, State};
 use crate::diagnose::fix;
 use crate::diagnose::glibc;
 use crate::diagnose::surroundings::Surroundings;
@@ -20,7 +20,7 @@ use crate::install::{place, spelling};
 use crate::process::elf::Go;
 use crate::process::scan::{self, Libc, Process};
 use crate::ui::output;
-use crate::ui::screen::printable;
+use crate::ui::screen::{counted, printable};
 
 /// Is the library where it should be, is it loaded, and would it be safe to load it everywhere?
 pub(crate) fn library(around: &Surroundings) -> Vec<Finding> {

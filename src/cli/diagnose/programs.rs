@@ -1,8 +1,7 @@
 //! The verdict for one program: whether the library can work in it, and what it gets where it cannot.
 
 use crate::diagnose::facts::{Facts, ProgramFacts, ProgramObstacle};
-use crate::diagnose::judge::says;
-use crate::diagnose::sources::Outcome;
+use crate::diagnose::sources::{Outcome, says};
 use crate::diagnose::verdict::{Culprit, Finding, Judgement, Step};
 
 /// The verdict about the name, as it is for this program.

@@ -10,10 +10,10 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnose::daemon::Presence;
-use crate::diagnose::enter;
-use crate::diagnose::examine::{Examiner, Manner, Question};
+use crate::diagnose::enter::{self, Refusal};
 use crate::diagnose::facts::{Loading, ProgramFacts, ProgramObstacle};
 use crate::diagnose::nscd::Cache;
+use crate::diagnose::question::{Examiner, Manner, Question};
 use crate::diagnose::surroundings::Surroundings;
 use crate::install::library;
 use crate::install::preloaded::{Here, InFile};
@@ -55,24 +55,6 @@ pub(crate) struct Target {
     loading: Option<Loading>,
     root: String,
     unit: Option<String>,
-}
-
-/// Why it cannot be looked at.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    exit: Exit,
-    why: String,
-}
-
-impl Refusal {
-    pub(crate) fn cannot_tell(why: impl Into<String>) -> Self {
-        Self { exit: Exit::CannotTell, why: why.into() }
-    }
-
-    pub(crate) fn report(&self) -> Exit {
-        output::complain(&self.why);
-        self.exit
-    }
 }
 
 impl Options {
