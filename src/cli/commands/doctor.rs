@@ -71,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         Ok(Err(exit)) => return exit,
         Err(refusal) => return refusal.report(),
     };
-    let around = Surroundings::look(target.process());
+    let around = target.surroundings();
     let mut findings: Vec<Finding> = Vec::new();
     let mut found = |finding: Finding| {
         let is_wanted = !arguments.quiet || !finding.is_fine();

@@ -126,7 +126,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         Ok(Err(exit)) => return exit,
         Err(refusal) => return refusal.report(),
     };
-    let around = Surroundings::look(target.process());
+    let around = target.surroundings();
     let mut worst = Exit::Success;
     let mut reports = Vec::new();
     for (number, subject) in arguments.subjects.iter().enumerate() {

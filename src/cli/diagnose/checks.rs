@@ -70,7 +70,8 @@ fn its_machine(daemon: &Daemon, around: &Surroundings) -> Finding {
     }
     if [daemon.resolv_conf, daemon.hosts].contains(&Compared::Different) {
         let what = format!("{program} reads other files than programs here: {about}");
-        return Finding::new(CHECK, State::Trouble, what).why(WHY).fix("systemctl restart nscd");
+        let restart = format!("systemctl restart {}", daemon.name());
+        return Finding::new(CHECK, State::Trouble, what).why(WHY).fix(restart);
     }
     Finding::new(CHECK, State::Good, format!("{program} is this machine's own: {about}"))
 }
@@ -150,7 +151,7 @@ fn hosts_line(around: &Surroundings) -> Vec<Finding> {
 }
 
 fn with_edit(finding: Finding, around: &Surroundings) -> Finding {
-    match around.edited_line.as_ref().and_then(|line| line.command("")) {
+    match around.edited_line.as_ref().and_then(|line| line.command(&around.root)) {
         Some(command) => finding.fix(command),
         None => finding,
     }

@@ -238,6 +238,7 @@ impl Examiner<'_> {
             address: answers.some_address(),
             root: self.root,
             unit: self.unit,
+            library: self.library,
         };
         let fix = fix::commands(&judgement.steps, &context);
         Examination { replies, judgement, fix }

@@ -119,6 +119,13 @@ pub(crate) struct ProgramFacts {
     pub(crate) obstacle: Option<ProgramObstacle>,
 }
 
+impl ProgramFacts {
+    /// Whether the library is in it, and follows no rules.
+    pub(crate) fn distrusts_rules(&self) -> bool {
+        matches!(self.obstacle, Some(ProgramObstacle::DistrustsRules { .. }))
+    }
+}
+
 /// What keeps the library out of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ProgramObstacle {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use nss_bypass_core::files::nsswitch::{self, Action, Module, Placed};
 use nss_bypass_core::model::Status;
 
+use crate::diagnose::edit::File;
 use crate::ui::screen::printable;
 
 /// The file.
@@ -199,7 +200,14 @@ impl HostsLine {
 
     /// What puts this line in the place of the old one, in the file below `root`; none where a shell could not be told so.
     pub(crate) fn command(&self, root: &str) -> Option<String> {
+        self.command_for(&File::look(root, PATH))
+    }
+
+    fn command_for(&self, file: &File) -> Option<String> {
         let (number, text) = self.place.as_ref()?;
+        if *number == 0 {
+            return Some(file.append(&printable(text)));
+        }
         let mut replacement = String::new();
         for &byte in text {
             match byte {
@@ -209,12 +217,7 @@ impl HostsLine {
                 _ => return None,
             }
         }
-        let quoted = replacement.replace('\'', "'\\''");
-        Some(if *number == 0 {
-            format!("echo '{}' >>{root}{PATH}", quoted.replace("\\/", "/"))
-        } else {
-            format!("sed -i '{number}s/.*/{quoted}/' {root}{PATH}")
-        })
+        Some(file.sed(&format!("{number}s/.*/{replacement}/")))
     }
 }
 
@@ -295,7 +298,7 @@ mod tests {
     fn the_command_replaces_the_line_in_force() {
         let edited = line("passwd: files\nhosts: nis\nhosts:\tfiles a/b&c\\d\n").asking_dns(&standing).unwrap();
         let expected = r"sed -i '3s/.*/hosts:\tfiles a\/b\&c\\d dns/' /etc/nsswitch.conf";
-        assert_eq!(edited.command("").as_deref(), Some(expected));
+        assert_eq!(edited.command_for(&File::look("", PATH)).as_deref(), Some(expected));
         let odd = line("hosts: files \u{e4}\n").asking_dns(&standing).unwrap();
         assert_eq!(odd.command(""), None);
     }

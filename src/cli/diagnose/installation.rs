@@ -51,9 +51,10 @@ pub(crate) fn library(around: &Surroundings) -> Vec<Finding> {
         }
         (false, None, false) => {
             let what = format!("there are rules, and {} do not load the library", around.place);
-            Finding::new(CHECK, State::Trouble, what)
-                .why("rules count in programs that load the library only")
-                .fix(fix::preloading())
+            let finding =
+                Finding::new(CHECK, State::Trouble, what).why("rules count in programs that load the library only");
+            // A process keeps what it has loaded.
+            if around.is_about_process { finding } else { finding.fix(fix::preloading()) }
         }
     });
     if let Ok(tree) = Tree::new(Path::new("/")) {

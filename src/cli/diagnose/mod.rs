@@ -5,6 +5,7 @@
 pub(crate) mod ask;
 pub(crate) mod checks;
 pub(crate) mod daemon;
+pub(crate) mod edit;
 pub(crate) mod enter;
 pub(crate) mod examine;
 pub(crate) mod facts;

@@ -69,6 +69,7 @@ pub(crate) struct Examiner<'a> {
     pub(crate) is_root: bool,
     pub(crate) root: &'a str,
     pub(crate) unit: Option<&'a str>,
+    pub(crate) library: Option<&'a str>,
 }
 
 impl Examiner<'_> {

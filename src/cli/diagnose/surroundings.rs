@@ -34,11 +34,15 @@ pub(crate) struct Surroundings {
     pub(crate) is_loaded: bool,
     /// What that is.
     pub(crate) place: String,
+    /// Whether it is a process.
+    pub(crate) is_about_process: bool,
+    /// Where this process's root is as a shell sees it: `/proc/PID/root` for a container, else nothing.
+    pub(crate) root: String,
 }
 
 impl Surroundings {
     /// Looks. `process`: its name, and whether it has the library, where the verdict is for one.
-    pub(crate) fn look(process: Option<(&str, bool)>) -> Self {
+    pub(crate) fn look(process: Option<(&str, bool)>, root: &str) -> Self {
         let here = Here::look();
         let (place, is_loaded) = match process {
             Some((name, has_library)) => (name.to_owned(), has_library),
@@ -55,6 +59,8 @@ impl Surroundings {
             here,
             is_loaded,
             place,
+            is_about_process: process.is_some(),
+            root: root.to_owned(),
         };
         match &around.hosts_line {
             Ok(line) => {
@@ -127,12 +133,16 @@ impl Surroundings {
         others.next().map(|word| printable(word.path.as_os_str().as_encoded_bytes()))
     }
 
-    /// Files that every program needs and that not every user can read: the path, and what is the matter.
+    /// Files that every program needs and that not every user can read: the path, and what is the matter, with commands
+    /// for the shell.
     pub(crate) fn unreadable(&self) -> Vec<(String, Trouble)> {
         let Ok(tree) = Tree::new(Path::new("/")) else { return Vec::new() };
         let files = [(self.rules.path.as_str(), RULES_ARE_FOR_ALL), (PRELOAD_FILE, PRELOAD_IS_FOR_ALL)];
         let troubles = files.into_iter().filter_map(|(path, why)| {
-            let trouble = verify::is_for_all(&tree, Path::new(path), why).err()?;
+            let mut trouble = verify::is_for_all(&tree, Path::new(path), why).err()?;
+            for line in &mut trouble.commands {
+                *line = line.replace(" /", &format!(" {}/", self.root));
+            }
             Some((path.to_owned(), trouble))
         });
         troubles.collect()
