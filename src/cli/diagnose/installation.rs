@@ -15,7 +15,7 @@ use crate::install::library::NAME;
 use crate::install::preloaded::{Target, Word};
 use crate::install::tree::Tree;
 use crate::install::trouble::Trouble;
-use crate::install::verify::verify;
+use crate::install::verify::{verify, verify_access};
 use crate::install::{place, spelling};
 use crate::process::elf::Go;
 use crate::process::scan::{self, Libc, Process};
@@ -62,7 +62,7 @@ pub(crate) fn library(around: &Surroundings) -> Vec<Finding> {
             .extend(around.unreadable().into_iter().map(|(_, trouble)| from_trouble(CHECK, State::Trouble, trouble)));
         let named = here.in_file().map(|word| word.path.clone()).or_else(|| place::usual(&tree));
         findings.push(match named {
-            Some(path) => safety(&tree, &path),
+            Some(path) => safety(&tree, &path, around),
             None => Finding::new("enable", State::Note, format!("{NAME} is not installed")),
         });
     }
@@ -86,13 +86,17 @@ fn from_trouble(check: &'static str, state: State, trouble: Trouble) -> Finding 
     finding
 }
 
-/// Would it be safe to name it in ld.so.preload?
-fn safety(tree: &Tree, library: &Path) -> Finding {
+/// Is it safe, or would it be, to name it in ld.so.preload?
+fn safety(tree: &Tree, library: &Path, around: &Surroundings) -> Finding {
     const CHECK: &str = "enable";
     let unsafe_because =
         |what: String| Finding::new(CHECK, State::Note, format!("not safe for {PRELOAD_FILE}: {what}"));
     if let Err(trouble) = verify(tree, library) {
-        let mut finding = from_trouble(CHECK, State::Note, trouble);
+        let is_enabled = around.here.in_file().is_some();
+        // A container's mounts are there before its programs: where the library lies is no trouble in itself.
+        let is_trouble = is_enabled && verify_access(tree, library).is_err();
+        let state = if is_trouble { State::Trouble } else { State::Note };
+        let mut finding = from_trouble(CHECK, state, around.for_shell(trouble));
         finding.what = format!("not safe for {PRELOAD_FILE}: {}", finding.what);
         return finding;
     }
@@ -153,6 +157,7 @@ pub(crate) fn running(around: &Surroundings) -> Vec<Finding> {
     if !is_everywhere && scan.processes.iter().all(|process| process.library.is_none()) {
         return vec![Finding::new(CHECK, State::Note, "no other running process has the library")];
     }
+    let mut findings: Vec<Finding> = other_versions(around, &scan.processes).into_iter().collect();
     let mut groups: BTreeMap<&str, (usize, Vec<&str>)> = BTreeMap::new();
     let known = scan.processes.iter().map(|process| (standing(process), process.name.as_str()));
     let hidden = scan.hidden.iter().map(|(_, name)| (scan::why_hidden(), name.as_str()));
@@ -163,7 +168,7 @@ pub(crate) fn running(around: &Surroundings) -> Vec<Finding> {
             names.push(name);
         }
     }
-    let findings = groups.iter().map(|(standing, (count, names))| {
+    findings.extend(groups.iter().map(|(standing, (count, names))| {
         let shown: Vec<&str> = names.iter().take(SHOWN).copied().collect();
         let more = if names.len() > SHOWN { ", ..." } else { "" };
         let what = format!(
@@ -176,8 +181,27 @@ pub(crate) fn running(around: &Surroundings) -> Vec<Finding> {
             return finding.why("they were started before the library was enabled; restart those that need it");
         }
         finding
-    });
-    findings.collect()
+    }));
+    findings
+}
+
+/// Do processes of this root have another build of the library than the one that is installed?
+fn other_versions(around: &Surroundings, processes: &[Process]) -> Option<Finding> {
+    let tree = Tree::new(Path::new("/")).ok()?;
+    let root = tree.identity().ok()?;
+    let word = around.here.in_file().or(around.here.in_variable());
+    let installed = || place::usual(&tree).and_then(|path| spelling::what_is_at(&tree, &path));
+    let installed = word.and_then(Word::library).cloned().or_else(installed)?;
+    let differs = |process: &&Process| {
+        let loaded = process.library.as_ref().filter(|_| process.root == root);
+        loaded.is_some_and(|loaded| !loaded.identity.is_same_build(&installed))
+    };
+    let names: Vec<String> =
+        processes.iter().filter(differs).map(|process| format!("{} {}", process.name, process.pid)).collect();
+    let count = counted(names.len(), "process has", "processes have");
+    let what = format!("{count} another version of the library: {}", names.join(", "));
+    let finding = Finding::new("processes", State::Trouble, what).why("they answer by that version until they end");
+    (!names.is_empty()).then_some(finding)
 }
 
 /// Do lookups reach the library, where it is loaded? No server is asked for this.

@@ -139,13 +139,22 @@ impl Surroundings {
         let Ok(tree) = Tree::new(Path::new("/")) else { return Vec::new() };
         let files = [(self.rules.path.as_str(), RULES_ARE_FOR_ALL), (PRELOAD_FILE, PRELOAD_IS_FOR_ALL)];
         let troubles = files.into_iter().filter_map(|(path, why)| {
-            let mut trouble = verify::is_for_all(&tree, Path::new(path), why).err()?;
-            for line in &mut trouble.commands {
-                *line = line.replace(" /", &format!(" {}/", self.root));
-            }
-            Some((path.to_owned(), trouble))
+            let trouble = verify::is_for_all(&tree, Path::new(path), why).err()?;
+            Some((path.to_owned(), self.for_shell(trouble)))
         });
         troubles.collect()
+    }
+
+    /// A trouble with this process's files, with commands for the shell.
+    pub(crate) fn for_shell(&self, mut trouble: Trouble) -> Trouble {
+        // Those with "nss-bypass enable" are for the machine on which they are run.
+        if !self.root.is_empty() && trouble.commands.iter().any(|line| line.starts_with("nss-bypass")) {
+            trouble.commands.clear();
+        }
+        for line in &mut trouble.commands {
+            *line = line.replace(" /", &format!(" {}/", self.root));
+        }
+        trouble
     }
 }
 
