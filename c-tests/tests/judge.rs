@@ -509,6 +509,30 @@ fn a_program_with_c_ares_meets_neither_nscd_nor_the_library() {
     begin(&lines("nscd", &(copied(&program, "c_ares") + script)), &expected);
 }
 
+#[test]
+fn a_program_that_has_c_ares_by_a_library_of_its_own() {
+    let program = artefacts::linked("c_ares", &["-shared", "-fPIC"], &[&artefacts::preloadable("libcares.so.2")]);
+    let script = r#"
+    getent ahosts $NAME
+    # Its main is in a library: the program has no c-ares, and neither has it lookups of libc's.
+    echo | gcc -x c - -o /usr/local/bin/by_library -Wl,--no-as-needed -L/run/test -l:libown.so -Wl,-rpath,/run/test
+    echo "c-ares: $(by_library $NAME)"; judge --program by_library
+    by_library & pid=$!; sleep 0.5; judge --pid $pid; kill $pid
+    hide_nscd; hosts_line files; echo "c-ares: $(by_library $NAME)"; judge --program by_library
+    "#;
+    let copy = format!("cp '{}' /run/test/libown.so; export LD_LIBRARY_PATH=/run/test\n", program.display());
+    let expected = [
+        &format!("c-ares: {ADDRESS}"),
+        &format!(
+            "0 Agreed: the address is {ADDRESS}; by_library (/usr/local/bin/by_library) resolves names itself (c-ares)"
+        ),
+        &format!("0 Agreed: the address is {ADDRESS}; process "),
+        "c-ares: Could not contact DNS servers",
+        "1 The hosts line does not ask DNS",
+    ];
+    begin(&lines("nscd", &(copy + script)), &expected);
+}
+
 /// `programs/connect.go`, built with cgo or without.
 fn go(name: &str, cgo: bool) -> String {
     let directory = artefacts::scratch("go");
@@ -567,6 +591,10 @@ fn go_with_cgo_asks_libc_where_it_is_told_to() {
     reach chooses; judge --program chooses; fix /run/test/out | tee /run/test/fix; running
     preload; judge --program chooses; fix /run/test/out; running; unset LD_PRELOAD
     . /run/test/fix; reach chooses; judge --program chooses; running
+    # As Go heeds the hosts line.
+    unset GODEBUG LD_PRELOAD; rm /etc/nss-bypass.conf; echo "nameserver $SCENE_DNS" >/etc/resolv.conf; hide_nscd
+    hosts_line files; reach chooses | grep -c refused; judge --program chooses; fix /run/test/out | tee /run/test/fix
+    . /run/test/fix; reach chooses; judge --program chooses
     "#;
     let own = "resolves names itself (Go, without GODEBUG=netdns=cgo)";
     let unknown = "from /etc/hosts and the servers of /etc/resolv.conf, which do not know the name; the address is";
@@ -588,6 +616,11 @@ fn go_with_cgo_asks_libc_where_it_is_told_to() {
         &reached,
         &format!("0 Agreed: the address is {ADDRESS}"),
         &format!("0 Agreed: the address is {ADDRESS}"),
+        "0",
+        "1 The hosts line does not ask DNS",
+        "sed -i '4s/.*/hosts: files dns/' /etc/nsswitch.conf",
+        &reached,
+        &format!("0 Agreed: the address is {ADDRESS}; {program} {own}"),
     ];
     let lines = lines("nscd", &(go("chooses", true) + GO + script));
     begin(&lines, &expected);

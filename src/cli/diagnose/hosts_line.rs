@@ -37,6 +37,15 @@ pub(crate) enum DnsObstacle {
     EndsBefore(String),
 }
 
+/// What the line lists, as far as resolvers other than libc's heed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) files: bool,
+    pub(crate) dns: bool,
+    /// Another module, or an action for all results but one.
+    pub(crate) others: bool,
+}
+
 /// What is known of a module beside its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -87,6 +96,16 @@ impl HostsLine {
     /// The modules' names in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
         self.placed.iter().map(|placed| name(&placed.service.module))
+    }
+
+    /// What it lists.
+    pub(crate) fn listed(&self) -> Listed {
+        let has = |module: &Module| self.placed.iter().any(|placed| placed.service.module == *module);
+        let is_other = |placed: &Placed| {
+            let actions = self.modules.get(placed.actions.clone()).unwrap_or_default();
+            matches!(placed.service.module, Module::Other(_)) || actions.contains(&b'!')
+        };
+        Listed { files: has(&Module::Files), dns: has(&Module::Dns), others: self.placed.iter().any(is_other) }
     }
 
     /// Where the line stands, for a person.
@@ -260,6 +279,18 @@ mod tests {
         }
         assert_eq!(HostsLine::read(None).unwrap().obstacle(&standing), None);
         assert_eq!(HostsLine::read(Some(b"#\npasswd: files [x]\n")), Err(UnreadableLine(2)));
+    }
+
+    #[test]
+    fn what_is_listed_is_told() {
+        let listed = |modules: &str| {
+            let Listed { files, dns, others } = line(&format!("hosts: {modules}\n")).listed();
+            (files, dns, others)
+        };
+        assert_eq!(listed("files"), (true, false, false));
+        assert_eq!(listed("files [NOTFOUND=return] dns"), (true, true, false));
+        assert_eq!(listed("files [!SUCCESS=return] dns"), (true, true, true));
+        assert_eq!(listed("files myhostname"), (true, false, true));
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Every suspect, as a row: facts, then finding, culprit and steps.
 
 use super::*;
-use crate::diagnose::facts::{Answers, DaemonFacts, LineFacts, ProgramFacts, ProgramObstacle, UnreadableFile};
-use crate::diagnose::hosts_line::UnreadableLine;
+use crate::diagnose::facts::{
+    Answers, DaemonFacts, LineFacts, ProgramFacts, ProgramObstacle, Resolver, UnreadableFile,
+};
+use crate::diagnose::hosts_line::{Listed, UnreadableLine};
 use crate::diagnose::verdict::Finding;
 
 fn found(address: &str) -> Outcome {
@@ -41,7 +43,13 @@ fn plain(libc: Outcome) -> Facts {
             rule_servers: Vec::new(),
         },
         daemon: None,
-        hosts_line: LineFacts { shown: "files dns".to_owned(), unreadable: None, obstacle: None, foreign_daemon: None },
+        hosts_line: LineFacts {
+            shown: "files dns".to_owned(),
+            unreadable: None,
+            obstacle: None,
+            foreign_daemon: None,
+            listed: Listed { files: true, dns: true, others: false },
+        },
         rule: None,
         loading: Loading::NotLoaded,
         unreadable: Vec::new(),
@@ -225,7 +233,7 @@ fn programs() {
     let ruled = || under_rule(lies(), a(), false);
     let culprit = || Some(Culprit::Program("program".to_owned()));
     let itself = |servers: Outcome, facts: Facts| {
-        let mut facts = in_program(facts, ProgramObstacle::OwnResolver("Go".to_owned()));
+        let mut facts = in_program(facts, ProgramObstacle::OwnResolver(Resolver::CAres));
         facts.answers.servers = vec![("server".to_owned(), servers)];
         facts
     };
@@ -258,7 +266,7 @@ fn programs() {
 fn a_go_program_is_told_to_use_libc_only_where_libc_knows_more() {
     let culprit = || Some(Culprit::Program("program".to_owned()));
     let go = |servers: Outcome, loading: Loading, facts: Facts| {
-        let mut facts = in_program(facts, ProgramObstacle::GoChooses);
+        let mut facts = in_program(facts, ProgramObstacle::OwnResolver(Resolver::GoByChoice));
         facts.answers.servers = vec![("server".to_owned(), servers)];
         Facts { loading, ..facts }
     };
@@ -291,6 +299,49 @@ fn a_go_program_is_told_to_use_libc_only_where_libc_knows_more() {
     let judgement = running.judgement();
     assert_eq!(judgement.steps, [Step::Bypass]);
     assert_eq!(judgement.notes, ["start program again with GODEBUG=netdns=cgo and the library in LD_PRELOAD"]);
+}
+
+#[test]
+fn other_resolvers_heed_the_hosts_line_as_far_as_they_do() {
+    let culprit = || Some(Culprit::Program("program".to_owned()));
+    let listing = |files, dns, others, resolver, facts: Facts| {
+        let mut facts = in_program(facts, ProgramObstacle::OwnResolver(resolver));
+        facts.answers.servers = vec![("server".to_owned(), a())];
+        facts.hosts_line.listed = Listed { files, dns, others };
+        facts
+    };
+    let without_dns = |resolver| {
+        listing(true, false, false, resolver, behind_the_line(plain(none()), DnsObstacle::NotListed, none()))
+    };
+    let line = || Some(Culprit::HostsLine);
+    let edit = || vec![Step::EditHostsLine];
+    let lies = || with_nscd(a(), Some(none()), true);
+    let entry = || vec![Step::HostsEntry];
+    let mut elsewhere = lies();
+    elsewhere.answers.plain_rule = none();
+    check(vec![
+        ("no dns, Go", without_dns(Resolver::Go), DIFFERS, line(), edit()),
+        ("no dns, Go that could use libc", without_dns(Resolver::GoByChoice), DIFFERS, line(), edit()),
+        ("no dns, c-ares", without_dns(Resolver::CAres), DIFFERS, line(), edit()),
+        ("no dns, musl", without_dns(Resolver::Musl), AGREED, None, vec![]),
+        ("a module, Go", listing(true, true, true, Resolver::Go, lies()), AGREED, None, vec![]),
+        (
+            "a module, libc",
+            listing(true, true, true, Resolver::GoByChoice, lies()),
+            DIFFERS,
+            Some(Culprit::Daemon("nscd")),
+            rule(),
+        ),
+        ("dns only", listing(false, true, false, Resolver::CAres, lies()), AGREED, None, vec![]),
+        ("neither", listing(false, false, true, Resolver::CAres, lies()), AGREED, None, vec![]),
+        (
+            "files only, and libc asks more",
+            listing(true, false, true, Resolver::CAres, elsewhere),
+            DIFFERS,
+            culprit(),
+            entry(),
+        ),
+    ]);
 }
 
 #[test]

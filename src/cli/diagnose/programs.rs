@@ -1,6 +1,6 @@
 //! The verdict for one program: whether the library can work in it, and what it gets where it cannot.
 
-use crate::diagnose::facts::{Facts, ProgramFacts, ProgramObstacle};
+use crate::diagnose::facts::{Facts, ProgramFacts, ProgramObstacle, Resolver};
 use crate::diagnose::sources::{Outcome, says};
 use crate::diagnose::verdict::{Culprit, Finding, Judgement, Step};
 
@@ -9,10 +9,9 @@ pub(crate) fn in_program(facts: &Facts, program: &ProgramFacts, judgement: Judge
     let Some(obstacle) = &program.obstacle else { return in_process(program, judgement) };
     let needs_library = judgement.steps.iter().any(Step::is_loading) || judgement.culprit == Some(Culprit::NotLoaded);
     let (why, replacement) = match obstacle {
-        ProgramObstacle::OwnResolver(what) => return OwnResolver { facts, program, what, libc: None }.judgement(),
-        ProgramObstacle::GoChooses => {
-            let what = "Go, without GODEBUG=netdns=cgo";
-            return OwnResolver { facts, program, what, libc: Some(judgement) }.judgement();
+        ProgramObstacle::OwnResolver(resolver) => {
+            let Some(asks) = resolver.asks(facts.hosts_line.listed) else { return in_process(program, judgement) };
+            return OwnResolver { facts, program, resolver: *resolver, asks, libc: judgement }.judgement();
         }
         _ if !needs_library => return judgement,
         ProgramObstacle::Privileged(why) => (why.clone(), Some(Step::Enable)),
@@ -72,33 +71,32 @@ fn in_process(program: &ProgramFacts, mut judgement: Judgement) -> Judgement {
 struct OwnResolver<'a> {
     facts: &'a Facts,
     program: &'a ProgramFacts,
-    /// Which resolver it is.
-    what: &'a str,
-    /// The verdict if it used libc, where it could be told to.
-    libc: Option<Judgement>,
+    resolver: Resolver,
+    /// Whether it asks `files` and `dns`.
+    asks: (bool, bool),
+    /// The verdict if it used libc.
+    libc: Judgement,
 }
 
 impl OwnResolver<'_> {
     fn judgement(&self) -> Judgement {
-        let Self { program, what, .. } = self;
-        let name = &program.name;
+        let Self { program, resolver, .. } = self;
+        let itself = format!("{} resolves names itself ({resolver})", program.name);
         let right = self.right();
         match (self.own(), right) {
             (Some(own), right) if own.is_found() || right.is_none() => {
-                let asks = if self.libc.is_some() { "neither libc nor nscd for it" } else { "neither libc nor nscd" };
-                Judgement::agreed(format!(
-                    "Agreed: {}; {name} resolves names itself ({what}), and asks {asks}.",
-                    says(own)
-                ))
+                let asks = if self.may_use_libc() { "neither libc nor nscd for it" } else { "neither libc nor nscd" };
+                Judgement::agreed(format!("Agreed: {}; {itself}, and asks {asks}.", says(own)))
             }
-            (None, right) if self.libc.is_none() || right.is_none() => Judgement::unknown(format!(
-                "Could not tell: {name} resolves names itself ({what}), and no name server answers."
-            )),
+            // It heeds the hosts line, too.
+            _ if self.libc.steps == [Step::EditHostsLine] && self.asks != (true, true) => self.libc.clone(),
+            (None, right) if !self.may_use_libc() || right.is_none() => {
+                Judgement::unknown(format!("Could not tell: {itself}, and no name server answers."))
+            }
             (own, right) => {
                 let how = if own.is_some() { "do not know the name" } else { "do not answer" };
                 let sentence = format!(
-                    "{name} resolves names itself ({what}), from /etc/hosts and the servers of /etc/resolv.conf, which \
-                     {how}; {} for libc.",
+                    "{itself}, from /etc/hosts and the servers of /etc/resolv.conf, which {how}; {} for libc.",
                     right.map(says).unwrap_or_default()
                 );
                 in_process(program, blamed_on(program, Judgement::differs(None, sentence, self.steps())))
@@ -106,27 +104,37 @@ impl OwnResolver<'_> {
         }
     }
 
+    fn may_use_libc(&self) -> bool {
+        self.resolver == Resolver::GoByChoice
+    }
+
     /// What it finds; none where no name server answers.
     fn own(&self) -> Option<&Outcome> {
         let answers = &self.facts.answers;
+        let (asks_files, asks_dns) = self.asks;
         let from_dns = || answers.servers.iter().map(|(_, answer)| answer).find(|answer| answer.is_answer());
-        Some(&answers.hosts).filter(|answer| answer.is_found()).or_else(from_dns)
+        match (asks_files, asks_dns) {
+            (true, false) => Some(&answers.hosts),
+            (true, true) if answers.hosts.is_found() => Some(&answers.hosts),
+            _ => from_dns(),
+        }
     }
 
     /// What it should find.
     fn right(&self) -> Option<&Outcome> {
         let answers = &self.facts.answers;
-        let from_nscd = answers.nscd.as_ref().filter(|_| self.libc.is_some());
+        let from_nscd = answers.nscd.as_ref().filter(|_| self.may_use_libc());
         let all = [answers.library.as_ref(), Some(&answers.libc), answers.libc_edited.as_ref(), from_nscd];
         all.into_iter().flatten().find(|answer| answer.is_found())
     }
 
     fn steps(&self) -> Vec<Step> {
-        match &self.libc {
-            None => vec![Step::HostsEntry],
+        let libc = &self.libc;
+        match self.may_use_libc() {
+            false => vec![Step::HostsEntry],
             // Where nothing is known that makes libc find the name, asking libc is no fix.
-            Some(libc) if libc.finding != Finding::Agreed && libc.steps.is_empty() => Vec::new(),
-            Some(libc) => libc.steps.iter().cloned().chain([Step::UseCgo]).collect(),
+            true if libc.finding != Finding::Agreed && libc.steps.is_empty() => Vec::new(),
+            true => libc.steps.iter().cloned().chain([Step::UseCgo]).collect(),
         }
     }
 }

@@ -6,7 +6,7 @@ use nss_bypass_core::files::nsswitch::Module;
 
 use crate::diagnose::facts::{LineFacts, Loading};
 use crate::diagnose::glibc;
-use crate::diagnose::hosts_line::{self, HostsLine, Standing, UnreadableLine};
+use crate::diagnose::hosts_line::{self, HostsLine, Listed, Standing, UnreadableLine};
 use crate::diagnose::rules::Rules;
 use crate::diagnose::sockets::{self, Asked};
 use crate::install::file::PRELOAD_FILE;
@@ -103,14 +103,19 @@ impl Surroundings {
                 shown: format!("{}: {}", line.origin(), line.shown()),
                 unreadable: None,
                 obstacle: line.obstacle(&|module| self.standing(module)),
+                listed: line.listed(),
                 foreign_daemon: self.asked.iter().find_map(|asked| {
                     let daemon = asked.foreign_daemon()?;
                     Some(format!("{} ({})", asked.service.name, daemon.whereabouts()))
                 }),
             },
-            Err(line) => {
-                LineFacts { shown: String::new(), unreadable: Some(*line), obstacle: None, foreign_daemon: None }
-            }
+            Err(line) => LineFacts {
+                shown: String::new(),
+                unreadable: Some(*line),
+                obstacle: None,
+                foreign_daemon: None,
+                listed: Listed { files: false, dns: false, others: false },
+            },
         }
     }
 

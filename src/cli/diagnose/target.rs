@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnose::daemon::Presence;
 use crate::diagnose::enter::{self, Refusal};
-use crate::diagnose::facts::{Loading, ProgramFacts, ProgramObstacle};
+use crate::diagnose::facts::{Loading, ProgramFacts, ProgramObstacle, Resolver};
 use crate::diagnose::nscd::Cache;
 use crate::diagnose::question::{Examiner, Manner, Question};
 use crate::diagnose::surroundings::Surroundings;
@@ -112,7 +112,7 @@ impl Target {
         let others = found.into_iter().filter(|found| !(is_everywhere && is_privileged(found)));
         let obstacle = own_resolver.into_iter().chain(others).next();
         let obstacle = obstacle.or(distrusts);
-        let can_load = matches!(obstacle, None | Some(ProgramObstacle::GoChooses));
+        let can_load = matches!(obstacle, None | Some(ProgramObstacle::OwnResolver(Resolver::GoByChoice)));
         let has_library = can_load && (is_everywhere || here.loaded.is_some());
         let shown = format!("{} ({})", printable(name.as_bytes()), program.path.display());
         Ok(Self {
@@ -158,7 +158,7 @@ impl Target {
 }
 
 fn c_ares() -> ProgramObstacle {
-    ProgramObstacle::OwnResolver("c-ares".to_owned())
+    ProgramObstacle::OwnResolver(Resolver::CAres)
 }
 
 /// Whether it is linked with c-ares, and does not call libc's lookups itself. Some have c-ares for a part of theirs only.
@@ -178,9 +178,9 @@ fn in_facts(obstacle: Obstacle) -> ProgramObstacle {
             ProgramObstacle::Privileged(obstacle.to_string())
         }
         Obstacle::Static => ProgramObstacle::Static,
-        Obstacle::Musl => ProgramObstacle::OwnResolver("musl".to_owned()),
-        Obstacle::Go(Go::Alone) => ProgramObstacle::OwnResolver("Go without cgo".to_owned()),
-        Obstacle::Go(_) => ProgramObstacle::GoChooses,
+        Obstacle::Musl => ProgramObstacle::OwnResolver(Resolver::Musl),
+        Obstacle::Go(Go::Alone) => ProgramObstacle::OwnResolver(Resolver::Go),
+        Obstacle::Go(_) => ProgramObstacle::OwnResolver(Resolver::GoByChoice),
         Obstacle::OtherLoader(_) | Obstacle::OtherMachine { .. } => ProgramObstacle::Other(obstacle.to_string()),
     }
 }
@@ -223,12 +223,12 @@ impl Process {
 
 /// What keeps the library out of a process.
 fn obstacle_of(folder: &Path, process: &scan::Process, root: &Path, tree: &Tree) -> Option<ProgramObstacle> {
-    let itself = |what: &str| Some(ProgramObstacle::OwnResolver(what.to_owned()));
+    let itself = |resolver| Some(ProgramObstacle::OwnResolver(resolver));
     let elf = elf::read_elf(&folder.join("exe")).ok();
     match (process.libc, process.go) {
-        (Libc::Musl, _) => return itself("musl"),
-        (_, Some(Go::Alone)) => return itself("Go without cgo"),
-        (_, Some(Go::Chooses)) if !prefers_libc(folder) => return Some(ProgramObstacle::GoChooses),
+        (Libc::Musl, _) => return itself(Resolver::Musl),
+        (_, Some(Go::Alone)) => return itself(Resolver::Go),
+        (_, Some(Go::Chooses)) if !prefers_libc(folder) => return itself(Resolver::GoByChoice),
         (Libc::None, _) if process.library.is_none() => return Some(ProgramObstacle::Static),
         _ => {}
     }
