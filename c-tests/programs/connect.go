@@ -1,4 +1,5 @@
-// connect NAME PORT: says what a TCP service says. Built with -tags netcgo, so that libc finds the address.
+// connect [NAME PORT]: says what a TCP service says; without a name it waits. scripts/programs builds it with -tags netcgo, so
+// that libc finds the address.
 package main
 
 import (
@@ -6,9 +7,13 @@ import (
 	"io"
 	"net"
 	"os"
+	"time"
 )
 
 func main() {
+	if len(os.Args) < 3 {
+		time.Sleep(time.Hour)
+	}
 	service, err := net.Dial("tcp", net.JoinHostPort(os.Args[1], os.Args[2]))
 	if err == nil {
 		_, err = io.Copy(os.Stdout, service)

@@ -731,3 +731,51 @@ fn the_tarball_is_not_installed_where_enable_would_refuse_it_unless_that_is_want
                     fit: 0 6\n/opt/good/bin/nss-bypass enable\ninstall.sh\ntree\n";
     assert_eq!(text, expected);
 }
+
+/// Whether a library is fit is judged in one place, and so the three verbs say the same of an installation.
+#[test]
+fn doctor_status_and_enable_agree_about_what_is_broken() {
+    let script = r#"
+    # verb NAME ...: its exit status, and whether it says what is wrong.
+    verb() {
+        local status=0
+        chroot "$R" /opt/nss-bypass "$@" >"$R/tmp/said" 2>&1 || status=$?
+        echo -n " $1 $status $(sed 's/[│├└─]//g' "$R/tmp/said" | tr -s '\n ' ' ' | grep -cF "$wrong")"
+    }
+    # judged WHAT: what doctor and status say of it, and then enable, as if it were not enabled.
+    judged() {
+        local wrong=$1
+        echo -n "$1:"; verb doctor; verb status
+        mv "$F" "$R/tmp/file"; verb enable --library "$L"; rm -f "$F"; mv "$R/tmp/file" "$F"
+        echo
+    }
+    echo "$L" >"$F"; judged 'cannot be read by everybody'
+    chmod 600 "$R$L"; judged "$L cannot be read by everybody"
+    chmod 666 "$R$L"; judged "$L can be written to by everybody"; chmod 644 "$R$L"
+    chown 33 "$R$L"; judged "$L is not root's but user 33's"; chown 0 "$R$L"
+    chmod 1777 "$R/opt/ours"; judged "/opt/ours, on the way to $L, can be written to by everybody"; chmod 755 "$R/opt/ours"
+    mv "$R$L" "$R/tmp/away"; judged "$L"; mv "$R/tmp/away" "$R$L"
+    wrong='/etc/ld.so.preload cannot be read by everybody'
+    chmod 600 "$F"; echo -n "file:"; verb doctor; verb status; verb enable --library "$L"; echo; chmod 644 "$F"
+    # Another build, in a process that was started earlier.
+    rm "$F"
+    python3 -S -c '
+import re, sys
+library = open(sys.argv[1], "rb").read()
+at = library.index(b"\3\0\0\0GNU\0") + 8
+open(sys.argv[2], "wb").write(library[:at] + bytes(8) + library[at + 8:])' "$R$L" "$R/opt/other.so"
+    chroot "$R" /usr/bin/env LD_PRELOAD=/opt/other.so /bin/sleep 300 & sleep 0.5
+    echo "$L" >"$F"; wrong="1 process has another version of the library"
+    echo -n "build:"; verb doctor; verb status; echo; kill %1
+    "#;
+    let text = in_root(script).replace("/opt/ours/libnss_bypass.so", "OURS");
+    let expected = "cannot be read by everybody: doctor 0 0 status 0 0 enable 0 0\n\
+                    OURS cannot be read by everybody: doctor 1 1 status 1 1 enable 1 1\n\
+                    OURS can be written to by everybody: doctor 1 1 status 1 1 enable 1 1\n\
+                    OURS is not root's but user 33's: doctor 1 1 status 1 1 enable 1 1\n\
+                    /opt/ours, on the way to OURS, can be written to by everybody: doctor 1 1 status 1 1 enable 1 1\n\
+                    OURS: doctor 1 1 status 1 1 enable 1 1\n\
+                    file: doctor 1 1 status 1 1 enable 0 1\n\
+                    build: doctor 1 1 status 1 1\n";
+    assert_eq!(text, expected);
+}

@@ -3,6 +3,7 @@
 //!
 //! docs/troubleshooting.md has the same suspects in one table, "What explain blames".
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
@@ -88,6 +89,7 @@ struct Suspect {
 
 const LOAD: &str = "export LD_PRELOAD=/usr/local/lib/libnss_bypass.so";
 const RULE: &str = "echo 'bypass rancher-metadata' >>/etc/nss-bypass.conf";
+const USE_CGO: &str = "export GODEBUG=\"${GODEBUG:+$GODEBUG,}\"netdns=cgo";
 const ADDRESS: &str = "169.254.169.250";
 
 fn is_fixed(suspect: &Suspect) {
@@ -187,6 +189,25 @@ suspects! {
         "The rule hides the name", ["echo 'bypass here.example' >>/etc/nss-bypass.conf"], "10.9.9.9";
     a_library_that_is_not_loaded: "nscd", "rules \"bypass $NAME\"", "" =>
         "programs started here do not load the library", [LOAD], ADDRESS;
+    a_library_that_is_not_loaded_beside_another: "nscd", "rules \"bypass $NAME\"; export LD_PRELOAD=libm.so.6", "" =>
+        "programs started here do not load the library",
+        ["export LD_PRELOAD=\"$LD_PRELOAD:\"/usr/local/lib/libnss_bypass.so"], ADDRESS;
+    rules_that_are_switched_off: "nscd",
+        "rules \"bypass $NAME\"; preload; export NSS_BYPASS_DISABLE=1; getent ahosts $NAME", "" =>
+        "nscd (process", ["unset NSS_BYPASS_DISABLE"], ADDRESS;
+    nscd_where_a_variable_outranks_the_file: "nscd", "export NSS_BYPASS=\"!$NAME\"; getent ahosts $NAME", "" =>
+        "nscd (process", ["export NSS_BYPASS=\"${NSS_BYPASS:+$NSS_BYPASS }\"rancher-metadata", LOAD], ADDRESS;
+    nscd_where_the_last_line_of_the_file_has_no_end: "nscd",
+        "printf '# no end' >/etc/nss-bypass.conf; getent ahosts $NAME", "" =>
+        "nscd (process", [r"printf '\n%s\n' 'bypass rancher-metadata' >>/etc/nss-bypass.conf", LOAD], ADDRESS;
+    a_hosts_line_in_a_file_that_is_mounted: "none",
+        "hosts_line files; cp /etc/nsswitch.conf /run/test/own; mount --bind /run/test/own /etc/nsswitch.conf", "" =>
+        "The hosts line does not ask DNS",
+        [r#"text=$(sed '4s/.*/hosts: files dns/' /etc/nsswitch.conf) && printf '%s\n' "$text" >/etc/nsswitch.conf"#], ADDRESS;
+    a_hosts_line_in_a_file_that_is_a_link: "none",
+        "hosts_line files; mkdir /etc/own; mv /etc/nsswitch.conf /etc/own; ln -s own/nsswitch.conf /etc", "" =>
+        "The hosts line does not ask DNS",
+        ["sed -i '4s/.*/hosts: files dns/' /etc/own/nsswitch.conf"], ADDRESS;
     another_preload_that_takes_the_lookups: "nscd",
         "rules \"bypass $NAME\"; echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
         export NSS_WRAPPER_PASSWD=/etc/passwd NSS_WRAPPER_GROUP=/etc/group LD_PRELOAD=libnss_wrapper.so", "" =>
@@ -266,14 +287,20 @@ fn servers_of_a_rule_that_are_not_asked() {
 #[test]
 fn a_process_that_was_started_before_the_library_was_enabled() {
     let script = r#"
-    sleep 300 & before=$!; sleep 0.5
+    # There is no systemd: a file says of which unit the process is, and a function starts that again.
+    service() {
+        sleep 300 & pid=$!
+        echo 0::/system.slice/demo.service >/run/test/cgroup; mount --bind /run/test/cgroup /proc/$pid/cgroup; sleep 0.5
+    }
+    systemctl() { [[ "$*" == 'restart demo.service' ]] && kill $pid && service; }
+    sleep 300 & before=$!; service
     rules "bypass $NAME"; echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
-    judge --pid $before
-    kill $before
-    sleep 300 & after=$!; sleep 0.2
-    judge --pid $after; kill $after
+    judge --pid $before; fix /run/test/out
+    judge --pid $pid; fix /run/test/out | tee /run/test/fix; . /run/test/fix; judge --pid $pid
+    kill $before $pid
     "#;
-    let expected = ["1 The library does not work in process ", "0 Agreed: the address is 169.254.169.250"];
+    let before = "1 The library does not work in process ";
+    let expected = [before, before, "systemctl restart demo.service", "0 Agreed: the address is 169.254.169.250"];
     let lines = lines("nscd", script);
     begin(&lines, &expected);
     assert!(lines[0].contains("(sleep): it was started before the library was enabled; restart it."), "{lines:?}");
@@ -315,16 +342,104 @@ fn a_process_in_a_chroot_without_the_library() {
     rules "bypass $NAME"
     judge
     chroot $root sleep 300 & pid=$!; sleep 0.5
-    judge --pid $pid; fix /run/test/out; kill $pid
-    mkdir -p $root/usr/local/lib; cp /etc/nss-bypass.conf $root/etc; cp /usr/local/lib/libnss_bypass.so $root/usr/local/lib
+    judge --pid $pid; fix /run/test/out | tee /run/test/fix | sed "s/$pid/PID/"; . /run/test/fix
+    judge --pid $pid; kill $pid
     LD_PRELOAD=/usr/local/lib/libnss_bypass.so chroot $root sleep 300 & pid=$!; sleep 0.5
     judge --pid $pid; kill $pid
     "#;
     let lines = lines("nscd", &format!("getent ahosts $NAME\n{script}"));
-    let expected =
-        ["1 The rule is right", "1 The library does not work in process ", "0 Agreed: the address is 169.254.169.250"];
+    let expected = [
+        "1 The rule is right",
+        "1 The library does not work in process ",
+        "echo 'bypass rancher-metadata' >>/proc/PID/root/etc/nss-bypass.conf",
+        "install -D -m 644 /usr/local/lib/libnss_bypass.so /proc/PID/root/usr/local/lib/libnss_bypass.so",
+        "1 The rule is right (the address is 169.254.169.250), but process ",
+        "0 Agreed: the address is 169.254.169.250",
+    ];
     begin(&lines, &expected);
     assert!(lines[1].contains("its root is /run/test/root, and the library is not there"), "{lines:?}");
+    for line in [&lines[1], &lines[4]] {
+        assert!(line.ends_with("(sleep) again with the library in LD_PRELOAD"), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_running_program_that_has_more_privileges_than_its_caller() {
+    let script = r#"
+    cp /bin/sleep usr/bin/sleeper; chmod 4755 usr/bin/sleeper; export LD_PRELOAD=; rules "bypass $NAME"
+    cp /etc/nss-bypass.conf etc
+    start() { nobody env LD_PRELOAD=/usr/lib/libnss_bypass.so sleeper 300 2>/dev/null & sleep 0.5; pid=$(pidof sleeper); }
+    look() { local status=0; inside nss-bypass explain --ask --pid $pid $NAME >/run/test/out || status=$?; echo "$status $(sed -n '/^└─/,/^$/p' /run/test/out | plain)"; }
+    start; look
+    fix /run/test/out | tee /run/test/fix; inside bash -c '. /run/test/fix' >/dev/null
+    look; kill $pid
+    start; look
+    inside chmod 664 /etc/nss-bypass.conf; look
+    fix /run/test/out | tee /run/test/fix; inside bash -c '. /run/test/fix'; look; kill $pid
+    "#;
+    let lines = lines("nscd", &format!("{OVERLAY}\n{script}"));
+    let expected = [
+        "1 The library does not work in process ",
+        "nss-bypass enable",
+        "1 The library does not work in process ",
+        "0 Agreed: the address is 169.254.169.250",
+        "1 The library does not work in process ",
+        "chmod go-w /etc/nss-bypass.conf",
+        "0 Agreed: the address is 169.254.169.250",
+    ];
+    begin(&lines, &expected);
+    for (line, why) in [
+        (&lines[0], "it runs with more privileges than its caller"),
+        (&lines[2], "it was started before the library was enabled"),
+        (&lines[4], "follows only rules that root alone can write"),
+    ] {
+        assert!(line.contains(why), "{why}: {lines:?}");
+    }
+}
+
+#[test]
+fn a_process_in_a_user_namespace() {
+    let script = r#"
+    # As a container without root: its root is another user outside, and it has files of its own.
+    getent ahosts $NAME; cp -r /etc /run/test/own; rm -f /run/test/own/nss-bypass.conf; chown -R 65534 /run/test/own
+    start() {
+        nobody unshare --user --map-root-user --mount env "$@" bash -c 'mount --bind /run/test/own /etc; exec sleep 300' 2>/dev/null &
+        until pid=$(pgrep -n -x sleep) && [[ $(cat /proc/$pid/root/etc/hostname-of-test 2>/dev/null) ]]; do sleep 0.05; done
+    }
+    nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+    echo x >/run/test/own/hostname-of-test
+    start A=; judge --pid $pid; fix /run/test/out | tee /run/test/fix | sed "s/$pid/PID/"; . /run/test/fix; kill $pid
+    ls /etc/nss-bypass.conf; cat /run/test/own/nss-bypass.conf
+    start LD_PRELOAD=/usr/local/lib/libnss_bypass.so; judge --pid $pid; kill $pid
+    "#;
+    let expected = [
+        "1 nscd (process",
+        "echo 'bypass rancher-metadata' >>/proc/PID/root/etc/nss-bypass.conf",
+        "ls: cannot access '/etc/nss-bypass.conf'",
+        "bypass rancher-metadata",
+        "0 Agreed: the address is 169.254.169.250",
+    ];
+    begin(&lines("nscd", script), &expected);
+}
+
+#[test]
+fn a_process_with_musl_is_told_from_a_static_one() {
+    let script = r#"
+    printf 'int main(void) { for (;;) pause(); }' >/run/test/p.c
+    gcc -w -static -o /usr/local/bin/static /run/test/p.c
+    musl-gcc -w -o /usr/local/bin/musl /run/test/p.c
+    echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
+    static & disown; musl & disown; sleep 0.5
+    nss-bypass doctor >/run/test/out
+    plain </run/test/out | grep -oE 'cannot: (musl|static): [a-z]*'
+    nss-bypass status --json | python3 -S -c '
+import json, sys
+all = json.load(sys.stdin)["processes"]
+print(sorted((one["name"], one["libc"]) for one in all["earlier"] + all["without"] if one["name"] in ("musl", "static")))'
+    kill $(pidof static musl)
+    "#;
+    let expected = ["cannot: musl: musl", "cannot: static: static", "[('musl', 'musl'), ('static', 'none')]"];
+    begin(&lines("none", script), &expected);
 }
 
 #[test]
@@ -394,6 +509,30 @@ fn a_program_with_c_ares_meets_neither_nscd_nor_the_library() {
     begin(&lines("nscd", &(copied(&program, "c_ares") + script)), &expected);
 }
 
+#[test]
+fn a_program_that_has_c_ares_by_a_library_of_its_own() {
+    let program = artefacts::linked("c_ares", &["-shared", "-fPIC"], &[&artefacts::preloadable("libcares.so.2")]);
+    let script = r#"
+    getent ahosts $NAME
+    # Its main is in a library: the program has no c-ares, and neither has it lookups of libc's.
+    echo | gcc -x c - -o /usr/local/bin/by_library -Wl,--no-as-needed -L/run/test -l:libown.so -Wl,-rpath,/run/test
+    echo "c-ares: $(by_library $NAME)"; judge --program by_library
+    by_library & pid=$!; sleep 0.5; judge --pid $pid; kill $pid
+    hide_nscd; hosts_line files; echo "c-ares: $(by_library $NAME)"; judge --program by_library
+    "#;
+    let copy = format!("cp '{}' /run/test/libown.so; export LD_LIBRARY_PATH=/run/test\n", program.display());
+    let expected = [
+        &format!("c-ares: {ADDRESS}"),
+        &format!(
+            "0 Agreed: the address is {ADDRESS}; by_library (/usr/local/bin/by_library) resolves names itself (c-ares)"
+        ),
+        &format!("0 Agreed: the address is {ADDRESS}; process "),
+        "c-ares: Could not contact DNS servers",
+        "1 The hosts line does not ask DNS",
+    ];
+    begin(&lines("nscd", &(copy + script)), &expected);
+}
+
 /// `programs/connect.go`, built with cgo or without.
 fn go(name: &str, cgo: bool) -> String {
     let directory = artefacts::scratch("go");
@@ -444,20 +583,50 @@ fn go_without_cgo_meets_neither_nscd_nor_the_library() {
 #[ignore = "takes Go, which is large: scripts/programs runs it"]
 fn go_with_cgo_asks_libc_where_it_is_told_to() {
     let script = r#"
+    running() { chooses & pid=$!; sleep 0.5; judge --pid $pid; fix /run/test/out; kill $pid; }
+    getent ahosts $NAME; lookup $NAME
+    reach chooses; judge --program chooses; fix /run/test/out; running
+    # A name that only the rule's own server knows.
     know_nothing; rules "bypass $NAME via $SCENE_DNS"
-    reach chooses; judge --program chooses; fix /run/test/out | tee /run/test/fix
+    reach chooses; judge --program chooses; fix /run/test/out | tee /run/test/fix; running
+    preload; judge --program chooses; fix /run/test/out; running; unset LD_PRELOAD
+    . /run/test/fix; reach chooses; judge --program chooses; running
+    # As Go heeds the hosts line.
+    unset GODEBUG LD_PRELOAD; rm /etc/nss-bypass.conf; echo "nameserver $SCENE_DNS" >/etc/resolv.conf; hide_nscd
+    hosts_line files; reach chooses | grep -c refused; judge --program chooses; fix /run/test/out | tee /run/test/fix
     . /run/test/fix; reach chooses; judge --program chooses
     "#;
-    let why = "it is a Go program, which uses libc only with GODEBUG=netdns=cgo";
+    let own = "resolves names itself (Go, without GODEBUG=netdns=cgo)";
+    let unknown = "from /etc/hosts and the servers of /etc/resolv.conf, which do not know the name; the address is";
+    let program = "chooses (/usr/local/bin/chooses)";
+    let reached = format!("dial tcp {ADDRESS}:9: connect: connection refused");
+    let differs = format!("1 {program} {own}, {unknown} {ADDRESS} for libc.");
     let expected = [
+        &reached,
+        &format!("0 Agreed: the address is {ADDRESS}; {program} {own}, and asks neither libc nor nscd for it."),
+        &format!("0 Agreed: the address is {ADDRESS}; process "),
         "dial tcp: lookup rancher-metadata on 127.0.0.9:53: no such host",
-        &format!("1 The library does not work in chooses (/usr/local/bin/chooses): {why}."),
+        &differs,
         LOAD,
-        "export GODEBUG=\"${GODEBUG:+$GODEBUG,}\"netdns=cgo",
-        &format!("dial tcp {ADDRESS}:9: connect: connection refused"),
+        USE_CGO,
+        "1 process ",
+        &differs,
+        USE_CGO,
+        "1 process ",
+        &reached,
         &format!("0 Agreed: the address is {ADDRESS}"),
+        &format!("0 Agreed: the address is {ADDRESS}"),
+        "0",
+        "1 The hosts line does not ask DNS",
+        "sed -i '4s/.*/hosts: files dns/' /etc/nsswitch.conf",
+        &reached,
+        &format!("0 Agreed: the address is {ADDRESS}; {program} {own}"),
     ];
-    begin(&lines("nscd", &(go("chooses", true) + GO + script)), &expected);
+    let lines = lines("nscd", &(go("chooses", true) + GO + script));
+    begin(&lines, &expected);
+    let ends = |at: usize, end: &str| assert!(lines[at].ends_with(end), "{end}: {}", lines[at]);
+    ends(7, "again with GODEBUG=netdns=cgo and the library in LD_PRELOAD");
+    ends(10, "again with GODEBUG=netdns=cgo");
 }
 
 #[test]
@@ -644,4 +813,74 @@ fn a_terminal_of_80_columns_colours_and_programs() {
     let expected =
         ["0", "0", "0", "coloured", "coloured", "plain", "coloured", "plain", "2", "['rancher-metadata', 'localhost']"];
     assert_eq!(lines("nscd", script)[..], expected.map(str::to_owned)[..]);
+}
+
+#[test]
+fn the_fixes_of_doctor() {
+    let script = r#"
+    look() { local status=0; "$@" >/run/test/out || status=$?; fix /run/test/out >/run/test/fix; echo $status $(cat /run/test/fix); }
+    fixed() { look nss-bypass doctor; . /run/test/fix; look nss-bypass doctor; }
+    rules "bypass $NAME"; fixed
+    chmod 600 /etc/nss-bypass.conf; fixed
+    hosts_line 'files [nonsense] dns'; fixed
+    echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
+    export NSS_WRAPPER_PASSWD=/etc/passwd NSS_WRAPPER_GROUP=/etc/group LD_PRELOAD=libnss_wrapper.so; fixed
+    rm /etc/ld.so.preload; unset LD_PRELOAD
+    # An nscd that reads other files. There is no systemd: a function starts it again.
+    printf 'enable-cache hosts yes\n' >/etc/nscd.conf; echo >/run/test/resolv.conf
+    serve() { "$@" nscd -d >/dev/null 2>&1 & until [[ -S /run/nscd/socket ]]; do sleep 0.05; done; sleep 0.5; }
+    serve unshare --mount bash -c 'mount --bind /run/test/resolv.conf /etc/resolv.conf; exec "$@"' bash
+    systemctl() { [[ "$*" == 'restart nscd' ]] && nscd --shutdown && until ! pidof nscd >/dev/null; do sleep 0.05; done && serve; }
+    preload; fixed; nscd --shutdown
+    "#;
+    let expected = [
+        &format!("1 {LOAD}"),
+        "0",
+        "1 chmod a+r /etc/nss-bypass.conf",
+        "0",
+        "1 sed -i '4s/.*/hosts: files dns/' /etc/nsswitch.conf",
+        "0",
+        "1 export LD_PRELOAD=/usr/local/lib/libnss_bypass.so\"${LD_PRELOAD:+:$LD_PRELOAD}\"",
+        "0",
+        "1 systemctl restart nscd",
+        "0",
+    ];
+    assert_eq!(lines("none", script)[..], expected.map(str::to_owned)[..]);
+}
+
+#[test]
+fn what_only_root_can_see_is_looked_at_by_root() {
+    let script = r#"
+    sudo() { "$@"; }
+    setpriv --reuid 65534 --regid 65534 --clear-groups nss-bypass doctor >/run/test/out; echo $?
+    fix /run/test/out | tee /run/test/fix; . /run/test/fix | plain | grep -o 'trouble: nscd .* is not of this container'
+    "#;
+    begin(&lines("nscd", script), &["3", "sudo nss-bypass doctor", "trouble: nscd "]);
+}
+
+/// Which test runs a step of this kind, as it is printed, and asks again.
+const EXECUTED: [(&str, fn()); 11] = [
+    ("Bypass", nscd),
+    ("Pass", a_rule_that_hides_a_name),
+    ("Load", a_library_that_is_not_loaded),
+    ("LoadFirst", another_preload_that_takes_the_lookups),
+    ("Enable", a_program_that_runs_with_more_privileges_than_its_caller),
+    ("EditHostsLine", no_dns_in_the_hosts_line),
+    ("ChangeMode", files_that_only_root_can_read),
+    ("Restart", a_process_that_was_started_before_the_library_was_enabled),
+    ("CopyLibrary", a_process_in_a_chroot_without_the_library),
+    ("UseCgo", go_with_cgo_asks_libc_where_it_is_told_to),
+    ("HostsEntry", programs_that_resolve_names_themselves),
+];
+
+#[test]
+fn every_kind_of_step_is_run_by_a_test() {
+    let path = artefacts::home().join("../src/cli/diagnose/verdict.rs");
+    let file = syn::parse_file(&fs::read_to_string(path).unwrap()).unwrap();
+    let steps = file.items.iter().find_map(|item| match item {
+        syn::Item::Enum(item) if item.ident == "Step" => Some(&item.variants),
+        _ => None,
+    });
+    let steps: Vec<String> = steps.expect("there are steps").iter().map(|step| step.ident.to_string()).collect();
+    assert_eq!(steps, EXECUTED.map(|(step, _)| step));
 }

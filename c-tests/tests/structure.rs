@@ -327,6 +327,11 @@ fn preload_has_no_import_cycle() {
     none(&cycles(PRELOAD));
 }
 
+#[test]
+fn the_command_has_no_import_cycle() {
+    none(&cycles(CLI));
+}
+
 // ---- Functions ----
 
 /// How deeply blocks nest in a body. A level is what rustfmt indents because a block begins: the block of `if`, `else`,

@@ -7,10 +7,12 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 
-use crate::diagnose::checks::{self, Finding, State};
+use crate::diagnose::checks;
 use crate::diagnose::daemon::Presence;
-use crate::diagnose::examine::{self, Event, Manner, Question};
+use crate::diagnose::examine::{self, Event};
+use crate::diagnose::finding::{Finding, State};
 use crate::diagnose::hint;
+use crate::diagnose::question::{Manner, Question};
 use crate::diagnose::surroundings::Surroundings;
 use crate::diagnose::target::{self, Target};
 use crate::diagnose::verdict::Finding as Verdict;
@@ -69,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         Ok(Err(exit)) => return exit,
         Err(refusal) => return refusal.report(),
     };
-    let around = Surroundings::look(target.process());
+    let around = target.surroundings();
     let mut findings: Vec<Finding> = Vec::new();
     let mut found = |finding: Finding| {
         let is_wanted = !arguments.quiet || !finding.is_fine();

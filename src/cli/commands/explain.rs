@@ -11,10 +11,11 @@ use serde::Serialize;
 
 use crate::commands::answers::Table;
 use crate::diagnose::daemon::{Compared, Daemon, Kind, Presence};
-use crate::diagnose::examine::{self, Examination, Manner, Question};
+use crate::diagnose::examine::{self, Examination};
 use crate::diagnose::fix;
 use crate::diagnose::hint;
 use crate::diagnose::nscd::{self, Cache, Entry};
+use crate::diagnose::question::{Manner, Question};
 use crate::diagnose::rules;
 use crate::diagnose::sources::Reply;
 use crate::diagnose::surroundings::Surroundings;
@@ -125,7 +126,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
         Ok(Err(exit)) => return exit,
         Err(refusal) => return refusal.report(),
     };
-    let around = Surroundings::look(target.process());
+    let around = target.surroundings();
     let mut worst = Exit::Success;
     let mut reports = Vec::new();
     for (number, subject) in arguments.subjects.iter().enumerate() {

@@ -18,6 +18,7 @@ use crate::process::identity::Identity;
 use crate::process::scan::{self, Namespaces, Process, Scan};
 use crate::ui::exit::Exit;
 use crate::ui::lines::say;
+use crate::ui::screen::counted;
 
 const HELP: &str = "\
 Examples:
@@ -427,8 +428,4 @@ fn build_of(word: &Word) -> Option<&str> {
         Target::Library(identity) | Target::Other(Some(identity)) => identity.build.as_deref(),
         Target::Other(None) | Target::Empty | Target::Missing => None,
     }
-}
-
-fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -8,9 +8,9 @@ use nss_bypass_core::rules::rule::Answering;
 use nss_bypass_core::tables::Tables;
 
 use crate::diagnose::daemon::Presence;
-use crate::diagnose::examine::Examiner;
 use crate::diagnose::glibc;
 use crate::diagnose::nscd;
+use crate::diagnose::question::Examiner;
 use crate::diagnose::sources::{self, Outcome, Reply, Source};
 
 /// Name servers, each with whether only the rule names it; or why there are none.

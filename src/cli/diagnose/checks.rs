@@ -1,103 +1,18 @@
 //! What `doctor` looks at, one finding for each thing.
 
-use std::borrow::Cow;
 use std::path::Path;
-
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
 
 use crate::commands::explain;
 use crate::diagnose::daemon::{self, Compared, Daemon, Presence};
 use crate::diagnose::examine;
+use crate::diagnose::finding::{Finding, State};
 use crate::diagnose::hosts_line::{DnsObstacle, PATH};
 use crate::diagnose::installation;
 use crate::diagnose::nscd::{self, Cache, Database, Key};
 use crate::diagnose::rules::Rules;
 use crate::diagnose::sockets::{self, Asked};
 use crate::diagnose::surroundings::Surroundings;
-use crate::ui::screen::{Node, Style, printable};
-
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum State {
-    Good,
-    /// Nothing is wrong, but it is worth knowing.
-    Note,
-    Unknown,
-    Trouble,
-}
-
-/// One thing that was looked at.
-#[derive(Clone, Debug)]
-pub(crate) struct Finding {
-    /// Which check it is of.
-    pub(crate) check: &'static str,
-    pub(crate) state: State,
-    pub(crate) what: String,
-    pub(crate) why: Option<Cow<'static, str>>,
-    /// What to type.
-    pub(crate) fix: Vec<String>,
-    topic: Option<String>,
-}
-
-impl Serialize for Finding {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = serializer.serialize_struct("Finding", 6)?;
-        fields.serialize_field("check", self.check)?;
-        fields.serialize_field("state", &self.state)?;
-        fields.serialize_field("what", &self.what)?;
-        fields.serialize_field("why", &self.why)?;
-        fields.serialize_field("fix", &self.fix)?;
-        fields.serialize_field("mend", &self.fix)?; // Its older name.
-        fields.end()
-    }
-}
-
-impl Finding {
-    pub(crate) fn new(check: &'static str, state: State, what: impl Into<String>) -> Self {
-        Self { check, state, what: what.into(), why: None, fix: Vec::new(), topic: None }
-    }
-
-    pub(crate) fn why(self, why: &'static str) -> Self {
-        Self { why: Some(why.into()), ..self }
-    }
-
-    pub(crate) fn fix(mut self, line: impl Into<String>) -> Self {
-        self.fix.push(line.into());
-        self
-    }
-
-    /// What to call it above the lines of its fix.
-    pub(crate) fn about(self, topic: String) -> Self {
-        Self { topic: Some(topic), ..self }
-    }
-
-    pub(crate) fn topic(&self) -> &str {
-        self.topic.as_deref().unwrap_or(self.check)
-    }
-
-    pub(crate) fn is_fine(&self) -> bool {
-        matches!(self.state, State::Good | State::Note)
-    }
-
-    /// Whether people are told the lines: of what is wrong only.
-    pub(crate) fn has_shown_fix(&self) -> bool {
-        !self.is_fine() && !self.fix.is_empty()
-    }
-
-    pub(crate) fn node(&self) -> Node {
-        let (mark, style) = match self.state {
-            State::Good => ("ok", Style::Good),
-            State::Note => ("note", Style::Plain),
-            State::Unknown => ("cannot tell", Style::Unsure),
-            State::Trouble => ("trouble", Style::Bad),
-        };
-        let why = self.why.iter().map(|why| Node::new(format!("why: {why}")));
-        let fix = self.has_shown_fix().then(|| Node::new("fix: below"));
-        Node::styled(style, format!("{mark}: {}", self.what)).with(why).with(fix)
-    }
-}
+use crate::ui::screen::{counted, printable};
 
 /// All of them, each as soon as it is known.
 pub(crate) fn all(around: &Surroundings, found: &mut dyn FnMut(Finding)) {
@@ -155,7 +70,8 @@ fn its_machine(daemon: &Daemon, around: &Surroundings) -> Finding {
     }
     if [daemon.resolv_conf, daemon.hosts].contains(&Compared::Different) {
         let what = format!("{program} reads other files than programs here: {about}");
-        return Finding::new(CHECK, State::Trouble, what).why(WHY).fix("systemctl restart nscd");
+        let restart = format!("systemctl restart {}", daemon.name());
+        return Finding::new(CHECK, State::Trouble, what).why(WHY).fix(restart);
     }
     Finding::new(CHECK, State::Good, format!("{program} is this machine's own: {about}"))
 }
@@ -235,7 +151,7 @@ fn hosts_line(around: &Surroundings) -> Vec<Finding> {
 }
 
 fn with_edit(finding: Finding, around: &Surroundings) -> Finding {
-    match around.edited_line.as_ref().and_then(|line| line.command("")) {
+    match around.edited_line.as_ref().and_then(|line| line.command(&around.root)) {
         Some(command) => finding.fix(command),
         None => finding,
     }
@@ -299,8 +215,4 @@ fn configuration(rules: &Rules) -> Vec<Finding> {
         findings.push(Finding::new(CHECK, State::Note, what).why("no rule counts").fix("unset NSS_BYPASS_DISABLE"));
     }
     findings
-}
-
-pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -14,9 +14,26 @@ use std::ptr;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 use crate::diagnose::glibc;
-use crate::diagnose::target::Refusal;
 use crate::ui::exit::Exit;
 use crate::ui::output;
+
+/// Why a process cannot be looked at.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    exit: Exit,
+    why: String,
+}
+
+impl Refusal {
+    pub(crate) fn cannot_tell(why: impl Into<String>) -> Self {
+        Self { exit: Exit::CannotTell, why: why.into() }
+    }
+
+    pub(crate) fn report(&self) -> Exit {
+        output::complain(&self.why);
+        self.exit
+    }
+}
 
 /// What has become of it.
 pub(crate) enum Outcome {

@@ -1,71 +1,24 @@
 //! All sources asked about one name, at the same time: a dead server does not delay the others.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nss_bypass_core::model::Name;
-use nss_bypass_core::model::Subject;
 use nss_bypass_core::rules::rule::{Fallback, Rule};
 use nss_bypass_core::tables::Tables;
 
 use crate::diagnose::ask::{LIBC, NSCD, Piece, Servers, WITH_NSCD};
 use crate::diagnose::daemon::{self, Daemon, Kind, Presence};
-use crate::diagnose::facts::{Answers, DaemonFacts, Facts, Loading, ProgramFacts, RuleFacts, UnreadableFile};
+use crate::diagnose::facts::{Answers, DaemonFacts, Facts, RuleFacts, UnreadableFile};
 use crate::diagnose::fix;
 use crate::diagnose::nscd::{self, Cache, Key};
+use crate::diagnose::question::{Examiner, Question};
 use crate::diagnose::rules;
 use crate::diagnose::sources::{Outcome, Reply, Source};
-use crate::diagnose::surroundings::Surroundings;
 use crate::diagnose::verdict::Judgement;
 use crate::ui::output;
-
-/// What is asked about, in a form that a thread can have for itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Question {
-    Name(Vec<u8>),
-    Address(IpAddr),
-}
-
-impl Question {
-    /// A name as a program would pass it or, for its name, an address.
-    pub(crate) fn new(bytes: &[u8]) -> Self {
-        let address = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
-        address.map_or_else(|| Self::Name(bytes.to_vec()), Self::Address)
-    }
-
-    pub(crate) fn subject(&self) -> Subject<'_> {
-        match self {
-            Self::Name(name) => Subject::Name(Name::new(name)),
-            Self::Address(address) => Subject::Address(*address),
-        }
-    }
-
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        match self {
-            Self::Name(name) => name.clone(),
-            Self::Address(address) => address.to_string().into_bytes(),
-        }
-    }
-
-    pub(crate) fn key(&self) -> Key<'_> {
-        match self {
-            Self::Name(name) => Key::Name(name),
-            Self::Address(address) => Key::Address(*address),
-        }
-    }
-}
-
-/// How to ask.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Manner {
-    /// Make nscd look the name up.
-    pub(crate) ask_nscd: bool,
-    /// Wait no longer than this.
-    pub(crate) timeout: Option<Duration>,
-}
 
 /// What happens while sources are asked.
 pub(crate) enum Event<'a> {
@@ -102,21 +55,6 @@ pub(crate) fn look_for(key: Key<'_>) -> (Presence, Option<Cache>) {
         }
         other => (other, None),
     }
-}
-
-/// A name being examined.
-pub(crate) struct Examiner<'a> {
-    pub(crate) around: &'a Surroundings,
-    pub(crate) question: &'a Question,
-    pub(crate) nscd: &'a Presence,
-    pub(crate) cache: Option<&'a Cache>,
-    pub(crate) manner: Manner,
-    pub(crate) program: Option<ProgramFacts>,
-    /// How the program that was asked about loads the library.
-    pub(crate) program_loading: Option<Loading>,
-    pub(crate) is_root: bool,
-    pub(crate) root: &'a str,
-    pub(crate) unit: Option<&'a str>,
 }
 
 /// What has arrived.
@@ -161,10 +99,6 @@ impl Examiner<'_> {
         let via = self.rule().map(|rule| rule.answering().via.now().into_owned()).unwrap_or_default();
         let more = via.into_iter().filter(|server| !own.contains(server)).map(|server| (server, true));
         Ok(own.iter().map(|&server| (server, false)).chain(more).collect())
-    }
-
-    pub(crate) fn rule(&self) -> Option<&Rule> {
-        self.around.rules.bypassing(self.question.subject())
     }
 
     fn sources(&self, servers: &Servers) -> Vec<Source> {
@@ -304,6 +238,7 @@ impl Examiner<'_> {
             address: answers.some_address(),
             root: self.root,
             unit: self.unit,
+            library: self.library,
         };
         let fix = fix::commands(&judgement.steps, &context);
         Examination { replies, judgement, fix }

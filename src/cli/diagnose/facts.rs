@@ -1,10 +1,11 @@
 //! What was found out about one name, as plain data: `explain` collects it, `judge` judges it.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::diagnose::hosts_line::{DnsObstacle, UnreadableLine};
+use crate::diagnose::hosts_line::{DnsObstacle, Listed, UnreadableLine};
 use crate::diagnose::sources::Outcome;
 
 /// All of it.
@@ -80,6 +81,8 @@ pub(crate) struct LineFacts {
     pub(crate) obstacle: Option<DnsObstacle>,
     /// The daemon of another machine that the line asks, in words.
     pub(crate) foreign_daemon: Option<String>,
+    /// What it lists.
+    pub(crate) listed: Listed,
 }
 
 /// The rule in force.
@@ -119,6 +122,13 @@ pub(crate) struct ProgramFacts {
     pub(crate) obstacle: Option<ProgramObstacle>,
 }
 
+impl ProgramFacts {
+    /// Whether the library is in it, and follows no rules.
+    pub(crate) fn distrusts_rules(&self) -> bool {
+        matches!(self.obstacle, Some(ProgramObstacle::DistrustsRules { .. }))
+    }
+}
+
 /// What keeps the library out of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ProgramObstacle {
@@ -131,10 +141,8 @@ pub(crate) enum ProgramObstacle {
         /// What changes that.
         commands: Vec<String>,
     },
-    /// It resolves names itself, from /etc/hosts and resolv.conf: c-ares, Go, musl.
-    OwnResolver(String),
-    /// It is a Go program that uses libc where GODEBUG says so.
-    GoChooses,
+    /// It resolves names itself, from /etc/hosts and resolv.conf.
+    OwnResolver(Resolver),
     /// It is statically linked with a libc.
     Static,
     /// It was started before the library was enabled.
@@ -143,6 +151,42 @@ pub(crate) enum ProgramObstacle {
     OtherRoot(String),
     /// Something else, in words.
     Other(String),
+}
+
+/// A resolver other than libc's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Resolver {
+    CAres,
+    /// Go's, in a program that has no other.
+    Go,
+    /// Go's, in a program that uses libc where GODEBUG says so.
+    GoByChoice,
+    Musl,
+}
+
+impl Resolver {
+    /// Whether it asks `files` and `dns`, by the `hosts` line; none where it has libc do it.
+    pub(crate) fn asks(self, listed: Listed) -> Option<(bool, bool)> {
+        let as_listed = (listed.files, listed.dns);
+        match self {
+            Self::Musl => Some((true, true)),
+            Self::GoByChoice if listed.others => None,
+            Self::Go if listed.others => Some((true, true)),
+            _ if as_listed == (false, false) => Some((true, true)),
+            Self::CAres | Self::Go | Self::GoByChoice => Some(as_listed),
+        }
+    }
+}
+
+impl fmt::Display for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CAres => "c-ares",
+            Self::Go => "Go without cgo",
+            Self::GoByChoice => "Go, without GODEBUG=netdns=cgo",
+            Self::Musl => "musl",
+        })
+    }
 }
 
 impl Answers {

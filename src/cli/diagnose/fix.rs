@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use nss_bypass_core::model::Subject;
 
+use crate::diagnose::edit::{self, File};
 use crate::diagnose::hosts_line::HostsLine;
 use crate::diagnose::rules::Rules;
 use crate::diagnose::verdict::Step;
@@ -24,6 +25,8 @@ pub(crate) struct Context<'a> {
     pub(crate) root: &'a str,
     /// The systemd unit of the process, where it has one.
     pub(crate) unit: Option<&'a str>,
+    /// The library as the shell sees it.
+    pub(crate) library: Option<&'a str>,
 }
 
 /// The lines, in order. A step for which there is none takes all of them with it: half a fix is none.
@@ -41,7 +44,12 @@ pub(crate) fn take_root(steps: &[Step]) -> bool {
     steps.iter().any(|step| match step {
         Step::Bypass | Step::Pass => is_for_all,
         Step::Load | Step::LoadFirst | Step::UseCgo => false,
-        Step::Enable | Step::EditHostsLine | Step::ChangeMode(_) | Step::Restart | Step::HostsEntry => true,
+        Step::Enable
+        | Step::EditHostsLine
+        | Step::ChangeMode(_)
+        | Step::Restart
+        | Step::CopyLibrary
+        | Step::HostsEntry => true,
     })
 }
 
@@ -56,10 +64,12 @@ impl Context<'_> {
             Step::Enable => one("nss-bypass enable".to_owned()),
             Step::EditHostsLine => one(self.edited_line?.command(self.root)?),
             Step::ChangeMode(lines) if lines.is_empty() => None,
-            Step::ChangeMode(lines) => {
-                Some(lines.iter().map(|line| line.replace(" /", &format!(" {}/", self.root))).collect())
-            }
+            Step::ChangeMode(lines) => Some(lines.clone()),
             Step::Restart => one(format!("systemctl restart {}", quoted(self.unit?))),
+            Step::CopyLibrary => {
+                let to = edit::below(self.root, &format!("/usr/local/lib/{}", library::NAME));
+                one(format!("install -D -m 644 {} {to}", quoted(self.library?)))
+            }
             Step::UseCgo => one("export GODEBUG=\"${GODEBUG:+$GODEBUG,}\"netdns=cgo".to_owned()),
             Step::HostsEntry => one(self.hosts_entry()?),
         }
@@ -77,8 +87,7 @@ impl Context<'_> {
         let pattern = Rules::pattern_for(self.subject)?;
         let line = format!("{keyword} {pattern}");
         if self.is_root && self.rules.would_decide(&line, self.subject) {
-            let path = format!("{}{}", self.root, quoted(&self.rules.path));
-            lines.push(appending(&line, &path, self.rules.lacks_final_newline()));
+            lines.push(File::look(self.root, &self.rules.path).append(&line));
         } else if self.root.is_empty() {
             let word = quoted(&format!("{sign}{pattern}"));
             lines.push(format!("export NSS_BYPASS=\"${{NSS_BYPASS:+$NSS_BYPASS }}\"{word}"));
@@ -91,16 +100,8 @@ impl Context<'_> {
     fn hosts_entry(&self) -> Option<String> {
         let Subject::Name(name) = self.subject else { return None };
         let line = format!("{} {}", self.address?, printable(name.without_root_dot()));
-        let text = std::fs::read("/etc/hosts").unwrap_or_default();
-        let lacks_newline = text.last().is_some_and(|&byte| byte != b'\n');
-        Some(appending(&line, &format!("{}/etc/hosts", self.root), lacks_newline))
+        Some(File::look(self.root, "/etc/hosts").append(&line))
     }
-}
-
-/// A line at the end of a file, whose last line may have no end.
-fn appending(line: &str, path: &str, lacks_newline: bool) -> String {
-    let line = format!("'{}'", line.replace('\'', "'\\''"));
-    if lacks_newline { format!("printf '\\n%s\\n' {line} >>{path}") } else { format!("echo {line} >>{path}") }
 }
 
 fn library_path() -> String {

@@ -5,6 +5,7 @@ use std::ops::Range;
 use nss_bypass_core::files::nsswitch::{self, Action, Module, Placed};
 use nss_bypass_core::model::Status;
 
+use crate::diagnose::edit::File;
 use crate::ui::screen::printable;
 
 /// The file.
@@ -34,6 +35,15 @@ pub(crate) enum DnsObstacle {
     NotListed,
     /// The lookup ends with this module and its actions, before `dns`.
     EndsBefore(String),
+}
+
+/// What the line lists, as far as resolvers other than libc's heed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) files: bool,
+    pub(crate) dns: bool,
+    /// Another module, or an action for all results but one.
+    pub(crate) others: bool,
 }
 
 /// What is known of a module beside its name.
@@ -86,6 +96,16 @@ impl HostsLine {
     /// The modules' names in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
         self.placed.iter().map(|placed| name(&placed.service.module))
+    }
+
+    /// What it lists.
+    pub(crate) fn listed(&self) -> Listed {
+        let has = |module: &Module| self.placed.iter().any(|placed| placed.service.module == *module);
+        let is_other = |placed: &Placed| {
+            let actions = self.modules.get(placed.actions.clone()).unwrap_or_default();
+            matches!(placed.service.module, Module::Other(_)) || actions.contains(&b'!')
+        };
+        Listed { files: has(&Module::Files), dns: has(&Module::Dns), others: self.placed.iter().any(is_other) }
     }
 
     /// Where the line stands, for a person.
@@ -199,7 +219,14 @@ impl HostsLine {
 
     /// What puts this line in the place of the old one, in the file below `root`; none where a shell could not be told so.
     pub(crate) fn command(&self, root: &str) -> Option<String> {
+        self.command_for(&File::look(root, PATH))
+    }
+
+    fn command_for(&self, file: &File) -> Option<String> {
         let (number, text) = self.place.as_ref()?;
+        if *number == 0 {
+            return Some(file.append(&printable(text)));
+        }
         let mut replacement = String::new();
         for &byte in text {
             match byte {
@@ -209,12 +236,7 @@ impl HostsLine {
                 _ => return None,
             }
         }
-        let quoted = replacement.replace('\'', "'\\''");
-        Some(if *number == 0 {
-            format!("echo '{}' >>{root}{PATH}", quoted.replace("\\/", "/"))
-        } else {
-            format!("sed -i '{number}s/.*/{quoted}/' {root}{PATH}")
-        })
+        Some(file.sed(&format!("{number}s/.*/{replacement}/")))
     }
 }
 
@@ -260,6 +282,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_listed_is_told() {
+        let listed = |modules: &str| {
+            let Listed { files, dns, others } = line(&format!("hosts: {modules}\n")).listed();
+            (files, dns, others)
+        };
+        assert_eq!(listed("files"), (true, false, false));
+        assert_eq!(listed("files [NOTFOUND=return] dns"), (true, true, false));
+        assert_eq!(listed("files [!SUCCESS=return] dns"), (true, true, true));
+        assert_eq!(listed("files myhostname"), (true, false, true));
+    }
+
+    #[test]
     fn the_edited_line_asks_dns_and_no_foreign_daemon_and_keeps_the_rest() {
         for (before, after) in [
             ("hosts: files [NOTFOUND=return] dns", Some("hosts: files dns")),
@@ -295,7 +329,7 @@ mod tests {
     fn the_command_replaces_the_line_in_force() {
         let edited = line("passwd: files\nhosts: nis\nhosts:\tfiles a/b&c\\d\n").asking_dns(&standing).unwrap();
         let expected = r"sed -i '3s/.*/hosts:\tfiles a\/b\&c\\d dns/' /etc/nsswitch.conf";
-        assert_eq!(edited.command("").as_deref(), Some(expected));
+        assert_eq!(edited.command_for(&File::look("", PATH)).as_deref(), Some(expected));
         let odd = line("hosts: files \u{e4}\n").asking_dns(&standing).unwrap();
         assert_eq!(odd.command(""), None);
     }

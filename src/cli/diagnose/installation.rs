@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::diagnose::checks::{Finding, State, counted};
 use crate::diagnose::daemon::path_text;
 use crate::diagnose::facts::Loading;
+use crate::diagnose::finding::{Finding, State};
 use crate::diagnose::fix;
 use crate::diagnose::glibc;
 use crate::diagnose::surroundings::Surroundings;
@@ -15,12 +15,12 @@ use crate::install::library::NAME;
 use crate::install::preloaded::{Target, Word};
 use crate::install::tree::Tree;
 use crate::install::trouble::Trouble;
-use crate::install::verify::verify;
+use crate::install::verify::{verify, verify_access};
 use crate::install::{place, spelling};
 use crate::process::elf::Go;
 use crate::process::scan::{self, Libc, Process};
 use crate::ui::output;
-use crate::ui::screen::printable;
+use crate::ui::screen::{counted, printable};
 
 /// Is the library where it should be, is it loaded, and would it be safe to load it everywhere?
 pub(crate) fn library(around: &Surroundings) -> Vec<Finding> {
@@ -51,9 +51,10 @@ pub(crate) fn library(around: &Surroundings) -> Vec<Finding> {
         }
         (false, None, false) => {
             let what = format!("there are rules, and {} do not load the library", around.place);
-            Finding::new(CHECK, State::Trouble, what)
-                .why("rules count in programs that load the library only")
-                .fix(fix::preloading())
+            let finding =
+                Finding::new(CHECK, State::Trouble, what).why("rules count in programs that load the library only");
+            // A process keeps what it has loaded.
+            if around.is_about_process { finding } else { finding.fix(fix::preloading()) }
         }
     });
     if let Ok(tree) = Tree::new(Path::new("/")) {
@@ -61,7 +62,7 @@ pub(crate) fn library(around: &Surroundings) -> Vec<Finding> {
             .extend(around.unreadable().into_iter().map(|(_, trouble)| from_trouble(CHECK, State::Trouble, trouble)));
         let named = here.in_file().map(|word| word.path.clone()).or_else(|| place::usual(&tree));
         findings.push(match named {
-            Some(path) => safety(&tree, &path),
+            Some(path) => safety(&tree, &path, around),
             None => Finding::new("enable", State::Note, format!("{NAME} is not installed")),
         });
     }
@@ -85,13 +86,17 @@ fn from_trouble(check: &'static str, state: State, trouble: Trouble) -> Finding 
     finding
 }
 
-/// Would it be safe to name it in ld.so.preload?
-fn safety(tree: &Tree, library: &Path) -> Finding {
+/// Is it safe, or would it be, to name it in ld.so.preload?
+fn safety(tree: &Tree, library: &Path, around: &Surroundings) -> Finding {
     const CHECK: &str = "enable";
     let unsafe_because =
         |what: String| Finding::new(CHECK, State::Note, format!("not safe for {PRELOAD_FILE}: {what}"));
     if let Err(trouble) = verify(tree, library) {
-        let mut finding = from_trouble(CHECK, State::Note, trouble);
+        let is_enabled = around.here.in_file().is_some();
+        // A container's mounts are there before its programs: where the library lies is no trouble in itself.
+        let is_trouble = is_enabled && verify_access(tree, library).is_err();
+        let state = if is_trouble { State::Trouble } else { State::Note };
+        let mut finding = from_trouble(CHECK, state, around.for_shell(trouble));
         finding.what = format!("not safe for {PRELOAD_FILE}: {}", finding.what);
         return finding;
     }
@@ -152,6 +157,7 @@ pub(crate) fn running(around: &Surroundings) -> Vec<Finding> {
     if !is_everywhere && scan.processes.iter().all(|process| process.library.is_none()) {
         return vec![Finding::new(CHECK, State::Note, "no other running process has the library")];
     }
+    let mut findings: Vec<Finding> = other_versions(around, &scan.processes).into_iter().collect();
     let mut groups: BTreeMap<&str, (usize, Vec<&str>)> = BTreeMap::new();
     let known = scan.processes.iter().map(|process| (standing(process), process.name.as_str()));
     let hidden = scan.hidden.iter().map(|(_, name)| (scan::why_hidden(), name.as_str()));
@@ -162,7 +168,7 @@ pub(crate) fn running(around: &Surroundings) -> Vec<Finding> {
             names.push(name);
         }
     }
-    let findings = groups.iter().map(|(standing, (count, names))| {
+    findings.extend(groups.iter().map(|(standing, (count, names))| {
         let shown: Vec<&str> = names.iter().take(SHOWN).copied().collect();
         let more = if names.len() > SHOWN { ", ..." } else { "" };
         let what = format!(
@@ -175,8 +181,27 @@ pub(crate) fn running(around: &Surroundings) -> Vec<Finding> {
             return finding.why("they were started before the library was enabled; restart those that need it");
         }
         finding
-    });
-    findings.collect()
+    }));
+    findings
+}
+
+/// Do processes of this root have another build of the library than the one that is installed?
+fn other_versions(around: &Surroundings, processes: &[Process]) -> Option<Finding> {
+    let tree = Tree::new(Path::new("/")).ok()?;
+    let root = tree.identity().ok()?;
+    let word = around.here.in_file().or(around.here.in_variable());
+    let installed = || place::usual(&tree).and_then(|path| spelling::what_is_at(&tree, &path));
+    let installed = word.and_then(Word::library).cloned().or_else(installed)?;
+    let differs = |process: &&Process| {
+        let loaded = process.library.as_ref().filter(|_| process.root == root);
+        loaded.is_some_and(|loaded| !loaded.identity.is_same_build(&installed))
+    };
+    let names: Vec<String> =
+        processes.iter().filter(differs).map(|process| format!("{} {}", process.name, process.pid)).collect();
+    let count = counted(names.len(), "process has", "processes have");
+    let what = format!("{count} another version of the library: {}", names.join(", "));
+    let finding = Finding::new("processes", State::Trouble, what).why("they answer by that version until they end");
+    (!names.is_empty()).then_some(finding)
 }
 
 /// Do lookups reach the library, where it is loaded? No server is asked for this.

@@ -5,7 +5,7 @@
 
 use crate::diagnose::facts::{Facts, Loading, RuleFacts};
 use crate::diagnose::hosts_line::{DnsObstacle, PATH};
-use crate::diagnose::sources::Outcome;
+use crate::diagnose::sources::{Outcome, quoted, says};
 use crate::diagnose::verdict::{Culprit, Judgement, Step};
 
 /// What the daemon at nscd's socket means for the name.
@@ -367,21 +367,6 @@ impl Facts {
         let all = all.collect::<Vec<_>>().join(", ");
         let sentence = format!("The name servers contradict each other ({all}); here {}.", says(libc));
         Judgement::differs(Culprit::Servers, sentence, vec![])
-    }
-}
-
-/// As the object of a sentence.
-pub(crate) fn quoted(answer: &Outcome) -> String {
-    if answer.is_found() { answer.to_string() } else { format!("\"{answer}\"") }
-}
-
-/// As a sentence.
-pub(crate) fn says(answer: &Outcome) -> String {
-    match answer {
-        Outcome::Found { names, .. } if !names.is_empty() => format!("the name is {answer}"),
-        Outcome::Found { addresses, .. } if addresses.len() == 1 => format!("the address is {answer}"),
-        Outcome::Found { .. } => format!("the addresses are {answer}"),
-        _ => "there is no such name".to_owned(),
     }
 }
 

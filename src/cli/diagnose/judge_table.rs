@@ -1,8 +1,10 @@
 //! Every suspect, as a row: facts, then finding, culprit and steps.
 
 use super::*;
-use crate::diagnose::facts::{Answers, DaemonFacts, LineFacts, ProgramFacts, ProgramObstacle, UnreadableFile};
-use crate::diagnose::hosts_line::UnreadableLine;
+use crate::diagnose::facts::{
+    Answers, DaemonFacts, LineFacts, ProgramFacts, ProgramObstacle, Resolver, UnreadableFile,
+};
+use crate::diagnose::hosts_line::{Listed, UnreadableLine};
 use crate::diagnose::verdict::Finding;
 
 fn found(address: &str) -> Outcome {
@@ -41,7 +43,13 @@ fn plain(libc: Outcome) -> Facts {
             rule_servers: Vec::new(),
         },
         daemon: None,
-        hosts_line: LineFacts { shown: "files dns".to_owned(), unreadable: None, obstacle: None, foreign_daemon: None },
+        hosts_line: LineFacts {
+            shown: "files dns".to_owned(),
+            unreadable: None,
+            obstacle: None,
+            foreign_daemon: None,
+            listed: Listed { files: true, dns: true, others: false },
+        },
         rule: None,
         loading: Loading::NotLoaded,
         unreadable: Vec::new(),
@@ -225,7 +233,7 @@ fn programs() {
     let ruled = || under_rule(lies(), a(), false);
     let culprit = || Some(Culprit::Program("program".to_owned()));
     let itself = |servers: Outcome, facts: Facts| {
-        let mut facts = in_program(facts, ProgramObstacle::OwnResolver("Go".to_owned()));
+        let mut facts = in_program(facts, ProgramObstacle::OwnResolver(Resolver::CAres));
         facts.answers.servers = vec![("server".to_owned(), servers)];
         facts
     };
@@ -246,18 +254,93 @@ fn programs() {
         ),
         ("static", in_program(ruled(), ProgramObstacle::Static), DIFFERS, culprit(), vec![]),
         ("static, and all is well", in_program(plain(a()), ProgramObstacle::Static), AGREED, None, vec![]),
-        ("in a chroot", in_program(ruled(), chrooted), DIFFERS, culprit(), vec![]),
-        (
-            "Go that could",
-            in_program(ruled(), ProgramObstacle::GoChooses),
-            DIFFERS,
-            culprit(),
-            vec![Step::Load, Step::UseCgo],
-        ),
+        ("in a chroot", in_program(ruled(), chrooted), DIFFERS, culprit(), vec![Step::CopyLibrary, Step::Load]),
         ("Go, c-ares, musl", itself(a(), ruled()), AGREED, None, vec![]),
         ("the same, and DNS does not know", itself(none(), ruled()), DIFFERS, culprit(), vec![Step::HostsEntry]),
         ("the same, and nobody does", itself(none(), plain(none())), AGREED, None, vec![]),
         ("the same, and DNS is dead", itself(silence(), ruled()), UNKNOWN, None, vec![]),
+    ]);
+}
+
+#[test]
+fn a_go_program_is_told_to_use_libc_only_where_libc_knows_more() {
+    let culprit = || Some(Culprit::Program("program".to_owned()));
+    let go = |servers: Outcome, loading: Loading, facts: Facts| {
+        let mut facts = in_program(facts, ProgramObstacle::OwnResolver(Resolver::GoByChoice));
+        facts.answers.servers = vec![("server".to_owned(), servers)];
+        Facts { loading, ..facts }
+    };
+    let not_loaded = |servers, facts| go(servers, Loading::NotLoaded, facts);
+    let loaded = |servers, facts| go(servers, Loading::Works, facts);
+    let lies = || with_nscd(a(), Some(none()), true);
+    let ruled = || under_rule(lies(), a(), true);
+    let mut in_hosts = lies();
+    in_hosts.answers.hosts = a();
+    let mut elsewhere = lies();
+    elsewhere.answers.plain_rule = none();
+    let both = || vec![Step::Load, Step::UseCgo];
+    let with_rule = vec![Step::Bypass, Step::Load, Step::UseCgo];
+    check(vec![
+        ("DNS knows, nscd lies", not_loaded(a(), lies()), AGREED, None, vec![]),
+        ("DNS knows, nscd lies, a rule", not_loaded(a(), ruled()), AGREED, None, vec![]),
+        ("the hosts file knows", not_loaded(none(), in_hosts), AGREED, None, vec![]),
+        ("a rule knows", not_loaded(none(), ruled()), DIFFERS, culprit(), both()),
+        ("a rule knows, and the library is loaded", loaded(none(), ruled()), DIFFERS, culprit(), vec![Step::UseCgo]),
+        ("a rule knows, and DNS is dead", loaded(silence(), ruled()), DIFFERS, culprit(), vec![Step::UseCgo]),
+        ("a rule would know", not_loaded(none(), lies()), DIFFERS, culprit(), with_rule),
+        ("libc knows", not_loaded(none(), plain(a())), DIFFERS, culprit(), vec![Step::UseCgo]),
+        ("nscd knows", not_loaded(none(), with_nscd(none(), Some(b()), true)), DIFFERS, culprit(), vec![Step::UseCgo]),
+        ("libc would know, and nscd lies", not_loaded(none(), elsewhere), DIFFERS, culprit(), vec![]),
+        ("nobody knows", not_loaded(none(), plain(none())), AGREED, None, vec![]),
+        ("DNS is dead", not_loaded(silence(), plain(silence())), UNKNOWN, None, vec![]),
+    ]);
+    let mut running = not_loaded(none(), lies());
+    running.program.as_mut().unwrap().is_running = true;
+    let judgement = running.judgement();
+    assert_eq!(judgement.steps, [Step::Bypass]);
+    assert_eq!(judgement.notes, ["start program again with GODEBUG=netdns=cgo and the library in LD_PRELOAD"]);
+}
+
+#[test]
+fn other_resolvers_heed_the_hosts_line_as_far_as_they_do() {
+    let culprit = || Some(Culprit::Program("program".to_owned()));
+    let listing = |files, dns, others, resolver, facts: Facts| {
+        let mut facts = in_program(facts, ProgramObstacle::OwnResolver(resolver));
+        facts.answers.servers = vec![("server".to_owned(), a())];
+        facts.hosts_line.listed = Listed { files, dns, others };
+        facts
+    };
+    let without_dns = |resolver| {
+        listing(true, false, false, resolver, behind_the_line(plain(none()), DnsObstacle::NotListed, none()))
+    };
+    let line = || Some(Culprit::HostsLine);
+    let edit = || vec![Step::EditHostsLine];
+    let lies = || with_nscd(a(), Some(none()), true);
+    let entry = || vec![Step::HostsEntry];
+    let mut elsewhere = lies();
+    elsewhere.answers.plain_rule = none();
+    check(vec![
+        ("no dns, Go", without_dns(Resolver::Go), DIFFERS, line(), edit()),
+        ("no dns, Go that could use libc", without_dns(Resolver::GoByChoice), DIFFERS, line(), edit()),
+        ("no dns, c-ares", without_dns(Resolver::CAres), DIFFERS, line(), edit()),
+        ("no dns, musl", without_dns(Resolver::Musl), AGREED, None, vec![]),
+        ("a module, Go", listing(true, true, true, Resolver::Go, lies()), AGREED, None, vec![]),
+        (
+            "a module, libc",
+            listing(true, true, true, Resolver::GoByChoice, lies()),
+            DIFFERS,
+            Some(Culprit::Daemon("nscd")),
+            rule(),
+        ),
+        ("dns only", listing(false, true, false, Resolver::CAres, lies()), AGREED, None, vec![]),
+        ("neither", listing(false, false, true, Resolver::CAres, lies()), AGREED, None, vec![]),
+        (
+            "files only, and libc asks more",
+            listing(true, false, true, Resolver::CAres, elsewhere),
+            DIFFERS,
+            culprit(),
+            entry(),
+        ),
     ]);
 }
 

@@ -1,23 +1,19 @@
 //! The verdict for one program: whether the library can work in it, and what it gets where it cannot.
 
-use crate::diagnose::facts::{Facts, ProgramFacts, ProgramObstacle};
-use crate::diagnose::judge::says;
-use crate::diagnose::sources::Outcome;
+use crate::diagnose::facts::{Facts, ProgramFacts, ProgramObstacle, Resolver};
+use crate::diagnose::sources::{Outcome, says};
 use crate::diagnose::verdict::{Culprit, Finding, Judgement, Step};
 
 /// The verdict about the name, as it is for this program.
 pub(crate) fn in_program(facts: &Facts, program: &ProgramFacts, judgement: Judgement) -> Judgement {
     let Some(obstacle) = &program.obstacle else { return in_process(program, judgement) };
-    if let ProgramObstacle::OwnResolver(what) = obstacle {
-        return with_own_resolver(facts, program, what, judgement);
-    }
-    let needs_library = judgement.steps.iter().any(|step| matches!(step, Step::Load | Step::LoadFirst))
-        || judgement.culprit == Some(Culprit::NotLoaded);
-    if !needs_library {
-        return judgement;
-    }
-    let name = &program.name;
+    let needs_library = judgement.steps.iter().any(Step::is_loading) || judgement.culprit == Some(Culprit::NotLoaded);
     let (why, replacement) = match obstacle {
+        ProgramObstacle::OwnResolver(resolver) => {
+            let Some(asks) = resolver.asks(facts.hosts_line.listed) else { return in_process(program, judgement) };
+            return OwnResolver { facts, program, resolver: *resolver, asks, libc: judgement }.judgement();
+        }
+        _ if !needs_library => return judgement,
         ProgramObstacle::Privileged(why) => (why.clone(), Some(Step::Enable)),
         ProgramObstacle::DistrustsRules { why, commands } => (
             format!("it has more privileges than its caller, and follows only rules that root alone can write: {why}"),
@@ -26,84 +22,119 @@ pub(crate) fn in_program(facts: &Facts, program: &ProgramFacts, judgement: Judge
         ProgramObstacle::StartedBefore => {
             ("it was started before the library was enabled; restart it".to_owned(), Some(Step::Restart))
         }
-        ProgramObstacle::GoChooses => {
-            ("it is a Go program, which uses libc only with GODEBUG=netdns=cgo".to_owned(), Some(Step::UseCgo))
-        }
         ProgramObstacle::Static => (
             "it is statically linked: no library can be loaded into it; a dynamically linked build can".to_owned(),
             None,
         ),
-        ProgramObstacle::OtherRoot(root) => (format!("its root is {root}, and the library is not there"), None),
+        ProgramObstacle::OtherRoot(root) => {
+            (format!("its root is {root}, and the library is not there"), Some(Step::CopyLibrary))
+        }
         ProgramObstacle::Other(why) => (why.clone(), None),
-        ProgramObstacle::OwnResolver(_) => return judgement,
     };
     let mut steps = Vec::new();
     if let Some(replacement) = replacement {
-        let others = judgement.steps.iter().filter(|step| !matches!(step, Step::Load | Step::LoadFirst));
-        steps.extend(others.cloned());
-        if replacement == Step::UseCgo && judgement.steps.contains(&Step::Load) {
-            steps.push(Step::Load);
-        }
-        steps.push(replacement);
+        steps.extend(judgement.steps.iter().filter(|step| !step.is_loading()).cloned());
+        // The library must be there before it can be loaded.
+        let load = (replacement == Step::CopyLibrary).then_some(Step::Load);
+        steps.extend([replacement].into_iter().chain(load));
     }
-    let judgement = Judgement { steps, ..judgement };
-    let Judgement { steps, notes, sentence, .. } = in_process(program, judgement);
-    Judgement {
-        finding: Finding::Differs,
-        culprit: Some(Culprit::Program(name.clone())),
-        sentence: format!("The library does not work in {name}: {why}. {sentence}"),
-        steps,
-        is_optional: false,
-        notes,
-    }
+    let name = &program.name;
+    let sentence = format!("The library does not work in {name}: {why}. {}", judgement.sentence);
+    let judgement = Judgement { steps, sentence, ..judgement };
+    in_process(program, blamed_on(program, judgement))
 }
 
-/// A process keeps what it has loaded: what loads the library is for when it is started again.
+fn blamed_on(program: &ProgramFacts, judgement: Judgement) -> Judgement {
+    let culprit = Some(Culprit::Program(program.name.clone()));
+    Judgement { finding: Finding::Differs, culprit, is_optional: false, ..judgement }
+}
+
+/// A process keeps what it has loaded and its environment: what changes these is for when it is started again.
 fn in_process(program: &ProgramFacts, mut judgement: Judgement) -> Judgement {
-    let loads = |step: &Step| matches!(step, Step::Load | Step::LoadFirst);
-    if program.is_running && judgement.steps.iter().any(loads) {
-        judgement.steps.retain(|step| !loads(step));
-        judgement.notes.push(format!("start {} again with the library in LD_PRELOAD", program.name));
+    if !program.is_running {
+        return judgement;
     }
+    let has = |is: fn(&Step) -> bool| judgement.steps.iter().any(is);
+    let again = match (has(Step::is_loading), has(|step| *step == Step::UseCgo)) {
+        (false, false) => return judgement,
+        (true, false) => "the library in LD_PRELOAD",
+        (false, true) => "GODEBUG=netdns=cgo",
+        (true, true) => "GODEBUG=netdns=cgo and the library in LD_PRELOAD",
+    };
+    judgement.steps.retain(|step| !step.is_loading() && *step != Step::UseCgo);
+    judgement.notes.push(format!("start {} again with {again}", program.name));
     judgement
 }
 
-/// Such a program reads /etc/hosts and asks the first name server that answers; neither nscd nor the library matters.
-fn with_own_resolver(facts: &Facts, program: &ProgramFacts, what: &str, judgement: Judgement) -> Judgement {
-    let name = &program.name;
-    let answers = &facts.answers;
-    let from_dns = || answers.servers.iter().map(|(_, answer)| answer).find(|answer| answer.is_answer());
-    let own = Some(&answers.hosts).filter(|answer| answer.is_found()).or_else(from_dns);
-    let Some(own) = own else {
-        let sentence = format!("Could not tell: {name} resolves names itself ({what}), and no name server answers.");
-        return Judgement { finding: Finding::Unknown, culprit: None, sentence, steps: vec![], ..judgement };
-    };
-    let right = [answers.library.as_ref(), Some(&answers.libc), answers.libc_edited.as_ref()];
-    let right: Option<&Outcome> = right.into_iter().flatten().find(|answer| answer.is_found());
-    let notes = Vec::new();
-    if own.is_found() || right.is_none() {
-        let sentence =
-            format!("Agreed: {}; {name} resolves names itself ({what}), and asks neither libc nor nscd.", says(own));
-        return Judgement {
-            finding: Finding::Agreed,
-            culprit: None,
-            sentence,
-            steps: vec![],
-            notes,
-            is_optional: false,
-        };
+/// A program that reads /etc/hosts and asks the first name server that answers: neither nscd nor the library matters to
+/// it.
+struct OwnResolver<'a> {
+    facts: &'a Facts,
+    program: &'a ProgramFacts,
+    resolver: Resolver,
+    /// Whether it asks `files` and `dns`.
+    asks: (bool, bool),
+    /// The verdict if it used libc.
+    libc: Judgement,
+}
+
+impl OwnResolver<'_> {
+    fn judgement(&self) -> Judgement {
+        let Self { program, resolver, .. } = self;
+        let itself = format!("{} resolves names itself ({resolver})", program.name);
+        let right = self.right();
+        match (self.own(), right) {
+            (Some(own), right) if own.is_found() || right.is_none() => {
+                let asks = if self.may_use_libc() { "neither libc nor nscd for it" } else { "neither libc nor nscd" };
+                Judgement::agreed(format!("Agreed: {}; {itself}, and asks {asks}.", says(own)))
+            }
+            // It heeds the hosts line, too.
+            _ if self.libc.steps == [Step::EditHostsLine] && self.asks != (true, true) => self.libc.clone(),
+            (None, right) if !self.may_use_libc() || right.is_none() => {
+                Judgement::unknown(format!("Could not tell: {itself}, and no name server answers."))
+            }
+            (own, right) => {
+                let how = if own.is_some() { "do not know the name" } else { "do not answer" };
+                let sentence = format!(
+                    "{itself}, from /etc/hosts and the servers of /etc/resolv.conf, which {how}; {} for libc.",
+                    right.map(says).unwrap_or_default()
+                );
+                in_process(program, blamed_on(program, Judgement::differs(None, sentence, self.steps())))
+            }
+        }
     }
-    let sentence = format!(
-        "{name} resolves names itself ({what}), from /etc/hosts and the servers of /etc/resolv.conf, which do not know \
-         the name; {} for libc.",
-        right.map(says).unwrap_or_default()
-    );
-    Judgement {
-        finding: Finding::Differs,
-        culprit: Some(Culprit::Program(name.clone())),
-        sentence,
-        steps: vec![Step::HostsEntry],
-        notes,
-        is_optional: false,
+
+    fn may_use_libc(&self) -> bool {
+        self.resolver == Resolver::GoByChoice
+    }
+
+    /// What it finds; none where no name server answers.
+    fn own(&self) -> Option<&Outcome> {
+        let answers = &self.facts.answers;
+        let (asks_files, asks_dns) = self.asks;
+        let from_dns = || answers.servers.iter().map(|(_, answer)| answer).find(|answer| answer.is_answer());
+        match (asks_files, asks_dns) {
+            (true, false) => Some(&answers.hosts),
+            (true, true) if answers.hosts.is_found() => Some(&answers.hosts),
+            _ => from_dns(),
+        }
+    }
+
+    /// What it should find.
+    fn right(&self) -> Option<&Outcome> {
+        let answers = &self.facts.answers;
+        let from_nscd = answers.nscd.as_ref().filter(|_| self.may_use_libc());
+        let all = [answers.library.as_ref(), Some(&answers.libc), answers.libc_edited.as_ref(), from_nscd];
+        all.into_iter().flatten().find(|answer| answer.is_found())
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let libc = &self.libc;
+        match self.may_use_libc() {
+            false => vec![Step::HostsEntry],
+            // Where nothing is known that makes libc find the name, asking libc is no fix.
+            true if libc.finding != Finding::Agreed && libc.steps.is_empty() => Vec::new(),
+            true => libc.steps.iter().cloned().chain([Step::UseCgo]).collect(),
+        }
     }
 }

@@ -69,11 +69,6 @@ impl Rules {
         let first = policy.candidates(subject).first().map(|rule| rule.origin().clone());
         first.is_some_and(|origin| origin.line == number && *origin.source == *self.path)
     }
-
-    /// Whether the file's last line has no end.
-    pub(crate) fn lacks_final_newline(&self) -> bool {
-        self.text.last().is_some_and(|&byte| byte != b'\n')
-    }
 }
 
 /// A rule, with its place.

@@ -157,6 +157,21 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// An answer as the object of a sentence.
+pub(crate) fn quoted(answer: &Outcome) -> String {
+    if answer.is_found() { answer.to_string() } else { format!("\"{answer}\"") }
+}
+
+/// An answer as a sentence.
+pub(crate) fn says(answer: &Outcome) -> String {
+    match answer {
+        Outcome::Found { names, .. } if !names.is_empty() => format!("the name is {answer}"),
+        Outcome::Found { addresses, .. } if addresses.len() == 1 => format!("the address is {answer}"),
+        Outcome::Found { .. } => format!("the addresses are {answer}"),
+        _ => "there is no such name".to_owned(),
+    }
+}
+
 /// What was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "who", content = "server", rename_all = "kebab-case")]

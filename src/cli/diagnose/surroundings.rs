@@ -6,7 +6,7 @@ use nss_bypass_core::files::nsswitch::Module;
 
 use crate::diagnose::facts::{LineFacts, Loading};
 use crate::diagnose::glibc;
-use crate::diagnose::hosts_line::{self, HostsLine, Standing, UnreadableLine};
+use crate::diagnose::hosts_line::{self, HostsLine, Listed, Standing, UnreadableLine};
 use crate::diagnose::rules::Rules;
 use crate::diagnose::sockets::{self, Asked};
 use crate::install::file::PRELOAD_FILE;
@@ -34,11 +34,15 @@ pub(crate) struct Surroundings {
     pub(crate) is_loaded: bool,
     /// What that is.
     pub(crate) place: String,
+    /// Whether it is a process.
+    pub(crate) is_about_process: bool,
+    /// Where this process's root is as a shell sees it: `/proc/PID/root` for a container, else nothing.
+    pub(crate) root: String,
 }
 
 impl Surroundings {
     /// Looks. `process`: its name, and whether it has the library, where the verdict is for one.
-    pub(crate) fn look(process: Option<(&str, bool)>) -> Self {
+    pub(crate) fn look(process: Option<(&str, bool)>, root: &str) -> Self {
         let here = Here::look();
         let (place, is_loaded) = match process {
             Some((name, has_library)) => (name.to_owned(), has_library),
@@ -55,6 +59,8 @@ impl Surroundings {
             here,
             is_loaded,
             place,
+            is_about_process: process.is_some(),
+            root: root.to_owned(),
         };
         match &around.hosts_line {
             Ok(line) => {
@@ -97,14 +103,19 @@ impl Surroundings {
                 shown: format!("{}: {}", line.origin(), line.shown()),
                 unreadable: None,
                 obstacle: line.obstacle(&|module| self.standing(module)),
+                listed: line.listed(),
                 foreign_daemon: self.asked.iter().find_map(|asked| {
                     let daemon = asked.foreign_daemon()?;
                     Some(format!("{} ({})", asked.service.name, daemon.whereabouts()))
                 }),
             },
-            Err(line) => {
-                LineFacts { shown: String::new(), unreadable: Some(*line), obstacle: None, foreign_daemon: None }
-            }
+            Err(line) => LineFacts {
+                shown: String::new(),
+                unreadable: Some(*line),
+                obstacle: None,
+                foreign_daemon: None,
+                listed: Listed { files: false, dns: false, others: false },
+            },
         }
     }
 
@@ -127,15 +138,28 @@ impl Surroundings {
         others.next().map(|word| printable(word.path.as_os_str().as_encoded_bytes()))
     }
 
-    /// Files that every program needs and that not every user can read: the path, and what is the matter.
+    /// Files that every program needs and that not every user can read: the path, and what is the matter, with commands
+    /// for the shell.
     pub(crate) fn unreadable(&self) -> Vec<(String, Trouble)> {
         let Ok(tree) = Tree::new(Path::new("/")) else { return Vec::new() };
         let files = [(self.rules.path.as_str(), RULES_ARE_FOR_ALL), (PRELOAD_FILE, PRELOAD_IS_FOR_ALL)];
         let troubles = files.into_iter().filter_map(|(path, why)| {
             let trouble = verify::is_for_all(&tree, Path::new(path), why).err()?;
-            Some((path.to_owned(), trouble))
+            Some((path.to_owned(), self.for_shell(trouble)))
         });
         troubles.collect()
+    }
+
+    /// A trouble with this process's files, with commands for the shell.
+    pub(crate) fn for_shell(&self, mut trouble: Trouble) -> Trouble {
+        // Those with "nss-bypass enable" are for the machine on which they are run.
+        if !self.root.is_empty() && trouble.commands.iter().any(|line| line.starts_with("nss-bypass")) {
+            trouble.commands.clear();
+        }
+        for line in &mut trouble.commands {
+            *line = line.replace(" /", &format!(" {}/", self.root));
+        }
+        trouble
     }
 }
 

@@ -10,16 +10,17 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::diagnose::daemon::Presence;
-use crate::diagnose::enter;
-use crate::diagnose::examine::{Examiner, Manner, Question};
-use crate::diagnose::facts::{Loading, ProgramFacts, ProgramObstacle};
+use crate::diagnose::enter::{self, Refusal};
+use crate::diagnose::facts::{Loading, ProgramFacts, ProgramObstacle, Resolver};
 use crate::diagnose::nscd::Cache;
+use crate::diagnose::question::{Examiner, Manner, Question};
 use crate::diagnose::surroundings::Surroundings;
 use crate::install::library;
+use crate::install::place;
 use crate::install::preloaded::{Here, InFile};
 use crate::install::tree::Tree;
 use crate::install::verify;
-use crate::process::elf::{self, Elf, Go};
+use crate::process::elf::{self, Go};
 use crate::process::libraries::{self, C_ARES};
 use crate::process::obstacle::{self, Obstacle};
 use crate::process::program::{self, Program};
@@ -47,6 +48,8 @@ pub(crate) struct Process {
     /// `/proc/PID/root`, where its root is another one than ours.
     root: String,
     unit: Option<String>,
+    /// The library outside of it.
+    library: Option<String>,
 }
 
 /// What the verdict is for.
@@ -55,24 +58,7 @@ pub(crate) struct Target {
     loading: Option<Loading>,
     root: String,
     unit: Option<String>,
-}
-
-/// Why it cannot be looked at.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    exit: Exit,
-    why: String,
-}
-
-impl Refusal {
-    pub(crate) fn cannot_tell(why: impl Into<String>) -> Self {
-        Self { exit: Exit::CannotTell, why: why.into() }
-    }
-
-    pub(crate) fn report(&self) -> Exit {
-        output::complain(&self.why);
-        self.exit
-    }
+    library: Option<String>,
 }
 
 impl Options {
@@ -92,15 +78,18 @@ impl Options {
         }
         match &self.program {
             Some(program) => Ok(Ok(Target::of_program(program)?)),
-            None => Ok(Ok(Target { program: None, loading: None, root: String::new(), unit: None })),
+            None => Ok(Ok(Target { program: None, loading: None, root: String::new(), unit: None, library: None })),
         }
     }
 }
 
 impl Target {
     fn of_process(process: Process) -> Self {
-        let loading = if process.has_library { Loading::Works } else { Loading::NotLoaded };
-        Self { program: Some(process.program), loading: Some(loading), root: process.root, unit: process.unit }
+        let Process { program, has_library, root, unit, library } = process;
+        // One that distrusts the rules has the library, which takes no lookup there.
+        let works = has_library && !program.distrusts_rules();
+        let loading = if works { Loading::Works } else { Loading::NotLoaded };
+        Self { program: Some(program), loading: Some(loading), root, unit, library }
     }
 
     fn of_program(name: &OsStr) -> Result<Self, Refusal> {
@@ -116,26 +105,31 @@ impl Target {
             obstacle::of_program(&program.path, &program.elf, &library, go_debug.as_deref().map(OsStr::as_bytes));
         let found: Vec<ProgramObstacle> = found.into_iter().map(in_facts).collect();
         let is_privileged = |found: &ProgramObstacle| matches!(found, ProgramObstacle::Privileged(_));
-        let distrusts = found.iter().any(is_privileged).then(distrust).flatten();
+        let tree = Tree::new(Path::new("/")).ok().filter(|_| found.iter().any(is_privileged));
+        let distrusts = tree.as_ref().and_then(distrust);
         // Privileges keep out the library, which c-ares does not reach anyway.
         let own_resolver = (found.iter().all(is_privileged) && has_c_ares_only(&program)).then(c_ares);
         let others = found.into_iter().filter(|found| !(is_everywhere && is_privileged(found)));
         let obstacle = own_resolver.into_iter().chain(others).next();
         let obstacle = obstacle.or(distrusts);
-        let has_library = obstacle.is_none() && (is_everywhere || here.loaded.is_some());
+        let can_load = matches!(obstacle, None | Some(ProgramObstacle::OwnResolver(Resolver::GoByChoice)));
+        let has_library = can_load && (is_everywhere || here.loaded.is_some());
         let shown = format!("{} ({})", printable(name.as_bytes()), program.path.display());
         Ok(Self {
             program: Some(ProgramFacts { name: shown, is_running: false, obstacle }),
             loading: (!has_library).then_some(Loading::NotLoaded),
             root: String::new(),
             unit: None,
+            library: None,
         })
     }
 
-    /// The process, and whether it has the library.
-    pub(crate) fn process(&self) -> Option<(&str, bool)> {
-        let program = self.program.as_ref().filter(|program| program.is_running)?;
-        Some((&program.name, self.loading == Some(Loading::Works)))
+    /// What does not depend on a name, as it is for this.
+    pub(crate) fn surroundings(&self) -> Surroundings {
+        let program = self.program.as_ref().filter(|program| program.is_running);
+        let has_library = |program: &ProgramFacts| self.loading == Some(Loading::Works) || program.distrusts_rules();
+        let process = program.map(|program| (program.name.as_str(), has_library(program)));
+        Surroundings::look(process, &self.root)
     }
 
     /// What examines a name for it.
@@ -158,12 +152,13 @@ impl Target {
             is_root: rustix::process::geteuid().is_root(),
             root: &self.root,
             unit: self.unit.as_deref(),
+            library: self.library.as_deref(),
         }
     }
 }
 
 fn c_ares() -> ProgramObstacle {
-    ProgramObstacle::OwnResolver("c-ares".to_owned())
+    ProgramObstacle::OwnResolver(Resolver::CAres)
 }
 
 /// Whether it is linked with c-ares, and does not call libc's lookups itself. Some have c-ares for a part of theirs only.
@@ -172,9 +167,8 @@ fn has_c_ares_only(program: &Program) -> bool {
 }
 
 /// Why privileged programs do not follow the rules.
-fn distrust() -> Option<ProgramObstacle> {
-    let tree = Tree::new(Path::new("/")).ok()?;
-    let trouble = verify::is_roots_alone(&tree, Path::new("/etc/nss-bypass.conf")).err()?;
+fn distrust(tree: &Tree) -> Option<ProgramObstacle> {
+    let trouble = verify::is_roots_alone(tree, Path::new("/etc/nss-bypass.conf")).err()?;
     Some(ProgramObstacle::DistrustsRules { why: trouble.what, commands: trouble.commands })
 }
 
@@ -184,9 +178,9 @@ fn in_facts(obstacle: Obstacle) -> ProgramObstacle {
             ProgramObstacle::Privileged(obstacle.to_string())
         }
         Obstacle::Static => ProgramObstacle::Static,
-        Obstacle::Musl => ProgramObstacle::OwnResolver("musl".to_owned()),
-        Obstacle::Go(Go::Alone) => ProgramObstacle::OwnResolver("Go without cgo".to_owned()),
-        Obstacle::Go(_) => ProgramObstacle::GoChooses,
+        Obstacle::Musl => ProgramObstacle::OwnResolver(Resolver::Musl),
+        Obstacle::Go(Go::Alone) => ProgramObstacle::OwnResolver(Resolver::Go),
+        Obstacle::Go(_) => ProgramObstacle::OwnResolver(Resolver::GoByChoice),
         Obstacle::OtherLoader(_) | Obstacle::OtherMachine { .. } => ProgramObstacle::Other(obstacle.to_string()),
     }
 }
@@ -215,33 +209,26 @@ impl Process {
         };
         let root = fs::read_link(folder.join("root")).map_err(refuse)?;
         let name = format!("process {pid} ({})", process.name);
-        let obstacle = obstacle_of(&folder, &process, &root);
+        let tree = Tree::of_process(&folder);
+        let obstacle = obstacle_of(&folder, &process, &root, &tree);
         Ok(Self {
             program: ProgramFacts { name, is_running: true, obstacle },
             has_library: process.library.is_some(),
-            root: if has_same_root(&folder) { String::new() } else { format!("/proc/{pid}/root") },
+            root: if tree.is_whole_machine() { String::new() } else { format!("/proc/{pid}/root") },
             unit: unit_of(&folder),
+            library: library::find(None).ok().map(|library| library.path.to_string_lossy().into_owned()),
         })
     }
 }
 
-fn has_same_root(folder: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let place = |path: &Path| path.metadata().map(|status| (status.dev(), status.ino())).ok();
-    place(&folder.join("root/etc")).is_some() && place(&folder.join("root/etc")) == place(Path::new("/etc"))
-}
-
 /// What keeps the library out of a process.
-fn obstacle_of(folder: &Path, process: &scan::Process, root: &Path) -> Option<ProgramObstacle> {
-    let itself = |what: &str| Some(ProgramObstacle::OwnResolver(what.to_owned()));
+fn obstacle_of(folder: &Path, process: &scan::Process, root: &Path, tree: &Tree) -> Option<ProgramObstacle> {
+    let itself = |resolver| Some(ProgramObstacle::OwnResolver(resolver));
     let elf = elf::read_elf(&folder.join("exe")).ok();
-    // musl's loader may be mapped under another name.
-    let is_musl = elf.as_ref().is_some_and(Elf::is_musl);
     match (process.libc, process.go) {
-        (Libc::Musl, _) => return itself("musl"),
-        _ if is_musl => return itself("musl"),
-        (_, Some(Go::Alone)) => return itself("Go without cgo"),
-        (_, Some(Go::Chooses)) if !prefers_libc(folder) => return Some(ProgramObstacle::GoChooses),
+        (Libc::Musl, _) => return itself(Resolver::Musl),
+        (_, Some(Go::Alone)) => return itself(Resolver::Go),
+        (_, Some(Go::Chooses)) if !prefers_libc(folder) => return itself(Resolver::GoByChoice),
         (Libc::None, _) if process.library.is_none() => return Some(ProgramObstacle::Static),
         _ => {}
     }
@@ -250,10 +237,9 @@ fn obstacle_of(folder: &Path, process: &scan::Process, root: &Path) -> Option<Pr
         return Some(c_ares());
     }
     if process.library.is_some() {
-        return None;
+        return if process.is_secure == Some(true) { distrust(tree) } else { None };
     }
-    let in_file = Tree::new(&folder.join("root")).and_then(|tree| InFile::read(&tree));
-    if in_file.is_ok_and(|file| file.library().is_some()) {
+    if InFile::read(tree).is_ok_and(|file| file.library().is_some()) {
         return Some(ProgramObstacle::StartedBefore);
     }
     if process.is_secure == Some(true) {
@@ -261,7 +247,7 @@ fn obstacle_of(folder: &Path, process: &scan::Process, root: &Path) -> Option<Pr
         return Some(ProgramObstacle::Privileged(why.to_owned()));
     }
     let is_elsewhere = root != Path::new("/") && root.is_absolute();
-    is_elsewhere.then(|| ProgramObstacle::OtherRoot(root.display().to_string()))
+    (is_elsewhere && place::usual(tree).is_none()).then(|| ProgramObstacle::OtherRoot(root.display().to_string()))
 }
 
 /// What it takes to look at the processes of others.
@@ -269,12 +255,11 @@ fn who_may() -> &'static str {
     if rustix::process::geteuid().is_root() { "that takes CAP_SYS_PTRACE" } else { "root can" }
 }
 
-/// Whether its GODEBUG says `netdns=cgo`.
+/// Whether its GODEBUG has it use libc.
 fn prefers_libc(folder: &Path) -> bool {
     let environment = fs::read(folder.join("environ")).unwrap_or_default();
     let mut variables = environment.split(|&byte| byte == 0);
-    variables
-        .any(|variable| variable.starts_with(b"GODEBUG=") && variable.windows(10).any(|part| part == b"netdns=cgo"))
+    obstacle::prefers_libc(variables.find_map(|variable| variable.strip_prefix(b"GODEBUG=")))
 }
 
 /// The systemd unit that it belongs to.

@@ -89,10 +89,19 @@ pub(crate) enum Step {
     ChangeMode(Vec<String>),
     /// The process started again.
     Restart,
+    /// The library in the root directory of the process.
+    CopyLibrary,
     /// `GODEBUG=netdns=cgo`.
     UseCgo,
     /// A line of /etc/hosts.
     HostsEntry,
+}
+
+impl Step {
+    /// Whether it is about how programs load the library.
+    pub(crate) fn is_loading(&self) -> bool {
+        matches!(self, Self::Load | Self::LoadFirst)
+    }
 }
 
 /// The verdict.

@@ -21,6 +21,12 @@ pub(crate) fn are_subvolumes(one: &Path, other: &Path) -> bool {
     fs::read("/proc/self/mountinfo").is_ok_and(|text| are_in_one_btrfs(&mounts(&text), one, other))
 }
 
+/// Whether something is mounted on a link-free path.
+pub(crate) fn is_mount_point(path: &Path) -> bool {
+    let mounts = fs::read("/proc/self/mountinfo").map(|text| mounts(&text)).unwrap_or_default();
+    mounts.iter().any(|mount| mount.point == path)
+}
+
 fn are_in_one_btrfs(mounts: &[Mount], one: &Path, other: &Path) -> bool {
     // The last one that is mounted on a place hides those below it.
     let of = |path: &Path| {

@@ -37,6 +37,15 @@ impl Tree {
         if root.is_dir() { Ok(Self { root }) } else { Err(io::Error::from(io::ErrorKind::NotADirectory)) }
     }
 
+    /// The files as a process has them, by its directory in /proc.
+    pub(crate) fn of_process(directory: &Path) -> Self {
+        let place = |path: &Path| path.metadata().map(|status| (status.dev(), status.ino())).ok();
+        let (root, etc) = (directory.join("root"), directory.join("root/etc"));
+        // A root directory of another mount namespace is called `/`, too.
+        let is_own = place(&root) == place(Path::new("/")) && place(&etc) == place(Path::new("/etc"));
+        Self { root: if is_own { PathBuf::from("/") } else { root } }
+    }
+
     /// The root, as this process sees it.
     pub(crate) fn root(&self) -> &Path {
         &self.root

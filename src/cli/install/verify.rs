@@ -24,8 +24,7 @@ const GOOD_PLACES: [&str; 3] = ["/usr/lib/nss-bypass", "/usr/local/lib/nss-bypas
 /// Whether a library is fit for /etc/ld.so.preload: its path can be written there, it is on the root file system, only root
 /// can change it, and everybody can read it.
 pub(crate) fn verify(tree: &Tree, library: &Path) -> Result<(), Trouble> {
-    let trail = find(tree, library)?;
-    check_owned(tree, library, &trail).and_then(|()| check_readable(tree, library, &trail))?;
+    let trail = verify_access(tree, library)?;
     let is_on_root = tree.is_on_root(&trail.end).map_err(|error| Trouble::system(library, "look at it", &error))?;
     if is_on_root {
         return Ok(());
@@ -36,6 +35,13 @@ pub(crate) fn verify(tree: &Tree, library: &Path) -> Result<(), Trouble> {
         "copy it to the root file system:",
     );
     Err(copied_elsewhere(trouble, tree, library))
+}
+
+/// The part of it that is about who can change and read the library, wherever it lies.
+pub(crate) fn verify_access(tree: &Tree, library: &Path) -> Result<Trail, Trouble> {
+    let trail = find(tree, library)?;
+    check_owned(tree, library, &trail).and_then(|()| check_readable(tree, library, &trail))?;
+    Ok(trail)
 }
 
 /// Whether only root can change what lies at a path, or the way to it; also where nothing is there yet.

@@ -2,11 +2,12 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use rustix::fs::inotify;
+use rustix::fs::{FlockOperation, flock, inotify};
 
 /// What was read so far.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Counts {
 #[derive(Debug)]
 pub(crate) struct Log {
     folder: PathBuf,
+    /// Locked as long as the directory is in use: SIGKILL leaves the directory behind, and no lock.
+    _lock: File,
     progress: Arc<Mutex<Progress>>,
 }
 
@@ -39,12 +42,16 @@ impl Log {
     /// Makes the file, and writes to standard error from now on what the library writes there. Its lines are for programs
     /// of any user, and nobody else can find the directory's name out.
     pub(crate) fn start(wants_all: bool) -> io::Result<Self> {
+        remove_abandoned(Path::new(TEMPORARY), SETTLED);
         let folder = make_folder()?;
+        let lock = File::open(&folder)?;
+        // Where nothing can be locked, nothing is removed either.
+        let _ = flock(&lock, FlockOperation::NonBlockingLockExclusive);
         let path = folder.join("log");
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         fs::set_permissions(&path, Permissions::from_mode(0o666))?;
         let progress = Progress { file: File::open(&path)?, rest: Vec::new(), counts: Counts::default(), wants_all };
-        let log = Self { folder, progress: Arc::new(Mutex::new(progress)) };
+        let log = Self { folder, _lock: lock, progress: Arc::new(Mutex::new(progress)) };
         let watch = inotify::init(inotify::CreateFlags::CLOEXEC)?;
         inotify::add_watch(&watch, &path, inotify::WatchFlags::MODIFY)?;
         let progress = Arc::clone(&log.progress);
@@ -121,12 +128,42 @@ impl Counts {
     }
 }
 
+/// Where the directories are.
+const TEMPORARY: &str = "/tmp";
+
+/// What their names begin with; a number of 16 digits follows.
+const BEGINNING: &str = "nss-bypass-";
+
+/// After so long a directory that is in use has been locked.
+const SETTLED: Duration = Duration::from_secs(60);
+
+/// Removes this user's directories that nobody uses any more.
+fn remove_abandoned(place: &Path, settled: Duration) {
+    let own = rustix::process::geteuid().as_raw();
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let number = name.to_str().and_then(|name| name.strip_prefix(BEGINNING)).unwrap_or_default();
+        let is_named_so = number.len() == 16 && number.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_old = |status: &fs::Metadata| {
+            let age = status.modified().ok().and_then(|modified| modified.elapsed().ok());
+            status.is_dir() && status.uid() == own && age.is_some_and(|age| age >= settled)
+        };
+        if !is_named_so || !entry.metadata().is_ok_and(|status| is_old(&status)) {
+            continue;
+        }
+        let lock = File::open(entry.path()).map(|folder| flock(folder, FlockOperation::NonBlockingLockExclusive));
+        if lock.is_ok_and(|lock| lock.is_ok()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// A directory that everybody can enter and nobody can list.
 fn make_folder() -> io::Result<PathBuf> {
     let mut random = [0; 8];
     File::open("/dev/urandom")?.read_exact(&mut random)?;
-    let name = format!("nss-bypass-{:016x}", u64::from_ne_bytes(random));
-    let folder = Path::new("/tmp").join(name);
+    let name = format!("{BEGINNING}{:016x}", u64::from_ne_bytes(random));
+    let folder = Path::new(TEMPORARY).join(name);
     DirBuilder::new().mode(0o711).create(&folder)?;
     fs::set_permissions(&folder, Permissions::from_mode(0o711))?;
     Ok(folder)
@@ -156,5 +193,23 @@ mod tests {
         let folder = log.folder.clone();
         drop(log);
         assert!(!folder.exists());
+    }
+
+    #[test]
+    fn what_was_left_behind_is_removed() {
+        let place = std::env::temp_dir().join(format!("nss-bypass-log-{}", std::process::id()));
+        let names = ["nss-bypass-0123456789abcdef", "nss-bypass-fedcba9876543210", "nss-bypass-other"];
+        let [abandoned, used, other] = names.map(|name| place.join(name));
+        for folder in [&abandoned, &used, &other] {
+            fs::create_dir_all(folder).unwrap();
+            fs::write(folder.join("log"), "").unwrap();
+        }
+        let lock = File::open(&used).unwrap();
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
+        remove_abandoned(&place, SETTLED);
+        assert!(abandoned.exists(), "it may be about to be locked");
+        remove_abandoned(&place, Duration::ZERO);
+        assert_eq!([&abandoned, &used, &other].map(|folder| folder.exists()), [false, true, true]);
+        fs::remove_dir_all(&place).unwrap();
     }
 }

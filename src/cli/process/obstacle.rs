@@ -138,7 +138,7 @@ fn is_loader(path: &Path) -> bool {
 }
 
 /// Whether GODEBUG says `netdns=cgo`, perhaps with a level for debugging ("cgo+1").
-fn prefers_libc(go_debug: Option<&[u8]>) -> bool {
+pub(crate) fn prefers_libc(go_debug: Option<&[u8]>) -> bool {
     let mut settings = go_debug.unwrap_or_default().split(|&byte| byte == b',');
     settings.any(|setting| {
         setting

@@ -142,7 +142,9 @@ fn look_at(pid: u32, files: &mut Files<'_>) -> io::Result<Option<Process>> {
     let has = |name: fn(&str) -> bool| {
         mappings.iter().any(|mapping| mapping.path.file_name().and_then(|name| name.to_str()).is_some_and(name))
     };
-    let libc = if has(|name| name.starts_with("ld-musl-")) {
+    let program = files.program(&folder, &mappings);
+    // Where musl's loader is a link to its libc.so, as in Debian, that is the name of what is mapped.
+    let libc = if program.is_musl || has(|name| name.starts_with("ld-musl-")) {
         Libc::Musl
     } else if has(|name| name == "libc.so.6" || name.starts_with("libc-2.")) {
         Libc::Glibc
@@ -158,7 +160,7 @@ fn look_at(pid: u32, files: &mut Files<'_>) -> io::Result<Option<Process>> {
         namespaces: Namespaces::of(&folder),
         is_secure: secure(&folder),
         libc,
-        go: files.go(&folder, &mappings),
+        go: program.go,
         has_c_ares: has(|name| name.starts_with(C_ARES)),
         library: files.library(&folder, &mappings),
     }))
@@ -218,11 +220,18 @@ fn started(stat: &str) -> Option<SystemTime> {
 /// A file as `maps` tells them apart. The path too: subvolumes of btrfs share a device and number their files alike.
 type Key = (String, u64, PathBuf);
 
+/// What a program's file says of it.
+#[derive(Clone, Copy, Default)]
+struct Kind {
+    go: Option<Go>,
+    is_musl: bool,
+}
+
 /// What the files are that processes have mapped: each is read once.
 struct Files<'a> {
     known: &'a [Identity],
     identities: HashMap<Key, Option<Identity>>,
-    programs: HashMap<Key, Option<Go>>,
+    programs: HashMap<Key, Kind>,
 }
 
 impl<'a> Files<'a> {
@@ -246,13 +255,13 @@ impl<'a> Files<'a> {
         None
     }
 
-    /// How the program resolves names, if it is written in Go.
-    fn go(&mut self, folder: &Path, mappings: &[Mapping]) -> Option<Go> {
-        let first = mappings.first()?;
+    /// What the program is.
+    fn program(&mut self, folder: &Path, mappings: &[Mapping]) -> Kind {
+        let Some(first) = mappings.first() else { return Kind::default() };
         let key = (first.device.clone(), first.inode, first.path.clone());
         *self.programs.entry(key).or_insert_with(|| match elf::read(&folder.join("exe")) {
-            Ok(Form::Elf(program)) => program.go,
-            _ => None,
+            Ok(Form::Elf(program)) => Kind { go: program.go, is_musl: program.is_musl() },
+            _ => Kind::default(),
         })
     }
 }

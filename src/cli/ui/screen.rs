@@ -26,6 +26,11 @@ pub(crate) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
+/// A number of things.
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Writes to standard output. Who closes it early has read enough.
 pub(crate) fn show(text: &str) {
     let _ = anstream::stdout().lock().write_all(text.as_bytes());

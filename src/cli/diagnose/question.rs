@@ -1,0 +1,80 @@
+//! What is asked about, how, and for which program.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use nss_bypass_core::model::{Name, Subject};
+use nss_bypass_core::rules::rule::Rule;
+
+use crate::diagnose::daemon::Presence;
+use crate::diagnose::facts::{Loading, ProgramFacts};
+use crate::diagnose::nscd::{Cache, Key};
+use crate::diagnose::surroundings::Surroundings;
+
+/// What is asked about, in a form that a thread can have for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    Name(Vec<u8>),
+    Address(IpAddr),
+}
+
+impl Question {
+    /// A name as a program would pass it or, for its name, an address.
+    pub(crate) fn new(bytes: &[u8]) -> Self {
+        let address = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
+        address.map_or_else(|| Self::Name(bytes.to_vec()), Self::Address)
+    }
+
+    pub(crate) fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Name(name) => Subject::Name(Name::new(name)),
+            Self::Address(address) => Subject::Address(*address),
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Name(name) => name.clone(),
+            Self::Address(address) => address.to_string().into_bytes(),
+        }
+    }
+
+    pub(crate) fn key(&self) -> Key<'_> {
+        match self {
+            Self::Name(name) => Key::Name(name),
+            Self::Address(address) => Key::Address(*address),
+        }
+    }
+}
+
+/// How to ask.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// Make nscd look the name up.
+    pub(crate) ask_nscd: bool,
+    /// Wait no longer than this.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// A name being examined.
+pub(crate) struct Examiner<'a> {
+    pub(crate) around: &'a Surroundings,
+    pub(crate) question: &'a Question,
+    pub(crate) nscd: &'a Presence,
+    pub(crate) cache: Option<&'a Cache>,
+    pub(crate) manner: Manner,
+    pub(crate) program: Option<ProgramFacts>,
+    /// How the program that was asked about loads the library.
+    pub(crate) program_loading: Option<Loading>,
+    pub(crate) is_root: bool,
+    pub(crate) root: &'a str,
+    pub(crate) unit: Option<&'a str>,
+    pub(crate) library: Option<&'a str>,
+}
+
+impl Examiner<'_> {
+    /// The rule under which the library answers.
+    pub(crate) fn rule(&self) -> Option<&Rule> {
+        self.around.rules.bypassing(self.question.subject())
+    }
+}
