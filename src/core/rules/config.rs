@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::databases::Database;
-use super::options::{self, FALLBACK, FOR, MAX_SERVERS, MAX_TTLS, RuleOptions};
+use super::options::{self, MAX_SERVERS, MAX_TTLS, RuleOptions};
 use super::pattern::{Kind, Pattern};
 use super::rule::{Action, Answering, CacheSize, Fallback, Origin, Rule};
 use super::servers::NameServers;
@@ -161,10 +161,10 @@ fn parse_rule(
     let first = config.rules.len();
     add(patterns, statement.end, origin, action, plain, config)?;
     if let Some(option) = options.first() {
-        let is_alone = !option.is(FOR) && !options.iter().any(|option| option.is(FALLBACK));
+        let is_alone = !option.is("for") && !options.iter().any(|option| option.is("fallback"));
         let RuleOptions { answering, programs } = options::parse(options)?;
         if action == Action::Pass && is_alone {
-            return wrong(option.at, format!("after \"pass\", {} needs \"{FALLBACK}\"", quoted(option.text)));
+            return wrong(option.at, format!("after \"pass\", {} needs \"fallback\"", quoted(option.text)));
         }
         let rules = config.rules.get_mut(first..).unwrap_or_default();
         if !answering.addresses.is_empty()

@@ -23,12 +23,6 @@ pub(super) const MAX_SERVERS: usize = 16;
 /// Seconds that an answer may be cached: a day, as BIND's `max-cache-ttl` and its like are used.
 pub(super) const MAX_TTLS: RangeInclusive<u32> = 1..=86_400;
 
-/// The option without which no other counts after `pass`.
-pub(super) const FALLBACK: &str = "fallback";
-const ADDRESS: &str = "address";
-/// The option that is about the rule and not about what is answered.
-pub(super) const FOR: &str = "for";
-
 /// What options say of a rule.
 #[derive(Debug, Default)]
 pub(super) struct RuleOptions {
@@ -56,7 +50,7 @@ enum Parse {
 
 /// All options.
 pub const OPTIONS: [OptionRow; 11] = [
-    values(ADDRESS, "address ADDRESS...", |options, words| {
+    values("address", "address ADDRESS...", |options, words| {
         options.answering.addresses = words.iter().map(address).collect::<Result<_, _>>()?;
         Ok(())
     }),
@@ -84,7 +78,7 @@ pub const OPTIONS: [OptionRow; 11] = [
         options.answering.hosts = hosts(word)?;
         Ok(())
     }),
-    value(FALLBACK, "fallback never|error|always", |options, word| {
+    value("fallback", "fallback never|error|always", |options, word| {
         options.answering.fallback = fallback(word)?;
         Ok(())
     }),
@@ -96,14 +90,14 @@ pub const OPTIONS: [OptionRow; 11] = [
         options.answering.max_ttl = Some(number(word, MAX_TTLS, "seconds")?);
         Ok(())
     }),
-    values(FOR, "for PROGRAM...", |options, words| {
+    values("for", "for PROGRAM...", |options, words| {
         options.programs = words.iter().map(Program::parse).collect::<Result<_, _>>()?;
         Ok(())
     }),
 ];
 
 /// What may stand beside `address`: the others say how servers and files are asked.
-const BESIDE_ADDRESS: [&str; 3] = [ADDRESS, FALLBACK, FOR];
+const BESIDE_ADDRESS: [&str; 3] = ["address", "fallback", "for"];
 
 const fn value(
     name: &'static str,
@@ -167,10 +161,9 @@ pub(super) fn parse(mut words: &[Word<'_>]) -> Result<RuleOptions, Wrong> {
     }
     let is_idle = |word: &&Word<'_>| !BESIDE_ADDRESS.iter().any(|name| word.is(name));
     match seen.iter().find(is_idle) {
-        Some(word) if !options.answering.addresses.is_empty() => wrong(
-            word.at,
-            format!("beside \"{ADDRESS}\" nothing is asked, so that {} has no effect", quoted(word.text)),
-        ),
+        Some(word) if !options.answering.addresses.is_empty() => {
+            wrong(word.at, format!("beside \"address\" nothing is asked, so that {} has no effect", quoted(word.text)))
+        }
         _ => Ok(options),
     }
 }
