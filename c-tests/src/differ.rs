@@ -36,6 +36,11 @@ impl Side {
         Self { nscd: Nscd::Lying, ..Self::bare() }
     }
 
+    /// The same beside another nscd.
+    pub fn beside(self, nscd: Nscd) -> Self {
+        Self { nscd, ..self }
+    }
+
     /// The library, beside an nscd that lies.
     pub fn with(library: &Path, rules: Option<&'static str>) -> Self {
         Self { nscd: Nscd::Lying, library: Some(library.to_path_buf()), rules, configuration: None }
@@ -169,6 +174,60 @@ pub fn compare_in_one_process(file: &CaseFile, sides: &[Side; 2]) -> Comparison 
     comparison
 }
 
+/// All cases of a section one after the other in one process, where libc is asked first: beside this nscd, what it finds is
+/// its own, and everything else is what bare glibc finds without it; what neither finds is as nscd has it.
+pub fn compare_libc_first(file: &CaseFile, library: &Path, rules: &'static str, nscd: Nscd) -> Comparison {
+    let sides = [Side::bare().beside(nscd), Side::bare(), Side::with(library, Some(rules)).beside(nscd)];
+    let worlds = Worlds::start(file, &sides);
+    let mut comparison = Comparison { total: 0, differences: Vec::new(), calmed: 0, asked: [0, 0] };
+    for section in file.sections.iter().filter(|section| !section.setup.silent && !section.setup.alone) {
+        let scene = Scene::new(section);
+        let cases: Vec<&str> = section.cases.iter().map(String::as_str).filter(|case| shares_a_process(case)).collect();
+        let lines = cases.join("\n");
+        let outputs = sides.each_ref().map(|side| split_by_case(&scene.run(side, worlds.of(&scene, side), &lines)));
+        comparison.total += cases.len();
+        for (index, case) in cases.iter().enumerate() {
+            let [by_nscd, bare, found] =
+                outputs.each_ref().map(|blocks| blocks.get(index).cloned().unwrap_or_default());
+            if !is_second_opinion(case, &by_nscd, &bare, &found) {
+                let expected = format!(" beside nscd:\n{by_nscd}\n  without it:\n{bare}");
+                comparison.differences.push(scene.difference(case, [expected, found]));
+            }
+        }
+    }
+    comparison
+}
+
+/// Whether each result of a case is nscd's if it found something, else that of bare glibc if this did, else nscd's.
+fn is_second_opinion(case: &str, by_nscd: &str, bare: &str, found: &str) -> bool {
+    // getnameinfo writes numbers where it finds no name.
+    let asked = case.split([' ', '/']).nth(1).unwrap_or_default();
+    let host = |result: &str| result.strip_prefix("0 host=\"")?.split(['"', '%']).next().map(str::to_owned);
+    let is_answer = |result: &str| is_answer(result) && host(result).is_none_or(|host| host != asked);
+    let [by_nscd, bare, found] = [by_nscd, bare, found].map(|text| text.split("\n  => ").collect::<Vec<_>>());
+    by_nscd.len() == bare.len()
+        && bare.len() == found.len()
+        && found.iter().zip(by_nscd.iter().zip(bare)).all(|(found, (by_nscd, bare))| {
+            let is_buffer_short = |text: &str| text.contains("rc=34 ");
+            match *by_nscd {
+                by_nscd if is_answer(by_nscd) || is_buffer_short(by_nscd) => *found == by_nscd,
+                // What is wanted of services is nscd's.
+                by_nscd if by_nscd.starts_with("0 host=") && bare.starts_with("0 host=") => {
+                    let host = |text: &str| text.split(" service=").next().unwrap_or_default().to_owned();
+                    let service = |text: &str| text.split(" service=").nth(1).unwrap_or_default().to_owned();
+                    host(found) == host(bare) && service(found) == service(by_nscd)
+                }
+                by_nscd if is_answer(bare) => *found == bare || by_nscd == *found && by_nscd == bare,
+                by_nscd => *found == by_nscd || is_buffer_short(bare) && *found == bare,
+            }
+        })
+}
+
+/// Whether a result of the probe has a name or addresses, if only too long a one; what is before the first result has none.
+fn is_answer(result: &str) -> bool {
+    ["0 ", "0\n", "found ", "rc=0 name=", "EAI_OVERFLOW"].iter().any(|start| result.starts_with(start)) || result == "0"
+}
+
 /// Whether glibc says this of a line of host.conf or of a variable (resolv/res_hconf.c), which it reads under the library
 /// too, when it fills `_res` in.
 fn is_of_host_conf(line: &str) -> bool {
@@ -271,7 +330,7 @@ impl Drop for Scene<'_> {
 struct Worlds(HashMap<(Vec<String>, Nscd), World>);
 
 impl Worlds {
-    fn start(file: &CaseFile, sides: &[Side; 2]) -> Self {
+    fn start(file: &CaseFile, sides: &[Side]) -> Self {
         let mut worlds = HashMap::new();
         for section in &file.sections {
             for side in sides {

@@ -25,6 +25,8 @@ pub enum Nscd {
     None,
     /// A real nscd, which has wrong answers for every name.
     Lying,
+    /// A real nscd, which asks the same name server and has the same files.
+    Honest,
 }
 
 /// One such world. It ends when this is dropped, or when the thread that started it ends.
@@ -42,13 +44,15 @@ impl World {
         assert!(user == 0, "these tests make namespaces and mounts: they must run as root");
         let folder = unique(&scratch("worlds"));
         let complaints = File::create(folder.join("world.err")).expect("a file for complaints");
-        let daemon = if nscd == Nscd::Lying { tool("nscd") } else { PathBuf::from("none") };
+        let daemon = if nscd == Nscd::None { PathBuf::from("none") } else { tool("nscd") };
+        let files = if nscd == Nscd::Honest { "etc" } else { "etc-nscd" };
         tool("ip");
         let mut command = Command::new(tool("unshare"));
         command
             .args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private", "--"])
             .arg(home().join("world"))
             .args([&folder, &python(), &daemon])
+            .arg(files)
             .args(addresses)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use c_tests::artefacts::{library, program, scratch, tool};
 use c_tests::cases::{CaseFile, Setup};
-use c_tests::differ::{EVERYTHING, Side, compare, compare_in_one_process};
+use c_tests::differ::{EVERYTHING, Side, compare, compare_in_one_process, compare_libc_first};
 use c_tests::releases;
 use c_tests::report::{Deviation, conclude};
 use c_tests::world::{Nscd, World};
@@ -79,6 +79,9 @@ const DEVIATIONS: &[Deviation] = &[
 const IN_ONE_PROCESS: &[Deviation] =
     &[UNKNOWN_MODULE, UNKNOWN_MODULE_ALONE, UNKNOWN_MODULE_IN_COMMENT, LAST_LINE_OF_HOSTS, LAST_LINE_OF_HOSTS_AGAIN];
 
+/// Where libc is asked first, beside an nscd that does not lie.
+const WHERE_LIBC_IS_FIRST: &[Deviation] = &[LAST_LINE_OF_HOSTS, LAST_LINE_OF_HOSTS_AGAIN];
+
 const LAST_LINE_OF_HOSTS: Deviation = Deviation {
     file: "nsswitch.txt",
     section: "an answer to merge with one of DNS",
@@ -125,6 +128,9 @@ const SAMPLE: usize = 6;
 /// Rules that match none of the cases' names, and no rules at all.
 const NO_MATCH: [Option<&str>; 2] = [Some("nothing.matches.this, *.nor.this, 240.0.0.0/4"), None];
 
+/// Libc first, for every name and every address.
+const LIBC_FIRST: &str = "+*";
+
 macro_rules! promises {
     ($($module:ident: $file:literal)+) => { $(
         mod $module {
@@ -146,6 +152,11 @@ macro_rules! promises {
             #[test]
             fn other_names_answer_as_without_the_library() {
                 super::unmatched($file);
+            }
+
+            #[test]
+            fn where_libc_is_asked_first_its_answers_stand_and_bare_glibcs_are_added() {
+                super::libc_first($file);
             }
         }
     )+ };
@@ -211,6 +222,17 @@ fn unmatched(name: &str) {
     let only_errno: Vec<Deviation> =
         releases::deviations().iter().filter(|known| known.file == "errno.txt").copied().collect();
     conclude(&file, "equal what nscd says", comparison, &[], &only_errno, false);
+}
+
+/// Beside an nscd that lies and beside one that does not.
+fn libc_first(name: &str) {
+    let mut file = CaseFile::read(name);
+    file.sections
+        .retain(|section| !FRESH_ONLY.iter().any(|(file, start)| *file == name && section.title.starts_with(start)));
+    for (nscd, deviations) in [(Nscd::Lying, &[][..]), (Nscd::Honest, WHERE_LIBC_IS_FIRST)] {
+        let comparison = compare_libc_first(&file, &library(), LIBC_FIRST, nscd);
+        conclude(&file, "libc's or else bare glibc's", comparison, deviations, releases::deviations(), false);
+    }
 }
 
 #[test]

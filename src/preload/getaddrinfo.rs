@@ -101,10 +101,11 @@ fn reason(resolved: &Resolved, failure: Failure) -> Failure {
     resolved.unreadable.map_or(failure, |Errno(errno)| Failure::System(errno))
 }
 
-/// What libc's code says of a node. Only names are looked up.
+/// What libc's code says of a node. Only names are looked up, and services, which nscd may not know either.
 fn from_libc<'a>(node: Node<'_>, code: c_int, found: &'a dyn Fn() -> String) -> FromLibc<'a> {
     match (code, node) {
         (0, _) => FromLibc::Found(found),
+        (libc::EAI_SERVICE, _) => FromLibc::Failed(Failure::NotFound),
         (_, Node::Name(_)) => FromLibc::unfound(codes::failure_of_eai(code, errno()), code),
         _ => FromLibc::Refused(code),
     }
