@@ -36,8 +36,8 @@ COMMAND replaces nss-bypass, so that status and signals are its own. With
 --summary or --log stderr it is a child, gets the signals that nss-bypass gets,
 and in the end there is a table of what it looked up, or a line that says how
 many lookups there were and how many of them were resolved by nss-bypass. Where
-it did not run, the status is 125 (wrong words, no library, --strict), 126 (COMMAND
-is not executable) or 127 (there is no such COMMAND), as in env(1).";
+it did not run, the status is 125 (wrong words, no library, --strict), 126
+(COMMAND is not executable) or 127 (there is no such COMMAND), as in env(1).";
 
 /// Runs a command under the library.
 ///

@@ -34,6 +34,8 @@ pub(crate) struct Surroundings {
     pub(crate) is_loaded: bool,
     /// What that is.
     pub(crate) place: String,
+    /// Whether the verdict is for one process.
+    pub(crate) is_for_process: bool,
 }
 
 impl Surroundings {
@@ -55,6 +57,7 @@ impl Surroundings {
             here,
             is_loaded,
             place,
+            is_for_process: process.is_some(),
         };
         match &around.hosts_line {
             Ok(line) => {
