@@ -8,15 +8,15 @@ fn scene(script: &str) -> String {
 }
 
 /// A program that looks ten names up, by several functions; three of them are hidden: one through the search list, one in
-/// other letters and with a final dot, and one by a child of another user, too.
+/// other letters by a child of another user, and with a final dot.
 const PRELUDE: &str = r#"
 mount -t tmpfs -o mode=1777 tmpfs /tmp; cd /run/test; LIBRARY=/usr/local/lib/libnss_bypass.so
 cat >/run/test/ten <<'END'
 for name in localhost host-only.example both.example ready.example nobody.example; do getent hosts $name; done
 getent ahosts rancher-metadata
 python3 -c 'import socket; socket.gethostbyname("multi")'
-setpriv --reuid 65534 --clear-groups --no-new-privs getent ahostsv4 V6.rancher.internal
-getent ahosts v6.rancher.internal.
+setpriv --reuid 65534 --clear-groups --no-new-privs getent ahosts V6.rancher.internal
+getent ahostsv4 v6.rancher.internal.
 getent ahostsv4 nothing.rancher.internal
 getent hosts 127.0.0.1
 true
@@ -89,7 +89,7 @@ multi
  10.42.0.23
 rancher-metadata
  1 getaddrinfo getent 169.254.169.250:53 169.254.169.250
-v6.rancher.internal.
+V6.rancher.internal
  1 getaddrinfo getent 169.254.169.250:53 fd00:42::26
 
 Answered by libc:
@@ -113,7 +113,7 @@ nothing.rancher.internal
  1 getaddrinfo getent 169.254.169.250:53 not found
 ready.example
  1 gethostbyname2 getent 169.254.169.250:53 not found
-V6.rancher.internal
+v6.rancher.internal.
  1 getaddrinfo getent 169.254.169.250:53 no such addresses
 
 Rules for /etc/nss-bypass.conf:

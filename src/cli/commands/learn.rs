@@ -28,7 +28,7 @@ use crate::ui::output;
 const EXAMPLES: &str = "\
 Examples:
   nss-bypass learn -- curl -sS http://rancher-metadata/
-  nss-bypass learn --write -- ./start                 # and Ctrl-C, once it is up
+  nss-bypass learn --write -- ./start          # and Ctrl-C, once it is up
   nss-bypass learn --conf ./rules.conf --write -- make check
   nss-bypass learn --json -o learnt.json -- ./program
 
