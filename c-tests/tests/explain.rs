@@ -382,3 +382,68 @@ while True:
     ];
     assert_eq!(text.lines().collect::<Vec<_>>(), expected, "{text}");
 }
+
+#[test]
+fn where_libc_answers_first_it_says_which_of_the_two_has_the_answer() {
+    let script = r#"
+    printf 'pass * fallback always\npass both.example' >/etc/nss-bypass.conf
+    getent hosts rancher-metadata
+    say() { nss-bypass explain "$@" >/run/test/out; echo "$?"; grep -E 'rules:|by /|Agreed|note:|right' /run/test/out; }
+    say rancher-metadata
+    export LD_PRELOAD=/usr/local/lib/libnss_bypass.so
+    say rancher-metadata
+    sed -n '/^fix/,$p' /run/test/out
+    say --ask host-only.example
+    say v6.rancher.internal
+    say nobody.example
+    say both.example
+    nss-bypass explain --json rancher-metadata | python3 -c '
+import json, sys
+report = json.load(sys.stdin)
+print(report["verdict"]["bypass"], report["verdict"]["libc_first"], [rule["libc_first"] for rule in report["verdict"]["rules"]])
+print(report["conclusion"]["finding"], report["conclusion"]["sentence"], report["fix"])
+'
+    rm /etc/nss-bypass.conf
+    nss-bypass doctor | sed -n '/^fix: daemon/,$p'
+    nss-bypass explain rancher-metadata | grep -A1 note:
+    unset LD_PRELOAD
+    nss-bypass doctor >/run/test/out; echo $?
+    . <(cure /run/test/out)
+    nss-bypass doctor >/run/test/out; echo $?
+    say rancher-metadata
+    "#;
+    let rules = "├─ rules: answered by libc, which asks nscd first; what it does not find is
+│  ├─ by /etc/nss-bypass.conf:1: pass * fallback always
+";
+    let expected = format!(
+        "\
+1
+{rules}└─ The rule is right (the address is 169.254.169.250), but programs started
+0
+{rules}└─ Agreed: the address is 169.254.169.250; nscd answers \"not found\", and then
+0
+{rules}└─ Agreed: the addresses are 198.51.100.10 2001:db8:1::10, and only nscd
+   └─ note: /etc/nss-bypass.conf:1: pass * fallback always: libc answers
+0
+{rules}└─ Agreed: the address is fd00:42::26; where nscd does not find the name, the
+3
+{rules}   └─ note: /etc/nss-bypass.conf:1: pass * fallback always: libc answers
+3
+├─ rules: forwarded to libc, which asks nscd first
+│  ├─ by /etc/nss-bypass.conf:2: pass both.example
+False True [True]
+agreed Agreed: the address is 169.254.169.250; nscd answers \"not found\", and then the library resolves it \
+(/etc/nss-bypass.conf:1: pass * fallback always). []
+fix: daemon
+  export NSS_BYPASS='+*'
+   └─ note: a rule for all names would do as well: NSS_BYPASS='+*' has libc
+        answer first, and what it does not find is resolved by nss-bypass
+1
+0
+0
+├─ rules: answered by libc, which asks nscd first; what it does not find is
+└─ Agreed: the address is 169.254.169.250; nscd answers \"not found\", and then
+"
+    );
+    assert_eq!(scene("nscd", script), expected);
+}

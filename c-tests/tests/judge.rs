@@ -635,12 +635,17 @@ fn what_no_rule_can_fix_gets_no_rule() {
     NAME=host-only.example
     judge --ask; fix /run/test/out
     nss-bypass doctor --ask $NAME >/run/test/out; echo $?; fix /run/test/out
+    (. <(fix /run/test/out); judge --ask)
     NAME=nobody-knows.example; judge; fix /run/test/out
     hosts_line 'files dns myhostname'; judge --ask
     "#;
     let expected = [
         "0 Agreed: the addresses are 198.51.100.10 2001:db8:1::10, and only nscd (process",
         "1",
+        // For the daemon, and not for the name: it stays as it is.
+        LOAD,
+        "export NSS_BYPASS='+*'",
+        "0 Agreed: the addresses are 198.51.100.10 2001:db8:1::10, and only nscd (process",
         "3 nscd is the suspect",
         "0 Agreed: there is no such name",
     ];

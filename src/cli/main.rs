@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use commands::{check, disable, doctor, enable, explain, run, status};
+use commands::{check, disable, doctor, enable, explain, learn, run, status};
 use diagnose::glibc;
 use ui::exit::{self, Exit};
 use ui::output;
@@ -47,6 +47,7 @@ struct Arguments {
 enum Verb {
     Check(check::Check),
     Run(run::Run),
+    Learn(learn::Learn),
     Explain(explain::Arguments),
     Doctor(doctor::Arguments),
     Enable(enable::Enable),
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
         Ok(Arguments { verb, .. }) => match verb {
             Verb::Check(arguments) => check::run(&arguments),
             Verb::Run(arguments) => run::run(&arguments),
+            Verb::Learn(arguments) => learn::run(&arguments),
             Verb::Explain(arguments) => explain::run(&arguments),
             Verb::Doctor(arguments) => doctor::run(&arguments),
             Verb::Enable(arguments) => enable::enable(&arguments),
@@ -98,7 +100,7 @@ fn arguments() -> Result<Arguments, Exit> {
         match error.exit_code() {
             0 => Exit::Success,
             // Every other status may be the command's.
-            _ if verb_on_command_line().is_some_and(|verb| verb == "run") => Exit::NotRun,
+            _ if verb_on_command_line().is_some_and(|verb| verb == "run" || verb == "learn") => Exit::NotRun,
             _ => Exit::Usage,
         }
     })

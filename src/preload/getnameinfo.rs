@@ -133,9 +133,8 @@ pub(crate) unsafe fn getnameinfo(
         code => FromLibc::unfound(codes::failure_of_eai(code, errno_of_libc), code),
     });
     let lookup = Lookup::of("getnameinfo", Subject::Address(socket.ip), &rules, &call)?;
-    let resolver = lookup.resolver();
     let resolved = (asks_host && socket.ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED))
-        .then(|| resolver.resolve(Query::Host { key: HostKey::Address(socket.ip), room: None }));
+        .then(|| lookup.resolver().resolve(Query::Host { key: HostKey::Address(socket.ip), room: None }));
     let name = resolved.as_ref().and_then(found).map(|answer| socket.name(answer));
     let ending = match (&resolved, &name) {
         (_, Some(name)) => Ending::Name(name),
@@ -146,17 +145,26 @@ pub(crate) unsafe fn getnameinfo(
         None
     } else {
         // SAFETY: the caller's promise.
-        let code = if host.is_wanted() { unsafe { write_host(&socket, name.as_deref(), ending, host) } } else { 0 };
-        match code {
-            // Numbers of libc's are better than a name for which there is no room, and the service stands beside them.
-            _ if has_numbers => (code == 0).then_some(0),
-            // SAFETY: the caller's promise.
-            0 if service.is_wanted() => Some(unsafe { write_service(&socket, service) }),
-            code => Some(code),
-        }
+        let code = unsafe { write(&socket, ending, host, if has_numbers { TextBuffer::NONE } else { service }) };
+        // Numbers of libc's are better than a name for which there is no room.
+        Some(code).filter(|&code| code == 0 || !has_numbers)
     };
     lookup.log(ending, resolved.and_then(|resolved| resolved.source));
     code
+}
+
+/// Writes what is wanted of both.
+///
+/// # Safety
+/// As for [`getnameinfo`].
+unsafe fn write(socket: &Socket, ending: Ending<'_>, host: TextBuffer, service: TextBuffer) -> c_int {
+    // SAFETY: the caller's promise.
+    let code = if host.is_wanted() { unsafe { write_host(socket, ending, host) } } else { 0 };
+    if code != 0 || !service.is_wanted() {
+        return code;
+    }
+    // SAFETY: the caller's promise.
+    unsafe { write_service(socket, service) }
 }
 
 /// Whether libc has written an address as its text, with or without a scope.
@@ -172,14 +180,14 @@ fn found(resolved: &Resolved) -> Option<&Answer> {
 
 /// # Safety
 /// As for [`getnameinfo`].
-unsafe fn write_host(socket: &Socket, name: Option<&[u8]>, ending: Ending<'_>, host: TextBuffer) -> c_int {
-    match (name, ending) {
-        (Some(name), _) => {
+unsafe fn write_host(socket: &Socket, ending: Ending<'_>, host: TextBuffer) -> c_int {
+    match ending {
+        Ending::Name(name) => {
             let name = if socket.has(NI_IDN) { idn::to_u_labels(name) } else { name.to_vec() };
             // SAFETY: the caller's promise.
             unsafe { host.write(&name) }
         }
-        (None, Ending::Failed(failure @ (Failure::System(_) | Failure::TryAgain))) => {
+        Ending::Failed(failure @ (Failure::System(_) | Failure::TryAgain)) => {
             if let Some(value) = codes::h_errno(failure) {
                 set_h_errno(value);
             }
@@ -188,9 +196,9 @@ unsafe fn write_host(socket: &Socket, name: Option<&[u8]>, ending: Ending<'_>, h
             }
             codes::eai(failure)
         }
-        (None, _) if socket.has(libc::NI_NAMEREQD) => libc::EAI_NONAME,
+        _ if socket.has(libc::NI_NAMEREQD) => libc::EAI_NONAME,
         // SAFETY: the caller's promise.
-        (None, _) => unsafe { socket.in_numbers(host, TextBuffer::NONE) },
+        _ => unsafe { socket.in_numbers(host, TextBuffer::NONE) },
     }
 }
 

@@ -152,7 +152,7 @@ fn read_file(path: &Path, is_default: bool, findings: &mut Vec<Finding>) -> Sour
     let name = path.to_string_lossy().into_owned();
     let content = CString::new(path.as_os_str().as_bytes())
         .map_err(|_| "its name has a NUL byte".to_owned())
-        .and_then(|path| file::read(&path).map_err(|error| refusal(error.0)));
+        .and_then(|path| file::read(&path).map_err(|error| output::refusal(error.0)));
     match content {
         Ok(content) => {
             findings.extend(distrust(path, &name, &content));
@@ -174,15 +174,6 @@ fn read_file(path: &Path, is_default: bool, findings: &mut Vec<Finding>) -> Sour
             findings.push(Finding::whole(&name, Severity::Fault, "unreadable", why));
             Source { name, ..Source::default() }
         }
-    }
-}
-
-/// Why a file cannot be read.
-fn refusal(errno: i32) -> String {
-    match errno {
-        // As file::read refuses what has no end.
-        libc::EINVAL => "it is no regular file".to_owned(),
-        errno => output::reason(&io::Error::from_raw_os_error(errno)),
     }
 }
 

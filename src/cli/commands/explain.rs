@@ -75,6 +75,8 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct Verdict {
     bypass: bool,
+    /// libc answers first, and the library resolves what it does not find.
+    libc_first: bool,
     /// The rule that decides, and then those that lost to it.
     rules: Vec<RuleLine>,
     faults: Vec<String>,
@@ -89,6 +91,7 @@ struct RuleLine {
     source: String,
     line: u32,
     bypass: bool,
+    libc_first: bool,
     pattern: String,
     #[serde(skip)]
     text: String,
@@ -216,6 +219,7 @@ impl RuleLine {
             source: rule.origin().source.to_string(),
             line: rule.origin().line,
             bypass: rule.action() == Action::Bypass,
+            libc_first: rule.is_libc_first(),
             pattern: rule.pattern().to_string(),
             text: rules::described(rule),
         }
@@ -230,8 +234,10 @@ pub(crate) fn in_words(fault: &Diagnostic) -> String {
 impl Verdict {
     fn new(around: &Surroundings, question: &Question) -> Self {
         let rules = &around.rules;
+        let resolving = rules.resolving(question.subject());
         Self {
-            bypass: rules.bypassing(question.subject()).is_some(),
+            bypass: resolving.is_some_and(|rule| !rule.is_libc_first()),
+            libc_first: resolving.is_some_and(Rule::is_libc_first),
             rules: rules.candidates(question.subject()).into_iter().map(RuleLine::new).collect(),
             faults: rules.faults.iter().map(in_words).collect(),
             disabled: rules.disabled,
@@ -245,6 +251,10 @@ impl Verdict {
             _ if self.disabled => "rules: NSS_BYPASS_DISABLE is set: every name is forwarded to libc".to_owned(),
             (None, _) => "rules: none matches: forwarded to libc, which asks nscd first".to_owned(),
             (Some(_), true) => "rules: answered by nss-bypass".to_owned(),
+            (Some(_), false) if self.libc_first => {
+                "rules: answered by libc, which asks nscd first; what it does not find is resolved by nss-bypass"
+                    .to_owned()
+            }
             (Some(_), false) => "rules: forwarded to libc, which asks nscd first".to_owned(),
         };
         let decided = self.rules.iter().enumerate().map(|(place, rule)| {

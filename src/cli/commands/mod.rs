@@ -6,5 +6,8 @@ pub(crate) mod disable;
 pub(crate) mod doctor;
 pub(crate) mod enable;
 pub(crate) mod explain;
+pub(crate) mod launch;
+pub(crate) mod learn;
+pub(crate) mod lookups;
 pub(crate) mod run;
 pub(crate) mod status;

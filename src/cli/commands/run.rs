@@ -2,11 +2,8 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -14,21 +11,14 @@ use nss_bypass_core::model::Diagnostic;
 use nss_bypass_core::rules::config::{self, Config, Environment};
 use nss_bypass_core::rules::pattern::Kind;
 use nss_bypass_core::rules::rule::Rule;
-use nss_bypass_core::settings::Settings;
 
-use crate::install::library::{self, Library};
+use crate::commands::launch::{self, Launch, configuration, has_rules, is_disabled, is_set, refuse};
+use crate::commands::lookups;
 use crate::lint::words;
-use crate::process::child::{self, End};
-use crate::process::libraries::{self, C_ARES};
-use crate::process::log::Log;
-use crate::process::obstacle::{self, Obstacle};
-use crate::process::program::{self, Program, Unfound};
+use crate::process::log::Echo;
 use crate::ui::exit::Exit;
-use crate::ui::lines::complain;
+use crate::ui::lines::{complain, warn};
 use crate::ui::output;
-
-/// A rule that changes nothing: libc keeps a name that nobody has (RFC 6761, section 6.4).
-const NO_NAME: &str = "!nss-bypass.invalid";
 
 /// What takes every lookup away from nscd.
 const EVERYTHING: [&str; 3] = ["*", "0.0.0.0/0", "::/0"];
@@ -39,13 +29,15 @@ Examples:
   nss-bypass run --all -- ping -c 1 rancher-metadata
   nss-bypass run -m '*.internal' --via 10.43.0.10 -- getent hosts db.internal
   nss-bypass run -m db --log stderr -- psql -h db       # a line for each lookup
+  nss-bypass run -m '+*' --summary -- ./program         # who answered what
   nss-bypass run --conf ./rules.conf --strict -- ./program
 
-COMMAND replaces nss-bypass, so that status and signals are its own. With --log
-stderr it is a child, gets the signals that nss-bypass gets, and a last line
-says how many lookups there were and how many of them a rule matched. Where it
-did not run, the status is 125 (wrong words, no library, --strict), 126 (COMMAND
-is not executable) or 127 (there is no such COMMAND), as in env(1).";
+COMMAND replaces nss-bypass, so that status and signals are its own. With
+--summary or --log stderr it is a child, gets the signals that nss-bypass gets,
+and in the end there is a table of what it looked up, or a line that says how
+many lookups there were and how many of them were resolved by nss-bypass. Where
+it did not run, the status is 125 (wrong words, no library, --strict), 126
+(COMMAND is not executable) or 127 (there is no such COMMAND), as in env(1).";
 
 /// Runs a command under the library.
 ///
@@ -55,7 +47,7 @@ is not executable) or 127 (there is no such COMMAND), as in env(1).";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = "nss-bypass run [OPTIONS] [--] COMMAND [ARGUMENT]...")]
 pub(crate) struct Run {
-    /// Answer these names: as in NSS_BYPASS, which this replaces; !PATTERN leaves them to libc
+    /// Answer these names: as in NSS_BYPASS, which this replaces; !PATTERN leaves them to libc, +PATTERN has libc answer first
     #[arg(short = 'm', long = "match", value_name = "PATTERN")]
     patterns: Vec<OsString>,
 
@@ -70,6 +62,10 @@ pub(crate) struct Run {
     /// Log lookups: stderr, syslog or an absolute path; then, if wanted, ",error", ",bypass" or ",all"
     #[arg(long, value_name = "WHERE")]
     log: Option<OsString>,
+
+    /// Print a table of all lookups to standard error in the end: who answered what, and how often
+    #[arg(long)]
+    summary: bool,
 
     /// Answer every name and address: the patterns * 0.0.0.0/0 ::/0
     #[arg(long)]
@@ -88,184 +84,41 @@ pub(crate) struct Run {
     command: Vec<OsString>,
 }
 
-/// Replaces this process by the command, or waits for it where its lookups are counted.
+/// Replaces this process by the command, or waits for it where its lookups are of interest.
 pub(crate) fn run(arguments: &Run) -> Exit {
-    match prepare(arguments) {
-        Ok((command, name)) => match counted_level(arguments) {
-            Some(wants_all) => counted(command, &name, wants_all),
-            None => replaced_by(command, &name),
-        },
-        Err(exit) => exit,
-    }
-}
-
-/// Comes back only where that cannot be.
-fn replaced_by(mut command: Command, name: &OsStr) -> Exit {
-    failed_to_run(&command.exec(), name)
-}
-
-/// Whether lookups are to be counted, which is where their log goes to standard error; and whether it has them all.
-fn counted_level(arguments: &Run) -> Option<bool> {
-    if is_disabled() {
-        return None;
-    }
-    match arguments.log.as_deref()?.as_bytes() {
-        b"stderr" | b"stderr,all" => Some(true),
-        b"stderr,bypass" => Some(false),
-        _ => None,
-    }
-}
-
-/// Runs the command as a child whose log is read, and ends as it ends.
-fn counted(mut command: Command, name: &OsStr, wants_all: bool) -> Exit {
-    let held = child::hold_signals();
-    let log = match Log::start(wants_all) {
-        Ok(log) => log,
-        Err(error) => {
-            complain(format_args!("lookups cannot be counted: {error}"));
-            held.release();
-            return replaced_by(command, name);
-        }
+    let prepared = echo(arguments).and_then(|echo| {
+        let variables = variables(arguments)?;
+        let (library, strict) = (arguments.library.as_deref(), arguments.strict);
+        let ready = Launch { command: &arguments.command, library, strict, variables }.prepare()?;
+        Ok((ready, echo))
+    });
+    let (ready, echo) = match prepared {
+        Ok((ready, Some(echo))) if !is_disabled() => (ready, echo),
+        Ok((ready, _)) => return ready.replace(),
+        Err(exit) => return exit,
     };
-    let mut place = log.path().into_os_string();
-    place.push(",all");
-    command.env("NSS_BYPASS_LOG", place);
-    if !has_rules(arguments_of(&command)) {
-        // Without any rule the library does not look at lookups at all.
-        command.env("NSS_BYPASS", NO_NAME);
-    }
-    let end = child::run(command, &held);
-    let counts = log.counts();
-    drop(log);
-    match end {
-        Err(error) => failed_to_run(&error, name),
-        Ok(end) => {
-            let lookups = if counts.lookups == 1 { "lookup" } else { "lookups" };
-            complain(format_args!("{} {lookups}, {} matched", counts.lookups, counts.matched));
-            match end {
-                End::Exited(status) => Exit::Command(status),
-                End::Killed(signal) => {
-                    child::end_by(signal);
-                    Exit::Command(128_u8.saturating_add(u8::try_from(signal).unwrap_or(0)))
-                }
-            }
-        }
-    }
-}
-
-/// The variables of ours that a command gets.
-fn arguments_of(command: &Command) -> impl Fn(&str) -> bool + '_ {
-    |name| {
-        let mut set = command.get_envs().filter_map(|(variable, value)| value.map(|value| (variable, value)));
-        set.any(|(variable, value)| variable == name && !value.is_empty())
-    }
-}
-
-/// Whether there are rules, as far as variables and files that are there tell.
-fn has_rules(is_given: impl Fn(&str) -> bool) -> bool {
-    let has = |name: &str| is_given(name) || is_set(name);
-    has("NSS_BYPASS") || has("NSS_BYPASS_CONF") || Path::new("/etc/nss-bypass.conf").exists()
-}
-
-fn is_disabled() -> bool {
-    Settings::read().disabled
-}
-
-/// A complaint, and the way that the command ends after it.
-fn refuse<T>(message: impl std::fmt::Display) -> Result<T, Exit> {
-    complain(message);
-    Err(Exit::NotRun)
-}
-
-fn prepare(arguments: &Run) -> Result<(Command, OsString), Exit> {
-    let variables = variables(arguments)?;
-    let library = library::find(arguments.library.as_deref()).or_else(refuse)?;
-    let Some((name, rest)) = arguments.command.split_first() else { return refuse("a command is missing") };
-    let file = find(name)?;
-    let preloads = look_for_obstacles(arguments, name, &file, &library)?;
-
-    let mut command = Command::new(&file);
-    command.arg0(name).args(rest).envs(variables);
-    if preloads {
-        command.env("LD_PRELOAD", preload(&library.path, env::var_os("LD_PRELOAD").as_deref()));
-    }
-    Ok((command, name.clone()))
-}
-
-fn find(name: &OsStr) -> Result<PathBuf, Exit> {
-    program::find(name, env::var_os("PATH").as_deref()).map_err(|why| {
-        complain(&why);
-        match why {
-            Unfound::Missing(_) => Exit::NotFound,
-            Unfound::NotExecutable(_) => Exit::NotExecutable,
-        }
-    })
-}
-
-fn failed_to_run(error: &io::Error, name: &OsStr) -> Exit {
-    complain(format_args!("{}: {}", name.display(), output::reason(error)));
-    if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::NotExecutable }
-}
-
-/// Our library before what is there already. ld.so loads a library that is named twice once, and by its first place.
-fn preload(library: &Path, before: Option<&OsStr>) -> OsString {
-    let mut value = library.as_os_str().to_owned();
-    if let Some(before) = before.filter(|before| !before.is_empty()) {
-        value.push(":");
-        value.push(before);
-    }
-    value
-}
-
-/// Says why the library cannot work in the command, if so, and what would. False: preloaded there, it would do harm.
-fn look_for_obstacles(arguments: &Run, name: &OsStr, file: &Path, library: &Library) -> Result<bool, Exit> {
-    let program = match program::resolve(file, env::var_os("PATH").as_deref()) {
-        Ok(program) => program,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            complain(format_args!("{}: {error}", name.display()));
-            return Err(Exit::NotFound);
-        }
-        Err(error) => {
-            complain(format_args!("whether the library works in {} cannot be seen: {error}", file.display()));
-            return if arguments.strict { Err(Exit::NotRun) } else { Ok(true) };
-        }
+    let watched = match ready.watch(echo) {
+        Ok(watched) => watched,
+        Err(exit) => return exit,
     };
-    let go_debug = env::var_os("GODEBUG");
-    let go_debug = go_debug.as_deref().map(OsStr::as_bytes);
-    let obstacles = obstacle::of_program(&program.path, &program.elf, &library.elf, go_debug);
-    let shown = shown(name, &program);
-    for obstacle in &obstacles {
-        complain(format_args!("the library cannot work in {shown}: {obstacle}."));
-        complain(format_args!("what would work: {}.", obstacle.fix()));
+    if arguments.summary {
+        warn(lookups::table(&watched.lookups));
+    } else {
+        let counts = watched.lookups.counts();
+        let lookups = if counts.lookups == 1 { "lookup" } else { "lookups" };
+        complain(format_args!("{} {lookups}, {} matched", counts.lookups, counts.matched));
     }
-    if obstacles.is_empty() {
-        warn_of_c_ares(&shown, &program);
-    }
-    if arguments.strict && !obstacles.is_empty() {
-        return refuse("--strict: it is not run");
-    }
-    // Another loader than glibc's ends the program where it cannot load a library.
-    Ok(!obstacles.iter().any(|obstacle| matches!(obstacle, Obstacle::Musl | Obstacle::OtherLoader(_))))
+    launch::end_as(watched.end)
 }
 
-/// The command for a person, with the program that it is in the end.
-fn shown(name: &OsStr, program: &Program) -> String {
-    let place = match program.scripts.len() {
-        0 if program.path == Path::new(name) => String::new(),
-        0 => format!(" ({})", program.path.display()),
-        _ => format!(" (a script for {})", program.path.display()),
-    };
-    format!("{}{place}", name.display())
-}
-
-/// The library works there, but not for all lookups. Which of the two a program uses for a name cannot be seen from outside.
-fn warn_of_c_ares(shown: &str, program: &Program) {
-    let Some(by) = libraries::wanted_by(&program.path, &program.elf, C_ARES) else { return };
-    let by = if by == program.path { String::new() } else { format!(" by way of {}", by.display()) };
-    complain(format_args!(
-        "{shown} is linked with {C_ARES}{by}: what it looks up with c-ares goes to the name servers of resolv.conf without \
-         libc, so that no rule counts there, and no nscd is asked."
-    ));
+/// Which lines of the log standard error gets, where the lookups are watched; none where they are not.
+fn echo(arguments: &Run) -> Result<Option<Echo>, Exit> {
+    match arguments.log.as_deref().map(OsStr::as_bytes) {
+        Some(b"stderr" | b"stderr,all") => Ok(Some(Echo::All)),
+        Some(b"stderr,bypass") => Ok(Some(Echo::Resolved)),
+        Some(_) if arguments.summary => refuse("--summary is made from the log: with it, --log is stderr"),
+        _ => Ok(arguments.summary.then_some(Echo::Nothing)),
+    }
 }
 
 /// The variables that the library reads.
@@ -295,10 +148,6 @@ fn variables(arguments: &Run) -> Result<Vec<(&'static str, OsString)>, Exit> {
     }
     warn_of_nothing_to_do(&variables);
     Ok(variables)
-}
-
-fn is_set(variable: &str) -> bool {
-    env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
 fn warn_of_nothing_to_do(variables: &[(&str, OsString)]) {
@@ -344,7 +193,16 @@ fn rules(arguments: &Run) -> Result<Option<OsString>, Exit> {
         return Ok(None);
     }
     patterns.iter().for_each(|word| warn_of_no_names("-m", word));
+    if arguments.all && has_libc_answer_all_first(&arguments.patterns) {
+        return refuse("--all has nss-bypass answer everything, and -m '+*' has libc answer first: give one of them");
+    }
     joined("-m", &patterns, parse_rules).map(Some)
+}
+
+/// Whether `+*` is among them.
+fn has_libc_answer_all_first(patterns: &[OsString]) -> bool {
+    let rules = patterns.iter().flat_map(|word| parse_rules(word.as_bytes()).0.rules);
+    rules.into_iter().any(|rule| rule.is_libc_first() && rule.pattern().kind() == Kind::Any)
 }
 
 fn parse_rules(text: &[u8]) -> (Config, Vec<Diagnostic>) {
@@ -365,23 +223,6 @@ fn warn_of_no_names(option: &str, list: &OsStr) {
 fn servers(arguments: &Run) -> Result<OsString, Exit> {
     let parse = |text: &[u8]| config::parse_environment(&Environment { rules: None, via: Some(text), databases: None });
     joined("--via", &arguments.via, parse)
-}
-
-/// An absolute path, since the command may go to another folder before it looks a name up.
-fn configuration(file: &Path, strict: bool) -> Result<OsString, Exit> {
-    let text = match std::fs::read(file) {
-        Ok(text) => text,
-        Err(error) => return refuse(format_args!("{}: {}", file.display(), output::reason(&error))),
-    };
-    let faults = config::parse(&text, &file.to_string_lossy()).1;
-    faults.iter().for_each(complain);
-    if strict && !faults.is_empty() {
-        return refuse("--strict: the rules have faults");
-    }
-    match std::path::absolute(file) {
-        Ok(path) => Ok(path.into_os_string()),
-        Err(error) => refuse(format_args!("{}: {error}", file.display())),
-    }
 }
 
 #[cfg(test)]
@@ -427,13 +268,5 @@ mod tests {
             assert_eq!(variables(&line(&[&words[..], &["x"]].concat())), Err(Exit::NotRun), "{words:?}");
         }
         assert_eq!(variables(&line(&["-m", "a", "--via", "dns", "x"])), Err(Exit::NotRun));
-    }
-
-    #[test]
-    fn our_library_comes_first() {
-        let value = |before: Option<&str>| preload(Path::new("/l.so"), before.map(OsStr::new));
-        assert_eq!(value(None), "/l.so");
-        assert_eq!(value(Some("")), "/l.so");
-        assert_eq!(value(Some("/a.so b.so")), "/l.so:/a.so b.so");
     }
 }

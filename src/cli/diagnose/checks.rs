@@ -6,6 +6,7 @@ use crate::commands::explain;
 use crate::diagnose::daemon::{self, Compared, Daemon, Presence};
 use crate::diagnose::examine;
 use crate::diagnose::finding::{Finding, State};
+use crate::diagnose::fix;
 use crate::diagnose::hosts_line::{DnsObstacle, PATH};
 use crate::diagnose::installation;
 use crate::diagnose::nscd::{self, Cache, Database, Key};
@@ -61,7 +62,7 @@ fn its_machine(daemon: &Daemon, around: &Surroundings) -> Finding {
         }
         let what =
             format!("{program} is not of this container: {about}. \"nss-bypass explain NAME\" has the rule for a name");
-        return Finding::new(CHECK, State::Trouble, what).why(WHY);
+        return without_names(Finding::new(CHECK, State::Trouble, what).why(WHY), around);
     }
     if daemon.network_namespace == Compared::Unknown {
         let finding =
@@ -74,6 +75,16 @@ fn its_machine(daemon: &Daemon, around: &Surroundings) -> Finding {
         return Finding::new(CHECK, State::Trouble, what).why(WHY).fix(restart);
     }
     Finding::new(CHECK, State::Good, format!("{program} is this machine's own: {about}"))
+}
+
+/// With the fix for which no name need be known: libc answers first, and what it does not find is resolved here.
+fn without_names(finding: Finding, around: &Surroundings) -> Finding {
+    if around.is_about_process {
+        return finding;
+    }
+    let finding = if around.is_loaded { finding } else { finding.fix(fix::preloading()) };
+    let others = std::env::var_os("NSS_BYPASS").is_some_and(|others| !others.is_empty());
+    finding.fix(if others { "export NSS_BYPASS=\"$NSS_BYPASS \"'+*'" } else { "export NSS_BYPASS='+*'" })
 }
 
 /// Is its cache of hosts on?

@@ -268,6 +268,7 @@ impl Examiner<'_> {
             }),
             hosts_line: self.around.line_facts(),
             rule: rule.map(rule_facts),
+            is_free: self.around.rules.candidates(self.question.subject()).is_empty() && !self.around.rules.disabled,
             loading: self.program_loading.clone().unwrap_or_else(|| self.around.loading(reaches)),
             unreadable: unreadable
                 .filter(|(path, _)| is_the_files || *path != self.around.rules.path)
@@ -296,6 +297,7 @@ fn rule_facts(rule: &Rule) -> RuleFacts {
     RuleFacts {
         text: rules::described(rule),
         has_options: answering.changes_sources(),
+        is_libc_first: rule.is_libc_first(),
         falls_back_on_error: answering.fallback != Fallback::Never,
         falls_back_on_not_found: answering.fallback == Fallback::Always,
     }

@@ -15,8 +15,10 @@ pub(crate) struct Facts {
     /// The daemon at nscd's socket; none where nothing listens.
     pub(crate) daemon: Option<DaemonFacts>,
     pub(crate) hosts_line: LineFacts,
-    /// The rule that takes the lookup away from libc.
+    /// The rule under which the library resolves the lookup, at once or after libc.
     pub(crate) rule: Option<RuleFacts>,
+    /// Whether a rule for all names would decide: no other is about this one, and rules count.
+    pub(crate) is_free: bool,
     /// Whether the library works in programs that are started from here or, with `program`, in that.
     pub(crate) loading: Loading,
     /// Files that the library or the loader needs and that not every user can read.
@@ -92,6 +94,8 @@ pub(crate) struct RuleFacts {
     pub(crate) text: String,
     /// Whether it has `via`, `hosts off` or `search off`: then it may find what others do not.
     pub(crate) has_options: bool,
+    /// Whether libc answers first; then the next two are about the library.
+    pub(crate) is_libc_first: bool,
     /// Whether libc is asked where the servers cannot answer.
     pub(crate) falls_back_on_error: bool,
     /// Whether libc is asked where nothing is found.

@@ -8,6 +8,10 @@ use crate::diagnose::hosts_line::{DnsObstacle, PATH};
 use crate::diagnose::sources::{Outcome, quoted, says};
 use crate::diagnose::verdict::{Culprit, Judgement, Step};
 
+/// The fix for which no name need be known.
+const LIBC_FIRST: &str = "a rule for all names would do as well: NSS_BYPASS='+*' has libc answer first, and what it does \
+                          not find is resolved by nss-bypass";
+
 /// What the daemon at nscd's socket means for the name.
 enum Daemon<'a> {
     /// There is none.
@@ -25,13 +29,26 @@ impl Facts {
     pub(crate) fn judgement(&self) -> Judgement {
         let judgement = match &self.rule {
             _ if self.hosts_line.unreadable.is_some() => self.with_unreadable_line(),
+            Some(rule) if rule.is_libc_first => self.after_libc(rule),
             Some(rule) => self.under_rule(rule),
             None => self.without_rule(),
         };
+        let note = self.is_for_libc_first(&judgement).then(|| LIBC_FIRST.to_owned());
+        let judgement = judgement.with_note(note);
         match &self.program {
             Some(program) => crate::diagnose::programs::in_program(self, program, judgement),
             None => judgement,
         }
+    }
+
+    /// Whether a rule by which libc answers first would do as well as one for the name: nothing is found without a rule.
+    fn is_for_libc_first(&self, judgement: &Judgement) -> bool {
+        let is_found_by_libc = match self.daemon() {
+            Daemon::Absent | Daemon::OutOfTheWay(_) => self.answers.libc.is_found(),
+            Daemon::Answers(answer) => answer.is_found(),
+            Daemon::Unknown => false,
+        };
+        self.is_free && self.program.is_none() && judgement.steps.contains(&Step::Bypass) && !is_found_by_libc
     }
 
     /// What glibc answers without nscd, if it does.
@@ -330,6 +347,33 @@ impl Facts {
             Daemon::Unknown => false,
         };
         !rule.has_options && is_out_of_the_way && self.libc().is_some_and(same)
+    }
+
+    // Under a rule by which libc answers first.
+
+    fn after_libc(&self, rule: &RuleFacts) -> Judgement {
+        let asked_first = format!("{}: libc answers first, and what it finds stays as it is", rule.text);
+        let library = self.answers.library.as_ref().filter(|library| library.is_found());
+        let from_libc = match self.daemon() {
+            Daemon::Answers(answer) => Some(answer),
+            Daemon::Absent | Daemon::OutOfTheWay(_) => Some(&self.answers.libc),
+            Daemon::Unknown => None,
+        };
+        let is_resolved = match from_libc {
+            Some(answer) if answer.is_found() => false,
+            Some(answer) if !answer.is_answer() => rule.falls_back_on_error,
+            Some(_) | None => rule.falls_back_on_not_found,
+        };
+        let Some(library) = library.filter(|_| is_resolved) else {
+            return self.without_rule().with_note(Some(asked_first));
+        };
+        let first = match (from_libc, &self.daemon) {
+            (Some(answer), Some(daemon)) => format!("{} answers {}, and then", daemon.name, quoted(answer)),
+            (Some(answer), None) => format!("libc answers {}, and then", quoted(answer)),
+            (None, _) => format!("where {} does not find the name,", self.daemon_name()),
+        };
+        let sentence = format!("Agreed: {}; {first} the library resolves it ({}).", says(library), rule.text);
+        self.working(library, Judgement::agreed(sentence))
     }
 
     // What both have.

@@ -51,6 +51,7 @@ fn plain(libc: Outcome) -> Facts {
             listed: Listed { files: true, dns: true, others: false },
         },
         rule: None,
+        is_free: true,
         loading: Loading::NotLoaded,
         unreadable: Vec::new(),
         program: None,
@@ -67,7 +68,14 @@ fn with_nscd(libc: Outcome, nscd: Option<Outcome>, is_foreign: bool) -> Facts {
 /// A rule under which the library answers this.
 fn under_rule(mut facts: Facts, library: Outcome, has_options: bool) -> Facts {
     let text = "f:1: bypass x".to_owned();
-    facts.rule = Some(RuleFacts { text, has_options, falls_back_on_error: false, falls_back_on_not_found: false });
+    facts.rule = Some(RuleFacts {
+        text,
+        has_options,
+        is_libc_first: false,
+        falls_back_on_error: false,
+        falls_back_on_not_found: false,
+    });
+    facts.is_free = false;
     facts.answers.library = Some(library);
     facts.loading = Loading::Works;
     facts
@@ -209,6 +217,67 @@ fn rules() {
     assert_eq!(notes(under_rule(with_nscd(a(), Some(a()), true), a(), false)), 1);
     assert_eq!(notes(under_rule(with_nscd(a(), None, true), a(), false)), 0);
     assert_eq!(notes(under_rule(plain(a()), a(), true)), 0);
+}
+
+#[test]
+fn a_fix_without_names_is_noted_where_libc_finds_nothing() {
+    let noted = |facts: Facts| facts.judgement().notes.iter().any(|note| note.contains("'+*'"));
+    let lies = || with_nscd(a(), Some(none()), true);
+    assert!(noted(lies()));
+    assert!(noted(with_nscd(a(), None, true)));
+    assert!(noted(behind_the_line(plain(none()), ends(), a())));
+    assert!(!noted(with_nscd(a(), Some(b()), true)), "libc's address stays");
+    assert!(!noted(plain(a())));
+    assert!(!noted(Facts { is_free: false, ..lies() }), "a rule leaves the name to libc");
+    assert!(!noted(after_libc(lies(), a(), false)));
+    assert!(!noted(in_program(lies(), ProgramObstacle::Static)));
+}
+
+/// The same, and libc answers first.
+fn after_libc(mut facts: Facts, library: Outcome, is_always: bool) -> Facts {
+    let text = "f:1: pass x".to_owned();
+    facts = under_rule(facts, library, false);
+    facts.rule = Some(RuleFacts {
+        text,
+        has_options: false,
+        is_libc_first: true,
+        falls_back_on_error: true,
+        falls_back_on_not_found: is_always,
+    });
+    facts
+}
+
+#[test]
+fn libc_first() {
+    let lies = || with_nscd(a(), Some(none()), true);
+    let daemon = || Some(Culprit::Daemon("nscd"));
+    let not_loaded = Facts { loading: Loading::NotLoaded, ..after_libc(lies(), a(), true) };
+    let silent = |is_always| after_libc(with_nscd(silence(), Some(silence()), true), a(), is_always);
+    check(vec![
+        ("what nscd hides", after_libc(lies(), a(), true), AGREED, None, vec![]),
+        ("the same, not loaded", not_loaded, DIFFERS, Some(Culprit::NotLoaded), vec![Step::Load]),
+        ("what nscd hides is no error", after_libc(lies(), a(), false), DIFFERS, daemon(), vec![Step::Bypass]),
+        ("what nscd cannot answer is one", silent(false), AGREED, None, vec![]),
+        ("what libc finds", after_libc(plain(a()), a(), true), AGREED, None, vec![]),
+        ("what nscd alone finds", after_libc(with_nscd(none(), Some(b()), true), none(), true), AGREED, None, vec![]),
+        (
+            "another address",
+            after_libc(with_nscd(a(), Some(b()), true), a(), true),
+            DIFFERS,
+            daemon(),
+            vec![Step::Bypass],
+        ),
+        ("what nobody finds", after_libc(with_nscd(none(), Some(none()), true), none(), true), AGREED, None, vec![]),
+        ("nscd is not asked, and it is found", after_libc(with_nscd(a(), None, true), a(), true), AGREED, None, vec![]),
+        ("nor is it here", after_libc(with_nscd(a(), None, true), none(), true), UNKNOWN, daemon(), vec![Step::Bypass]),
+        (
+            "and only an error counts",
+            after_libc(with_nscd(a(), None, true), a(), false),
+            UNKNOWN,
+            daemon(),
+            vec![Step::Bypass],
+        ),
+    ]);
 }
 
 #[test]

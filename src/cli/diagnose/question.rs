@@ -75,6 +75,6 @@ pub(crate) struct Examiner<'a> {
 impl Examiner<'_> {
     /// The rule under which the library answers.
     pub(crate) fn rule(&self) -> Option<&Rule> {
-        self.around.rules.bypassing(self.question.subject())
+        self.around.rules.resolving(self.question.subject())
     }
 }

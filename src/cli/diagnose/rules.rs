@@ -3,7 +3,7 @@
 use nss_bypass_core::model::{Diagnostic, Subject};
 use nss_bypass_core::rules::pattern::Pattern;
 use nss_bypass_core::rules::policy::{Policy, Verdict};
-use nss_bypass_core::rules::rule::Rule;
+use nss_bypass_core::rules::rule::{Action, Fallback, Rule};
 use nss_bypass_core::settings::{Executable, Loaded, Settings};
 
 /// The rules, and where they come from.
@@ -37,17 +37,17 @@ impl Rules {
         self.policy.candidates(subject)
     }
 
-    /// The rule under which the library answers; none where it leaves the lookup to libc.
-    pub(crate) fn bypassing(&self, subject: Subject<'_>) -> Option<&Rule> {
+    /// The rule under which the library resolves the lookup, at once or after libc; none where it leaves it to libc.
+    pub(crate) fn resolving(&self, subject: Subject<'_>) -> Option<&Rule> {
         match self.policy.decide_subject(subject) {
-            Verdict::Bypass(rule) if !self.disabled => Some(rule),
+            Verdict::Bypass(rule) | Verdict::LibcFirst(rule) if !self.disabled => Some(rule),
             _ => None,
         }
     }
 
-    /// Whether a rule takes the lookup away from libc, once it may.
+    /// Whether the library resolves the lookup, once it may.
     pub(crate) fn means(&self, subject: Subject<'_>) -> bool {
-        matches!(self.policy.decide_subject(subject), Verdict::Bypass(_))
+        matches!(self.policy.decide_subject(subject), Verdict::Bypass(_) | Verdict::LibcFirst(_))
     }
 
     /// The pattern that would mean just this lookup; none where no pattern can.
@@ -74,8 +74,13 @@ impl Rules {
 /// A rule, with its place.
 pub(crate) fn described(rule: &Rule) -> String {
     let action = match rule.action() {
-        nss_bypass_core::rules::rule::Action::Bypass => "bypass",
-        nss_bypass_core::rules::rule::Action::Pass => "pass",
+        Action::Bypass => "bypass",
+        Action::Pass => "pass",
     };
-    format!("{}: {action} {}", rule.origin(), rule.pattern())
+    let fallback = match rule.answering().fallback {
+        Fallback::Error if rule.is_libc_first() => " fallback error",
+        Fallback::Always if rule.is_libc_first() => " fallback always",
+        _ => "",
+    };
+    format!("{}: {action} {}{fallback}", rule.origin(), rule.pattern())
 }

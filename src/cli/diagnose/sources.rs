@@ -16,7 +16,7 @@ use nss_bypass_core::tables::{self, Tables};
 use serde::Serialize;
 
 use crate::ui::output;
-use crate::ui::screen::printable;
+use crate::ui::screen::{self, printable};
 
 /// What a source answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -233,10 +233,7 @@ impl Reply {
 
     /// The time, for a person.
     pub(crate) fn time(&self) -> Option<String> {
-        self.microseconds.map(|time| match Duration::from_micros(time) {
-            long if long >= Duration::from_secs(1) => format!("{:.1} s", long.as_secs_f64()),
-            short => format!("{:.1} ms", short.as_secs_f64() * 1000.0),
-        })
+        self.microseconds.map(|time| screen::time(Duration::from_micros(time)))
     }
 }
 

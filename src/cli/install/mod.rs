@@ -3,7 +3,8 @@
 //!
 //! `tree` is the machine, which need not be this one; `library` finds the library and `verify` says whether it is fit;
 //! `file` is the text of ld.so.preload, `spelling` what a word of it means, `preloaded` both together; `trial` runs programs
-//! under the library, `replace` writes the file. A `trouble` is why something is not done.
+//! under the library, `replace` writes the file. `append`
+//! adds rules to a configuration. A `trouble` is why something is not done.
 
 pub(crate) mod trouble;
 pub(crate) mod done;
@@ -16,6 +17,7 @@ pub(crate) mod verify;
 pub(crate) mod rules;
 pub(crate) mod progress;
 pub(crate) mod replace;
+pub(crate) mod append;
 pub(crate) mod preloaded;
 pub(crate) mod place;
 pub(crate) mod trial;

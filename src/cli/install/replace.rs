@@ -37,7 +37,7 @@ pub(crate) struct Old {
     label: Option<Vec<u8>>,
 }
 
-/// The file, with nobody else at it while this lives.
+/// /etc/ld.so.preload, or another file that is replaced as a whole, with nobody else at it while this lives.
 #[derive(Debug)]
 pub(crate) struct PreloadFile {
     folder: PathBuf,
@@ -51,8 +51,12 @@ impl PreloadFile {
     pub(crate) fn lock(tree: &Tree, progress: &mut Progress) -> Result<Self, Trouble> {
         let path = Path::new(PRELOAD_FILE);
         let trail = tree.follow(path).map_err(|error| Trouble::system(path, "find it", &error))?;
-        let end = tree.outside(&trail.end);
-        let (Some(folder), Some(name)) = (end.parent(), end.file_name()) else {
+        Self::lock_at(&tree.outside(&trail.end), progress)
+    }
+
+    /// The same for a file whose path leads through no link.
+    pub(crate) fn lock_at(path: &Path, progress: &mut Progress) -> Result<Self, Trouble> {
+        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             let error = io::Error::from(io::ErrorKind::NotFound);
             return Err(Trouble::system(path, "find it", &error));
         };

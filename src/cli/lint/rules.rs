@@ -63,9 +63,9 @@ impl Source {
     }
 
     fn places_of_items(&self) -> Vec<Place> {
-        let items = words(&self.text, separates_items).map(|word| match word.text.strip_prefix(b"!") {
-            Some(text) => Word { at: word.at + 1, text },
-            None => word,
+        let items = words(&self.text, separates_items).map(|word| match word.text {
+            [b'!' | b'+', text @ ..] => Word { at: word.at + 1, text },
+            _ => word,
         });
         let good = items.filter(|word| Pattern::parse(word.text).is_ok());
         good.map(|word| Place { line: 1, column: word.column() }).collect()
@@ -266,7 +266,7 @@ fn covered(rules: &[Placed<'_>], names: &[Option<Names>]) -> Vec<(usize, String)
     found
 }
 
-/// What is passed although no rule bypasses it.
+/// What is passed although no rule bypasses it, or resolves what libc does not find of it.
 fn needless_passes(rules: &[Placed<'_>], names: &[Option<Names>], idle: &HashSet<usize>) -> Vec<Finding> {
     let mut pairs = 0;
     let mut meet = |at: usize, other: usize| {
@@ -277,6 +277,7 @@ fn needless_passes(rules: &[Placed<'_>], names: &[Option<Names>], idle: &HashSet
                 let shorter = bits.min(others);
                 one.is_ipv4() == two.is_ipv4() && network_of(one, shorter) == network_of(two, shorter)
             }
+            (Kind::Network(..), Kind::Any) => two.rule.is_libc_first(),
             (Kind::Exact, _) => two.rule.pattern().matches(one.rule.pattern().domain()),
             _ if pairs > MOST_PAIRS => true,
             _ => match (names.get(at), names.get(other)) {
@@ -285,13 +286,15 @@ fn needless_passes(rules: &[Placed<'_>], names: &[Option<Names>], idle: &HashSet
             },
         }
     };
-    let with = |action| rules.iter().enumerate().filter(move |(_, placed)| placed.rule.action() == action);
-    let bypasses: Vec<usize> = with(Action::Bypass).map(|(at, _)| at).collect();
-    let needless = with(Action::Pass)
-        .filter(|(at, _)| !idle.contains(at))
-        .filter(|(at, _)| !bypasses.iter().any(|other| meet(*at, *other)));
+    let is_libcs = |rule: &Rule| rule.action() == Action::Pass && !rule.is_libc_first();
+    let (passes, others): (Vec<usize>, Vec<usize>) =
+        (0..rules.len()).partition(|at| rules.get(*at).is_some_and(|placed| is_libcs(placed.rule)));
+    let needless = passes
+        .into_iter()
+        .filter(|at| !idle.contains(at) && !others.iter().any(|other| meet(*at, *other)))
+        .filter_map(|at| rules.get(at));
     needless
-        .map(|(_, placed)| {
+        .map(|placed| {
             let message = format!("\"{}\" is libc's anyway: no rule bypasses such names", placed.rule.pattern());
             placed.finding(Severity::Note, "needless-pass", message)
         })
@@ -324,6 +327,15 @@ fn idle_options(source: &Source, cache_entries: Option<usize>) -> Vec<Finding> {
         if !answering.search && of_line.iter().all(|rule| matches!(rule.pattern().kind(), Kind::Network(..))) {
             complain(option("search"), "ineffective", "\"search off\" has no effect on addresses".to_owned());
         }
+        let is_never_resolved = rule.action() == Action::Pass && !rule.is_libc_first();
+        if let Some(first) = words.iter().skip(2).find(|word| word.text != b"fallback" && is_option(word.text))
+            && is_never_resolved
+        {
+            let message =
+                format!("\"{}\" has no effect: libc alone answers, with \"fallback never\"", first.text.escape_ascii());
+            complain(Some(first), "ineffective", message);
+            continue;
+        }
         let kept = answering.cache.unwrap_or(cache_entries.is_some());
         match cache_entries {
             Some(0) if answering.cache == Some(true) => {
@@ -347,6 +359,10 @@ fn idle_options(source: &Source, cache_entries: Option<usize>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+fn is_option(word: &[u8]) -> bool {
+    options::OPTIONS.iter().any(|option| option.name.as_bytes() == word)
 }
 
 /// Servers that a list has before, with their number in it.
@@ -410,6 +426,10 @@ mod tests {
                 "f:2:8: warning: \"a?\" never decides: \".a?\" in f:1:8 has all its names and counts as more specific",
             ),
             (
+                "pass *.x fallback always\nbypass .x",
+                "f:1:6: warning: \"*.x\" never decides: \".x\" in f:2:8 has all its names and is as specific, and later",
+            ),
+            (
                 "bypass b?\t?*-x\nbypass *-x",
                 "f:1:11: warning: \"?*-x\" never decides: \"*-x\" in f:2:8 has all its names and is as specific, and later",
             ),
@@ -446,6 +466,9 @@ mod tests {
         assert_eq!(found("pass a\nbypass b"), ["f:1:6: note: \"a\" is libc's anyway: no rule bypasses such names"]);
         assert_eq!(found("pass 10.0.0.0/9 fd00::/8\nbypass 10.0.0.0/8 *.x").len(), 1);
         assert_eq!(found("pass *.b.x b-*\nbypass *.x *-c"), [""; 0]);
+        // Where libc answers first, a pass says that nobody else is asked then.
+        assert_eq!(found("pass a 10.0.0.0/8\npass * fallback always"), [""; 0]);
+        assert_eq!(found("pass a\npass b fallback error").len(), 1);
     }
 
     #[test]
@@ -456,6 +479,10 @@ mod tests {
                 "f:1:32: warning: the server 10.0.0.1:53 stands twice in this rule",
             ),
             ("bypass 10.0.0.0/8 search off", "f:1:19: warning: \"search off\" has no effect on addresses"),
+            (
+                "pass a via 10.0.0.1 fallback never\nbypass a*",
+                "f:1:8: warning: \"via\" has no effect: libc alone answers, with \"fallback never\"",
+            ),
             (
                 "bypass a max-ttl 5",
                 "f:1:10: warning: \"max-ttl\" has no effect: nothing is kept without a \"cache\" line or \"cache on\"",
@@ -504,6 +531,20 @@ mod tests {
                 "NSS_BYPASS:1:10: note: \"b\" is libc's anyway: no rule bypasses such names"
             ]
         );
+    }
+
+    #[test]
+    fn a_place_in_a_variable_is_behind_the_sign() {
+        let text = "+a !b +c !c";
+        let environment = config::Environment { rules: Some(text.as_bytes()), ..config::Environment::default() };
+        let (config, _) = config::parse_environment(&environment);
+        let variable = Source { name: "V".to_owned(), text: text.into(), config, ..Source::default() };
+        let said: Vec<String> = findings(&[variable]).iter().map(ToString::to_string).collect();
+        let expected = [
+            "V:1:8: warning: \"c\" never decides: \"c\" in V:1:11 is the same, and the later one wins",
+            "V:1:5: note: \"b\" is libc's anyway: no rule bypasses such names",
+        ];
+        assert_eq!(said, expected);
     }
 
     #[test]

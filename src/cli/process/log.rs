@@ -1,4 +1,4 @@
-//! The library's log of one command, read while it grows: so that lookups can be counted.
+//! The library's log of one command, read while it grows: what the command looked up.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
@@ -7,7 +7,22 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use nss_bypass_core::settings::record::{Handling, Record};
 use rustix::fs::{FlockOperation, flock, inotify};
+
+use crate::process::lookups::Lookups;
+use crate::ui::output;
+
+/// Which lines are written to standard error as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Echo {
+    /// None.
+    Nothing,
+    /// Lookups that the library resolved, and faults of the configuration.
+    Resolved,
+    /// All.
+    All,
+}
 
 /// What was read so far.
 #[derive(Debug)]
@@ -15,18 +30,8 @@ struct Progress {
     file: File,
     /// The beginning of a line whose end is not there yet.
     rest: Vec<u8>,
-    counts: Counts,
-    /// Whether lookups that were not answered by the library are wanted too.
-    wants_all: bool,
-}
-
-/// How many lookups there were.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    /// All of them.
-    pub(crate) lookups: usize,
-    /// Those that a rule of `bypass` matched.
-    pub(crate) matched: usize,
+    lookups: Lookups,
+    echo: Echo,
 }
 
 /// A log in a directory of its own, which goes with this value.
@@ -41,7 +46,7 @@ pub(crate) struct Log {
 impl Log {
     /// Makes the file, and writes to standard error from now on what the library writes there. Its lines are for programs
     /// of any user, and nobody else can find the directory's name out.
-    pub(crate) fn start(wants_all: bool) -> io::Result<Self> {
+    pub(crate) fn start(echo: Echo) -> io::Result<Self> {
         remove_abandoned(Path::new(TEMPORARY), SETTLED);
         let folder = make_folder()?;
         let lock = File::open(&folder)?;
@@ -50,7 +55,7 @@ impl Log {
         let path = folder.join("log");
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         fs::set_permissions(&path, Permissions::from_mode(0o666))?;
-        let progress = Progress { file: File::open(&path)?, rest: Vec::new(), counts: Counts::default(), wants_all };
+        let progress = Progress { file: File::open(&path)?, rest: Vec::new(), lookups: Lookups::default(), echo };
         let log = Self { folder, _lock: lock, progress: Arc::new(Mutex::new(progress)) };
         let watch = inotify::init(inotify::CreateFlags::CLOEXEC)?;
         inotify::add_watch(&watch, &path, inotify::WatchFlags::MODIFY)?;
@@ -70,11 +75,11 @@ impl Log {
         self.folder.join("log")
     }
 
-    /// Everything that was written up to now.
-    pub(crate) fn counts(&self) -> Counts {
+    /// What was looked up since the last call.
+    pub(crate) fn lookups(&self) -> Lookups {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         progress.read_on();
-        progress.counts
+        std::mem::take(&mut progress.lookups)
     }
 }
 
@@ -90,41 +95,24 @@ impl Progress {
         while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = self.rest.drain(..=end).collect();
             let text = String::from_utf8_lossy(&line);
-            // "2026-11-27T17:27:56.491Z getent[109]: getaddrinfo db.example: pass (no rule)"
-            let Some((_, text)) = text.trim_end().split_once("]: ") else { continue };
-            let kind = Kind::of(text);
-            self.counts.add(kind);
-            if kind != Kind::Passed || self.wants_all {
-                crate::ui::output::warn(format_args!("nss-bypass: {text}"));
-            }
+            self.read_line(text.trim_end());
         }
     }
-}
 
-/// What a line is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Answered,
-    Passed,
-    /// A fault of the configuration.
-    Fault,
-}
-
-impl Kind {
-    /// A function and its subject, in which blanks are written otherwise; then what became of it.
-    fn of(text: &str) -> Self {
-        match text.split_once(": ").map(|(_, rest)| rest) {
-            Some(rest) if rest.starts_with("bypass (") => Self::Answered,
-            Some(rest) if rest.starts_with("pass (") => Self::Passed,
-            _ => Self::Fault,
+    /// "2026-11-27T17:27:56.491Z getent[109]: getaddrinfo db.example: pass (no rule)"
+    fn read_line(&mut self, line: &str) {
+        let Some((head, text)) = line.split_once("]: ") else { return };
+        let program = head.split_once(' ').map_or(head, |(_, program)| program);
+        let program = program.rsplit_once('[').map_or(program, |(program, _)| program);
+        let record = Record::parse(text);
+        // What is no lookup is a fault of the configuration.
+        let is_resolved = record.as_ref().is_none_or(|record| record.handling != Handling::Pass);
+        if self.echo == Echo::All || (self.echo == Echo::Resolved && is_resolved) {
+            output::warn(format_args!("nss-bypass: {text}"));
         }
-    }
-}
-
-impl Counts {
-    fn add(&mut self, kind: Kind) {
-        self.lookups += usize::from(kind != Kind::Fault);
-        self.matched += usize::from(kind == Kind::Answered);
+        if let Some(record) = record {
+            self.lookups.add(program, record);
+        }
     }
 }
 
@@ -174,22 +162,24 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::process::lookups::Counts;
 
     #[test]
     fn lookups_are_counted() {
-        let log = Log::start(false).unwrap();
+        let log = Log::start(Echo::Nothing).unwrap();
         let mut file = OpenOptions::new().append(true).open(log.path()).unwrap();
         for line in [
             "getaddrinfo a.example: pass (no rule)",
             "gethostbyname2 b: bypass (NSS_BYPASS b): not found in 9 us",
+            "gethostbyname2 d: fallback (NSS_BYPASS *): 10.1.2.3 from 10.0.0.1:53 in 9 us; libc: not found",
             "/etc/nss-bypass.conf:1:1: unknown keyword \"bypas\"",
         ] {
             writeln!(file, "2026-11-27T17:27:56.491Z x[1]: {line}").unwrap();
         }
         write!(file, "2026-11-27T17:27:56.491Z x[1]: getaddrinfo c: pass (").unwrap();
-        assert_eq!(log.counts(), Counts { lookups: 2, matched: 1 });
+        assert_eq!(log.lookups().counts(), Counts { lookups: 3, matched: 2 });
         writeln!(file, "no rule)").unwrap();
-        assert_eq!(log.counts(), Counts { lookups: 3, matched: 1 });
+        assert_eq!(log.lookups().counts(), Counts { lookups: 1, matched: 0 });
         let folder = log.folder.clone();
         drop(log);
         assert!(!folder.exists());

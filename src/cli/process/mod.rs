@@ -4,6 +4,7 @@
 pub(crate) mod child;
 pub(crate) mod elf;
 pub(crate) mod identity;
+pub(crate) mod lookups;
 pub(crate) mod log;
 pub(crate) mod maps;
 pub(crate) mod libraries;

@@ -13,14 +13,14 @@ pub(crate) enum Exit {
     Usage,
     /// What was asked for could not be found out.
     CannotTell,
-    /// `run`, before there is a command whose status it could have: usage error, or the library is not
+    /// `run` and `learn`, before there is a command whose status it could have: usage error, or the library is not
     /// there, or cannot work and `--strict` was given. 125 to 127 are as in env(1).
     NotRun,
-    /// `run`: the command is not executable.
+    /// `run` and `learn`: the command is not executable.
     NotExecutable,
-    /// `run`: there is no such command.
+    /// `run` and `learn`: there is no such command.
     NotFound,
-    /// `run`: the command has ended, with this status.
+    /// `run` and `learn`: the command has ended, with this status.
     Command(u8),
 }
 
@@ -54,7 +54,7 @@ Exit status:
        a library that is not safe to enable
   2    usage error
   3    what was asked for could not be found out
-  run ends as COMMAND does. Where COMMAND did not run:
+  run and learn end as COMMAND does. Where COMMAND did not run:
   125  usage error, there is no library, or --strict
   126  COMMAND is not executable
   127  there is no such COMMAND";

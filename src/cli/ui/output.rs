@@ -60,6 +60,15 @@ pub(crate) fn reason(error: &io::Error) -> String {
     text.split_once(" (os error ").map_or(text.as_str(), |(reason, _)| reason).to_owned()
 }
 
+/// Why the library cannot read a file.
+pub(crate) fn refusal(errno: i32) -> String {
+    match errno {
+        // As nss_bypass_core::sys::file::read refuses what has no end.
+        libc::EINVAL => "it is no regular file".to_owned(),
+        errno => reason(&io::Error::from_raw_os_error(errno)),
+    }
+}
+
 /// What NSS_BYPASS_LOG may be.
 pub(crate) const PLACES_FOR_A_LOG: &str = "that is \"stderr\", \"syslog\" or a path that begins with /";
 

@@ -2,11 +2,13 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 pub(crate) use crate::ui::palette::Style;
 use crate::ui::palette::paint;
 
-const WIDTH: usize = 80;
+/// How wide what is shown is at most.
+pub(crate) const WIDTH: usize = 80;
 
 /// Bytes that somebody else chose, without what a terminal would obey.
 pub(crate) fn printable(bytes: &[u8]) -> String {
@@ -15,6 +17,14 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
         if character.is_control() { text.extend(character.escape_default()) } else { text.push(character) }
     }
     text
+}
+
+/// How long something took.
+pub(crate) fn time(took: Duration) -> String {
+    match took {
+        long if long >= Duration::from_secs(1) => format!("{:.1} s", long.as_secs_f64()),
+        short => format!("{:.1} ms", short.as_secs_f64() * 1000.0),
+    }
 }
 
 /// A word as a shell reads it back.
