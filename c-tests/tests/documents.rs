@@ -397,6 +397,11 @@ fn masked(text: &str) -> String {
         let is_version = before == "nscd" && bare.starts_with(|first: char| first.is_ascii_digit());
         let is_of_the_moment = is_number(bare) && (before.ends_with("process") || matches!(next, "s" | "ms" | "us"));
         let varies = is_version || (!bare.is_empty() && is_of_the_moment);
+        if varies {
+            // Right-aligned, a shorter number has more blanks before it.
+            let end = masked.trim_end_matches(' ').len();
+            masked.truncate(masked.len().min(end + 1));
+        }
         masked.push_str(&if varies { word.replacen(bare, "N", 1) } else { word.to_owned() });
         before = bare;
     }
