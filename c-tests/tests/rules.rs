@@ -171,6 +171,15 @@ fn a_rule_may_be_for_some_programs_only() {
     rules "bypass rancher-metadata for $python"; each
     rules 'bypass rancher-metadata for /usr/bin/py* curl'; each
     rules 'bypass rancher-metadata for wget' 'bypass * for getent' 'pass rancher-metadata for python*'; each
+    rules 'bypass rancher-metadata for python*'; /usr/bin/python3 - <<'END'
+import ctypes, os, socket, threading, time
+def look_later():
+    time.sleep(0.3) # The main thread has ended.
+    try: print(socket.gethostbyname("rancher-metadata"), flush=True)
+    finally: os._exit(0)
+threading.Thread(target=look_later).start()
+ctypes.CDLL(None).pthread_exit(None)
+END
     "#,
     );
     same_lines(
@@ -184,6 +193,7 @@ fn a_rule_may_be_for_some_programs_only() {
             "169.254.169.250",
             "rancher-metadata 0 169.254.169.250",
             "unknown",
+            "169.254.169.250",
         ],
     );
 }
