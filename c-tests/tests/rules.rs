@@ -171,6 +171,15 @@ fn a_rule_may_be_for_some_programs_only() {
     rules "bypass rancher-metadata for $python"; each
     rules 'bypass rancher-metadata for /usr/bin/py* curl'; each
     rules 'bypass rancher-metadata for wget' 'bypass * for getent' 'pass rancher-metadata for python*'; each
+    rules 'bypass rancher-metadata for python*'; /usr/bin/python3 - <<'END'
+import ctypes, os, socket, threading, time
+def look_later():
+    time.sleep(0.3) # The main thread has ended.
+    try: print(socket.gethostbyname("rancher-metadata"), flush=True)
+    finally: os._exit(0)
+threading.Thread(target=look_later).start()
+ctypes.CDLL(None).pthread_exit(None)
+END
     "#,
     );
     same_lines(
@@ -184,6 +193,7 @@ fn a_rule_may_be_for_some_programs_only() {
             "169.254.169.250",
             "rancher-metadata 0 169.254.169.250",
             "unknown",
+            "169.254.169.250",
         ],
     );
 }
@@ -204,13 +214,15 @@ service $(asks python3 -c 'import socket; socket.getservbyname("http")') host $(
     rules 'bypass x' 'databases passwd group'; programs late
     rules "$(printf '#%.0s' $(seq 5000))" 'databases passwd group' 'bypass x'; programs far
     getent -s passwd:files passwd root | head -n 1
+    rules 'databases passwd'; echo 'hosts: files [bad' >>/etc/nsswitch.conf
+    getent protocols tcp; echo "ours $?"; LD_PRELOAD= getent protocols tcp; echo "bare $?"
     "#,
     );
     let asks = |text: &str| -> Vec<bool> {
         text.split_whitespace().filter_map(|word| word.parse::<u32>().ok()).map(|count| count > 0).collect()
     };
     let lines: Vec<&str> = text.lines().collect();
-    let [none, file, variable, disabled, late, far, root] = lines[..] else { panic!("{text}") };
+    let [none, file, variable, disabled, late, far, root, ours, bare] = lines[..] else { panic!("{text}") };
     assert_eq!(asks(none), [true; 5], "{text}");
     assert_eq!(asks(file), [false, false, false, false, true], "{text}");
     assert_eq!(asks(variable), [false; 5], "{text}");
@@ -218,6 +230,8 @@ service $(asks python3 -c 'import socket; socket.getservbyname("http")') host $(
     assert_eq!(asks(late), [true; 5], "{text}");
     assert_eq!(asks(far), [false, false, false, true, true], "{text}");
     assert!(root.starts_with("root:"), "{text}");
+    // As without the line where glibc can use nothing of nsswitch.conf.
+    assert_eq!(ours.strip_prefix("ours "), bare.strip_prefix("bare "), "{text}");
 }
 
 /// They ask about their user and about services, and are not what a rule is about.

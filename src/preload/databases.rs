@@ -21,7 +21,10 @@ pub(crate) fn configure(settings: &Settings) {
 
 fn configure_one(database: Database) {
     let Some(real) = real::__nss_configure_lookup.get() else { return };
-    let Ok(modules) = CString::new(tables::modules_of(database.name())) else { return };
+    // A choice also ends the reading of nsswitch.conf. Where glibc could use nothing of it, it would then have no modules for
+    // any other database, and stops the program over that (`__nss_group_lookup2`, glibc 2.36).
+    let Some(modules) = tables::modules_of(database.name()) else { return };
+    let Ok(modules) = CString::new(modules) else { return };
     // SAFETY: two C strings, which libc copies or reads at once.
     unsafe { real(database.name().as_ptr(), modules.as_ptr()) };
 }

@@ -122,7 +122,7 @@ static ON_LOAD: extern "C" fn(c_int, *const *const c_char, *const *const c_char)
         hook::caught(|_| {
             // SAFETY: the environment that libc has.
             unsafe { state::load(environment) };
-            Some(())
+            None::<()> // errno as it was: a program begins with 0 there.
         });
     }
     on_load

@@ -24,6 +24,15 @@ fn lookups_of_a_library_that_starts_earlier_work_at_every_moment() {
     at_every_moment(", preloaded after ours", &[&library(), &stand_in("startup_and_exit")], of_program() + OF_LIBRARY);
 }
 
+#[test]
+fn a_program_begins_with_an_errno_of_zero_whatever_the_configuration_is() {
+    for configuration in ["/nonexistent", "/", "/dev/null", "/proc/self/mem"] {
+        let mut command = Command::new(program("errno_at_start"));
+        command.env("LD_PRELOAD", library()).env("NSS_BYPASS_CONF", configuration);
+        assert_eq!(text(&command.output().unwrap()), "0\n", "{configuration}");
+    }
+}
+
 /// Moments of which the program, and the same source as a library, print lines; the program one less where libc is
 /// not ready before all constructors.
 fn of_program() -> usize {

@@ -90,12 +90,13 @@ pub fn program() -> Vec<u8> {
 }
 
 /// The executable's path, absolute. Read in /proc/self/maps, where the entry point (AT_ENTRY, getauxval(3)) lies, since
-/// readlink(2) is nothing that glibc's resolver calls. None where it cannot be seen.
+/// readlink(2) is nothing that glibc's resolver calls. That file is the main thread's, and empty once it has ended: hence
+/// /proc/thread-self/maps before it, which Linux has since 3.17. None where it cannot be seen.
 pub fn executable() -> Option<Vec<u8>> {
     // SAFETY: getauxval only reads the vector that the kernel left on the stack.
     let entry = unsafe { libc::getauxval(libc::AT_ENTRY) };
-    let maps = file::read(c"/proc/self/maps").ok()?;
-    executable_in(&maps.bytes, entry)
+    let maps = [c"/proc/thread-self/maps", c"/proc/self/maps"];
+    maps.into_iter().find_map(|path| executable_in(&file::read(path).ok()?.bytes, entry))
 }
 
 /// The file that is mapped at an address (proc_pid_maps(5)).

@@ -126,10 +126,11 @@ pub fn read_no_link(path: &CStr) -> Result<Content, Errno> {
     read_with(path, libc::O_NOFOLLOW)
 }
 
-/// Reads the first bytes of a file, in one call; the number of them, 0 where it cannot be read.
+/// Reads the first bytes of a file, in one call; the number of them, 0 where it cannot be read. Refused as by [`read`]: what
+/// comes out of a FIFO or a terminal may be the program's own input.
 pub fn read_beginning(path: &CStr, buffer: &mut [u8]) -> usize {
     super::fault::point();
-    let Ok(file) = open_anything(path, 0) else { return 0 };
+    let Ok((file, _)) = open(path, 0) else { return 0 };
     // SAFETY: the buffer is writable for its length.
     checked(unsafe { libc::read(file.0, buffer.as_mut_ptr().cast(), buffer.len()) }).unwrap_or(0)
 }
@@ -384,6 +385,8 @@ mod tests {
         assert_eq!(read_lines(c"/").err(), Some(Errno(libc::EISDIR)));
         assert_eq!(read_lines(c"/dev/null").ok(), Some(Vec::new()));
         assert_eq!(read_lines(c"/dev/zero").err(), Some(Errno(libc::EINVAL)));
+        let read_beginning = |path| super::read_beginning(path, &mut [0; 16]);
+        assert_eq!([c"/", c"/dev/null", c"/dev/zero", c"/proc/self/status"].map(read_beginning), [0, 0, 0, 16]);
     }
 
     #[test]

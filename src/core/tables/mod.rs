@@ -413,19 +413,27 @@ fn reads_usr_nsswitch_conf() -> bool {
     file::ownership(USR_NSSWITCH_CONF).is_ok() && glibc::has_text(USR_NSSWITCH_CONF)
 }
 
-/// The modules that nsswitch.conf has for a database, as it is written there; glibc's own where it says nothing.
-pub fn modules_of(database: &CStr) -> Vec<u8> {
+/// The modules that nsswitch.conf has for a database, as it is written there; glibc's own where it says nothing. None:
+/// glibc can use nothing of the file.
+pub fn modules_of(database: &CStr) -> Option<Vec<u8>> {
     let content = match file::read(NSSWITCH_CONF) {
         Err(Errno(libc::ENOENT)) if reads_usr_nsswitch_conf() => file::read(USR_NSSWITCH_CONF),
         content => content,
     };
-    let text = content.map(|content| content.bytes).unwrap_or_default();
-    match nsswitch::line_of(&text, database.to_bytes()) {
+    let text = match content {
+        Ok(content) => content.bytes,
+        Err(error) if is_absence(error) => Vec::new(),
+        Err(_) => return None,
+    };
+    if nsswitch::first_unreadable_line(&text).is_some() {
+        return None;
+    }
+    Some(match nsswitch::line_of(&text, database.to_bytes()) {
         Some(line) => line.modules.to_vec(),
         None if database == c"hosts" && glibc::minor() >= glibc::FILES_BEFORE_DNS => b"files dns".to_vec(),
         None if database == c"hosts" => b"dns [!UNAVAIL=return] files".to_vec(),
         None => b"files".to_vec(),
-    }
+    })
 }
 
 /// A choice is made once, and not to be lost because somebody was just looking at the one before.
