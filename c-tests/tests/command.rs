@@ -329,6 +329,7 @@ fn check_has_json_for_programs_and_looks_at_variables() {
     clean(&mut command)
         .args(["check", "--env", "--json"])
         .env("NSS_BYPASS", "a, b..c !a")
+        .env("NSS_BYPASS_DATABASES", "group pasword")
         .env("NSS_BYPASS_CONF", "/dev/null");
     let said = Said::of(command.output().expect("the command runs"));
     assert_eq!(said.status, Some(1), "{said:?}");
@@ -338,6 +339,7 @@ assert report['version'] == 1 and report['healthy'] is False and report['rules']
 found = [(f['source'], f['line'], f['column'], f['severity'], f['code']) for f in report['findings']]
 assert ('NSS_BYPASS', 1, 6, 'fault', 'syntax') in found or ('NSS_BYPASS', 1, 7, 'fault', 'syntax') in found, found
 assert ('NSS_BYPASS', 1, 1, 'warning', 'shadowed') in found, found
+assert ('NSS_BYPASS_DATABASES', 1, 7, 'fault', 'syntax') in found, found
 ";
     let mut python = Command::new(artefacts::python());
     let mut child = python.args(["-c", check]).stdin(Stdio::piped()).spawn().expect("python runs");

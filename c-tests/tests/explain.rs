@@ -447,3 +447,41 @@ fix: daemon
     );
     assert_eq!(scene("nscd", script), expected);
 }
+
+#[test]
+fn a_rule_for_a_program_counts_only_where_that_program_is_judged() {
+    let script = r#"
+    printf 'bypass db.test address 10.1.2.3 for getent p?thon*\npass db.test for curl\n' >/etc/nss-bypass.conf
+    look() { nss-bypass explain --timeout 1 "$@" | grep -oE '(rules:|only in|by /|lost:|the library  ).*' | sed 's/ *[0-9.]* ms, from the rule$//'; }
+    look db.test
+    look --program getent db.test
+    sleep 60 >/dev/null 2>&1 & look --pid $! 10.1.2.3; kill $!
+    nss-bypass explain --timeout 1 --json --program getent 10.1.2.3 | python3 -c '
+import json, sys
+report = json.load(sys.stdin)
+says = {said["who"]: said for said in report["sources"]}["library"]
+print(report["verdict"]["bypass"], says["names"], says["note"], report["verdict"]["for_others"])
+print(*[(rule["line"], rule["addresses"], rule["programs"]) for rule in report["verdict"]["rules"]])
+'
+    nss-bypass doctor | grep -o 'the configuration is sound.*'
+    nss-bypass doctor --program curl | grep -o 'the configuration is sound.*'
+    "#;
+    let text = scene("none", script);
+    let expected = "rules: none counts here: forwarded to libc, which asks nscd first
+only in curl: /etc/nss-bypass.conf:2: pass db.test
+only in getent, p?thon*: /etc/nss-bypass.conf:1: bypass db.test address
+the library             forwarded to libc
+rules: answered by nss-bypass
+by /etc/nss-bypass.conf:1: bypass db.test address 10.1.2.3
+only in curl: /etc/nss-bypass.conf:2: pass db.test
+the library             10.1.2.3
+rules: none counts here: forwarded to libc, which asks nscd first
+only in getent, p?thon*: /etc/nss-bypass.conf:1: bypass db.test address
+the library             forwarded to libc
+True ['db.test'] from the rule []
+(1, ['10.1.2.3'], ['getent', 'p?thon*'])
+the configuration is sound: 0 rules, and 2 rules for certain programs
+the configuration is sound: 1 rule, and 1 rule for certain programs
+";
+    assert_eq!(text, expected);
+}

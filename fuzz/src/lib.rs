@@ -16,9 +16,11 @@ use nss_bypass_core::files::{gai_conf, host_conf, hosts, nsswitch, resolv_conf, 
 use nss_bypass_core::model::Subject;
 use nss_bypass_core::model::name::{Name, is_host_byte};
 use nss_bypass_core::model::{Address, Answer, Diagnostic, Family};
-use nss_bypass_core::rules::config::{self, Config, Environment};
+use nss_bypass_core::rules::config::{self, Beginning, Config, Environment};
 use nss_bypass_core::rules::pattern::{Kind, Pattern};
 use nss_bypass_core::rules::policy::{Policy, Verdict};
+use nss_bypass_core::rules::programs::Program;
+use nss_bypass_core::rules::rule::{Answering, Rule};
 
 /// The text up to a byte, and what follows it.
 fn split(data: &[u8], at: u8) -> (&[u8], &[u8]) {
@@ -88,9 +90,34 @@ pub fn configuration(data: &[u8]) {
         assert!(answering.via.len() <= 16 && answering.via.now().iter().all(|server| server.port() > 0));
         assert!(answering.timeout.is_none_or(|seconds| (1..=30).contains(&seconds)));
         assert!(answering.attempts.is_none_or(|times| (1..=5).contains(&times)));
+        let is_network = matches!(rule.pattern().kind(), Kind::Network(..));
+        assert!(answering.addresses.is_empty() || !is_network, "addresses of an address");
+        let asks =
+            Answering { addresses: answering.addresses.clone(), fallback: answering.fallback, ..Answering::default() };
+        assert!(answering.addresses.is_empty() || *answering == asks, "options about servers beside addresses");
+        for program in rule.programs().iter().map(Program::as_str) {
+            assert!(
+                !program.is_empty() && !program.ends_with('/') && (program.starts_with('/') || !program.contains('/'))
+            );
+        }
         // But for an address with a dot behind it, which is a name, a pattern's text is the pattern.
         let again = Pattern::parse(rule.pattern().as_str().as_bytes()).expect("a pattern");
         assert!(again == *rule.pattern() || matches!(again.kind(), Kind::Network(..)), "{again}");
+    }
+    let at_start = config::parse(config::before_rules(data), "fuzz.conf").0.databases;
+    assert_eq!(at_start, config.databases, "databases that are not found at the start of a program");
+    assert!(at_start.is_empty() || config::look_for_databases(data) == Beginning::NamesDatabases);
+    let named = config.rules.iter().flat_map(Rule::programs).map(|program| program.as_str().as_bytes().to_vec());
+    let executables =
+        named.take(4).map(|name| if name.starts_with(b"/") { name } else { [b"/bin/", &name[..]].concat() });
+    for executable in executables.map(Some).chain([None, Some(b"/usr/bin/curl".to_vec())]) {
+        let mut kept = config.clone();
+        kept.retain_for(|| executable.clone());
+        let lines = |rules: &[Rule]| rules.iter().map(|rule| rule.origin().line).collect::<Vec<_>>();
+        let counting: Vec<Rule> =
+            config.rules.iter().filter(|rule| rule.is_for(executable.as_deref())).cloned().collect();
+        assert_eq!(lines(&kept.rules), lines(&counting), "{executable:?}");
+        assert!(kept.rules.iter().all(|rule| rule.programs().is_empty() || naive::is_for(rule, executable.as_deref())));
     }
     decide(&Policy::new(config, Config::default()), data);
 }
@@ -98,14 +125,15 @@ pub fn configuration(data: &[u8]) {
 /// NSS_BYPASS, a NUL, and NSS_BYPASS_VIA.
 pub fn variables(data: &[u8]) {
     let (rules, via) = split(data, 0);
-    let (config, faults) = config::parse_environment(&Environment { rules: Some(rules), via: Some(via), databases: Some(via) });
+    let (config, faults) =
+        config::parse_environment(&Environment { rules: Some(rules), via: Some(via), databases: Some(via) });
     for (variable, text) in [("NSS_BYPASS", rules), ("NSS_BYPASS_VIA", via), ("NSS_BYPASS_DATABASES", via)] {
         for fault in faults.iter().filter(|fault| fault.source == variable) {
             assert!((1..=text.len() as u32 + 1).contains(&fault.column), "{fault}");
             assert!(!fault.message.chars().any(char::is_control), "{fault}");
         }
     }
-    assert!(config.rules.iter().all(|rule| rule.answering().via.len() <= 16));
+    assert!(config.rules.iter().all(|rule| rule.answering().via.len() <= 16 && rule.programs().is_empty()));
     decide(&Policy::new(Config::default(), config), rules);
 }
 
@@ -258,7 +286,9 @@ pub fn policy(data: &[u8]) {
     let rules = config.rules.clone();
     let policy = Policy::new(config, Config::default());
     let place = |verdict: Verdict<'_>| match verdict {
-        Verdict::Bypass(rule) | Verdict::Pass(Some(rule)) => Some((rule.origin().line, rule.pattern().clone())),
+        Verdict::Bypass(rule) | Verdict::LibcFirst(rule) | Verdict::Pass(Some(rule)) => {
+            Some((rule.origin().line, rule.pattern().clone()))
+        }
         Verdict::Pass(None) => None,
     };
     for name in names.split(|&byte| byte == b',').take(32) {

@@ -68,10 +68,28 @@ pub fn decide_address(rules: &[Rule], address: IpAddr) -> Option<&Rule> {
         Kind::Network(ip, prefix) if ip.is_ipv4() == address.is_ipv4() => {
             (network_of(address, prefix) == ip).then_some(prefix)
         }
+        Kind::Exact => {
+            let has = rule.answering().addresses.iter().any(|given| given.to_canonical() == address);
+            has.then_some(if address.is_ipv4() { 32 } else { 128 })
+        }
         _ => None,
     };
     let all = rules.iter().enumerate().filter_map(|(at, rule)| Some((bits(rule)?, at, rule)));
-    all.max_by_key(|(prefix, at, _)| (*prefix, *at)).map(|(_, _, rule)| rule)
+    let found = all.max_by_key(|(prefix, at, _)| (*prefix, *at)).map(|(_, _, rule)| rule);
+    let everything = rules.iter().rfind(|rule| rule.pattern().kind() == Kind::Any);
+    found.or_else(|| everything.filter(|rule| rule.is_libc_first()))
+}
+
+/// Whether a rule for programs counts in the one with this executable: component by component, or by its last one.
+pub fn is_for(rule: &Rule, executable: Option<&[u8]>) -> bool {
+    let components = |path: &[u8]| path.split(|&byte| byte == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let given = executable.map(components).unwrap_or_default();
+    let is_meant = |program: &[u8]| {
+        let wanted = components(program);
+        let given = if wanted.len() > 1 { &given[..] } else { &given[given.len().saturating_sub(1)..] };
+        wanted.len() == given.len() && wanted.iter().zip(given).all(|(wanted, given)| fits(wanted, given))
+    };
+    rule.programs().iter().any(|program| is_meant(program.as_str().as_bytes()))
 }
 
 /// The lines of a hosts file that hold an address.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use nss_bypass_core::rules::config::{self, Config, Environment};
+use nss_bypass_core::rules::config::{self, Environment};
 use nss_bypass_core::rules::trust::{self, CONFIGURATION, Distrust};
 use nss_bypass_core::settings::Settings;
 use nss_bypass_core::sys::file::{self, Content};
@@ -18,7 +18,8 @@ use crate::install::file::PRELOAD_FILE;
 use crate::install::tree::Tree;
 use crate::install::verify::{self, PRELOAD_IS_FOR_ALL, RULES_ARE_FOR_ALL};
 use crate::lint::finding::{Finding, Severity};
-use crate::lint::rules::{self, Source};
+use crate::lint::rules;
+use crate::lint::source::Source;
 use crate::ui::exit::Exit;
 use crate::ui::lines::{self, COMMAND};
 use crate::ui::output::{self, Style};
@@ -46,7 +47,7 @@ be known. The status is 1 where there is a fault, or, with --strict, a warning.
     code      \"syntax\", \"unreadable\", \"missing\", \"untrusted\", \"private\",
               \"shadowed\", \"unmatchable\", \"no-name\", \"ineffective\",
               \"repeated\", \"needless-pass\", \"misspelt\", \"no-rules\",
-              \"disabled\"
+              \"contradicted\", \"disabled\"
     message   one sentence
     fix       a line for a shell, or null";
 
@@ -60,7 +61,7 @@ pub(crate) struct Check {
     /// The configuration
     file: Option<PathBuf>,
 
-    /// Check the variables too: NSS_BYPASS, NSS_BYPASS_VIA, NSS_BYPASS_LOG, NSS_BYPASS_DISABLE
+    /// Check the variables too: NSS_BYPASS, NSS_BYPASS_VIA, NSS_BYPASS_DATABASES, NSS_BYPASS_LOG, NSS_BYPASS_DISABLE
     #[arg(long)]
     env: bool,
 
@@ -110,7 +111,9 @@ pub(crate) fn run(arguments: &Check) -> Exit {
     if arguments.env {
         sources.extend(read_variables(&mut findings));
     }
-    findings.extend(rules::findings(&sources));
+    let search = env::var_os("PATH").unwrap_or_default();
+    let search: Vec<PathBuf> = env::split_paths(&search).collect();
+    findings.extend(rules::findings(&sources, &search));
     let number = sources.iter().map(|source| source.config.rules.len()).sum();
     if number == 0 && findings.is_empty() {
         let source = sources.last().map(|source| source.name.clone()).unwrap_or_default();
@@ -213,11 +216,15 @@ fn private(path: &Path, why: &str) -> Option<Finding> {
 }
 
 /// What is in the variables.
-fn read_variables(findings: &mut Vec<Finding>) -> [Source; 2] {
+fn read_variables(findings: &mut Vec<Finding>) -> [Source; 3] {
     let value = |variable: &str| env::var_os(variable).map(OsStringExt::into_vec);
     let (patterns, via) = (value("NSS_BYPASS"), value("NSS_BYPASS_VIA"));
-    let (config, faults) =
-        config::parse_environment(&Environment { rules: patterns.as_deref(), via: via.as_deref(), databases: None });
+    let databases = value("NSS_BYPASS_DATABASES");
+    let (config, faults) = config::parse_environment(&Environment {
+        rules: patterns.as_deref(),
+        via: via.as_deref(),
+        databases: databases.as_deref(),
+    });
     findings.extend(faults.into_iter().map(Finding::of_fault));
     if via.as_ref().is_some_and(|via| !via.is_empty()) && config.rules.is_empty() {
         let message = "it has no effect: it is about the patterns of NSS_BYPASS, and there are none";
@@ -232,11 +239,14 @@ fn read_variables(findings: &mut Vec<Finding>) -> [Source; 2] {
         let message = "it is set: every name is libc's, whatever the rules say";
         findings.push(Finding::whole("NSS_BYPASS_DISABLE", Severity::Warning, "disabled", message));
     }
-    let via = Source {
-        name: "NSS_BYPASS_VIA".to_owned(),
-        text: via.unwrap_or_default(),
-        config: Config::default(),
+    let without_rules = |name: &str, text: Option<Vec<u8>>| Source {
+        name: name.to_owned(),
+        text: text.unwrap_or_default(),
         ..Source::default()
     };
-    [Source { name: "NSS_BYPASS".to_owned(), text: patterns.unwrap_or_default(), config, ..Source::default() }, via]
+    [
+        Source { name: "NSS_BYPASS".to_owned(), text: patterns.unwrap_or_default(), config, ..Source::default() },
+        without_rules("NSS_BYPASS_DATABASES", databases),
+        without_rules("NSS_BYPASS_VIA", via),
+    ]
 }

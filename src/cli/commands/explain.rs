@@ -1,6 +1,7 @@
 //! `explain`: what the rules say of a name, what each source answers, and what is to blame where they differ.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
@@ -79,6 +80,8 @@ struct Verdict {
     libc_first: bool,
     /// The rule that decides, and then those that lost to it.
     rules: Vec<RuleLine>,
+    /// Rules that match, and count in other programs only.
+    for_others: Vec<RuleLine>,
     faults: Vec<String>,
     disabled: bool,
     library_loaded: bool,
@@ -93,6 +96,9 @@ struct RuleLine {
     bypass: bool,
     libc_first: bool,
     pattern: String,
+    addresses: Vec<IpAddr>,
+    /// Those that the rule counts in; empty: all.
+    programs: Vec<String>,
     #[serde(skip)]
     text: String,
 }
@@ -221,6 +227,8 @@ impl RuleLine {
             bypass: rule.action() == Action::Bypass,
             libc_first: rule.is_libc_first(),
             pattern: rule.pattern().to_string(),
+            addresses: rule.answering().addresses.to_vec(),
+            programs: rule.programs().iter().map(|program| program.as_str().to_owned()).collect(),
             text: rules::described(rule),
         }
     }
@@ -239,6 +247,7 @@ impl Verdict {
             bypass: resolving.is_some_and(|rule| !rule.is_libc_first()),
             libc_first: resolving.is_some_and(Rule::is_libc_first),
             rules: rules.candidates(question.subject()).into_iter().map(RuleLine::new).collect(),
+            for_others: rules.for_others(question.subject()).into_iter().map(RuleLine::new).collect(),
             faults: rules.faults.iter().map(in_words).collect(),
             disabled: rules.disabled,
             library_loaded: around.is_loaded,
@@ -249,6 +258,9 @@ impl Verdict {
     fn node(&self) -> Node {
         let title = match (self.rules.first(), self.bypass) {
             _ if self.disabled => "rules: NSS_BYPASS_DISABLE is set: every name is forwarded to libc".to_owned(),
+            (None, _) if !self.for_others.is_empty() => {
+                "rules: none counts here: forwarded to libc, which asks nscd first".to_owned()
+            }
             (None, _) => "rules: none matches: forwarded to libc, which asks nscd first".to_owned(),
             (Some(_), true) => "rules: answered by nss-bypass".to_owned(),
             (Some(_), false) if self.libc_first => {
@@ -264,10 +276,16 @@ impl Verdict {
                 Node::styled(Style::Faint, format!("lost: {}", rule.text))
             }
         });
+        let for_others = self.for_others.iter().map(|rule| {
+            Node::styled(
+                Style::Faint,
+                format!("only in {}: {}", printable(rule.programs.join(", ").as_bytes()), rule.text),
+            )
+        });
         let faults = self.faults.iter().map(|fault| Node::styled(Style::Bad, fault));
         let is = if self.library_loaded { "is" } else { "is not" };
         let loaded = format!("the library {is} in {}", self.place);
-        Node::styled(Style::Title, title).with(decided).with(faults).with([Node::new(loaded)])
+        Node::styled(Style::Title, title).with(decided).with(for_others).with(faults).with([Node::new(loaded)])
     }
 }
 

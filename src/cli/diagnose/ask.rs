@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::mpsc::Sender;
 
-use nss_bypass_core::rules::rule::Answering;
+use nss_bypass_core::rules::pattern::Kind;
+use nss_bypass_core::rules::rule::{Answering, Rule};
 use nss_bypass_core::tables::Tables;
 
 use crate::diagnose::daemon::Presence;
@@ -88,9 +89,9 @@ impl Examiner<'_> {
         let edited = self.around.edited_line.as_ref().map(|line| line.modules().to_vec());
         Box::new(move |sender| {
             let plain = Answering::default();
-            let (outcome, _) = sources::library(&plain, None, question.subject());
+            let (outcome, _) = sources::library(&plain, None, None, question.subject());
             let again = edited.filter(|_| !outcome.is_found());
-            let edited = again.map(|modules| sources::library(&plain, Some(&modules), question.subject()).0);
+            let edited = again.map(|modules| sources::library(&plain, None, Some(&modules), question.subject()).0);
             send(sender, Piece::PlainRule(outcome, edited));
         })
     }
@@ -134,12 +135,14 @@ impl Examiner<'_> {
     }
 
     fn ask_library(&self, number: usize, answering: Answering) -> Task {
+        let exact = self.rule().map(Rule::pattern).filter(|pattern| pattern.kind() == Kind::Exact);
+        let exact_name = exact.map(|pattern| pattern.domain().to_vec());
         let question = self.question.clone();
         let edited = self.around.edited_line.as_ref().map(|line| line.modules().to_vec());
         Box::new(move |sender| {
             let mut origin = None;
             let reply = Reply::timed(Source::Library, || {
-                let (outcome, from) = sources::library(&answering, None, question.subject());
+                let (outcome, from) = sources::library(&answering, exact_name.as_deref(), None, question.subject());
                 origin = from;
                 outcome
             });
@@ -150,7 +153,8 @@ impl Examiner<'_> {
             };
             send(sender, Piece::Row(number, reply));
             if let Some(modules) = edited.filter(|_| !is_found) {
-                let (outcome, _) = sources::library(&answering, Some(&modules), question.subject());
+                let (outcome, _) =
+                    sources::library(&answering, exact_name.as_deref(), Some(&modules), question.subject());
                 send(sender, Piece::LibraryEdited(outcome));
             }
         })

@@ -218,7 +218,11 @@ fn configuration(rules: &Rules) -> Vec<Finding> {
     let mut findings: Vec<Finding> = faults.collect();
     if findings.is_empty() {
         let count = rules.policy.rules().len();
-        let what = format!("the configuration is sound: {}", counted(count, "rule", "rules"));
+        let others = match rules.count_for_others() {
+            0 => String::new(),
+            others => format!(", and {} for certain programs only", counted(others, "rule", "rules")),
+        };
+        let what = format!("the configuration is sound: {}{others}", counted(count, "rule", "rules"));
         findings.push(Finding::new(CHECK, State::Good, what));
     }
     if rules.disabled {

@@ -44,10 +44,11 @@ pub(crate) enum Outcome {
 }
 
 /// Variables of the process that rules and resolver depend on. None of them names code.
-const VARIABLES: [&str; 10] = [
+const VARIABLES: [&str; 11] = [
     "NSS_BYPASS",
     "NSS_BYPASS_VIA",
     "NSS_BYPASS_CONF",
+    "NSS_BYPASS_DATABASES",
     "NSS_BYPASS_DISABLE",
     "LOCALDOMAIN",
     "RES_OPTIONS",

@@ -39,7 +39,8 @@ pub(crate) fn library(around: &Surroundings) -> Vec<Finding> {
         (None, None) => "the library is in this process, by which way cannot be seen".to_owned(),
     };
     let is_here = here.loaded.is_some();
-    findings.push(match (around.is_loaded, here.in_file(), around.rules.policy.is_empty()) {
+    let needs_none = around.rules.policy.is_empty() && around.rules.count_for_others() == 0;
+    findings.push(match (around.is_loaded, here.in_file(), needs_none) {
         (true, ..) if !is_here => Finding::new(CHECK, State::Good, format!("the library is in {}", around.place)),
         (true, ..) => Finding::new(CHECK, State::Good, how),
         (false, Some(word), _) => {

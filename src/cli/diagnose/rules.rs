@@ -1,5 +1,8 @@
 //! The rules, read as the library reads them in a program that is started with this environment.
 
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
 use nss_bypass_core::model::{Diagnostic, Subject};
 use nss_bypass_core::rules::pattern::Pattern;
 use nss_bypass_core::rules::policy::{Policy, Verdict};
@@ -12,8 +15,12 @@ pub(crate) struct Rules {
     pub(crate) path: String,
     text: Vec<u8>,
     settings: Settings,
+    /// The executable that they are judged for; none: that of any program that no rule names.
+    executable: Option<Vec<u8>>,
     /// The rules in force.
     pub(crate) policy: Policy,
+    /// The same, and those that count in other programs only.
+    every: Policy,
     /// What is wrong with them.
     pub(crate) faults: Vec<Diagnostic>,
     /// NSS_BYPASS_DISABLE is set: every lookup is forwarded.
@@ -21,20 +28,33 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// Reads file and variables.
-    pub(crate) fn read() -> Self {
+    /// Reads file and variables, for the program with this executable or for any that no rule names.
+    pub(crate) fn read(executable: Option<&Path>) -> Self {
+        let executable = executable.map(|path| path.as_os_str().as_bytes().to_vec());
         let settings = Settings::read();
         let path = settings.configuration.to_string_lossy().into_owned();
-        let (policy, text, faults) = match settings.load(Executable::Any, |_| true) {
+        let (policy, text, faults) = match settings.load(Executable::Of(executable.as_deref()), |_| true) {
             Some(Loaded { policy, text, diagnostics, .. }) => (policy, text, diagnostics),
             None => (Policy::default(), Vec::new(), Vec::new()), // There is no memory to read it.
         };
-        Self { path, text, policy, faults, disabled: settings.disabled, settings }
+        let (every, _) = settings.policy(&text, Executable::Any);
+        Self { path, text, executable, policy, every, faults, disabled: settings.disabled, settings }
     }
 
     /// What decides, and the rules that lost to it.
     pub(crate) fn candidates(&self, subject: Subject<'_>) -> Vec<&Rule> {
         self.policy.candidates(subject)
+    }
+
+    /// Rules that match, and count in other programs only.
+    pub(crate) fn for_others(&self, subject: Subject<'_>) -> Vec<&Rule> {
+        let all = self.every.candidates(subject).into_iter();
+        all.filter(|rule| !rule.is_for(self.executable.as_deref())).collect()
+    }
+
+    /// How many rules count in other programs only.
+    pub(crate) fn count_for_others(&self) -> usize {
+        self.every.rules().len() - self.policy.rules().len()
     }
 
     /// The rule under which the library resolves the lookup, at once or after libc; none where it leaves it to libc.
@@ -65,7 +85,7 @@ impl Rules {
     pub(crate) fn would_decide(&self, line: &str, subject: Subject<'_>) -> bool {
         let text = [self.text.as_slice(), b"\n", line.as_bytes(), b"\n"].concat();
         let number = u32::try_from(text.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(u32::MAX);
-        let (policy, _) = self.settings.policy(&text, Executable::Any);
+        let (policy, _) = self.settings.policy(&text, Executable::Of(self.executable.as_deref()));
         let first = policy.candidates(subject).first().map(|rule| rule.origin().clone());
         first.is_some_and(|origin| origin.line == number && *origin.source == *self.path)
     }
@@ -82,5 +102,8 @@ pub(crate) fn described(rule: &Rule) -> String {
         Fallback::Always if rule.is_libc_first() => " fallback always",
         _ => "",
     };
-    format!("{}: {action} {}{fallback}", rule.origin(), rule.pattern())
+    let addresses = rule.answering().addresses.iter().map(|address| format!(" {address}"));
+    let addresses: String = addresses.collect();
+    let address = if addresses.is_empty() { "" } else { " address" };
+    format!("{}: {action} {}{address}{addresses}{fallback}", rule.origin(), rule.pattern())
 }

@@ -9,7 +9,7 @@ use nss_bypass_core::dns::{self, Ask};
 use nss_bypass_core::files::{hosts, nsswitch};
 use nss_bypass_core::model::{Answer, Failure, Name, Source as Origin, Subject};
 use nss_bypass_core::resolve::{HostKey, Nodes, Query, Resolver, Selection};
-use nss_bypass_core::rules::rule::Answering;
+use nss_bypass_core::rules::rule::{Answering, Hosts};
 use nss_bypass_core::sys::glibc;
 use nss_bypass_core::tables::resolution::Resolution;
 use nss_bypass_core::tables::{self, Tables};
@@ -290,9 +290,11 @@ pub(crate) fn server(
     }
 }
 
-/// What the library answers under a rule, and from where; with `modules`, as if the `hosts` line were that.
+/// What the library answers under a rule, and from where; with `modules`, as if the `hosts` line were that. `exact_name`: the
+/// one that the rule is about, if it is one alone.
 pub(crate) fn library(
     answering: &Answering,
+    exact_name: Option<&[u8]>,
     modules: Option<&[u8]>,
     subject: Subject<'_>,
 ) -> (Outcome, Option<String>) {
@@ -307,10 +309,16 @@ pub(crate) fn library(
         Subject::Address(address) => Query::Host { key: HostKey::Address(address), room: None },
         Subject::Nobody => Query::Addresses { name: Name::new(b""), selection, nodes: &nodes },
     };
-    let resolved = Resolver::new(&tables, answering, None).resolve(query);
-    let origin = match resolved.source {
-        Some(Origin::Files) => Some("from /etc/hosts".to_owned()),
-        Some(Origin::Dns(Some(server)) | Origin::Cache(Some(server))) => {
+    let resolver = Resolver::new(&tables, answering, None);
+    let resolved = match exact_name {
+        Some(name) => resolver.of_name(name).resolve(query),
+        None => resolver.resolve(query),
+    };
+    let origin = match (resolved.source, &answering.hosts) {
+        _ if !answering.addresses.is_empty() => Some("from the rule".to_owned()),
+        (Some(Origin::Files), Hosts::File(path)) => Some(format!("from {}", path.to_string_lossy())),
+        (Some(Origin::Files), _) => Some("from /etc/hosts".to_owned()),
+        (Some(Origin::Dns(Some(server)) | Origin::Cache(Some(server))), _) => {
             Some(format!("from {}", Source::Server(server).to_string().trim_start_matches("server ")))
         }
         _ => None,

@@ -41,8 +41,9 @@ pub(crate) struct Surroundings {
 }
 
 impl Surroundings {
-    /// Looks. `process`: its name, and whether it has the library, where the verdict is for one.
-    pub(crate) fn look(process: Option<(&str, bool)>, root: &str) -> Self {
+    /// Looks. `process`: its name, and whether it has the library, where the verdict is for one. `executable`: the program's,
+    /// where it is for one.
+    pub(crate) fn look(process: Option<(&str, bool)>, root: &str, executable: Option<&Path>) -> Self {
         let here = Here::look();
         let (place, is_loaded) = match process {
             Some((name, has_library)) => (name.to_owned(), has_library),
@@ -51,7 +52,7 @@ impl Surroundings {
         let text = std::fs::read(hosts_line::PATH).ok();
         let hosts_line = HostsLine::read(text.as_deref());
         let mut around = Self {
-            rules: Rules::read(),
+            rules: Rules::read(executable),
             hosts_line,
             edited_line: None,
             not_installed: Vec::new(),

@@ -50,6 +50,8 @@ pub(crate) struct Process {
     unit: Option<String>,
     /// The library outside of it.
     library: Option<String>,
+    /// By its own root.
+    executable: Option<String>,
 }
 
 /// What the verdict is for.
@@ -59,6 +61,8 @@ pub(crate) struct Target {
     root: String,
     unit: Option<String>,
     library: Option<String>,
+    /// The program's, as /proc/PID/exe names it.
+    executable: Option<PathBuf>,
 }
 
 impl Options {
@@ -78,18 +82,26 @@ impl Options {
         }
         match &self.program {
             Some(program) => Ok(Ok(Target::of_program(program)?)),
-            None => Ok(Ok(Target { program: None, loading: None, root: String::new(), unit: None, library: None })),
+            None => Ok(Ok(Target {
+                program: None,
+                loading: None,
+                root: String::new(),
+                unit: None,
+                library: None,
+                executable: None,
+            })),
         }
     }
 }
 
 impl Target {
     fn of_process(process: Process) -> Self {
-        let Process { program, has_library, root, unit, library } = process;
+        let Process { program, has_library, root, unit, library, executable } = process;
         // One that distrusts the rules has the library, which takes no lookup there.
         let works = has_library && !program.distrusts_rules();
         let loading = if works { Loading::Works } else { Loading::NotLoaded };
-        Self { program: Some(program), loading: Some(loading), root, unit, library }
+        let executable = executable.map(PathBuf::from);
+        Self { program: Some(program), loading: Some(loading), root, unit, library, executable }
     }
 
     fn of_program(name: &OsStr) -> Result<Self, Refusal> {
@@ -121,6 +133,7 @@ impl Target {
             root: String::new(),
             unit: None,
             library: None,
+            executable: Some(program.path.canonicalize().unwrap_or(program.path)),
         })
     }
 
@@ -129,7 +142,7 @@ impl Target {
         let program = self.program.as_ref().filter(|program| program.is_running);
         let has_library = |program: &ProgramFacts| self.loading == Some(Loading::Works) || program.distrusts_rules();
         let process = program.map(|program| (program.name.as_str(), has_library(program)));
-        Surroundings::look(process, &self.root)
+        Surroundings::look(process, &self.root, self.executable.as_deref())
     }
 
     /// What examines a name for it.
@@ -217,6 +230,7 @@ impl Process {
             root: if tree.is_whole_machine() { String::new() } else { format!("/proc/{pid}/root") },
             unit: unit_of(&folder),
             library: library::find(None).ok().map(|library| library.path.to_string_lossy().into_owned()),
+            executable: process.executable.map(|path| path.to_string_lossy().into_owned()),
         })
     }
 }

@@ -1,18 +1,18 @@
 //! What in a configuration does nothing: rules that never decide, patterns that match nothing, options without effect.
 
 use std::collections::{HashMap, HashSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
+use std::path::PathBuf;
 
 use nss_bypass_core::files::text::inet_aton;
-use nss_bypass_core::rules::config::Config;
 use nss_bypass_core::rules::options;
 use nss_bypass_core::rules::pattern::{Kind, Pattern, network_of};
 use nss_bypass_core::rules::rule::{Action, Rule};
-use nss_bypass_core::rules::syntax::{Word, is_blank, separates_items, words};
 
 use crate::lint::cover::Names;
 use crate::lint::finding::{Finding, Severity};
-use crate::lint::words;
+use crate::lint::source::{Placed, Source};
+use crate::lint::{self, here, words};
 
 /// Pairs of patterns that are compared at most: ten thousand rules of the same letters are nobody's.
 const MOST_PAIRS: usize = 10_000;
@@ -20,86 +20,8 @@ const MOST_PAIRS: usize = 10_000;
 /// The longest name in text (RFC 1035, section 2.3.4).
 const MAX_NAME: usize = 253;
 
-/// A file or a variable, and what it says.
-#[derive(Debug, Default)]
-pub(crate) struct Source {
-    /// Its path or its name.
-    pub(crate) name: String,
-    /// Its text.
-    pub(crate) text: Vec<u8>,
-    /// What the text says.
-    pub(crate) config: Config,
-    /// Lines that are not in force.
-    pub(crate) wrong_lines: HashSet<u32>,
-}
-
-impl Source {
-    fn finding(&self, place: Place, severity: Severity, code: &'static str, message: String) -> Finding {
-        let (line, column) = (Some(place.line), Some(place.column));
-        Finding { source: self.name.clone(), line, column, severity, code, message, fix: None }
-    }
-
-    /// Where each rule's pattern stands.
-    fn places(&self) -> Vec<Place> {
-        let is_variable = self.config.rules.first().is_some_and(|rule| rule.origin().line == 0);
-        if is_variable { self.places_of_items() } else { self.places_in_lines() }
-    }
-
-    fn places_in_lines(&self) -> Vec<Place> {
-        let mut lines = self.text.split(|&byte| byte == b'\n').zip(1_u32..);
-        let mut current: (u32, Vec<Word<'_>>) = (0, Vec::new());
-        let mut nth = 0;
-        let mut places = Vec::new();
-        for rule in &self.config.rules {
-            let line = rule.origin().line;
-            if current.0 != line {
-                let text = lines.find(|(_, number)| *number == line).map(|(text, _)| text).unwrap_or_default();
-                (current, nth) = ((line, words(text, is_blank).collect()), 0);
-            }
-            nth += 1; // The keyword is the first word.
-            places.push(Place { line, column: current.1.get(nth).map_or(1, |word| word.column()) });
-        }
-        places
-    }
-
-    fn places_of_items(&self) -> Vec<Place> {
-        let items = words(&self.text, separates_items).map(|word| match word.text {
-            [b'!' | b'+', text @ ..] => Word { at: word.at + 1, text },
-            _ => word,
-        });
-        let good = items.filter(|word| Pattern::parse(word.text).is_ok());
-        good.map(|word| Place { line: 1, column: word.column() }).collect()
-    }
-}
-
-/// Where a word stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    line: u32,
-    column: u32,
-}
-
-/// A rule with its place.
-struct Placed<'a> {
-    rule: &'a Rule,
-    source: &'a Source,
-    place: Place,
-}
-
-impl Placed<'_> {
-    fn finding(&self, severity: Severity, code: &'static str, message: String) -> Finding {
-        self.source.finding(self.place, severity, code, message)
-    }
-
-    /// How others name it.
-    fn named(&self) -> String {
-        let Place { line, column } = self.place;
-        format!("\"{}\" in {}:{line}:{column}", self.rule.pattern(), self.source.name)
-    }
-}
-
-/// Everything that does nothing, in sources that count in this order.
-pub(crate) fn findings(sources: &[Source]) -> Vec<Finding> {
+/// Everything that does nothing, in sources that count in this order. `search`: the directories of PATH.
+pub(crate) fn findings(sources: &[Source], search: &[PathBuf]) -> Vec<Finding> {
     let rules: Vec<Placed<'_>> = sources
         .iter()
         .flat_map(|source| {
@@ -126,7 +48,11 @@ pub(crate) fn findings(sources: &[Source]) -> Vec<Finding> {
     findings.extend(misspelt);
     findings.extend(needless_passes(&rules, &names, &idle));
     let caches = sources.iter().rev().find_map(|source| source.config.cache);
-    sources.iter().for_each(|source| findings.extend(idle_options(source, caches.map(|size| size.entries))));
+    findings.extend(contradicted(&rules));
+    for source in sources {
+        findings.extend(lint::options::findings(source, caches.map(|size| size.entries)));
+        findings.extend(here::findings(source, search));
+    }
     findings
 }
 
@@ -186,7 +112,8 @@ fn misspelt(pair: &[Placed<'_>]) -> Option<Finding> {
         return None;
     }
     let text = word.rule.pattern().as_str();
-    let option = options::nearest_option(text.as_bytes())?;
+    // Every word may be a program.
+    let option = options::nearest_option(text.as_bytes()).filter(|option| *option != "for")?;
     let value = value.rule.pattern();
     // A number is what many options take, be it too large, and also the keyword "cache".
     let is_number = !value.as_str().is_empty() && value.as_str().bytes().all(|byte| byte.is_ascii_digit());
@@ -202,22 +129,53 @@ fn repeated(rules: &[Placed<'_>]) -> Vec<(usize, String)> {
         Kind::Network(address, prefix) => format!("{address}/{prefix}"),
         _ => pattern.as_str().to_owned(),
     };
-    let mut last: HashMap<String, usize> = HashMap::new();
+    let mut last: HashMap<String, Vec<&Placed<'_>>> = HashMap::new();
     let mut found = Vec::new();
     for (at, placed) in rules.iter().enumerate().rev() {
         let pattern = placed.rule.pattern();
-        match last.get(&key(pattern)).and_then(|later| rules.get(*later)) {
+        let same = last.entry(key(pattern)).or_default();
+        match same.iter().find(|later| counts_wherever(later.rule, placed.rule)) {
             Some(later) => {
+                let give = |rule: &Rule| !rule.answering().addresses.is_empty();
+                let hint = if give(placed.rule) && give(later.rule) { "; write all addresses in one line" } else { "" };
                 let message =
-                    format!("\"{pattern}\" never decides: {} is the same, and the later one wins", later.named());
+                    format!("\"{pattern}\" never decides: {} is the same, and the later one wins{hint}", later.named());
                 found.push((at, message));
             }
-            None => {
-                last.insert(key(pattern), at);
-            }
+            None => same.push(placed),
         }
     }
     found
+}
+
+/// Whether a rule counts in every program in which another does.
+fn counts_wherever(one: &Rule, other: &Rule) -> bool {
+    let (one, other) = (one.programs(), other.programs());
+    one.is_empty() || (!other.is_empty() && other.iter().all(|program| one.contains(program)))
+}
+
+/// Exact names that another line gives an address of: looked up by it, the name is that of the later line.
+fn contradicted(rules: &[Placed<'_>]) -> Vec<Finding> {
+    let mut last: HashMap<IpAddr, &Placed<'_>> = HashMap::new();
+    let mut findings = Vec::new();
+    for placed in rules.iter().rev().filter(|placed| placed.rule.names_addresses()) {
+        let mut said = false;
+        for address in &placed.rule.answering().addresses {
+            let later = *last.entry(address.to_canonical()).or_insert(placed);
+            let is_same_line = later.rule.origin() == placed.rule.origin();
+            let is_same_name = later.rule.pattern() == placed.rule.pattern();
+            if !said && !is_same_line && !is_same_name && counts_wherever(later.rule, placed.rule) {
+                said = true;
+                let message = format!(
+                    "a reverse lookup of {address} does not give \"{}\": {} has that address too, and the later one wins",
+                    placed.rule.pattern(),
+                    later.named()
+                );
+                findings.push(placed.finding(Severity::Warning, "contradicted", message));
+            }
+        }
+    }
+    findings
 }
 
 /// Whether a rule decides where another matches too.
@@ -250,7 +208,10 @@ fn covered(rules: &[Placed<'_>], names: &[Option<Names>]) -> Vec<(usize, String)
             let cover = others.find(|(other, rule, names)| {
                 let (one, two) = (rule.rule.pattern(), placed.rule.pattern());
                 pairs += 1;
-                pairs < MOST_PAIRS && outranks((*other, one), (at, two)) && own.are_all_in(names)
+                pairs < MOST_PAIRS
+                    && outranks((*other, one), (at, two))
+                    && counts_wherever(rule.rule, placed.rule)
+                    && own.are_all_in(names)
             });
             if let Some((_, cover, _)) = cover {
                 let (own, other) = (placed.rule.pattern(), cover.rule.pattern());
@@ -301,93 +262,6 @@ fn needless_passes(rules: &[Placed<'_>], names: &[Option<Names>], idle: &HashSet
         .collect()
 }
 
-/// Options of a source that have no effect.
-fn idle_options(source: &Source, cache_entries: Option<usize>) -> Vec<Finding> {
-    let mut findings = idle_cache_lines(source);
-    let wants_cache = source.config.rules.iter().any(|rule| rule.answering().cache == Some(true));
-    let mut lines = source.text.split(|&byte| byte == b'\n').zip(1_u32..);
-    for of_line in source.config.rules.chunk_by(|one, other| one.origin().line == other.origin().line) {
-        let Some(rule) = of_line.first().filter(|rule| rule.origin().line > 0) else { continue };
-        let Some((text, line)) = lines.find(|(_, number)| *number == rule.origin().line) else { break };
-        let words: Vec<Word<'_>> = words(text, is_blank).collect();
-        let mut complain = |word: Option<&Word<'_>>, code, message: String| {
-            let place = Place { line, column: word.map_or(1, |word| word.column()) };
-            findings.push(source.finding(place, Severity::Warning, code, message));
-        };
-        let option = |name: &str| words.iter().skip(2).find(|word| word.text == name.as_bytes());
-        let answering = rule.answering();
-        let first_server = words.iter().position(|word| word.text == b"via").map_or(words.len(), |via| via + 1);
-        for (at, server) in repeated_servers(&answering.via.now()) {
-            complain(
-                words.get(first_server + at),
-                "repeated",
-                format!("the server {server} stands twice in this rule"),
-            );
-        }
-        if !answering.search && of_line.iter().all(|rule| matches!(rule.pattern().kind(), Kind::Network(..))) {
-            complain(option("search"), "ineffective", "\"search off\" has no effect on addresses".to_owned());
-        }
-        let is_never_resolved = rule.action() == Action::Pass && !rule.is_libc_first();
-        if let Some(first) = words.iter().skip(2).find(|word| word.text != b"fallback" && is_option(word.text))
-            && is_never_resolved
-        {
-            let message =
-                format!("\"{}\" has no effect: libc alone answers, with \"fallback never\"", first.text.escape_ascii());
-            complain(Some(first), "ineffective", message);
-            continue;
-        }
-        let kept = answering.cache.unwrap_or(cache_entries.is_some());
-        match cache_entries {
-            Some(0) if answering.cache == Some(true) => {
-                complain(option("cache"), "ineffective", "\"cache on\" has no effect beside \"cache 0\"".to_owned());
-            }
-            None if answering.max_ttl.is_some() && !kept && !wants_cache => {
-                complain(
-                    option("max-ttl"),
-                    "ineffective",
-                    "\"max-ttl\" has no effect: nothing is kept without a \"cache\" line or \"cache on\"".to_owned(),
-                );
-            }
-            _ if answering.max_ttl.is_some() && !kept => {
-                complain(
-                    option("max-ttl"),
-                    "ineffective",
-                    "\"max-ttl\" has no effect: answers of this rule are not kept".to_owned(),
-                );
-            }
-            _ => {}
-        }
-    }
-    findings
-}
-
-fn is_option(word: &[u8]) -> bool {
-    options::OPTIONS.iter().any(|option| option.name.as_bytes() == word)
-}
-
-/// Servers that a list has before, with their number in it.
-fn repeated_servers(servers: &[SocketAddr]) -> Vec<(usize, SocketAddr)> {
-    let mut seen = HashSet::new();
-    servers.iter().copied().enumerate().filter(|(_, server)| !seen.insert(*server)).collect()
-}
-
-/// `cache` lines before the last one.
-fn idle_cache_lines(source: &Source) -> Vec<Finding> {
-    if source.config.cache.is_none() {
-        return Vec::new();
-    }
-    let lines = source.text.split(|&byte| byte == b'\n').zip(1_u32..);
-    let good = lines.filter(|(text, line)| !text.starts_with(b";") && !source.wrong_lines.contains(line));
-    let caches = good.filter_map(|(text, line)| {
-        let keyword = words(text, is_blank).next()?;
-        (keyword.text == b"cache").then_some(Place { line, column: keyword.column() })
-    });
-    let caches: Vec<Place> = caches.collect();
-    let Some((last, before)) = caches.split_last() else { return Vec::new() };
-    let message = format!("this line has no effect: line {} says \"cache\" again, and the later one wins", last.line);
-    before.iter().map(|place| source.finding(*place, Severity::Warning, "repeated", message.clone())).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use nss_bypass_core::rules::config;
@@ -401,7 +275,7 @@ mod tests {
     }
 
     fn found(text: &str) -> Vec<String> {
-        let mut findings = findings(&[source("f", text)]);
+        let mut findings = findings(&[source("f", text)], &[]);
         findings.sort_by_key(|finding| (finding.line, finding.column));
         findings.iter().map(ToString::to_string).collect()
     }
@@ -496,11 +370,144 @@ mod tests {
                 "cache x\n cache 5\ncache 6\n",
                 "f:2:2: warning: this line has no effect: line 3 says \"cache\" again, and the later one wins",
             ),
+            (
+                "bypass a address 10.0.0.1 10.0.0.2 10.0.0.1",
+                "f:1:36: warning: the address 10.0.0.1 stands twice in this rule",
+            ),
+            (
+                "bypass a via fe80::1%none0 fe80::1%none0 options rotate",
+                "f:1:28: warning: the server [fe80::1]:53 stands twice in this rule",
+            ),
+            (
+                "bypass a options edns0 rotate -edns0",
+                "f:1:18: warning: \"edns0\" has no effect: \"-edns0\" follows, and the later one wins",
+            ),
+            (
+                "bypass a options ndots:1 ndots:2",
+                "f:1:18: warning: \"ndots:1\" has no effect: \"ndots:2\" follows, and the later one wins",
+            ),
+            ("bypass a options edns0 edns0", "f:1:24: warning: \"edns0\" stands twice in this rule"),
+            ("bypass 10.0.0.0/8 options edns0 ndots:3", "f:1:33: warning: \"ndots:3\" has no effect on addresses"),
+            (
+                "log stderr\nlog off",
+                "f:1:1: warning: this line has no effect: line 2 says \"log\" again, and the later one wins",
+            ),
+            ("databases passwd hosts passwd", "f:1:24: warning: the database \"passwd\" is named before"),
+            ("databases group\ndatabases passwd group", "f:2:18: warning: the database \"group\" is named before"),
         ];
         for (text, expected) in table {
-            assert_eq!(found(text), [expected], "{text}");
+            let warnings: Vec<String> = found(text).into_iter().filter(|said| !said.contains("note: ")).collect();
+            assert_eq!(warnings, [expected], "{text}");
         }
         assert_eq!(found("cache 5\nbypass a b max-ttl 5\nbypass c cache on max-ttl 3"), [""; 0]);
+        for text in [
+            "bypass a via fe80::1%none0 fe80::1%none1 fe80::1%7 fe80::1%8",
+            "bypass a options edns0 -rotate ndots:1",
+            "bypass 10.0.0.0/8 options edns0 use-vc\nbypass a 11.0.0.0/8 options ndots:1 search off",
+            "pass a for none\nbypass a*",
+            "databases passwd group\ndatabases hosts",
+        ] {
+            assert!(!found(text).iter().any(|said| said.contains("warning: ")), "{text}: {:?}", found(text));
+        }
+    }
+
+    #[test]
+    fn what_a_rule_for_some_programs_leaves_to_others_decides() {
+        for text in [
+            "bypass a\nbypass a via 10.0.0.1 for none",
+            "bypass a for one two\nbypass a for two",
+            "bypass *.x\nbypass .x for none",
+            "bypass a address 10.0.0.1\nbypass b address 10.0.0.1 for none",
+        ] {
+            assert!(!found(text).iter().any(|said| said.contains("warning: ")), "{text}: {:?}", found(text));
+        }
+        for text in ["bypass a for none\nbypass a", "bypass a for one\nbypass a for two\nbypass a for two one"] {
+            let shadowed = found(text).iter().filter(|said| said.contains("never decides")).count();
+            assert_eq!(shadowed, text.lines().count() - 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_that_another_line_contradicts() {
+        let table = [
+            (
+                "bypass a b address 10.0.0.1 fd00::1\nbypass c address 10.0.0.2 fd00::1 10.0.0.1",
+                &[
+                    "f:1:8: warning: a reverse lookup of 10.0.0.1 does not give \"a\": \"c\" in f:2:8 has that address too, \
+                     and the later one wins",
+                    "f:1:10: warning: a reverse lookup of 10.0.0.1 does not give \"b\": \"c\" in f:2:8 has that address too, \
+                     and the later one wins",
+                ][..],
+            ),
+            (
+                "bypass a address 10.0.0.1\nbypass a address 10.0.0.1 10.0.0.2",
+                &[
+                    "f:1:8: warning: \"a\" never decides: \"a\" in f:2:8 is the same, and the later one wins; write all \
+                   addresses in one line",
+                ],
+            ),
+            ("bypass a b address 10.0.0.1\nbypass *.c address 10.0.0.1", &[]),
+        ];
+        for (text, expected) in table {
+            assert_eq!(found(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_on_this_machine_is_named() {
+        let folder = std::env::temp_dir().join(format!("nss-bypass-lint-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(folder.join("directory")).unwrap();
+        for (name, content) in [("tool-1", "\x7fELF"), ("script", "#!/bin/sh\n"), ("hosts", "")] {
+            std::fs::write(folder.join(name), content).unwrap();
+        }
+        std::os::unix::fs::symlink("tool-1", folder.join("tool")).unwrap();
+        let at = folder.to_str().unwrap();
+        let here = |text: &str| {
+            let text = text.replace('@', at);
+            let mut findings = findings(&[source("f", &text)], std::slice::from_ref(&folder));
+            findings.sort_by_key(|finding| (finding.line, finding.column));
+            let said = findings.iter().map(|finding| finding.to_string().replace(at, "@"));
+            said.collect::<Vec<_>>()
+        };
+        let table = [
+            ("bypass a hosts @/none", "f:1:16: warning: there is no file @/none: it counts as empty"),
+            ("bypass a hosts @/directory", "f:1:16: warning: @/directory counts as empty: Is a directory"),
+            (
+                "bypass a hosts @/hosts",
+                "f:1:16: note: @/hosts is empty to programs with set-user-ID or file capabilities: others than root can \
+                 write it, or a directory on the way to it",
+            ),
+            (
+                "bypass a hosts @/tool",
+                "f:1:16: note: @/tool is empty to programs with set-user-ID or file capabilities: it is a symbolic link",
+            ),
+            ("bypass a for @/none", "f:1:14: warning: there is no program @/none"),
+            ("bypass a for @/n* tool-1", "f:1:14: note: no program here is @/n*"),
+            ("bypass a for tool-1 none", "f:1:21: note: no program \"none\" is in the directories of PATH"),
+            ("bypass a for none*", "f:1:14: note: no program \"none*\" is in the directories of PATH"),
+            (
+                "bypass a for tool",
+                "f:1:14: warning: the rule counts in no program that is started as @/tool: its executable is @/tool-1; \
+                 write that",
+            ),
+            (
+                "bypass a for script",
+                "f:1:14: warning: @/script is a script, whose executable is its interpreter: the rule does not count in it",
+            ),
+            (
+                "bypass a via 10.0.0.1 fe80::1%none0#5353",
+                "f:1:23: note: there is no interface \"none0\" here: the server cannot be asked",
+            ),
+            ("log @/none/log,error", "f:1:5: warning: nothing is logged: there is no directory @/none"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(here(text), [expected], "{text}");
+        }
+        for text in ["bypass a for @/tool-1 tool* tool-? @/* @/t??l-1 * via fe80::1%lo", "log @/log", "log stderr"] {
+            assert_eq!(here(text), [""; 0], "{text}");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
@@ -511,7 +518,7 @@ mod tests {
             assert!(said[0].starts_with("f:1:10: ") && said[0].contains(&format!("option \"{option}\"?")), "{said:?}");
         }
         assert!(found("bypass a timeot 3").iter().any(|said| said.contains("option \"timeout\"?")));
-        for text in ["bypass a vai b", "bypass vai\nbypass 10.0.0.1", "bypass host off"] {
+        for text in ["bypass a vai b", "bypass vai\nbypass 10.0.0.1", "bypass host off", "bypass foo bar"] {
             assert!(!found(text).iter().any(|said| said.contains("did you mean")) || text.contains("host"), "{text}");
         }
     }
@@ -523,7 +530,7 @@ mod tests {
         let (config, _) = config::parse_environment(&environment);
         let variable = Source { name: "NSS_BYPASS".to_owned(), text: text.into(), config, ..Source::default() };
         let said: Vec<String> =
-            findings(&[source("f", "bypass a"), variable]).iter().map(ToString::to_string).collect();
+            findings(&[source("f", "bypass a"), variable], &[]).iter().map(ToString::to_string).collect();
         assert_eq!(
             said,
             [
@@ -539,7 +546,7 @@ mod tests {
         let environment = config::Environment { rules: Some(text.as_bytes()), ..config::Environment::default() };
         let (config, _) = config::parse_environment(&environment);
         let variable = Source { name: "V".to_owned(), text: text.into(), config, ..Source::default() };
-        let said: Vec<String> = findings(&[variable]).iter().map(ToString::to_string).collect();
+        let said: Vec<String> = findings(&[variable], &[]).iter().map(ToString::to_string).collect();
         let expected = [
             "V:1:8: warning: \"c\" never decides: \"c\" in V:1:11 is the same, and the later one wins",
             "V:1:5: note: \"b\" is libc's anyway: no rule bypasses such names",

@@ -1,7 +1,7 @@
 //! Words that stand where names are expected, and that no program looks up as a name: quotes that an env file keeps, URLs,
 //! ports, separators of other lists, options of other files.
 
-/// Options of resolv.conf(5), which are not options of a rule and have no value, or one behind a colon.
+/// Options of resolv.conf(5), which have no value, or one behind a colon. In a rule they stand behind `options`.
 const RESOLVER_OPTIONS: [&str; 13] = [
     "debug",
     "rotate",
@@ -66,7 +66,7 @@ pub(crate) fn with_hint(message: &str) -> String {
 
 fn of_a_colon(pattern: &str, name: &str) -> String {
     match name {
-        "ndots" => "that is an option of resolv.conf(5), and stands there".to_owned(),
+        "ndots" => "that is an option of resolv.conf(5); in a rule it stands behind \"options\"".to_owned(),
         "timeout" | "attempts" => format!("an option is written with a blank: {}", pattern.replacen(':', " ", 1)),
         _ => format!("a name is looked up without a port; write {name}"),
     }
@@ -74,7 +74,7 @@ fn of_a_colon(pattern: &str, name: &str) -> String {
 
 fn of_a_word(word: &str) -> Option<String> {
     if RESOLVER_OPTIONS.contains(&word) {
-        return Some("that is an option of resolv.conf(5), and stands there".to_owned());
+        return Some("that is an option of resolv.conf(5); in a rule it stands behind \"options\"".to_owned());
     }
     if KEYWORDS.contains(&word) {
         return Some("that is a keyword of another file; the servers of a rule stand behind \"via\"".to_owned());
@@ -97,7 +97,7 @@ mod tests {
             ("rancher-metadata:80", "write rancher-metadata"),
             ("*.internal:443", "write *.internal"),
             ("single-request", "resolv.conf(5)"),
-            ("ndots:1", "resolv.conf(5)"),
+            ("ndots:1", "behind \"options\""),
             ("timeout:3", "timeout 3"),
             ("via=10.0.0.1", "via VALUE"),
             ("off", "value of an option"),

@@ -101,12 +101,15 @@ pub fn parse(text: &[u8], source: &str) -> (Config, Vec<Diagnostic>) {
     let shared_source: Arc<str> = source.into();
     let plain = Arc::new(Answering::default());
     let (mut config, mut faults) = (Config::default(), Vec::new());
-    let mut room = Vec::new();
+    let (mut room, mut is_before_rules) = (Vec::new(), true);
     for (number, line) in text.split(|&byte| byte == b'\n').enumerate() {
         let line_number = u32::try_from(number + 1).unwrap_or(u32::MAX);
         let origin = Origin { source: shared_source.clone(), line: line_number };
         let before = config.rules.len();
-        if let Err(Wrong { at, message }) = parse_line(line, &origin, &plain, &mut config, &mut room) {
+        // A rule that is at fault ends the beginning too.
+        is_before_rules &= look_for_databases(line) != Beginning::NamesNone;
+        let parsed = parse_line(line, &origin, &plain, &mut config, is_before_rules, &mut room);
+        if let Err(Wrong { at, message }) = parsed {
             config.rules.truncate(before);
             let column = u32::try_from(at + 1).unwrap_or(u32::MAX);
             faults.push(Diagnostic { source: source.to_owned(), line: line_number, column, message });
@@ -121,6 +124,7 @@ fn parse_line<'a>(
     origin: &Origin,
     plain: &Arc<Answering>,
     config: &mut Config,
+    is_before_rules: bool,
     room: &mut Vec<Word<'a>>,
 ) -> Result<(), Wrong> {
     let Some(statement) = Statement::read(line, room) else { return Ok(()) };
@@ -131,7 +135,10 @@ fn parse_line<'a>(
             config.cache = Some(parse_cache(&statement)?);
             Ok(())
         }
-        b"databases" => parse_databases(&statement, config),
+        b"databases" => {
+            config.databases.extend(parse_databases(&statement, is_before_rules)?);
+            Ok(())
+        }
         b"log" => {
             config.log = Some(parse_log(&statement)?);
             Ok(())
@@ -205,16 +212,14 @@ fn parse_cache(statement: &Statement<'_, '_>) -> Result<CacheSize, Wrong> {
 
 /// Names of databases. The line must be found at the start of every program, so that no more is read than comes before the
 /// first rule.
-fn parse_databases(statement: &Statement<'_, '_>, config: &mut Config) -> Result<(), Wrong> {
+fn parse_databases(statement: &Statement<'_, '_>, is_before_rules: bool) -> Result<Vec<Database>, Wrong> {
     if statement.words.is_empty() {
         return wrong(statement.end, format!("\"{DATABASES}\" needs the name of a database"));
     }
-    if !config.rules.is_empty() {
+    if !is_before_rules {
         return wrong(statement.keyword.at, format!("\"{DATABASES}\" must stand before the first rule"));
     }
-    let databases = statement.words.iter().map(Database::parse).collect::<Result<Vec<_>, _>>()?;
-    config.databases.extend(databases);
-    Ok(())
+    statement.words.iter().map(Database::parse).collect()
 }
 
 /// A place and, perhaps, a level.
@@ -303,6 +308,13 @@ mod tests {
     use super::*;
     use crate::files::resolv_conf::Options;
     use crate::rules::rule::Hosts;
+
+    #[test]
+    fn databases_stand_before_a_rule_that_is_at_fault_too() {
+        let (config, faults) = parse(b"databases group\nbypass a..b\ndatabases passwd\n", "f");
+        assert_eq!(config.databases.iter().map(|database| database.name()).collect::<Vec<_>>(), [c"group"]);
+        assert_eq!(faults.iter().map(|fault| fault.line).collect::<Vec<_>>(), [2, 3]);
+    }
 
     fn only_fault(line: &str) -> String {
         let (config, faults) = parse(format!("bypass before\n{line}\nbypass after\n").as_bytes(), "f");

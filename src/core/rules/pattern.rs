@@ -139,7 +139,7 @@ pub fn has_wildcard(text: &[u8]) -> bool {
 ///
 /// Going back to the last `*` is enough: what an earlier one takes in the same label changes nothing, and those of
 /// other labels end at their dots.
-pub(super) fn glob(pattern: &[u8], name: &[u8], separator: u8) -> bool {
+pub fn glob(pattern: &[u8], name: &[u8], separator: u8) -> bool {
     let (mut p, mut n) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while n < name.len() || p < pattern.len() {

@@ -47,8 +47,8 @@ pub struct Settings {
 pub enum Executable<'a> {
     /// This one.
     Own,
-    /// The one with this absolute path.
-    Of(&'a [u8]),
+    /// The one with this absolute path; none: any that no rule names.
+    Of(Option<&'a [u8]>),
     /// Whatever programs they name.
     Any,
 }
@@ -126,7 +126,7 @@ impl Settings {
         let (mut from_file, mut wrong) = config::parse(text, &self.configuration.to_string_lossy());
         match executable {
             Executable::Own => from_file.retain_for(environment::executable),
-            Executable::Of(path) => from_file.retain_for(|| Some(path.to_vec())),
+            Executable::Of(path) => from_file.retain_for(|| path.map(<[u8]>::to_vec)),
             Executable::Any => {}
         }
         let (from_variables, more) = config::parse_environment(&self.variables());

@@ -1,0 +1,150 @@
+//! What rules name, and this machine does not have: files, programs, interfaces.
+
+use std::ffi::{CStr, OsStr};
+use std::fs;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nss_bypass_core::rules::pattern::{glob, has_wildcard};
+use nss_bypass_core::rules::programs::Program;
+use nss_bypass_core::rules::rule::Hosts;
+use nss_bypass_core::rules::trust::{self, CONFIGURATION};
+use nss_bypass_core::settings::log;
+use nss_bypass_core::sys::file;
+use nss_bypass_core::sys::socket::interface_index;
+
+use crate::lint::finding::{Finding, Severity};
+use crate::lint::options::interface;
+use crate::lint::source::{Line, Place, Source};
+use crate::ui::output;
+
+/// Paths that are looked at for one program at most: `/*/*/*` has more than anybody waits for.
+const MOST_PATHS: usize = 10_000;
+
+/// All of it in a source. `search`: the directories of PATH.
+pub(crate) fn findings(source: &Source, search: &[PathBuf]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = log_directory(source).into_iter().collect();
+    for line in source.lines() {
+        findings.extend(hosts_file(source, &line));
+        findings.extend(interfaces(&line));
+        let programs = line.rule.programs().iter().zip(line.values("for"));
+        findings.extend(programs.filter_map(|(program, word)| {
+            let (severity, code, message) = idle_program(program, search)?;
+            Some(line.finding(Some(word), severity, code, message))
+        }));
+    }
+    findings
+}
+
+/// A file of `hosts` that is not read, or not by all.
+fn hosts_file(source: &Source, line: &Line<'_>) -> Option<Finding> {
+    let Hosts::File(path) = &line.rule.answering().hosts else { return None };
+    let shown = path.to_string_lossy();
+    let finding = |severity, code, message| Some(line.finding(line.values("hosts").first(), severity, code, message));
+    match file::read(path) {
+        Ok(content) if is_link(path) || !trust::is_trusted(path, content.ownership) => {
+            // Of the configuration in /etc only do they follow the rules at all.
+            let is_followed = source.name.as_bytes() == CONFIGURATION.to_bytes();
+            let severity = if is_followed { Severity::Warning } else { Severity::Note };
+            let why = if is_link(path) {
+                "it is a symbolic link"
+            } else {
+                "others than root can write it, or a directory on the way to it"
+            };
+            let message = format!("{shown} is empty to programs with set-user-ID or file capabilities: {why}");
+            finding(severity, "untrusted", message)
+        }
+        Ok(_) => None,
+        Err(error) if error.0 == libc::ENOENT => {
+            finding(Severity::Warning, "missing", format!("there is no file {shown}: it counts as empty"))
+        }
+        Err(error) => {
+            let message = format!("{shown} counts as empty: {}", output::refusal(error.0));
+            finding(Severity::Warning, "unreadable", message)
+        }
+    }
+}
+
+fn is_link(path: &CStr) -> bool {
+    Path::new(OsStr::from_bytes(path.to_bytes())).symlink_metadata().is_ok_and(|status| status.is_symlink())
+}
+
+/// Interfaces of servers that are not there.
+fn interfaces(line: &Line<'_>) -> Vec<Finding> {
+    let is_named = |name: &[u8]| line.rule.answering().via.interfaces().any(|other| other.to_bytes() == name);
+    let servers = line.values("via").iter().filter_map(|word| Some((word, interface(word)?)));
+    let missing = servers.filter(|(_, name)| is_named(name) && interface_index(name).is_none());
+    let findings = missing.map(|(word, name)| {
+        let message = format!("there is no interface \"{}\" here: the server cannot be asked", name.escape_ascii());
+        line.finding(Some(word), Severity::Note, "missing", message)
+    });
+    findings.collect()
+}
+
+/// Where a log cannot be written because its directory is not there.
+fn log_directory(source: &Source) -> Option<Finding> {
+    let log::Place::File(path) = &source.config.log.as_ref()?.place else { return None };
+    let directory = Path::new(OsStr::from_bytes(path.to_bytes())).parent()?;
+    if directory.is_dir() {
+        return None;
+    }
+    let lines = source.statements("log");
+    let (line, words) = lines.last()?;
+    let place = Place { line: *line, column: words.get(1)?.column() };
+    let message = format!("nothing is logged: there is no directory {}", directory.display());
+    Some(source.finding(place, Severity::Warning, "missing", message))
+}
+
+/// Why a rule for this program counts in none here.
+fn idle_program(program: &Program, search: &[PathBuf]) -> Option<(Severity, &'static str, String)> {
+    let text = program.as_str();
+    let files: Vec<PathBuf> = candidates(text, search)?.into_iter().filter(|path| path.is_file()).collect();
+    let Some(first) = files.first() else {
+        return Some(match (text.starts_with('/'), has_wildcard(text.as_bytes())) {
+            (true, false) => (Severity::Warning, "missing", format!("there is no program {text}")),
+            (true, true) => (Severity::Note, "missing", format!("no program here is {text}")),
+            (false, _) => (Severity::Note, "missing", format!("no program \"{text}\" is in the directories of PATH")),
+        });
+    };
+    let executables: Vec<PathBuf> = files.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    let matched: Vec<&PathBuf> =
+        executables.iter().filter(|path| program.matches(path.as_os_str().as_bytes())).collect();
+    if matched.is_empty() {
+        let target = executables.first()?.display();
+        let message = format!(
+            "the rule counts in no program that is started as {}: its executable is {target}; write that",
+            first.display()
+        );
+        return Some((Severity::Warning, "ineffective", message));
+    }
+    let script = matched.first().filter(|_| matched.iter().all(|path| is_script(path)))?;
+    let message =
+        format!("{} is a script, whose executable is its interpreter: the rule does not count in it", script.display());
+    Some((Severity::Warning, "ineffective", message))
+}
+
+/// The files that `for` may mean by this; none where there are too many to tell.
+fn candidates(program: &str, search: &[PathBuf]) -> Option<Vec<PathBuf>> {
+    match program.strip_prefix('/') {
+        Some(path) => path.split('/').try_fold(vec![PathBuf::from("/")], |found, component| entries(&found, component)),
+        None => entries(search, program),
+    }
+}
+
+fn entries(directories: &[PathBuf], component: &str) -> Option<Vec<PathBuf>> {
+    if !has_wildcard(component.as_bytes()) {
+        return Some(
+            directories.iter().map(|directory| directory.join(component)).filter(|path| path.exists()).collect(),
+        );
+    }
+    let all = directories.iter().filter_map(|directory| fs::read_dir(directory).ok()).flatten().flatten();
+    let fitting = all.filter(|entry| glob(component.as_bytes(), entry.file_name().as_bytes(), b'/'));
+    let found: Vec<PathBuf> = fitting.map(|entry| entry.path()).take(MOST_PATHS).collect();
+    (found.len() < MOST_PATHS).then_some(found)
+}
+
+fn is_script(path: &Path) -> bool {
+    let mut start = [0; 2];
+    fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"#!"
+}
