@@ -132,7 +132,34 @@ const OLD: &[(&str, &str, &[&str])] = &[
 const SINGLE: &[Other] = &[
     other(BEFORE_36, "nsswitch.txt", "", "gai both_both", OLD_DNS),
     other(BEFORE_36, "edges.txt", "nsswitch.conf is a folder", "gai", OLD_ERRNO),
-    other(BEFORE_36, "edges.txt", "a file becomes a folder", "", OLD_ERRNO),
+    other(
+        BEFORE_36,
+        "edges.txt",
+        "a file becomes a folder",
+        "gai ok_ok.t.example - 0 4 1 ; folder nsswitch.conf ; gai dual - CANON",
+        OLD_ERRNO,
+    ),
+    other(
+        BEFORE_36,
+        "edges.txt",
+        "a file becomes a folder",
+        "ghbn dual ; folder nsswitch.conf ; gai dual - CANON",
+        OLD_ERRNO,
+    ),
+    other(
+        BEFORE_36,
+        "edges.txt",
+        "a file becomes a folder",
+        "thread ghbn dual ; folder nsswitch.conf ; gai dual - CANON",
+        OLD_ERRNO,
+    ),
+    other(
+        BEFORE_36,
+        "edges.txt",
+        "a file becomes a folder",
+        "ghbn dual ; put resolv.conf ; ghbn dual ; folder resolv.conf ; ghbn dual ; gai ok_ok.t.example",
+        "an empty resolv.conf that becomes a folder ends every lookup in 2.31; later releases keep the server that they have",
+    ),
     other(BEFORE_36, "programs.txt", "files that change", "res + noaaaa", OLD_NOAAAA),
     other(
         BEFORE_36,
