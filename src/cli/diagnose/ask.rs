@@ -80,9 +80,10 @@ impl Examiner<'_> {
             send(sender, Piece::Row(LIBC, reply));
             if let Some(modules) = edited.filter(|_| !is_found) {
                 // Where glibc cannot read the file, it may take no modules from a program either.
-                let answer = match is_readable {
-                    true => glibc::ask(&bytes, Some(&modules)),
-                    false => sources::library(&Answering::default(), Some(&modules), question.subject()).0,
+                let answer = if is_readable {
+                    glibc::ask(&bytes, Some(&modules))
+                } else {
+                    sources::library(&Answering::default(), Some(&modules), question.subject()).0
                 };
                 send(sender, Piece::LibcEdited(answer));
             }

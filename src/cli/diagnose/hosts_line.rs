@@ -11,8 +11,8 @@ use crate::ui::screen::printable;
 /// The file.
 pub(crate) const PATH: &str = "/etc/nsswitch.conf";
 
-/// What takes the place of a line that is of no use.
-const USEFUL: &[u8] = b"files dns";
+/// The modules of a line that replaces one without any.
+const REPLACEMENT: &[u8] = b"files dns";
 
 /// The line in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl HostsLine {
     pub(crate) fn in_place_of(text: &[u8], line: UnreadableLine, minor: u32) -> Option<Self> {
         let at_fault = nsswitch::line_of(text, b"hosts", minor).filter(|hosts| hosts.number == line.0)?;
         let place = Place { number: at_fault.number, before: b"hosts: ".to_vec(), after: Vec::new() };
-        Self::at(place, USEFUL.to_vec(), minor)
+        Self::at(place, REPLACEMENT.to_vec(), minor)
     }
 
     /// The list of modules.
@@ -165,7 +165,7 @@ impl HostsLine {
             return None;
         }
         if self.placed.is_empty() {
-            return self.with_modules(USEFUL.to_vec());
+            return self.with_modules(REPLACEMENT.to_vec());
         }
         let has_dns = self.placed.iter().any(|placed| placed.service.module == Module::Dns);
         let mut modules = Vec::new();

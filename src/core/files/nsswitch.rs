@@ -125,7 +125,7 @@ pub fn modules_of<'a>(text: &'a [u8], database: &[u8], minor: u32) -> &'a [u8] {
 }
 
 /// The modules of a database that the file says nothing about.
-pub fn default_modules(database: &[u8], minor: u32) -> &'static [u8] {
+fn default_modules(database: &[u8], minor: u32) -> &'static [u8] {
     match database {
         b"hosts" if minor >= glibc::FILES_BEFORE_DNS => b"files dns",
         b"hosts" => b"dns [!UNAVAIL=return] files",
@@ -167,8 +167,8 @@ fn split_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
     DATABASES.contains(&database).then_some((database, rest.get(start..).unwrap_or_default()))
 }
 
-/// The lines with their numbers, each split where its comment begins: before 2.33 at a `#`, or at the blanks before it. Since
-/// then nothing is read behind the last newline.
+/// The lines with their numbers, each split where its comment begins: before 2.33 at a `#`, or at the blanks before it.
+/// Since then nothing is read behind the last newline.
 fn read_lines(text: &[u8], minor: u32) -> impl Iterator<Item = (usize, (&[u8], &[u8]))> {
     let has_comments = minor < glibc::NSS_DATABASE;
     let end = if has_comments { Some(text.len()) } else { text.iter().rposition(|&byte| byte == b'\n') };
@@ -206,8 +206,8 @@ pub fn first_unreadable_line(text: &[u8], minor: u32) -> Option<usize> {
     read_lines(text, minor).find(|(_, (line, _))| is_unreadable(line)).map(|(number, _)| number)
 }
 
-/// A list of modules, each perhaps followed by actions in brackets. Where a module cannot be read, there are none since 2.33,
-/// and those before it before.
+/// A list of modules, each perhaps followed by actions in brackets. Where one cannot be read, there is no list since
+/// 2.33; earlier, it ends there.
 /// What a program says with `__nss_configure_lookup` has this form too.
 pub fn parse_services(text: &[u8], minor: u32) -> Option<Vec<Service>> {
     parse_placed(text, minor).map(|placed| placed.into_iter().map(|placed| placed.service).collect())
