@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <nss.h>
+#include <stddef.h>
 
 static enum nss_status not_found(int *error, int *h_error)
 {

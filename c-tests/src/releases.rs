@@ -23,12 +23,8 @@ const OLD_BUFFERS: &str = "the old nss_dns wants more room in a caller's buffer 
 const OLD_ALIAS_ONLY: &str = "an alias without any address is no error in the old nss_dns, but nothing";
 const OLD_EMPTY: &str = "an answer of a header only, or with a record that is cut, counts as none in 2.31, which asks the \
                          next server (bug 31890)";
-const OLD_NSSWITCH: &str =
-    "nsswitch.conf is read by another parser since 2.33, which refuses what it does not understand";
-const OLD_DEFAULT: &str = "without a line for hosts it is `dns [!UNAVAIL=return] files` before 2.35 (bug 28700)";
 const OLD_CONTINUE: &str = "before 2.36 (its getaddrinfo was taken apart), answers of several modules are put together";
 const OLD_ERRNO: &str = "what errno is beside an answer, or a code that is not EAI_SYSTEM";
-const OLD_RELOAD: &str = "nsswitch.conf is read once before 2.33";
 const OLD_NOAAAA: &str = "there is no no-aaaa before 2.36";
 const OLD_DESCRIPTORS: &str = "without a descriptor to spare, 2.31 goes on with what it has, and says other codes";
 
@@ -72,9 +68,7 @@ const OLD: &[(&str, &str, &[&str])] = &[
             "small buffers with aliases",
         ],
     ),
-    ("edges.txt", OLD_NSSWITCH, &["nsswitch.conf is a folder", "a file becomes a folder"]),
     ("edges.txt", OLD_DESCRIPTORS, &["a later lookup without one"]),
-    ("errno.txt", OLD_NSSWITCH, &["a line of nsswitch.conf that cannot be read"]),
     (
         "errno.txt",
         OLD_ERRNO,
@@ -94,28 +88,6 @@ const OLD: &[(&str, &str, &[&str])] = &[
             "long answers",
             "other classes, times to live, bits",
             "the same in a TCP message, and a stream that ends at every byte",
-        ],
-    ),
-    (
-        "nsswitch.txt",
-        OLD_NSSWITCH,
-        &[
-            "hosts: ",
-            "hosts: (NOTFOUND=return) files dns",
-            "hosts: files # dns",
-            "hosts: files (NONSENSE=return) dns",
-            "hosts: files (NOTFOUND=nonsense) dns",
-        ],
-    ),
-    (
-        "nsswitch.txt",
-        OLD_DEFAULT,
-        &[
-            "nsswitch.conf: an empty file",
-            "nsswitch.conf: name in capitals",
-            "nsswitch.conf: no file",
-            "nsswitch.conf: no hosts line",
-            "nsswitch.conf: only comments",
         ],
     ),
     (
@@ -140,10 +112,8 @@ const OLD: &[(&str, &str, &[&str])] = &[
     ),
     ("options.txt", OLD_EMPTY, &["two servers", "three servers"]),
     ("programs.txt", OLD_NOAAAA, &["_res"]),
-    ("programs.txt", OLD_RELOAD, &["files that change"]),
     ("programs.txt", OLD_DNS, &["modules of the program's own choice"]),
     ("reverse.txt", OLD_ALIAS_ONLY, &["all kinds of answers"]),
-    ("reverse.txt", OLD_NSSWITCH, &["nsswitch.conf that cannot be read"]),
     (
         "search.txt",
         OLD_DNS,
@@ -161,12 +131,56 @@ const OLD: &[(&str, &str, &[&str])] = &[
 
 const SINGLE: &[Other] = &[
     other(BEFORE_36, "nsswitch.txt", "", "gai both_both", OLD_DNS),
+    other(BEFORE_36, "edges.txt", "nsswitch.conf is a folder", "gai", OLD_ERRNO),
+    other(
+        BEFORE_36,
+        "edges.txt",
+        "a file becomes a folder",
+        "gai ok_ok.t.example - 0 4 1 ; folder nsswitch.conf ; gai dual - CANON",
+        OLD_ERRNO,
+    ),
+    other(
+        BEFORE_36,
+        "edges.txt",
+        "a file becomes a folder",
+        "ghbn dual ; folder nsswitch.conf ; gai dual - CANON",
+        OLD_ERRNO,
+    ),
+    other(
+        BEFORE_36,
+        "edges.txt",
+        "a file becomes a folder",
+        "thread ghbn dual ; folder nsswitch.conf ; gai dual - CANON",
+        OLD_ERRNO,
+    ),
+    other(
+        BEFORE_36,
+        "edges.txt",
+        "a file becomes a folder",
+        "ghbn dual ; put resolv.conf ; ghbn dual ; folder resolv.conf ; ghbn dual ; gai ok_ok.t.example",
+        "an empty resolv.conf that becomes a folder ends every lookup in 2.31; later releases keep the server that they have",
+    ),
+    other(BEFORE_36, "programs.txt", "files that change", "res + noaaaa", OLD_NOAAAA),
     other(
         BEFORE_36,
         "order.txt",
         "gai.conf: label 2001:db8::1 5",
         "gai",
         "a line without a prefix length makes glibc go by a variable that it has not set, and crash",
+    ),
+    other(
+        33..ALL_LATER,
+        "nsswitch.txt",
+        "hosts: ",
+        "ghbn",
+        "glibc crashes where the hosts line of nsswitch.conf is empty",
+    ),
+    other(
+        33..ALL_LATER,
+        "nsswitch.txt",
+        "hosts: (NOTFOUND=return) files dns",
+        "ghbn",
+        "glibc crashes where that line begins with an action",
     ),
     other(
         41..ALL_LATER,

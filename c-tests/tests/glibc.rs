@@ -51,18 +51,6 @@ const DEVIATIONS: &[Deviation] = &[
         reason: "glibc reads and writes beyond the list, and crashes",
     },
     Deviation {
-        file: "nsswitch.txt",
-        section: "hosts: ",
-        case: "ghbn",
-        reason: "glibc crashes where the hosts line of nsswitch.conf is empty",
-    },
-    Deviation {
-        file: "nsswitch.txt",
-        section: "hosts: (NOTFOUND=return) files dns",
-        case: "ghbn",
-        reason: "glibc crashes where that line begins with an action",
-    },
-    Deviation {
         file: "silent.txt",
         section: "the next server",
         case: "gai dropztc",

@@ -230,11 +230,13 @@ pub fn services(data: &[u8]) {
 
 /// An nsswitch.conf, and the same as a program's own choice.
 pub fn nsswitch(data: &[u8]) {
-    for read in [nsswitch::parse(Some(data)), nsswitch::parse(None)].into_iter().flatten() {
-        assert!(read.hosts.len() + read.services.len() <= data.len() + 3);
+    for minor in [31, 36] {
+        for read in [nsswitch::parse(Some(data), minor), nsswitch::parse(None, minor)].into_iter().flatten() {
+            assert!(read.hosts.len() + read.services.len() <= data.len() + 3);
+        }
+        let listed = nsswitch::parse_services(data, minor);
+        assert!(listed.is_none_or(|listed| listed.len() <= data.len()));
     }
-    let listed = nsswitch::parse_services(data);
-    assert!(listed.is_none_or(|listed| listed.len() <= data.len()));
 }
 
 /// A gai.conf.

@@ -2,6 +2,7 @@
 
 use libc::{c_char, c_int};
 use nss_bypass_core::files::nsswitch;
+use nss_bypass_core::sys::glibc;
 use nss_bypass_core::tables::Tables;
 
 use crate::request::text::text;
@@ -37,7 +38,7 @@ unsafe fn note(database: *const c_char, modules: *const c_char) {
         Some(b"services") => Tables::choose_service_modules,
         _ => return,
     };
-    if let Some(modules) = modules.and_then(nsswitch::parse_services) {
+    if let Some(modules) = modules.and_then(|modules| nsswitch::parse_services(modules, glibc::minor())) {
         choose(&TABLES, modules);
     }
 }

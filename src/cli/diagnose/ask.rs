@@ -70,6 +70,7 @@ impl Examiner<'_> {
         let modules = self.around.installed_modules();
         let is_readable = self.around.hosts_line.is_ok();
         let edited = self.around.edited_line.as_ref().map(|line| line.modules().to_vec());
+        let question = self.question.clone();
         Box::new(move |sender| {
             let reply = Reply::timed(Source::GlibcWithoutNscd, || match &modules {
                 Some(modules) => glibc::ask(&bytes, Some(modules)),
@@ -79,7 +80,13 @@ impl Examiner<'_> {
             let is_found = reply.answer.is_found();
             send(sender, Piece::Row(LIBC, reply));
             if let Some(modules) = edited.filter(|_| !is_found) {
-                send(sender, Piece::LibcEdited(glibc::ask(&bytes, Some(&modules))));
+                // Where glibc cannot read the file, it may take no modules from a program either.
+                let answer = if is_readable {
+                    glibc::ask(&bytes, Some(&modules))
+                } else {
+                    sources::library(&Answering::default(), None, Some(&modules), question.subject()).0
+                };
+                send(sender, Piece::LibcEdited(answer));
             }
         })
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use nss_bypass_core::files::nsswitch::{self, Action, Module, Placed};
+use nss_bypass_core::files::nsswitch::{self, Action, DatabaseLine, Module, Placed};
 use nss_bypass_core::model::Status;
 
 use crate::diagnose::edit::File;
@@ -11,17 +11,27 @@ use crate::ui::screen::printable;
 /// The file.
 pub(crate) const PATH: &str = "/etc/nsswitch.conf";
 
-/// What glibc takes where the file has no such line (since 2.35).
-const DEFAULT: &[u8] = b"files dns";
+/// The modules of a line that replaces one without any.
+const REPLACEMENT: &[u8] = b"files dns";
 
 /// The line in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostsLine {
-    /// Its number and all of it; none where it is glibc's default.
-    place: Option<(usize, Vec<u8>)>,
+    /// None where it is glibc's default.
+    place: Option<Place>,
     /// Its list of modules.
     modules: Vec<u8>,
     placed: Vec<Placed>,
+    /// The minor version of the glibc that reads it.
+    minor: u32,
+}
+
+/// Where the line stands: its number, 0 for one that is yet to be appended, and what is before and behind its modules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Place {
+    number: usize,
+    before: Vec<u8>,
+    after: Vec<u8>,
 }
 
 /// Why the file cannot be used: this line of it cannot be read, and so glibc reads nothing of it.
@@ -67,25 +77,28 @@ pub(crate) fn name(module: &Module) -> &[u8] {
 }
 
 impl HostsLine {
-    /// From the text of the file; without one, the default.
-    pub(crate) fn read(text: Option<&[u8]>) -> Result<Self, UnreadableLine> {
+    /// From the text of the file, as the glibc of this minor version reads it; without one, the default.
+    pub(crate) fn read(text: Option<&[u8]>, minor: u32) -> Result<Self, UnreadableLine> {
         let text = text.unwrap_or_default();
-        if let Some(line) = nsswitch::first_unreadable_line(text) {
+        if let Some(line) = nsswitch::first_unreadable_line(text, minor) {
             return Err(UnreadableLine(line));
         }
-        let line = nsswitch::line_of(text, b"hosts");
-        let modules = line.map_or(DEFAULT, |line| line.modules).to_vec();
-        let place = line.map(|line| (line.number, line.text.to_vec()));
-        let placed = nsswitch::parse_placed(&modules).unwrap_or_default();
-        Ok(Self { place, modules, placed })
+        let line = nsswitch::line_of(text, b"hosts", minor);
+        let modules = nsswitch::modules_of(text, b"hosts", minor).to_vec();
+        let place = line.map(|DatabaseLine { number, before, after, .. }| Place {
+            number,
+            before: before.to_vec(),
+            after: after.to_vec(),
+        });
+        let placed = nsswitch::parse_placed(&modules, minor).unwrap_or_default();
+        Ok(Self { place, modules, placed, minor })
     }
 
-    /// glibc's default in the place of a `hosts` line that cannot be read; none where another line is at fault.
-    pub(crate) fn in_place_of(text: &[u8], line: UnreadableLine) -> Option<Self> {
-        let at_fault = nsswitch::line_of(text, b"hosts").filter(|hosts| hosts.number == line.0)?;
-        let new = [b"hosts: ", DEFAULT].concat();
-        let read = Self::read(Some(&[&new, &b"\n"[..]].concat())).ok()?;
-        Some(Self { place: Some((at_fault.number, new)), ..read })
+    /// A line in the place of a `hosts` line that cannot be read; none where another line is at fault.
+    pub(crate) fn in_place_of(text: &[u8], line: UnreadableLine, minor: u32) -> Option<Self> {
+        let at_fault = nsswitch::line_of(text, b"hosts", minor).filter(|hosts| hosts.number == line.0)?;
+        let place = Place { number: at_fault.number, before: b"hosts: ".to_vec(), after: Vec::new() };
+        Self::at(place, REPLACEMENT.to_vec(), minor)
     }
 
     /// The list of modules.
@@ -111,7 +124,7 @@ impl HostsLine {
     /// Where the line stands, for a person.
     pub(crate) fn origin(&self) -> String {
         match &self.place {
-            Some((number, _)) => format!("{PATH}:{number}"),
+            Some(place) => format!("{PATH}:{}", place.number),
             None => format!("{PATH} (default)"),
         }
     }
@@ -152,7 +165,7 @@ impl HostsLine {
             return None;
         }
         if self.placed.is_empty() {
-            return self.with_modules(DEFAULT.to_vec());
+            return self.with_modules(REPLACEMENT.to_vec());
         }
         let has_dns = self.placed.iter().any(|placed| placed.service.module == Module::Dns);
         let mut modules = Vec::new();
@@ -188,7 +201,8 @@ impl HostsLine {
         let inside = actions.strip_suffix(b"]").unwrap_or(actions);
         let longer = [name, b" ", inside.trim_ascii_end(), b" NOTFOUND=continue]"].concat();
         let is_default = |words: &[u8]| {
-            nsswitch::parse_services(words).is_some_and(|read| read.iter().all(|one| one.actions == Default::default()))
+            nsswitch::parse_services(words, self.minor)
+                .is_some_and(|read| read.iter().all(|one| one.actions == Default::default()))
         };
         if is_default(&longer) { name.to_vec() } else { longer }
     }
@@ -207,14 +221,21 @@ impl HostsLine {
 
     /// The line with another list of modules.
     fn with_modules(&self, modules: Vec<u8>) -> Option<Self> {
-        let head = match &self.place {
-            Some((_, text)) => text.strip_suffix(self.modules.as_slice())?.to_vec(),
-            None => b"hosts: ".to_vec(),
-        };
-        let number = self.place.as_ref().map_or(0, |(number, _)| *number);
-        let text = [head.as_slice(), &modules].concat();
-        let read = Self::read(Some(&[text.as_slice(), b"\n"].concat())).ok()?;
-        (read.modules == modules).then_some(Self { place: Some((number, text)), ..read })
+        let appended = || Place { number: 0, before: b"hosts: ".to_vec(), after: Vec::new() };
+        Self::at(self.place.clone().unwrap_or_else(appended), modules, self.minor)
+    }
+
+    /// A line of these modules; none where glibc would not read it so.
+    fn at(place: Place, modules: Vec<u8>, minor: u32) -> Option<Self> {
+        let text = [&place.before, &modules, &place.after, &b"\n"[..]].concat();
+        let read = Self::read(Some(&text), minor).ok()?;
+        (read.modules == modules).then_some(Self { place: Some(place), ..read })
+    }
+
+    /// All of the line; none where it is glibc's default.
+    fn text(&self) -> Option<Vec<u8>> {
+        let place = self.place.as_ref()?;
+        Some([&place.before, &self.modules, &place.after].map(Vec::as_slice).concat())
     }
 
     /// What puts this line in the place of the old one, in the file below `root`; none where a shell could not be told so.
@@ -223,12 +244,12 @@ impl HostsLine {
     }
 
     fn command_for(&self, file: &File) -> Option<String> {
-        let (number, text) = self.place.as_ref()?;
-        if *number == 0 {
-            return Some(file.append(&printable(text)));
+        let (number, text) = (self.place.as_ref()?.number, self.text()?);
+        if number == 0 {
+            return Some(file.append(&printable(&text)));
         }
         let mut replacement = String::new();
-        for &byte in text {
+        for &byte in &text {
             match byte {
                 b'/' | b'&' | b'\\' => replacement.extend(['\\', char::from(byte)]),
                 b'\t' => replacement.push_str("\\t"),
@@ -248,8 +269,10 @@ fn modules_have_dns(modules: &[Vec<u8>]) -> bool {
 mod tests {
     use super::*;
 
+    const LATEST: u32 = u32::MAX;
+
     fn line(text: &str) -> HostsLine {
-        HostsLine::read(Some(text.as_bytes())).unwrap()
+        HostsLine::read(Some(text.as_bytes()), LATEST).unwrap()
     }
 
     fn standing(name: &[u8]) -> Standing {
@@ -277,8 +300,16 @@ mod tests {
         ] {
             assert_eq!(line(&format!("hosts: {modules}\n")).obstacle(&standing), expected, "{modules}");
         }
-        assert_eq!(HostsLine::read(None).unwrap().obstacle(&standing), None);
-        assert_eq!(HostsLine::read(Some(b"#\npasswd: files [x]\n")), Err(UnreadableLine(2)));
+        assert_eq!(HostsLine::read(None, LATEST).unwrap().obstacle(&standing), None);
+        assert_eq!(HostsLine::read(Some(b"#\npasswd: files [x]\n"), LATEST), Err(UnreadableLine(2)));
+    }
+
+    #[test]
+    fn before_2_33_an_edited_line_keeps_its_comment() {
+        let line = HostsLine::read(Some(b"hosts: files # dns\n"), 31).unwrap();
+        assert_eq!((line.shown().as_str(), line.obstacle(&standing)), ("files", Some(DnsObstacle::NotListed)));
+        let edited = line.asking_dns(&standing).unwrap();
+        assert_eq!(edited.text().unwrap(), b"hosts: files dns # dns");
     }
 
     #[test]
@@ -320,7 +351,7 @@ mod tests {
             ("hosts: files # resolve", Some("hosts: files # dns")),
         ] {
             let edited = line(&format!("{before}\n")).asking_dns(&standing);
-            let text = edited.map(|line| String::from_utf8(line.place.unwrap().1).unwrap());
+            let text = edited.map(|line| String::from_utf8(line.text().unwrap()).unwrap());
             assert_eq!(text.as_deref(), after, "{before}");
         }
     }

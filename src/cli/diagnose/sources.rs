@@ -299,7 +299,7 @@ pub(crate) fn library(
     subject: Subject<'_>,
 ) -> (Outcome, Option<String>) {
     let tables = Tables::new();
-    if let Some(modules) = modules.and_then(nsswitch::parse_services) {
+    if let Some(modules) = modules.and_then(|modules| nsswitch::parse_services(modules, glibc::minor())) {
         tables.choose_host_modules(modules);
     }
     let selection = Selection { family: None, canonical: false, v4_mapped: false, all: false };

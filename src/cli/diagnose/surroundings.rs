@@ -49,8 +49,9 @@ impl Surroundings {
             Some((name, has_library)) => (name.to_owned(), has_library),
             None => ("programs started here".to_owned(), here.loaded.is_some()),
         };
+        let minor = nss_bypass_core::sys::glibc::minor();
         let text = std::fs::read(hosts_line::PATH).ok();
-        let hosts_line = HostsLine::read(text.as_deref());
+        let hosts_line = HostsLine::read(text.as_deref(), minor);
         let mut around = Self {
             rules: Rules::read(executable),
             hosts_line,
@@ -70,7 +71,7 @@ impl Surroundings {
                 around.asked = sockets::asked_by(line.names());
                 around.edited_line = line.asking_dns(&|module| around.standing(module));
             }
-            Err(at) => around.edited_line = HostsLine::in_place_of(text.as_deref().unwrap_or_default(), *at),
+            Err(at) => around.edited_line = HostsLine::in_place_of(text.as_deref().unwrap_or_default(), *at, minor),
         }
         around
     }

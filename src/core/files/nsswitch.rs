@@ -1,10 +1,13 @@
 //! nsswitch.conf(5): which modules are asked, and after which results the next one is (nss/nss_database.c,
-//! nss/nss_action_parse.c).
+//! nss/nss_action_parse.c; before 2.33, nss/nsswitch.c).
+//!
+//! What a file means depends on the glibc that reads it, whose minor version the functions take.
 
 use std::ops::Range;
 
 use super::text::{is_space, lines, trim_start};
 use crate::model::{Miss, Status};
+use crate::sys::glibc;
 
 /// A module that can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,31 +100,37 @@ const DATABASES: [&[u8]; 17] = [
 /// The lines that count here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nsswitch {
-    /// Who knows hosts; `files dns` where the file does not say (since glibc 2.35).
+    /// Who knows hosts.
     pub hosts: Vec<Service>,
-    /// Who knows services; `files` where the file does not say.
+    /// Who knows services.
     pub services: Vec<Service>,
 }
 
-/// Reads the file; none where a line of any database cannot be read: then glibc finds nothing at all.
+/// Reads the file; none where a line of any database cannot be read: then glibc finds nothing at all, since 2.33.
 ///
-/// There are no comments: `#` begins a database that nobody knows or, later in a line, a module that nobody has. What
-/// follows the last newline is not read, and of several lines the last one counts.
-pub fn parse(text: Option<&[u8]>) -> Option<Nsswitch> {
-    let (mut hosts, mut services) = (None, None);
-    for (database, modules) in lines(whole_lines(text.unwrap_or_default())).filter_map(split_line) {
-        let listed = parse_services(modules)?;
-        match database {
-            b"hosts" => hosts = Some(listed),
-            b"services" => services = Some(listed),
-            _ => {}
-        }
+/// Since then there are no comments either: `#` begins a database that nobody knows or, later in a line, a module that
+/// nobody has. What follows the last newline is not read, and of several lines the last one counts.
+pub fn parse(text: Option<&[u8]>, minor: u32) -> Option<Nsswitch> {
+    let text = text.unwrap_or_default();
+    if first_unreadable_line(text, minor).is_some() {
+        return None;
     }
-    let default = |module| Service { module, actions: Actions::default() };
-    Some(Nsswitch {
-        hosts: hosts.unwrap_or_else(|| vec![default(Module::Files), default(Module::Dns)]),
-        services: services.unwrap_or_else(|| vec![default(Module::Files)]),
-    })
+    let services_of = |database| parse_services(modules_of(text, database, minor), minor).unwrap_or_default();
+    Some(Nsswitch { hosts: services_of(b"hosts"), services: services_of(b"services") })
+}
+
+/// The list of modules that is in force for a database: that of its line, or glibc's default.
+pub fn modules_of<'a>(text: &'a [u8], database: &[u8], minor: u32) -> &'a [u8] {
+    line_of(text, database, minor).map_or_else(|| default_modules(database, minor), |line| line.modules)
+}
+
+/// The modules of a database that the file says nothing about.
+fn default_modules(database: &[u8], minor: u32) -> &'static [u8] {
+    match database {
+        b"hosts" if minor >= glibc::FILES_BEFORE_DNS => b"files dns",
+        b"hosts" => b"dns [!UNAVAIL=return] files",
+        _ => b"files",
+    }
 }
 
 /// A module with its actions, and where both stand in the text that they were read from.
@@ -140,10 +149,12 @@ pub struct Placed {
 pub struct DatabaseLine<'a> {
     /// Its number, from 1.
     pub number: usize,
-    /// All of it, without its end.
-    pub text: &'a [u8],
+    /// The database's name, and what stands around it.
+    pub before: &'a [u8],
     /// Its list of modules, for [`parse_services`].
     pub modules: &'a [u8],
+    /// A comment.
+    pub after: &'a [u8],
 }
 
 /// The database that a line is about, and what it says of it; none where glibc knows no such database.
@@ -156,39 +167,57 @@ fn split_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
     DATABASES.contains(&database).then_some((database, rest.get(start..).unwrap_or_default()))
 }
 
-/// What is read of the file: nothing behind the last newline.
-fn whole_lines(text: &[u8]) -> &[u8] {
-    text.iter().rposition(|&byte| byte == b'\n').and_then(|end| text.get(..end)).unwrap_or_default()
+/// The lines with their numbers, each split where its comment begins: before 2.33 at a `#`, or at the blanks before it.
+/// Since then nothing is read behind the last newline.
+fn read_lines(text: &[u8], minor: u32) -> impl Iterator<Item = (usize, (&[u8], &[u8]))> {
+    let has_comments = minor < glibc::NSS_DATABASE;
+    let end = if has_comments { Some(text.len()) } else { text.iter().rposition(|&byte| byte == b'\n') };
+    let whole = end.and_then(|end| text.get(..end)).unwrap_or_default();
+    (1..).zip(lines(whole).map(move |line| if has_comments { split_comment(line) } else { (line, &[][..]) }))
+}
+
+fn split_comment(line: &[u8]) -> (&[u8], &[u8]) {
+    let hash = line.iter().position(|&byte| byte == b'#').unwrap_or(line.len());
+    let before = line.get(..hash).unwrap_or_default();
+    let end = before.iter().rposition(|&byte| !is_space(byte)).map_or(0, |last| last + 1);
+    line.split_at_checked(end).unwrap_or((line, &[]))
 }
 
 /// The line of a database that is in force, which is the last one; none where the default is.
-pub fn line_of<'a>(text: &'a [u8], database: &[u8]) -> Option<DatabaseLine<'a>> {
-    let all = lines(whole_lines(text)).zip(1..).filter_map(|(text, number)| {
-        let (named, modules) = split_line(text)?;
-        (named == database).then_some(DatabaseLine { number, text, modules })
+pub fn line_of<'a>(text: &'a [u8], database: &[u8], minor: u32) -> Option<DatabaseLine<'a>> {
+    let all = read_lines(text, minor).filter_map(|(number, (line, after))| {
+        let (named, modules) = split_line(line)?;
+        let before = line.strip_suffix(modules)?;
+        (named == database).then_some(DatabaseLine { number, before, modules, after })
     });
-    all.last()
+    let line = all.last()?;
+    if minor >= glibc::NSS_DATABASE {
+        return Some(line);
+    }
+    // What comes before a module that cannot be read counts, and a line in which nothing is left does not.
+    let placed = parse_placed(line.modules, minor)?;
+    let modules = line.modules.get(..placed.last()?.actions.end)?;
+    Some(DatabaseLine { modules, ..line })
 }
 
 /// The number of the first line that cannot be read: with it, glibc reads nothing of the file.
-pub fn first_unreadable_line(text: &[u8]) -> Option<usize> {
-    let is_unreadable = |line: &[u8]| split_line(line).is_some_and(|(_, modules)| parse_services(modules).is_none());
-    lines(whole_lines(text)).zip(1..).find(|(line, _)| is_unreadable(line)).map(|(_, number)| number)
+pub fn first_unreadable_line(text: &[u8], minor: u32) -> Option<usize> {
+    let is_unreadable = |line| split_line(line).is_some_and(|(_, modules)| parse_services(modules, minor).is_none());
+    read_lines(text, minor).find(|(_, (line, _))| is_unreadable(line)).map(|(number, _)| number)
 }
 
-/// A list of modules, each perhaps followed by actions in brackets.
+/// A list of modules, each perhaps followed by actions in brackets. Where one cannot be read, there is no list since
+/// 2.33; earlier, it ends there.
 /// What a program says with `__nss_configure_lookup` has this form too.
-pub fn parse_services(text: &[u8]) -> Option<Vec<Service>> {
-    let mut services = Vec::new();
-    parse_each(text, |placed| services.push(placed.service))?;
-    Some(services)
+pub fn parse_services(text: &[u8], minor: u32) -> Option<Vec<Service>> {
+    parse_placed(text, minor).map(|placed| placed.into_iter().map(|placed| placed.service).collect())
 }
 
 /// The same, with the places of modules and actions: for those who edit a line.
-pub fn parse_placed(text: &[u8]) -> Option<Vec<Placed>> {
+pub fn parse_placed(text: &[u8], minor: u32) -> Option<Vec<Placed>> {
     let mut services = Vec::new();
-    parse_each(text, |placed| services.push(placed))?;
-    Some(services)
+    let is_readable = parse_each(text, |placed| services.push(placed)).is_some();
+    (is_readable || minor < glibc::NSS_DATABASE).then_some(services)
 }
 
 fn parse_each(text: &[u8], mut each: impl FnMut(Placed)) -> Option<()> {
@@ -256,17 +285,23 @@ fn action_word(text: &[u8]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
 
+    const LATEST: u32 = glibc::FILES_BEFORE_DNS;
+
     fn hosts(text: Option<&[u8]>) -> Option<Vec<Service>> {
-        parse(text).map(|read| read.hosts)
+        parse(text, LATEST).map(|read| read.hosts)
     }
 
     fn names(text: &[u8]) -> Vec<String> {
+        names_in(text, LATEST)
+    }
+
+    fn names_in(text: &[u8], minor: u32) -> Vec<String> {
         let name = |service: &Service| match &service.module {
             Module::Files => "files".to_owned(),
             Module::Dns => "dns".to_owned(),
             Module::Other(name) => String::from_utf8_lossy(name).into_owned(),
         };
-        hosts(Some(text)).unwrap().iter().map(name).collect()
+        parse(Some(text), minor).unwrap().hosts.iter().map(name).collect()
     }
 
     #[test]
@@ -282,7 +317,7 @@ mod tests {
 
     #[test]
     fn services_have_a_line_of_their_own() {
-        let services = |text: &[u8]| parse(Some(text)).map(|read| read.services.len());
+        let services = |text: &[u8]| parse(Some(text), LATEST).map(|read| read.services.len());
         assert_eq!(services(b"hosts: dns\n"), Some(1));
         assert_eq!(services(b"services: db files\nhosts: dns\n"), Some(2));
     }
@@ -301,6 +336,36 @@ mod tests {
     }
 
     #[test]
+    fn before_2_33_there_are_comments_and_what_can_be_read_of_a_line_counts() {
+        const OLD: u32 = glibc::NSS_DATABASE - 1;
+        let default = names_in(b"", OLD);
+        assert_eq!(
+            (default.as_slice(), names_in(b"", glibc::NSS_DATABASE)),
+            (&["dns", "files"].map(String::from)[..], default.clone())
+        );
+        let cases: [(&[u8], &[&str]); 8] = [
+            (b"hosts: files # dns\n", &["files"]),
+            (b"hosts: dns\nhosts: files", &["files"]),
+            (b"hosts: files [NOTFOUND=return] dns [bad", &["files"]),
+            (b"hosts: files [bad] dns\n", &["dns", "files"]),
+            (b"hosts: [NOTFOUND=return] files\n", &["dns", "files"]),
+            (b"hosts:\n", &["dns", "files"]),
+            (b"hosts: files\nhosts:\n", &["dns", "files"]),
+            (b"passwd: [\nhosts: files\n", &["files"]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(names_in(text, OLD), expected, "{}", String::from_utf8_lossy(text));
+            assert_eq!(first_unreadable_line(text, OLD), None);
+        }
+        let line = line_of(b"\n hosts: files [NOTFOUND=return]  dns [x] # y\n", b"hosts", OLD).unwrap();
+        let DatabaseLine { number, before, modules, after } = line;
+        assert_eq!(
+            (number, before, modules, after),
+            (2, &b" hosts: "[..], &b"files [NOTFOUND=return]"[..], &b" # y"[..])
+        );
+    }
+
+    #[test]
     fn actions_say_when_to_stop() {
         let services =
             hosts(Some(b"hosts: files [ NotFound = RETURN UNAVAIL=merge ] resolve [!UNAVAIL=return] dns\n")).unwrap();
@@ -316,14 +381,14 @@ mod tests {
     #[test]
     fn the_line_in_force_is_found_with_the_places_of_its_words() {
         let text = b"hosts: nis\n  hosts : files  mdns4[NOTFOUND=return]dns\npasswd: files\nhosts: unended";
-        let line = line_of(text, b"hosts").unwrap();
+        let line = line_of(text, b"hosts", LATEST).unwrap();
         assert_eq!((line.number, line.modules), (2, &b"files  mdns4[NOTFOUND=return]dns"[..]));
-        let placed = parse_placed(line.modules).unwrap();
+        let placed = parse_placed(line.modules, LATEST).unwrap();
         let part = |range: &Range<usize>| line.modules.get(range.clone()).unwrap();
         let parts: Vec<_> = placed.iter().map(|placed| (part(&placed.name), part(&placed.actions))).collect();
         assert_eq!(parts, [(&b"files"[..], &b""[..]), (b"mdns4", b"[NOTFOUND=return]"), (b"dns", b"")]);
-        assert_eq!(line_of(text, b"group"), None);
-        assert_eq!(first_unreadable_line(text), None);
-        assert_eq!(first_unreadable_line(b"hosts: dns\nnobody: [\ngroup: files [x]\n"), Some(3));
+        assert_eq!(line_of(text, b"group", LATEST), None);
+        assert_eq!(first_unreadable_line(text, LATEST), None);
+        assert_eq!(first_unreadable_line(b"hosts: dns\nnobody: [\ngroup: files [x]\n", LATEST), Some(3));
     }
 }

@@ -249,7 +249,8 @@ mod tests {
             let conf = resolv_conf::parse(Some(&text), &around);
             assert!((1..=3).contains(&conf.servers.len()) && conf.ndots <= 15);
             assert!(conf.timeout <= 30 && conf.attempts <= 5);
-            nsswitch::parse(Some(&text));
+            nsswitch::parse(Some(&text), 31);
+            nsswitch::parse(Some(&text), 36);
             host_conf::parse(Some(&text), &host_conf::HostEnvironment { multi: Some(&text), ..Default::default() });
             let tables = gai_conf::parse(Some(&text));
             assert!(tables.labels.iter().chain(&tables.precedence).all(|entry| entry.bits <= 128));

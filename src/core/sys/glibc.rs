@@ -10,6 +10,10 @@ pub const MAPPED_ADDRESSES_IN_HOSTS: u32 = 38;
 /// Lines of files are read by `__nss_readline`, which leaves bytes behind a last line without an end.
 pub const READLINE: u32 = 33;
 
+/// nsswitch.conf is read by nss/nss_database.c: again when it changed, without comments, and refused where a line cannot be
+/// read.
+pub const NSS_DATABASE: u32 = 33;
+
 /// resolv.conf has `strict-error`, and `-` before an option takes it back (bug 27929).
 pub const STRICT_ERROR: u32 = 41;
 

@@ -306,14 +306,16 @@ impl Tables {
     /// # Errors
     /// The file, or a line of it, cannot be read.
     fn nsswitch(&self) -> Result<Table<Option<Nsswitch>>, Errno> {
-        let mut table = self.nsswitch.get(NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text));
+        let minor = glibc::minor();
+        let is_read_once = minor < glibc::NSS_DATABASE;
+        let mut table = self.nsswitch.get(NSSWITCH_CONF, |_| is_read_once, |text, _| nsswitch::parse(text, minor));
         if table.0.error == Some(Errno(libc::ENOENT)) && reads_usr_nsswitch_conf() {
-            table = self.usr_nsswitch.get(USR_NSSWITCH_CONF, |_| false, |text, _| nsswitch::parse(text));
+            table = self.usr_nsswitch.get(USR_NSSWITCH_CONF, |_| is_read_once, |text, _| nsswitch::parse(text, minor));
         }
         match table.error() {
-            Some(error) => Err(error),
-            None if table.is_none() => Err(Errno(libc::EINVAL)),
-            None => Ok(table),
+            Some(error) if !is_read_once => Err(error),
+            _ if table.is_none() => Err(Errno(libc::EINVAL)),
+            _ => Ok(table),
         }
     }
 
@@ -425,15 +427,11 @@ pub fn modules_of(database: &CStr) -> Option<Vec<u8>> {
         Err(error) if is_absence(error) => Vec::new(),
         Err(_) => return None,
     };
-    if nsswitch::first_unreadable_line(&text).is_some() {
+    let minor = glibc::minor();
+    if nsswitch::first_unreadable_line(&text, minor).is_some() {
         return None;
     }
-    Some(match nsswitch::line_of(&text, database.to_bytes()) {
-        Some(line) => line.modules.to_vec(),
-        None if database == c"hosts" && glibc::minor() >= glibc::FILES_BEFORE_DNS => b"files dns".to_vec(),
-        None if database == c"hosts" => b"dns [!UNAVAIL=return] files".to_vec(),
-        None => b"files".to_vec(),
-    })
+    Some(nsswitch::modules_of(&text, database.to_bytes(), minor).to_vec())
 }
 
 /// A choice is made once, and not to be lost because somebody was just looking at the one before.
