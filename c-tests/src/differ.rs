@@ -23,12 +23,14 @@ pub struct Side {
     library: Option<PathBuf>,
     rules: Option<&'static str>,
     configuration: Option<PathBuf>,
+    /// RES_OPTIONS (resolv.conf(5)).
+    res_options: Option<&'static str>,
 }
 
 impl Side {
     /// Bare glibc, without any nscd.
     pub fn bare() -> Self {
-        Self { nscd: Nscd::None, library: None, rules: None, configuration: None }
+        Self { nscd: Nscd::None, library: None, rules: None, configuration: None, res_options: None }
     }
 
     /// Bare glibc beside an nscd that lies.
@@ -43,12 +45,17 @@ impl Side {
 
     /// The library, beside an nscd that lies.
     pub fn with(library: &Path, rules: Option<&'static str>) -> Self {
-        Self { nscd: Nscd::Lying, library: Some(library.to_path_buf()), rules, configuration: None }
+        Self { nscd: Nscd::Lying, library: Some(library.to_path_buf()), rules, ..Self::bare() }
     }
 
     /// The same with a configuration file of its own.
     pub fn configured(self, file: &Path) -> Self {
         Self { configuration: Some(file.to_path_buf()), ..self }
+    }
+
+    /// The same with these options of resolv.conf, and no others from the environment.
+    pub fn with_options(self, options: &'static str) -> Self {
+        Self { res_options: Some(options), ..self }
     }
 
     fn is_reference(&self) -> bool {
@@ -71,6 +78,9 @@ impl Side {
         }
         if let Some(rules) = self.rules {
             command.env("NSS_BYPASS", rules);
+        }
+        if let Some(options) = self.res_options {
+            command.env("RES_OPTIONS", options);
         }
         if let Some(file) = &self.configuration {
             command.env("NSS_BYPASS_CONF", file);

@@ -223,6 +223,39 @@ fn libc_first(name: &str) {
     }
 }
 
+/// The same cases, as `conf` says on the one side and `res_options` on the other.
+fn equal_under(conf: &str, label: &str, name: &str, res_options: Option<&'static str>) {
+    let mut file = CaseFile::read(name).sample(SAMPLE);
+    file.sections
+        .retain(|section| !FRESH_ONLY.iter().any(|(file, start)| *file == name && section.title.starts_with(start)));
+    let configuration = scratch("options").join(format!("{name}-{label}.conf"));
+    fs::write(&configuration, format!("bypass * 0.0.0.0/0 ::/0 {conf}\n")).unwrap();
+    let bare = res_options.map_or_else(Side::bare, |options| Side::bare().with_options(options));
+    let ours = Side::with(&library(), None).configured(&configuration);
+    let comparison = compare_in_one_process(&file, &[bare, ours]);
+    conclude(&file, "equal bare glibc under the rule's options", comparison, &[], releases::deviations(), false);
+}
+
+/// The options that this glibc has too.
+const OPTIONS: [&str; 8] =
+    ["ndots:3", "ndots:0", "single-request", "single-request-reopen", "use-vc", "edns0", "no-tld-query", "trust-ad"];
+
+#[test]
+fn options_of_a_rule_are_those_of_resolv_conf() {
+    for options in OPTIONS {
+        for name in ["answers.txt", "search.txt"] {
+            equal_under(&format!("options {options}"), &options.replace(':', "-"), name, Some(options));
+        }
+    }
+}
+
+#[test]
+fn the_hosts_file_of_a_rule_is_read_as_glibc_reads_its_own() {
+    for name in ["hosts.txt", "hostent.txt", "reverse.txt"] {
+        equal_under("hosts /etc/hosts", "hosts", name, None);
+    }
+}
+
 #[test]
 fn the_domain_of_the_host_is_found_by_no_rule() {
     let file = CaseFile::read("nofqdn.txt");

@@ -258,6 +258,37 @@ fn ssh_and_nc_have_no_contact_with_nscd_at_all() {
     assert_eq!(after, "0 1 0 1", "{text}");
 }
 
+/// What an option adds: nothing, but the executable's path for `for`, which is looked for once.
+#[test]
+fn options_cost_no_system_calls_of_their_own() {
+    let text = scene(
+        r#"
+    # calls NUMBER: of so many lookups.
+    calls() {
+        LD_PRELOAD= strace -f -c -U calls -o /run/test/calls -E LD_PRELOAD=$LD_PRELOAD /usr/bin/python3 -S -E -c '
+import socket, sys
+for _ in range(int(sys.argv[1])): socket.getaddrinfo("rancher-metadata", 80, 0, socket.SOCK_STREAM)' $1
+        awk '$1 ~ /^[0-9]+$/ { calls = $1 } END { print calls }' /run/test/calls
+    }
+    each() { echo "$1: $(( ($(calls 21) - $(calls 1)) / 20 ))"; sleep 0.1; }
+    rules 'bypass rancher-metadata'; each plain
+    rules 'bypass rancher-metadata hosts /etc/hosts'; each hosts
+    rules 'bypass rancher-metadata options edns0 ndots:2'; each options
+    rules 'bypass rancher-metadata for python*'; each for
+    rules 'bypass rancher-metadata address 192.0.2.1'; each address
+    rules 'pass * fallback always'; each libc-first
+    "#,
+    );
+    println!("{text}");
+    let calls: Vec<(&str, u32)> =
+        text.lines().filter_map(|line| line.split_once(": ")).map(|(what, n)| (what, n.parse().unwrap())).collect();
+    let [(_, plain), (_, hosts), (_, options), (_, program), (_, address), (_, libc_first)] = calls[..] else {
+        panic!("{text}")
+    };
+    assert_eq!([hosts, options, program], [plain; 3], "{text}");
+    assert!(address < plain && libc_first > plain, "{text}");
+}
+
 #[test]
 fn the_log_may_be_asked_for_in_the_file() {
     let text = scene(

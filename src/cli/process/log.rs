@@ -99,7 +99,7 @@ impl Progress {
         }
     }
 
-    /// "2026-11-27T17:27:56.491Z getent[109]: getaddrinfo db.example: pass (no rule)"
+    /// `2026-11-27T17:27:56.491Z getent[109]: getaddrinfo db.example: pass (no rule)`
     fn read_line(&mut self, line: &str) {
         let Some((head, text)) = line.split_once("]: ") else { return };
         let program = head.split_once(' ').map_or(head, |(_, program)| program);
