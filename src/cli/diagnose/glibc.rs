@@ -20,6 +20,9 @@ use crate::ui::output;
 /// The name of the hidden verb.
 pub(crate) const VERB: &str = "ask-glibc";
 
+/// What the child says where `__nss_configure_lookup` fails: also, in newer releases, where nsswitch.conf cannot be read.
+const NOT_TAKEN: &str = "failed glibc does not take these modules\n";
+
 /// What the child is told.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -95,6 +98,9 @@ pub(crate) fn reaches_library(subject: &[u8]) -> Option<bool> {
     let with_subject = [rules.as_bytes(), b" ", subject].concat();
     command.env("NSS_BYPASS", OsString::from_vec(with_subject));
     let output = command.output().ok().filter(|output| output.status.success())?;
+    if output.stdout == NOT_TAKEN.as_bytes() {
+        return None;
+    }
     Some(output.stderr.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"nss-bypass: get")))
 }
 
@@ -129,7 +135,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
     if let Some(modules) = &arguments.modules
         && !choose(modules.as_bytes())
     {
-        return say("failed glibc does not take these modules\n");
+        return say(NOT_TAKEN);
     }
     let subject = arguments.subjects.first().and_then(|subject| CString::new(subject.as_bytes()).ok());
     let Some(name) = subject else { return Exit::Usage };
