@@ -286,7 +286,7 @@ for _ in range(int(sys.argv[1])): socket.getaddrinfo("rancher-metadata", 80, 0, 
         panic!("{text}")
     };
     assert_eq!([hosts, options, program], [plain; 3], "{text}");
-    assert!(address < plain && libc_first > plain, "{text}");
+    assert!(address < plain && libc_first >= plain, "{text}");
 }
 
 #[test]
