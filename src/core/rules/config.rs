@@ -107,7 +107,7 @@ pub fn parse(text: &[u8], source: &str) -> (Config, Vec<Diagnostic>) {
         let origin = Origin { source: shared_source.clone(), line: line_number };
         let before = config.rules.len();
         // A rule that is at fault ends the beginning too.
-        is_before_rules &= look_for_databases(line) != Beginning::NamesNone;
+        is_before_rules = is_before_rules && look_for_databases(line) != Beginning::NamesNone;
         let parsed = parse_line(line, &origin, &plain, &mut config, is_before_rules, &mut room);
         if let Err(Wrong { at, message }) = parsed {
             config.rules.truncate(before);
