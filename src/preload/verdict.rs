@@ -73,6 +73,11 @@ impl<'r> Lookup<'r> {
         call: &Call<FromLibc<'_>>,
     ) -> Option<Self> {
         let log = rules.log();
+        if let Call::AfterLibc { returned: FromLibc::Found(_) | FromLibc::Refused(_), .. } = call
+            && !log.wants(Level::All)
+        {
+            return None;
+        }
         let log_pass = |why: String, ending: Option<record::Ending>| {
             if log.wants(Level::All) {
                 let record = Record { ending, ..new_record(function, subject, Handling::Pass, why) };
