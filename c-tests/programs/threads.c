@@ -220,7 +220,7 @@ static void reloads(int count)
 		unseen += !reload(i);
 	long grown = (long)(mallinfo2().uordblks - used), grown_rss = resident() - rss;
 	row(unseen > 0, "changes of the configuration that take effect at the next look", count + WARM, "%d do not", unseen);
-	row(grown > 65536 || grown_rss > 2048, "memory after so many changes of configuration and resolv.conf", count,
+	row(grown > 4096 || grown_rss > 2048, "memory after so many changes of configuration and resolv.conf", count,
 	    "malloc in use %+ld bytes, resident %+ld KB", grown, grown_rss);
 }
 
