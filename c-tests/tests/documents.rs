@@ -288,6 +288,11 @@ fn the_table_of_the_tests_has_every_suite_program_and_case() {
     let suites: BTreeSet<String> = listed(0).filter(|name| !name.contains('/')).collect();
     let entries = fs::read_dir(top().join("c-tests/tests")).unwrap().map(Result::unwrap);
     assert_eq!(suites, entries.map(|entry| entry.path().file_stem().unwrap().to_str().unwrap().to_owned()).collect());
+    let command = read("scripts/test");
+    let run: BTreeSet<&str> =
+        command.lines().filter(|line| line.starts_with("suite ")).flat_map(str::split_whitespace).collect();
+    let forgotten: Vec<_> = suites.iter().filter(|suite| !run.contains(suite.as_str())).collect();
+    assert!(forgotten.is_empty(), "scripts/test does not run {forgotten:?}");
     let programs: BTreeSet<String> = listed(1).collect();
     let mut there = names_in("c-tests/programs", &|name| !name.ends_with(".h"));
     there.append(&mut names_in("c-tests/cases", &|_| true));
