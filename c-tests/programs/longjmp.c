@@ -3,6 +3,7 @@
 #include "left_lookups.h"
 
 #include <poll.h>
+#include <stdarg.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -121,18 +122,22 @@ static void take_turn(void)
 		return real arguments;                                                     \
 	}
 
-BEFORE(int, socket, (int family, int kind, int protocol), (family, kind, protocol))
-BEFORE(int, connect, (int socket, const struct sockaddr *to, socklen_t length), (socket, to, length))
-BEFORE(int, sendmmsg, (int socket, struct mmsghdr *all, unsigned count, int flags), (socket, all, count, flags))
-BEFORE(ssize_t, send, (int socket, const void *bytes, size_t length, int flags), (socket, bytes, length, flags))
-BEFORE(ssize_t, recv, (int socket, void *bytes, size_t length, int flags), (socket, bytes, length, flags))
-BEFORE(ssize_t, recvfrom,
-       (int socket, void *restrict bytes, size_t length, int flags, struct sockaddr *restrict from,
-	socklen_t *restrict size),
-       (socket, bytes, length, flags, from, size))
-BEFORE(int, poll, (struct pollfd * all, nfds_t count, int timeout), (all, count, timeout))
-BEFORE(int, close, (int descriptor), (descriptor))
-BEFORE(ssize_t, read, (int descriptor, void *bytes, size_t length), (descriptor, bytes, length))
+/* The library's calls for files and sockets, with the most arguments that there are. */
+long syscall(long number, ...)
+{
+	static __typeof__(syscall) *real;
+	long of[6];
+	va_list arguments;
+	va_start(arguments, number);
+	for (int i = 0; i < 6; i++)
+		of[i] = va_arg(arguments, long);
+	va_end(arguments);
+	if (real == NULL)
+		real = (__typeof__(syscall) *)dlsym(RTLD_NEXT, "syscall");
+	take_turn();
+	return real(number, of[0], of[1], of[2], of[3], of[4], of[5]);
+}
+
 #if __GLIBC_PREREQ(2, 33) /* before that, there are no such functions */
 BEFORE(int, stat, (const char *restrict path, struct stat *restrict status), (path, status))
 BEFORE(int, fstat, (int descriptor, struct stat *status), (descriptor, status))

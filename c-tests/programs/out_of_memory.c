@@ -27,18 +27,24 @@ extern char **environ;
 static volatile int mode = NEVER;
 static volatile size_t limit, calls, failed;
 
+/* As MALLOC_FAILS_AT says. */
+static void read_environment(void)
+{
+	static int has_read;
+	if (has_read || environ == NULL)
+		return;
+	has_read = 1;
+	static const char start[] = "MALLOC_FAILS_AT=";
+	for (char **each = environ; *each != NULL; each++)
+		if (strncmp(*each, start, sizeof start - 1) == 0) {
+			mode = NTH;
+			limit = (size_t)strtoul(*each + sizeof start - 1, NULL, 10);
+		}
+}
+
 static int is_refused(size_t size)
 {
-	static int asked;
-	if (!asked && environ != NULL) {
-		asked = 1;
-		static const char start[] = "MALLOC_FAILS_AT=";
-		for (char **each = environ; *each != NULL; each++)
-			if (strncmp(*each, start, sizeof start - 1) == 0) {
-				mode = NTH;
-				limit = (size_t)strtoul(*each + sizeof start - 1, NULL, 10);
-			}
-	}
+	read_environment();
 	size_t call = ++calls;
 	int refused = (mode == NTH && call == limit) || (mode == FROM && call >= limit) || (mode == ABOVE && size > limit * 64);
 	failed += (size_t)refused;
@@ -244,6 +250,7 @@ int main(int count, char **words)
 {
 	static const struct named modes[] = { { "nth", NTH }, { "from", FROM }, { "above", ABOVE }, { "limit", LIMIT }, { NULL, 0 } };
 	if (getenv("MALLOC_FAILS_AT") != NULL) {
+		read_environment(); /* Nothing may have been asked for yet. */
 		printf("%s\n", calls < limit ? "fewer calls" : "started");
 		mode = NEVER;
 	}

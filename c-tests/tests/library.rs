@@ -33,9 +33,8 @@ fn project(path: &str) -> PathBuf {
 fn hooks() -> Vec<String> {
     let table = fs::read_to_string(project("src/preload/lib.rs")).unwrap();
     let row = |line: &str| {
-        let line = line.trim_start();
-        let row = line.strip_prefix("at_load ").or_else(|| line.strip_prefix("when_called "))?;
-        Some(row.split_once('(')?.0.to_owned())
+        let (name, _) = line.strip_prefix(&" ".repeat(12))?.split_once('(')?;
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_').then(|| name.to_owned())
     };
     table.lines().filter_map(row).collect()
 }

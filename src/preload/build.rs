@@ -2,23 +2,44 @@
 //! stays loaded once it is; and so that it adds little to the start of every program (ARCHITECTURE.md, section 4).
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::{env, fs, io};
 
 /// What `linked/glibc.c` stands in front of.
-const WRAPPED: [&str; 9] = [
+const WRAPPED: [&str; 25] = [
     "__register_atfork",
-    "dlerror",
-    "dlopen",
+    "__xpg_strerror_r",
+    "abort",
+    "bcmp",
+    "close",
+    "dl_iterate_phdr",
     "dlsym",
-    "fstat",
-    "gnu_get_libc_version",
-    "pthread_attr_setstacksize",
+    "fstat64",
+    "getcwd",
+    "getenv",
+    "gettid",
+    "lseek64",
+    "memcpy",
+    "mmap64",
+    "munmap",
+    "open64",
+    "posix_memalign",
     "pthread_testcancel",
-    "stat",
+    "read",
+    "readlink",
+    "realpath",
+    "sched_yield",
+    "stat64",
+    "statx",
+    "write",
 ];
+
+/// What the unwinder calls where there are threads, to look through tables that nobody has registered: with these missing, it
+/// takes the process for one without threads.
+const NOT_THERE: [&str; 4] = ["__pthread_key_create", "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_once"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -61,15 +82,61 @@ fn link_oldest() -> io::Result<()> {
     let symbols: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(' ')).map(trimmed).collect();
     stand_in(&out, &symbols)?;
     let behind = out.join("glibc.o");
-    gcc(&["-c", "-O2", "-fPIC", "-fexceptions", "-Wall", "-Wextra", "-Werror", "linked/glibc.c", "-o"], &behind)?;
+    println!("cargo:rerun-if-env-changed=NSS_BYPASS_REPORT_STUBS");
+    let reports = env::var_os("NSS_BYPASS_REPORT_STUBS").is_some();
+    let stubs = if reports { "-DREPORT_STUBS" } else { "-UREPORT_STUBS" };
+    gcc(
+        &[
+            "-c",
+            "-O2",
+            "-fPIC",
+            "-fno-plt",
+            "-fexceptions",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            stubs,
+            "linked/glibc.c",
+            "-o",
+        ],
+        &behind,
+    )?;
     link_with(&format!("{}", behind.display()));
     link_with(&format!("-L{}", out.display()));
+    // Read-only data in the mapping of the code: one mapping less. rust-lld has one word for it and GNU ld another.
+    let [of_lld, of_gnu] = ["-Wl,--no-rosegment", "-Wl,-z,noseparate-code"];
+    link_with(if linker_knows(of_lld, &out)? { of_lld } else { of_gnu });
     // Only what the list has.
     link_with("-Wl,-z,defs");
     for name in WRAPPED {
         link_with(&format!("-Wl,--wrap={name}"));
     }
+    for name in NOT_THERE {
+        link_with(&format!("-Wl,--defsym={name}=0"));
+    }
     Ok(())
+}
+
+/// Whether the linker that rustc calls has this option.
+fn linker_knows(word: &str, out: &Path) -> io::Result<bool> {
+    let probe = out.join("probe.rs");
+    fs::write(&probe, "")?;
+    let mut rustc = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc
+        .args(["--crate-type", "cdylib", "-C", &format!("link-arg={word}"), "-o"])
+        .arg(out.join("probe.so"))
+        .arg(probe);
+    if let Ok(target) = env::var("TARGET") {
+        rustc.args(["--target", &target]);
+    }
+    if let Some(linker) = env::var_os("RUSTC_LINKER") {
+        let mut word = OsString::from("linker=");
+        word.push(linker);
+        rustc.arg("-C").arg(word);
+    }
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    rustc.args(flags.split('\x1f').filter(|flag| !flag.is_empty()));
+    Ok(rustc.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?.success())
 }
 
 fn trimmed<'a>((name, version): (&'a str, &'a str)) -> (&'a str, &'a str) {

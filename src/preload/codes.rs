@@ -1,31 +1,36 @@
 //! Failures as libc's codes: one exhaustive match each.
 
+use std::ptr;
+
 use libc::c_int;
+use nss_bypass_core::late;
 use nss_bypass_core::model::Failure;
 use nss_bypass_core::sys::Errno;
 
 use crate::netdb::{EAI_NODATA, NETDB_INTERNAL};
 
-unsafe extern "C" {
+late! {
     /// This thread's h_errno (netdb.h).
-    fn __h_errno_location() -> *mut c_int;
+    fn __h_errno_location() -> *mut c_int, absent: ptr::null_mut();
 }
 
-fn h_errno_location() -> *mut c_int {
-    // SAFETY: no preconditions; libc gives a valid pointer to this thread's variable.
-    unsafe { __h_errno_location() }
+fn h_errno_of_thread() -> Option<&'static mut c_int> {
+    // SAFETY: no preconditions.
+    let place = unsafe { __h_errno_location() };
+    // SAFETY: null, or a valid pointer to this thread's variable, which nothing else uses meanwhile.
+    unsafe { place.as_mut() }
 }
 
 /// Sets this thread's h_errno.
 pub(crate) fn set_h_errno(value: c_int) {
-    // SAFETY: libc's pointer is valid.
-    unsafe { h_errno_location().write(value) }
+    if let Some(h_errno) = h_errno_of_thread() {
+        *h_errno = value;
+    }
 }
 
 /// This thread's h_errno.
 pub(crate) fn thread_h_errno() -> c_int {
-    // SAFETY: libc's pointer is valid.
-    unsafe { h_errno_location().read() }
+    h_errno_of_thread().map_or(0, |h_errno| *h_errno)
 }
 
 /// What a code of getaddrinfo or getnameinfo says of a lookup, with what is in errno. None: it is about the arguments, or

@@ -6,17 +6,34 @@
 use std::ffi::CString;
 
 use nss_bypass_core::rules::databases::Database;
-use nss_bypass_core::settings::Settings;
-use nss_bypass_core::tables;
+use nss_bypass_core::rules::trust::CONFIGURATION;
+use nss_bypass_core::{settings, tables};
 
-use crate::real;
+use crate::state::{self, STARTED_WITH};
+use crate::{hook, real};
 
 /// Sees to it that nscd is not asked about the databases that are named. Called when the library is loaded: before the
-/// program could ask.
-pub(crate) fn configure(settings: &Settings) {
-    for database in settings.databases() {
-        configure_one(database);
+/// program could ask. Next to nothing is done where there is no such line and no variable.
+#[inline(always)]
+pub(crate) fn configure() {
+    let given = |name| if STARTED_WITH.is_empty() { None } else { STARTED_WITH.get(name) };
+    if given(c"NSS_BYPASS_DISABLE").is_some_and(|value| settings::is_switched_on(value.to_bytes())) {
+        return;
     }
+    let path = given(c"NSS_BYPASS_CONF").unwrap_or(CONFIGURATION);
+    if settings::may_name_databases(path) || given(c"NSS_BYPASS_DATABASES").is_some() {
+        configure_all();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn configure_all() {
+    // A panic must not reach the dynamic linker. No lookup and no cancellation can come about in here.
+    hook::caught(|_| {
+        state::settings().databases().into_iter().for_each(configure_one);
+        Some(())
+    });
 }
 
 fn configure_one(database: Database) {

@@ -24,7 +24,7 @@ use crate::state;
 
 /// Exports the functions of a table of hooks: see [`hooks`].
 macro_rules! export {
-    ($($(#[$doc:meta])* $_when:ident $name:ident($($argument:ident: $type:ty),*) -> $result:ty { $($how:tt)* })*) => {
+    ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $result:ty { $($how:tt)* })*) => {
         $(export!(@one [$(#[$doc])*] $name($($argument: $type),*) -> $result { $($how)* });)*
     };
     (@one [$($doc:tt)*] $name:ident($($argument:ident: $type:ty),*) -> $result:ty {
@@ -268,7 +268,7 @@ mod tests {
 
     export! {
         /// A hook of a table of one.
-        at_load nss_bypass_test_hook(number: c_int) -> c_int {
+        nss_bypass_test_hook(number: c_int) -> c_int {
             forwards: number > 100, answer: answer, owns: owns_nothing, absent: 0
         }
     }

@@ -7,16 +7,17 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{c_char, c_int, c_void, wchar_t};
-use nss_bypass_core::sys::fault;
+use nss_bypass_core::late;
+use nss_bypass_core::sys::{fault, loaded};
 
 use crate::netdb::EAI_IDN_ENCODE;
 
 /// It had no memory (idn2.h).
 const IDN2_MALLOC: c_int = -100;
 
-unsafe extern "C" {
+late! {
     /// wchar.h; an `mbstate_t` is two words, zero at the beginning.
-    fn mbrtowc(wide: *mut wchar_t, text: *const c_char, length: usize, state: *mut [c_int; 2]) -> usize;
+    fn mbrtowc(wide: *mut wchar_t, text: *const c_char, length: usize, state: *mut [c_int; 2]) -> usize, absent: 0;
 }
 
 /// A function of libidn2: text in the locale's encoding or in UTF-8 in, malloc's memory out.
@@ -36,12 +37,12 @@ impl Function {
         let mut address = self.address.load(Ordering::Acquire);
         if address.is_null() {
             // SAFETY: the name is a C string; libidn2's constructors are safe to run at any time.
-            let library = unsafe { libc::dlopen(c"libidn2.so.0".as_ptr(), libc::RTLD_NOW) };
+            let library = unsafe { loaded::dlopen(c"libidn2.so.0".as_ptr(), libc::RTLD_NOW) };
             if library.is_null() {
                 return None; // It may be there the next time.
             }
             // SAFETY: the handle is valid and the symbol a C string.
-            address = unsafe { libc::dlsym(library, self.symbol.as_ptr()) };
+            address = unsafe { loaded::dlsym(library, self.symbol.as_ptr()) };
             self.address.store(address, Ordering::Release);
         }
         if address.is_null() {

@@ -4,9 +4,7 @@
 //! answered: `request` reads the C arguments, `verdict` asks the rules, core's resolver resolves, `layout` writes
 //! the caller's memory. What is not answered here is forwarded to the real function (`real`), outside of the guard.
 
-/// The table of hooks. A row exports a function (see `hook`) and keeps the real one (see `real`): at_load, it is looked up
-/// when the library is loaded; when_called, when it is first needed, since before glibc 2.34 these are in libanl, which few
-/// programs load. The tests read the names here.
+/// The table of hooks. A row exports a function (see `hook`) and keeps the real one (see `real`). The tests read the names here.
 ///
 /// - `forwards`: whether the call is forwarded at once, known without the guard
 /// - `answer`: the function that answers it; None: it is forwarded. Where a rule has libc answer first, it is called again
@@ -18,64 +16,64 @@ macro_rules! hooks {
     ($make:ident) => {
         $make! {
             /// getaddrinfo(3)
-            at_load getaddrinfo(node: *const c_char, service: *const c_char, hints: *const addrinfo,
+            getaddrinfo(node: *const c_char, service: *const c_char, hints: *const addrinfo,
                 result: *mut *mut addrinfo) -> c_int {
                 forwards: state::forwards_node(node), answer: getaddrinfo::getaddrinfo, owns: getaddrinfo::owns,
                 absent: libc::EAI_SYSTEM
             }
             /// gethostbyname(3)
-            at_load gethostbyname(name: *const c_char) -> *mut hostent {
+            gethostbyname(name: *const c_char) -> *mut hostent {
                 forwards: state::forwards_node(name), answer: gethostby::gethostbyname, owns: hook::owns_nothing,
                 absent: ptr::null_mut()
             }
             /// gethostbyname2(3)
-            at_load gethostbyname2(name: *const c_char, family: c_int) -> *mut hostent {
+            gethostbyname2(name: *const c_char, family: c_int) -> *mut hostent {
                 forwards: state::forwards_node(name), answer: gethostby::gethostbyname2, owns: hook::owns_nothing,
                 absent: ptr::null_mut()
             }
             /// gethostbyname_r(3)
-            at_load gethostbyname_r(name: *const c_char, host: *mut hostent, buffer: *mut c_char, length: size_t,
+            gethostbyname_r(name: *const c_char, host: *mut hostent, buffer: *mut c_char, length: size_t,
                 result: *mut *mut hostent, h_errno: *mut c_int) -> c_int {
                 forwards: state::forwards_node(name), answer: gethostby::gethostbyname_r, owns: hook::owns_nothing,
                 absent: libc::ENOSYS
             }
             /// gethostbyname2_r(3)
-            at_load gethostbyname2_r(name: *const c_char, family: c_int, host: *mut hostent, buffer: *mut c_char,
+            gethostbyname2_r(name: *const c_char, family: c_int, host: *mut hostent, buffer: *mut c_char,
                 length: size_t, result: *mut *mut hostent, h_errno: *mut c_int) -> c_int {
                 forwards: state::forwards_node(name), answer: gethostby::gethostbyname2_r, owns: hook::owns_nothing,
                 absent: libc::ENOSYS
             }
             /// gethostbyaddr(3)
-            at_load gethostbyaddr(address: *const c_void, size: socklen_t, family: c_int) -> *mut hostent {
+            gethostbyaddr(address: *const c_void, size: socklen_t, family: c_int) -> *mut hostent {
                 forwards: state::forwards_addresses(), answer: gethostby::gethostbyaddr, owns: hook::owns_nothing,
                 absent: ptr::null_mut()
             }
             /// gethostbyaddr_r(3)
-            at_load gethostbyaddr_r(address: *const c_void, size: socklen_t, family: c_int, host: *mut hostent,
+            gethostbyaddr_r(address: *const c_void, size: socklen_t, family: c_int, host: *mut hostent,
                 buffer: *mut c_char, length: size_t, result: *mut *mut hostent, h_errno: *mut c_int) -> c_int {
                 forwards: state::forwards_addresses(), answer: gethostby::gethostbyaddr_r, owns: hook::owns_nothing,
                 absent: libc::ENOSYS
             }
             /// getnameinfo(3)
-            at_load getnameinfo(address: *const sockaddr, size: socklen_t, host: *mut c_char, host_length: socklen_t,
+            getnameinfo(address: *const sockaddr, size: socklen_t, host: *mut c_char, host_length: socklen_t,
                 service: *mut c_char, service_length: socklen_t, flags: c_int) -> c_int {
                 forwards: state::forwards_addresses(), answer: getnameinfo::getnameinfo, owns: hook::owns_nothing,
                 absent: libc::EAI_SYSTEM
             }
             /// `__nss_configure_lookup` (nss.h): libc is always called, but what the program chooses counts here too.
-            at_load __nss_configure_lookup(database: *const c_char, modules: *const c_char) -> c_int {
+            __nss_configure_lookup(database: *const c_char, modules: *const c_char) -> c_int {
                 answer_unguarded: configure_lookup::configure_lookup, absent: -1
             }
             /// getaddrinfo_a(3). gai_error(3) needs no hook: it reads the code in the request, wherever it was answered.
-            when_called getaddrinfo_a(mode: c_int, list: *const *mut Gaicb, count: c_int, event: *const Sigevent) -> c_int {
+            getaddrinfo_a(mode: c_int, list: *const *mut Gaicb, count: c_int, event: *const Sigevent) -> c_int {
                 answer_unguarded: asynchronous::getaddrinfo_a, absent: libc::EAI_SYSTEM
             }
             /// gai_suspend(3)
-            when_called gai_suspend(list: *const *const Gaicb, count: c_int, timeout: *const timespec) -> c_int {
+            gai_suspend(list: *const *const Gaicb, count: c_int, timeout: *const timespec) -> c_int {
                 answer_unguarded: asynchronous::gai_suspend, absent: netdb::EAI_ALLDONE
             }
             /// gai_cancel(3)
-            when_called gai_cancel(request: *mut Gaicb) -> c_int {
+            gai_cancel(request: *mut Gaicb) -> c_int {
                 answer_unguarded: asynchronous::gai_cancel, absent: netdb::EAI_ALLDONE
             }
         }
@@ -95,6 +93,7 @@ mod gethostby;
 mod getnameinfo;
 mod idn;
 mod layout;
+mod load;
 mod log;
 mod memory;
 mod netdb;
@@ -111,19 +110,3 @@ use hook::Call;
 use netdb::{Gaicb, Sigevent};
 
 hooks!(export);
-
-/// Runs when the library is loaded.
-#[used]
-#[unsafe(link_section = ".init_array")]
-static ON_LOAD: extern "C" fn(c_int, *const *const c_char, *const *const c_char) = {
-    // The arguments are glibc's extension, which std relies on too.
-    extern "C" fn on_load(_: c_int, _: *const *const c_char, environment: *const *const c_char) {
-        // A panic must not reach the dynamic linker. No lookup and no cancellation can come about in here.
-        hook::caught(|_| {
-            // SAFETY: the environment that libc has.
-            unsafe { state::load(environment) };
-            None::<()> // errno as it was: a program begins with 0 there.
-        });
-    }
-    on_load
-};

@@ -14,6 +14,8 @@ use std::cell::UnsafeCell;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use libc::{c_int, c_void, size_t};
+use nss_bypass_core::late;
 use nss_bypass_core::sys::memory::can_have;
 
 #[global_allocator]
@@ -124,12 +126,38 @@ pub(crate) fn is_short() -> bool {
     !has_room(LOOKUP)
 }
 
+/// What malloc aligns to without being asked.
+const OF_MALLOC: usize = 16;
+
+late! {
+    /// posix_memalign(3)
+    fn posix_memalign(memory: *mut *mut c_void, alignment: size_t, size: size_t) -> c_int, absent: libc::ENOMEM;
+}
+
+/// As [`System`] does it.
+///
+/// # Safety
+/// [`GlobalAlloc::alloc`]'s.
+unsafe fn from_malloc(layout: Layout) -> *mut u8 {
+    if layout.align() <= OF_MALLOC && layout.align() <= layout.size() {
+        // SAFETY: the caller's promise.
+        return unsafe { System.alloc(layout) };
+    }
+    let mut memory = ptr::null_mut();
+    let alignment = layout.align().max(size_of::<usize>());
+    // SAFETY: the alignment is a power of two, and not too small.
+    match unsafe { posix_memalign(&mut memory, alignment, layout.size()) } {
+        0 => memory.cast(),
+        _ => ptr::null_mut(),
+    }
+}
+
 // SAFETY: memory is the system's, or a part of the pool of the size and alignment asked for, which nobody else has until
 // it is given back. Nothing here unwinds.
 unsafe impl GlobalAlloc for Memory {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.
-        let memory = unsafe { System.alloc(layout) };
+        let memory = unsafe { from_malloc(layout) };
         if memory.is_null() { take(layout) } else { memory }
     }
 
@@ -142,7 +170,7 @@ unsafe impl GlobalAlloc for Memory {
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if !is_ours(memory) {
+        if !is_ours(memory) && layout.align() <= OF_MALLOC {
             // SAFETY: the caller's promise, and it is not the reserve's.
             let moved = unsafe { System.realloc(memory, layout, size) };
             if !moved.is_null() {

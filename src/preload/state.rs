@@ -9,21 +9,21 @@ use nss_bypass_core::rules::policy::{Policy, Scope};
 use nss_bypass_core::rules::rule::Answering;
 use nss_bypass_core::settings::log::{Level, LogSpecification};
 use nss_bypass_core::settings::{Executable, Loaded, Settings};
-use nss_bypass_core::sys::environment::{self, is_privileged};
+use nss_bypass_core::sys::environment::{KeptVariables, is_privileged};
 use nss_bypass_core::sys::file::{self, Identity};
 use nss_bypass_core::sys::snapshot::Snapshot;
-use nss_bypass_core::sys::{clock, fault, fork, thread};
+use nss_bypass_core::sys::{clock, fault};
 use nss_bypass_core::tables::Tables;
 use once_cell::race::OnceRef;
 
-use crate::request::text::{is_plainly_an_address, text};
-use crate::{databases, log, memory, real};
+use crate::request::text::is_plainly_an_address;
+use crate::{log, memory, real};
 
 /// How many faults of the configuration are logged at most: one of binary garbage has thousands.
 const LOGGED_FAULTS: usize = 50;
 
-/// How often the configuration is looked at, in milliseconds.
-const LOOK_EVERY: u64 = 1000;
+/// How often the configuration is looked at, as [`now`] counts: each second.
+const LOOK_EVERY: u64 = 1 << 30;
 
 /// resolv.conf and its relatives.
 pub(crate) static TABLES: Tables = Tables::new();
@@ -36,6 +36,16 @@ static PRIVILEGED: Settings = Settings::plain(true, false);
 
 /// For a libc that is not glibc: musl loads the library if LD_PRELOAD names it, and never asks nscd for hosts.
 static FOREIGN: Settings = Settings::plain(false, true);
+
+/// The variables of ours that the program was started with.
+///
+/// Not among what is zero at the start: the dynamic linker writes to the page that these are in, in any case.
+#[unsafe(link_section = ".data")]
+pub(crate) static STARTED_WITH: KeptVariables = KeptVariables::new();
+
+/// Whether they are known.
+#[unsafe(link_section = ".data")]
+static IS_LOADED: AtomicBool = AtomicBool::new(false);
 
 static RULES: Snapshot<ActiveRules> = Snapshot::new();
 static NEXT_LOOK: AtomicU64 = AtomicU64::new(0);
@@ -80,39 +90,28 @@ impl ActiveRules {
     }
 }
 
-/// The settings; read now if the library's constructor has not run yet.
+/// The settings: the variables as they were when the library was loaded, or as they are now if that has not come yet.
 pub(crate) fn settings() -> &'static Settings {
     // They are kept as long as the process lives; of two threads that read them at once, one's are never used.
-    SETTINGS.get_or_init(|| if real::is_glibc() { Box::leak(Box::new(Settings::read())) } else { &FOREIGN })
+    SETTINGS.get_or_init(|| match () {
+        () if !real::is_glibc() => &FOREIGN,
+        () if is_privileged() => &PRIVILEGED,
+        () if !IS_LOADED.load(Ordering::Acquire) => Box::leak(Box::new(Settings::read())),
+        () if STARTED_WITH.is_empty() => &PLAIN,
+        () => Box::leak(Box::new(Settings::of_variables(|name| Some(STARTED_WITH.get(name)?.to_bytes().to_vec())))),
+    })
 }
 
-/// What happens once, when the library is loaded, with this environment.
-///
-/// Every program pays for this at its start, so it touches few pages and asks for no memory if it can do without.
+/// Keeps the variables that the program was started with. False: there is no room for them.
 ///
 /// # Safety
-/// With glibc, the environment is null, or strings with a null pointer behind the last. With another libc it may be
-/// anything.
-pub(crate) unsafe fn load(environment: *const *const c_char) {
-    fault::point();
-    fork::watch();
-    thread::look_up();
-    real::find_all();
+/// Only one thread runs. The environment is null, or strings with a null pointer behind the last.
+#[inline(always)]
+pub(crate) unsafe fn keep_variables(environment: *const *const c_char) -> bool {
     // SAFETY: the caller's promise.
-    let is_named = || unsafe { environment::has_name_like(environment, b"NSS_BYPASS") };
-    // Where they were read before, they stay.
-    let _ = match () {
-        // musl calls constructors without arguments.
-        () if !real::is_glibc() => SETTINGS.set(&FOREIGN),
-        () if is_privileged() => SETTINGS.set(&PRIVILEGED),
-        () if !is_named() => SETTINGS.set(&PLAIN),
-        () => {
-            settings();
-            Ok(())
-        }
-    };
-    databases::configure(settings());
-    real::leave_no_error();
+    let is_kept = unsafe { STARTED_WITH.keep(environment, b"NSS_BYPASS") };
+    IS_LOADED.store(is_kept, Ordering::Release);
+    is_kept
 }
 
 /// Whether a node is forwarded at once: no rule is about its kind, nobody wants to read of it, and it is not the time to look
@@ -128,7 +127,7 @@ pub(crate) unsafe fn forwards_node(node: *const c_char) -> bool {
         Some(scope) if node.is_null() => scope & NOBODY == 0,
         Some(scope) => {
             // SAFETY: the caller's promise.
-            scope & ADDRESSES == 0 && unsafe { text(node) }.is_some_and(is_plainly_an_address)
+            scope & ADDRESSES == 0 && unsafe { is_plainly_an_address(node) }
         }
     }
 }
@@ -148,10 +147,11 @@ fn known_scope() -> Option<u32> {
     (scope & KNOWN != 0 && now() < NEXT_LOOK.load(Ordering::Relaxed)).then_some(scope)
 }
 
-/// Milliseconds since some moment.
+/// Time since some moment, in units of which there are [`LOOK_EVERY`] in a second: seconds, and nanoseconds behind them, so
+/// that nothing is to be divided.
 fn now() -> u64 {
     let now = clock::coarse();
-    now.as_secs() * 1000 + u64::from(now.subsec_millis())
+    now.as_secs() << 30 | u64::from(now.subsec_nanos())
 }
 
 /// The rules in force; none where everything passes. The configuration is looked at again at most once a second.

@@ -78,9 +78,9 @@ impl<'r> Lookup<'r> {
         {
             return None;
         }
-        let log_pass = |why: String, ending: Option<record::Ending>| {
+        let log_pass = |why: &dyn Fn() -> String, ending: Option<record::Ending>| {
             if log.wants(Level::All) {
-                let record = Record { ending, ..new_record(function, subject, Handling::Pass, why) };
+                let record = Record { ending, ..new_record(function, subject, Handling::Pass, why()) };
                 log::write(log, Level::All, &record.to_string());
             }
         };
@@ -89,13 +89,13 @@ impl<'r> Lookup<'r> {
             (Verdict::Bypass(_), Call::First { .. }) | (Verdict::LibcFirst(_), Call::AfterLibc { .. })
                 if TABLES.has_foreign_choice() =>
             {
-                log_pass("the program's own choice of modules".to_owned(), None);
+                log_pass(&|| "the program's own choice of modules".to_owned(), None);
                 return None;
             }
             (Verdict::Bypass(rule), Call::First { .. }) => (rule, None),
             (Verdict::LibcFirst(rule), Call::AfterLibc { returned, forwarded }) => (rule, Some((returned, forwarded))),
             (Verdict::Pass(rule), Call::First { .. }) => {
-                log_pass(no_rule_or(rule), None);
+                log_pass(&|| no_rule_or(rule), None);
                 return None;
             }
             (Verdict::LibcFirst(_), Call::First { .. }) | (_, Call::AfterLibc { .. }) => return None,
@@ -110,9 +110,9 @@ impl<'r> Lookup<'r> {
                 return Some(lookup(*begun, Some(*failure)));
             }
             _ if !log.wants(Level::All) => {}
-            FromLibc::Found(result) => log_pass(place_of(rule), Some(by_libc(result(), *begun))),
-            FromLibc::Failed(failure) => log_pass(place_of(rule), Some(by_libc(in_words(*failure), *begun))),
-            FromLibc::Refused(code) => log_pass(place_of(rule), Some(by_libc(refused(*code), *begun))),
+            FromLibc::Found(result) => log_pass(&|| place_of(rule), Some(by_libc(result(), *begun))),
+            FromLibc::Failed(failure) => log_pass(&|| place_of(rule), Some(by_libc(in_words(*failure), *begun))),
+            FromLibc::Refused(code) => log_pass(&|| place_of(rule), Some(by_libc(refused(*code), *begun))),
         }
         None
     }
@@ -251,6 +251,6 @@ fn in_words(failure: Failure) -> String {
         Failure::NoRecovery => "no usable answer".to_owned(),
         Failure::Absent => "no /etc/hosts".to_owned(),
         Failure::Unmerged => "two answers, which cannot be merged".to_owned(),
-        Failure::System(errno) => std::io::Error::from_raw_os_error(errno).to_string(),
+        Failure::System(errno) => format!("{} (os error {errno})", nss_bypass_core::sys::Errno(errno)),
     }
 }

@@ -47,7 +47,7 @@ be known. The status is 1 where there is a fault, or, with --strict, a warning.
     code      \"syntax\", \"unreadable\", \"missing\", \"untrusted\", \"private\",
               \"shadowed\", \"unmatchable\", \"no-name\", \"ineffective\",
               \"repeated\", \"needless-pass\", \"misspelt\", \"no-rules\",
-              \"contradicted\", \"disabled\"
+              \"contradicted\", \"delayed\", \"disabled\"
     message   one sentence
     fix       a line for a shell, or null";
 

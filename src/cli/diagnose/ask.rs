@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 
 use nss_bypass_core::rules::pattern::Kind;
 use nss_bypass_core::rules::rule::{Answering, Rule};
-use nss_bypass_core::tables::Tables;
+use nss_bypass_core::tables::{Looks, Tables};
 
 use crate::diagnose::daemon::Presence;
 use crate::diagnose::glibc;
@@ -131,8 +131,8 @@ impl Examiner<'_> {
         let (server, is_the_rules) = server;
         Box::new(move |sender| {
             let tables = Tables::new();
-            let ask = || match tables.resolution() {
-                Ok(resolution) => sources::server(&resolution, server, &answering, question.subject()),
+            let ask = || match tables.resolution(Looks::Always) {
+                Ok((resolution, _)) => sources::server(&resolution, server, &answering, question.subject()),
                 Err(_) => Outcome::failed("resolv.conf cannot be read"),
             };
             let reply = Reply::timed(Source::Server(server), ask);

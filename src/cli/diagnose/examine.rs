@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nss_bypass_core::rules::rule::{Fallback, Rule};
-use nss_bypass_core::tables::Tables;
+use nss_bypass_core::tables::{Looks, Tables};
 
 use crate::diagnose::ask::{LIBC, NSCD, Piece, Servers, WITH_NSCD};
 use crate::diagnose::daemon::{self, Daemon, Kind, Presence};
@@ -92,7 +92,7 @@ impl Examiner<'_> {
     /// The name servers of resolv.conf, and then the rule's own; or why there are none.
     fn servers(&self) -> Servers {
         let tables = Tables::new();
-        let resolution = tables.resolution().map_err(|errno| {
+        let (resolution, _) = tables.resolution(Looks::Always).map_err(|errno| {
             format!("/etc/resolv.conf: {}", output::reason(&std::io::Error::from_raw_os_error(errno.0)))
         })?;
         let own = &resolution.conf.servers;

@@ -273,6 +273,7 @@ pub(crate) fn server(
         options,
         sortlist: &conf.sortlist,
         wants_lifetime: false,
+        meanwhile: &|| (),
     };
     let ask = match subject {
         Subject::Name(name) => Ask::Both(name),

@@ -20,6 +20,11 @@ pub(crate) fn findings(source: &Source, cache_entries: Option<usize>) -> Vec<Fin
     findings.extend(repeated_lines(source, "log"));
     findings.extend(repeated_databases(source));
     let wants_cache = source.config.rules.iter().any(|rule| rule.answering().cache == Some(true));
+    if wants_cache || source.config.cache.is_some_and(|size| size.entries > 0) {
+        let message = "with a cache, a change of /etc/hosts, /etc/resolv.conf or /etc/nsswitch.conf counts from the \
+                       kernel's next tick on, 1 to 4 ms later";
+        findings.push(Finding::whole(&source.name, Severity::Note, "delayed", message));
+    }
     for line in source.lines() {
         let rule = line.rule;
         let is_never_resolved = rule.action() == Action::Pass && !rule.is_libc_first();

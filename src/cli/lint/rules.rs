@@ -399,7 +399,12 @@ mod tests {
             let warnings: Vec<String> = found(text).into_iter().filter(|said| !said.contains("note: ")).collect();
             assert_eq!(warnings, [expected], "{text}");
         }
-        assert_eq!(found("cache 5\nbypass a b max-ttl 5\nbypass c cache on max-ttl 3"), [""; 0]);
+        let delayed = "f: note: with a cache, a change of /etc/hosts, /etc/resolv.conf or /etc/nsswitch.conf counts from the \
+                       kernel's next tick on, 1 to 4 ms later";
+        for text in ["cache 5\nbypass a b max-ttl 5\nbypass c cache on max-ttl 3", "bypass c cache on"] {
+            assert_eq!(found(text), [delayed]);
+        }
+        assert_eq!(found("cache 0\nbypass c"), [""; 0]);
         for text in [
             "bypass a via fe80::1%none0 fe80::1%none1 fe80::1%7 fe80::1%8",
             "bypass a options edns0 -rotate ndots:1",

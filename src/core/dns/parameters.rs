@@ -24,6 +24,8 @@ pub struct Parameters<'a> {
     pub sortlist: &'a [SortEntry],
     /// Whether it is to be found out for how long an outcome counts.
     pub wants_lifetime: bool,
+    /// What is to be done while an answer is waited for. It leaves errno as it is.
+    pub meanwhile: &'a dyn Fn(),
 }
 
 impl Parameters<'_> {

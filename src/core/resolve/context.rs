@@ -4,7 +4,7 @@ use crate::cache::View;
 use crate::model::Name;
 use crate::rules::rule::Answering;
 use crate::sys::Errno;
-use crate::tables::{HostModules, Tables};
+use crate::tables::{HostModules, Looks, Tables};
 
 /// The system's files, the rule, and the cache.
 pub(super) struct Context<'a> {
@@ -14,6 +14,8 @@ pub(super) struct Context<'a> {
     pub(super) exact_name: Option<&'a [u8]>,
     /// None: nothing is cached.
     pub(super) cache: Option<View<'a>>,
+    /// How often the system's files are looked at.
+    pub(super) looks: Looks,
 }
 
 impl Context<'_> {
@@ -40,7 +42,7 @@ impl Context<'_> {
         if self.has_addresses() {
             return Ok(HostModules::files());
         }
-        let modules = self.tables.host_modules()?;
+        let modules = self.tables.host_modules(self.looks)?;
         Ok(if self.answering.via.is_empty() { modules } else { modules.with_dns() })
     }
 }

@@ -17,7 +17,8 @@ use crate::cache::Cache;
 use crate::model::{Answer, Failure, Miss, Status};
 use crate::network::Interfaces;
 use crate::rules::rule::Answering;
-use crate::tables::Tables;
+use crate::sys::clock::Tick;
+use crate::tables::{Looks, Tables};
 
 pub use query::{HostKey, Nodes, Query, Room, Selection};
 pub use resolved::{HErrno, Resolved};
@@ -35,7 +36,8 @@ impl<'a> Resolver<'a> {
     /// The resolver for what a rule with this `answering` matched, with a cache where its answers are cached.
     pub fn new(tables: &'a Tables, answering: &'a Answering, cache: Option<&'a Cache>) -> Self {
         let cache = cache.and_then(Cache::view);
-        Self { context: Context { tables, answering, exact_name: None, cache }, has_memory: true }
+        let looks = if cache.is_some() { Looks::OnceIn(Tick::now()) } else { Looks::Always };
+        Self { context: Context { tables, answering, exact_name: None, cache, looks }, has_memory: true }
     }
 
     /// The same for a rule that is about this name alone.

@@ -15,7 +15,7 @@ use crate::model::{Answer, Failure, Family, Miss, Name, Source, Status};
 use crate::rules::rule::Hosts;
 use crate::sys::Errno;
 use crate::sys::environment::is_privileged;
-use crate::tables::resolution::Resolution;
+use crate::tables::resolution::{Initialisation, Resolution};
 use crate::tables::{self, Table};
 
 /// What a module says.
@@ -153,20 +153,20 @@ impl<'a> HostsQuery<'a> {
 pub(super) struct Modules<'r> {
     context: &'r Context<'r>,
     /// None: nothing is asked, since the rule has the addresses.
-    resolution: Option<Table<Resolution>>,
+    resolution: Option<(Table<Resolution>, Initialisation)>,
 }
 
 impl<'r> Modules<'r> {
     /// glibc begins every lookup with resolv.conf, also of what is in /etc/hosts (`__resolv_context_get`).
     pub(super) fn new(context: &'r Context<'r>) -> Result<Self, Errno> {
-        let resolution = if context.has_addresses() { None } else { Some(context.tables.resolution()?) };
+        let resolution = if context.has_addresses() { None } else { Some(context.tables.resolution(context.looks)?) };
         Ok(Self { context, resolution })
     }
 
     /// `files`. It reads all of /etc/hosts where all lines with a name count, else up to the first; with `room`, as far as
     /// its lines fit there.
     pub(super) fn files(&self, query: HostsQuery<'_>, room: Option<&dyn Room>) -> Asked {
-        let Context { tables, answering, cache, .. } = self.context;
+        let Context { tables, answering, cache, looks, .. } = self.context;
         let lines = self.context.lines(query.name());
         // All addresses of a rule count.
         let multi = lines.is_some() || tables.host_conf().multi;
@@ -180,8 +180,11 @@ impl<'r> Modules<'r> {
         let found = match (&lines, &answering.hosts) {
             (Some(lines), _) => Ok(look(lines)),
             (None, Hosts::Off) => return Asked::unasked(NOT_FOUND),
-            (None, Hosts::System) if cache.is_some() => tables.kept_hosts().map(|text| look(&text)),
-            (None, Hosts::System) => read(tables::HOSTS),
+            (None, Hosts::System) if cache.is_some() => tables.kept_hosts(*looks).map(|text| look(&text)),
+            (None, Hosts::System) => match tables.unchanged_hosts() {
+                Some(text) => Ok(look(&text)),
+                None => read(tables::HOSTS),
+            },
             (None, Hosts::File(path)) if is_privileged() => Ok(look(&tables::trusted_hosts(path))),
             (None, Hosts::File(path)) => Ok(read(path).unwrap_or_default()),
         };
@@ -201,7 +204,7 @@ impl<'r> Modules<'r> {
     /// `dns`, or what the cache has of it.
     pub(super) fn dns(&self, ask: Ask<'_>) -> Asked {
         let Context { cache, answering, .. } = self.context;
-        let Some(resolution) = &self.resolution else { return Asked::unasked(NOT_FOUND) };
+        let Some((resolution, initialisation)) = &self.resolution else { return Asked::unasked(NOT_FOUND) };
         let mut room = [0; 16];
         let keeps = cache.as_ref().filter(|_| !ask.may_be_alias()).zip(resolution.serial);
         let keeps = keeps.map(|(cache, serial)| (cache, cache.question(&ask, &mut room, answering, serial)));
@@ -209,7 +212,9 @@ impl<'r> Modules<'r> {
         let source = if kept.is_some() { Source::Cache } else { Source::Dns };
         let outcome = kept.unwrap_or_else(|| {
             let via = answering.via.now();
-            let outcome = dns::lookup(&self.parameters(&resolution.conf, &via, keeps.is_some()), ask);
+            let meanwhile = || initialisation.complete();
+            let parameters = self.parameters(&resolution.conf, &via, &meanwhile);
+            let outcome = dns::lookup(&dns::Parameters { wants_lifetime: keeps.is_some(), ..parameters }, ask);
             if let Some((cache, question)) = &keeps {
                 cache.keep_answer(question, &outcome);
             }
@@ -231,7 +236,12 @@ impl<'r> Modules<'r> {
     }
 
     /// resolv.conf, with what the rule changes about it.
-    fn parameters<'p>(&self, conf: &'p ResolvConf, via: &'p [SocketAddr], wants_lifetime: bool) -> dns::Parameters<'p> {
+    fn parameters<'p>(
+        &self,
+        conf: &'p ResolvConf,
+        via: &'p [SocketAddr],
+        meanwhile: &'p dyn Fn(),
+    ) -> dns::Parameters<'p> {
         let answering = self.context.answering;
         let (ndots, options) = answering.changed(conf.ndots, conf.options);
         dns::Parameters {
@@ -242,7 +252,8 @@ impl<'r> Modules<'r> {
             attempts: answering.attempts.unwrap_or(conf.attempts),
             options,
             sortlist: &conf.sortlist,
-            wants_lifetime,
+            wants_lifetime: false,
+            meanwhile,
         }
     }
 }

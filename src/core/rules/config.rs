@@ -69,6 +69,7 @@ pub enum Beginning {
 }
 
 /// Looks for `databases` in the beginning of a file, without memory: this is done in every program that is started.
+#[inline(always)]
 pub fn look_for_databases(text: &[u8]) -> Beginning {
     for line in text.split(|&byte| byte == b'\n') {
         let line = line.trim_ascii_start();

@@ -51,22 +51,25 @@ pub struct Policy {
 struct Table {
     first: HashMap<u64, u32, BuildHasherDefault<Folded>>,
     next: HashMap<u32, u32, BuildHasherDefault<Folded>>,
-    lengths: Lengths,
+    /// How long those bytes are: no pattern is longer than 255.
+    lengths: Small,
+    /// Which byte is their first.
+    firsts: Small,
 }
 
-/// Numbers of bytes, up to 255: no pattern is longer.
+/// A set of numbers up to 255.
 #[derive(Debug, Default)]
-struct Lengths([u64; 4]);
+struct Small([u64; 4]);
 
-impl Lengths {
-    fn insert(&mut self, length: usize) {
-        if let Some(word) = self.0.get_mut(length / 64) {
-            *word |= 1 << (length % 64);
+impl Small {
+    fn insert(&mut self, number: usize) {
+        if let Some(word) = self.0.get_mut(number / 64) {
+            *word |= 1 << (number % 64);
         }
     }
 
-    fn contains(&self, length: usize) -> bool {
-        self.0.get(length / 64).is_some_and(|word| word >> (length % 64) & 1 != 0)
+    fn contains(&self, number: usize) -> bool {
+        self.0.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 != 0)
     }
 
     /// Calls `each` with those up to `most`, ascending.
@@ -90,12 +93,19 @@ impl Table {
             self.next.insert(rule, before);
         }
         self.lengths.insert(bytes.len());
+        bytes.first().into_iter().for_each(|&first| self.firsts.insert(first.into()));
+    }
+
+    /// Whether there may be rules of these bytes: most names are told without a hash.
+    #[inline(always)]
+    fn may_have(&self, bytes: &[u8]) -> bool {
+        bytes.first().is_some_and(|&first| self.firsts.contains(first.into()) && self.lengths.contains(bytes.len()))
     }
 
     /// The rules of just these bytes and, rarely, of others with the same hash.
     fn rules(&self, bytes: &[u8]) -> impl Iterator<Item = u32> {
-        let first = if self.lengths.contains(bytes.len()) { self.first.get(&hash::of(bytes)) } else { None };
-        std::iter::successors(first.copied(), |rule| self.next.get(rule).copied())
+        let first = self.first.get(&hash::of(bytes)).copied();
+        std::iter::successors(first, |rule| self.next.get(rule).copied())
     }
 }
 
@@ -198,6 +208,10 @@ impl Policy {
     /// What the rules say of a name.
     pub fn decide(&self, name: Name<'_>) -> Verdict<'_> {
         let name = name.without_root_dot();
+        // Most are in lower case already, and need no copy.
+        if !has_uppercase(name) {
+            return verdict(self.find(name));
+        }
         let mut buffer = [0_u8; 256];
         let long;
         let name = match buffer.get_mut(..name.len()) {
@@ -225,23 +239,24 @@ impl Policy {
     }
 
     fn find(&self, name: &[u8]) -> Option<&Rule> {
-        let exact = self.exact.rules(name).filter_map(|number| self.rules.get(number as usize));
-        if let Some(rule) = exact.into_iter().find(|rule| rule.pattern().matches(name)) {
-            return Some(rule);
+        if self.exact.may_have(name) {
+            let exact = self.exact.rules(name).filter_map(|number| self.rules.get(number as usize));
+            if let Some(rule) = exact.into_iter().find(|rule| rule.pattern().matches(name)) {
+                return Some(rule);
+            }
         }
         let mut best = Best { policy: self, name, rule: None };
         self.heads.lengths.up_to(name.len(), |length| {
-            best.consider(self.heads.rules(name.get(..length).unwrap_or_default()));
+            best.consider_in(&self.heads, name.get(..length).unwrap_or_default());
         });
         self.tails.lengths.up_to(name.len(), |length| {
-            best.consider(self.tails.rules(name.get(name.len() - length..).unwrap_or_default()));
+            best.consider_in(&self.tails, name.get(name.len() - length..).unwrap_or_default());
         });
-        let mut labels = Some(name);
-        while let Some(last_labels) = labels {
-            best.consider(self.domains.rules(last_labels));
-            let dot = last_labels.iter().position(|&byte| byte == b'.');
-            labels = dot.and_then(|dot| last_labels.get(dot + 1..));
-        }
+        self.domains.lengths.up_to(name.len(), |length| {
+            let start = name.len() - length;
+            let begins_a_label = start == 0 || name.get(start - 1) == Some(&b'.');
+            best.consider_in(&self.domains, name.get(start..).filter(|_| begins_a_label).unwrap_or_default());
+        });
         best.consider(self.others.iter().copied());
         best.rule.map(|(_, rule)| rule)
     }
@@ -316,6 +331,13 @@ fn verdict(rule: Option<&Rule>) -> Verdict<'_> {
     }
 }
 
+/// Eight bytes at a time.
+fn has_uppercase(name: &[u8]) -> bool {
+    let (words, rest) = name.as_chunks::<8>();
+    let in_word = |word: &[u8; 8]| word.iter().fold(false, |has, byte| has | byte.is_ascii_uppercase());
+    words.iter().any(in_word) || rest.iter().any(u8::is_ascii_uppercase)
+}
+
 /// The most specific rule so far.
 struct Best<'p, 'n> {
     policy: &'p Policy,
@@ -324,6 +346,14 @@ struct Best<'p, 'n> {
 }
 
 impl Best<'_, '_> {
+    /// The rules of these bytes.
+    #[inline(always)]
+    fn consider_in(&mut self, table: &Table, bytes: &[u8]) {
+        if table.may_have(bytes) {
+            self.consider(table.rules(bytes));
+        }
+    }
+
     fn consider(&mut self, numbers: impl Iterator<Item = u32>) {
         for number in numbers {
             let Some(rule) = self.policy.rules.get(number as usize) else { continue };

@@ -5,6 +5,7 @@ pub mod record;
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
 
 use self::log::LogSpecification;
 use crate::model::Diagnostic;
@@ -13,7 +14,7 @@ use crate::rules::databases::Database;
 use crate::rules::policy::Policy;
 use crate::rules::trust::{self, CONFIGURATION};
 use crate::sys::Errno;
-use crate::sys::environment::{self, is_privileged, trusted_variable};
+use crate::sys::environment::{self, is_privileged};
 use crate::sys::file::{self, Content, Identity, Ownership};
 
 /// What rules take in memory, for each byte of text: of the shortest rules, `*.a` and a blank.
@@ -65,8 +66,20 @@ pub struct Loaded {
     pub diagnostics: Vec<Diagnostic>,
 }
 
+/// Whether [`Settings::databases`] may be any because of this configuration file: no more of it is read than its beginning.
+#[inline(always)]
+pub fn may_name_databases(path: &CStr) -> bool {
+    let mut room = [const { MaybeUninit::uninit() }; BEGINNING];
+    let beginning = file::read_beginning(path, &mut room);
+    match config::look_for_databases(beginning) {
+        Beginning::NamesDatabases => true,
+        Beginning::NamesNone => false,
+        Beginning::SaysNothing => beginning.len() == BEGINNING,
+    }
+}
+
 /// Whether `NSS_BYPASS_DISABLE` switches the library off by this value.
-fn is_switched_on(value: &[u8]) -> bool {
+pub fn is_switched_on(value: &[u8]) -> bool {
     !matches!(value, b"" | b"0")
 }
 
@@ -77,17 +90,24 @@ impl Settings {
         Self { disabled, privileged, configuration, rules: None, via: None, databases: None, log: None }
     }
 
-    /// Reads the variables.
+    /// Reads the variables, as they are now.
     pub fn read() -> Self {
-        let configuration = trusted_variable(c"NSS_BYPASS_CONF").and_then(|path| CString::new(path).ok());
+        Self::of_variables(environment::variable)
+    }
+
+    /// Reads the variables, each from this function.
+    pub fn of_variables(variable: impl Fn(&CStr) -> Option<Vec<u8>>) -> Self {
+        let privileged = is_privileged();
+        let variable = |name| if privileged { None } else { variable(name) };
+        let configuration = variable(c"NSS_BYPASS_CONF").and_then(|path| CString::new(path).ok());
         Self {
-            disabled: trusted_variable(c"NSS_BYPASS_DISABLE").is_some_and(|value| is_switched_on(&value)),
-            privileged: is_privileged(),
+            disabled: variable(c"NSS_BYPASS_DISABLE").is_some_and(|value| is_switched_on(&value)),
+            privileged,
             configuration: configuration.map_or(Cow::Borrowed(CONFIGURATION), Cow::Owned),
-            rules: trusted_variable(c"NSS_BYPASS"),
-            via: trusted_variable(c"NSS_BYPASS_VIA"),
-            databases: trusted_variable(c"NSS_BYPASS_DATABASES"),
-            log: trusted_variable(c"NSS_BYPASS_LOG").map(|value| LogSpecification::parse(&value)),
+            rules: variable(c"NSS_BYPASS"),
+            via: variable(c"NSS_BYPASS_VIA"),
+            databases: variable(c"NSS_BYPASS_DATABASES"),
+            log: variable(c"NSS_BYPASS_LOG").map(|value| LogSpecification::parse(&value)),
         }
     }
 
@@ -139,25 +159,18 @@ impl Settings {
         Environment { rules, via, databases }
     }
 
-    /// What nscd is not asked about. Next to nothing is done where there is no such line and no variable.
+    /// What nscd is not asked about.
     pub fn databases(&self) -> Vec<Database> {
-        let mut beginning = [0; BEGINNING];
-        let path = self.configuration.as_ref();
-        let read = if self.disabled { 0 } else { file::read_beginning(path, &mut beginning) };
-        let beginning = beginning.get(..read).unwrap_or_default();
-        let may_be_named = match config::look_for_databases(beginning) {
-            Beginning::NamesDatabases => true,
-            Beginning::NamesNone => false,
-            Beginning::SaysNothing => read == BEGINNING,
-        };
         let mut databases = Vec::new();
-        if may_be_named
-            && let Ok(content) = self.read_configuration()
+        if self.disabled {
+            return databases;
+        }
+        if let Ok(content) = self.read_configuration()
             && self.distrust(content.ownership).is_none()
         {
             databases = config::parse(config::before_rules(&content.bytes), "").0.databases;
         }
-        if self.databases.is_some() && !self.disabled {
+        if self.databases.is_some() {
             databases.extend(config::parse_environment(&self.variables()).0.databases);
         }
         databases

@@ -1,6 +1,12 @@
 //! Panics on purpose, to prove that one anywhere ends in libc's answer. Only a build for that test
 //! (`--cfg nss_bypass_fault`) has them; in every other a point is nothing at all.
 
+#[cfg(nss_bypass_fault)]
+super::loaded::late! {
+    /// getenv(3)
+    fn getenv(name: *const std::ffi::c_char) -> *mut std::ffi::c_char, absent: std::ptr::null_mut();
+}
+
 /// A place where such a build may panic: where the countdown in the variable `NSS_BYPASS_FAULT`, eight decimal digits,
 /// comes to its end. It is counted down where it stands, so that the program sees whether it came that far; eight zeros
 /// mean that nothing is to happen.
@@ -8,7 +14,7 @@
 #[allow(clippy::panic)]
 pub fn point() {
     // SAFETY: a C string.
-    let digits = unsafe { libc::getenv(c"NSS_BYPASS_FAULT".as_ptr()) };
+    let digits = unsafe { getenv(c"NSS_BYPASS_FAULT".as_ptr()) };
     // SAFETY: null, or a C string that the test does not change meanwhile.
     if digits.is_null() || unsafe { libc::strlen(digits) } != 8 {
         return;

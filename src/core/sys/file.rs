@@ -1,9 +1,13 @@
 //! Small files, read whole; and how to tell that one has changed.
 
 use std::ffi::{CStr, CString};
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use super::{Errno, checked, checked_int, memory};
+use libc::{c_char, c_int};
+
+use super::loaded::late;
+use super::{Errno, calls, checked, checked_int, memory};
 
 /// A descriptor that is closed when dropped.
 pub(super) struct Descriptor(pub(super) i32);
@@ -11,7 +15,7 @@ pub(super) struct Descriptor(pub(super) i32);
 impl Drop for Descriptor {
     fn drop(&mut self) {
         // SAFETY: this value owns the descriptor, so nobody else closes it or uses it afterwards.
-        unsafe { libc::close(self.0) };
+        unsafe { calls::close(self.0) };
     }
 }
 
@@ -42,13 +46,18 @@ impl Identity {
 }
 
 impl Identity {
+    /// Bytes of the file; none where it is none to glibc.
+    pub fn size(&self) -> usize {
+        usize::try_from(self.size).unwrap_or(usize::MAX)
+    }
+
     /// Whether the file was left alone for so long that a change after this moment gives it another identity. Times of
     /// files are those of the kernel's last tick, so that two changes can have the same.
     pub fn is_settled(&self, now: Duration) -> bool {
         const SETTLED: i64 = 1;
         let now = i64::try_from(now.as_secs()).unwrap_or(0);
         // Every change moves this one, and nobody can set it.
-        self.changed.0 < now - SETTLED
+        self.size > 0 && self.changed.0 < now - SETTLED
     }
 }
 
@@ -61,11 +70,36 @@ pub struct Ownership {
     pub mode: u32,
 }
 
+/// Which `struct stat` is meant (bits/stat.h, `_STAT_VER_LINUX`).
+#[cfg(target_arch = "x86_64")]
+const STAT_VERSION: c_int = 1;
+#[cfg(not(target_arch = "x86_64"))]
+const STAT_VERSION: c_int = 0;
+
+// Before glibc 2.33 stat and fstat were inline, and these the functions behind them. The kernel is asked with the call that the
+// rest of libc asks it with, which a sandbox lets through.
+late! {
+    /// stat(2)
+    fn stat(path: *const c_char, status: *mut libc::stat) -> c_int,
+        // SAFETY: the caller's promise.
+        absent: unsafe { __xstat(STAT_VERSION, path, status) };
+    /// stat(2), as glibc had it before 2.33
+    fn __xstat(version: c_int, path: *const c_char, status: *mut libc::stat) -> c_int, absent: -1;
+    /// fstat(2)
+    fn fstat(descriptor: c_int, status: *mut libc::stat) -> c_int,
+        // SAFETY: the caller's promise.
+        absent: unsafe { __fxstat(STAT_VERSION, descriptor, status) };
+    /// fstat(2), as glibc had it before 2.33
+    fn __fxstat(version: c_int, descriptor: c_int, status: *mut libc::stat) -> c_int, absent: -1;
+    /// geteuid(2)
+    fn geteuid() -> libc::uid_t, absent: libc::uid_t::MAX;
+}
+
 /// What stat(2) says.
 pub(super) fn status(path: &CStr) -> Result<libc::stat, Errno> {
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `path` is a C string and `status` has room for the result.
-    checked_int(unsafe { libc::stat(path.as_ptr(), status.as_mut_ptr()) })?;
+    checked_int(unsafe { stat(path.as_ptr(), status.as_mut_ptr()) })?;
     // SAFETY: stat succeeded and filled it in.
     Ok(unsafe { status.assume_init() })
 }
@@ -79,7 +113,7 @@ pub fn root() -> Option<(u64, u64)> {
 pub(super) fn status_of(descriptor: i32) -> Result<libc::stat, Errno> {
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `status` has room for the result, and any number may be asked about.
-    checked_int(unsafe { libc::fstat(descriptor, status.as_mut_ptr()) })?;
+    checked_int(unsafe { fstat(descriptor, status.as_mut_ptr()) })?;
     // SAFETY: fstat succeeded and filled it in.
     Ok(unsafe { status.assume_init() })
 }
@@ -126,13 +160,16 @@ pub fn read_no_link(path: &CStr) -> Result<Content, Errno> {
     read_with(path, libc::O_NOFOLLOW)
 }
 
-/// Reads the first bytes of a file, in one call; the number of them, 0 where it cannot be read. Refused as by [`read`]: what
-/// comes out of a FIFO or a terminal may be the program's own input.
-pub fn read_beginning(path: &CStr, buffer: &mut [u8]) -> usize {
-    super::fault::point();
-    let Ok((file, _)) = open(path, 0) else { return 0 };
-    // SAFETY: the buffer is writable for its length.
-    checked(unsafe { libc::read(file.0, buffer.as_mut_ptr().cast(), buffer.len()) }).unwrap_or(0)
+/// Reads the first bytes of a file into this room, in one call; none where it cannot be read. Nothing is taken out of a FIFO
+/// or a terminal: that may be the program's own input.
+#[inline(always)]
+pub fn read_beginning<'a>(path: &CStr, room: &'a mut [MaybeUninit<u8>]) -> &'a [u8] {
+    let Ok(file) = open_anything(path, 0) else { return &[] };
+    // At an offset, which neither a FIFO nor a terminal has.
+    // SAFETY: the room is writable for its length.
+    let read = checked(unsafe { calls::pread(file.0, room.as_mut_ptr().cast(), room.len(), 0) }).unwrap_or(0);
+    // SAFETY: read filled as many bytes.
+    unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), read.min(room.len())) }
 }
 
 fn read_with(path: &CStr, flag: i32) -> Result<Content, Errno> {
@@ -153,10 +190,11 @@ fn open(path: &CStr, flag: i32) -> Result<(Descriptor, libc::stat), Errno> {
     Ok((file, status))
 }
 
+#[inline(always)]
 fn open_anything(path: &CStr, flag: i32) -> Result<Descriptor, Errno> {
     let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY | flag;
     // SAFETY: `path` is a C string.
-    checked_int(unsafe { libc::open(path.as_ptr(), flags) }).map(Descriptor)
+    checked_int(unsafe { calls::openat(libc::AT_FDCWD, path.as_ptr(), flags, 0) }).map(Descriptor)
 }
 
 /// What fstat(2) says of a file that can be read to its end.
@@ -241,7 +279,7 @@ impl Chunks {
         self.size = (self.size * 2).min(Self::LARGEST);
         loop {
             // SAFETY: the spare capacity is writable for `wanted` bytes.
-            match checked(unsafe { libc::read(self.file.0, spare.as_mut_ptr().cast(), wanted) }) {
+            match checked(unsafe { calls::read(self.file.0, spare.as_mut_ptr().cast(), wanted) }) {
                 Err(Errno(libc::EINTR)) => {}
                 result => {
                     let length = self.buffer.len() + result?;
@@ -264,7 +302,7 @@ fn read_to_end(file: &Descriptor, bytes: &mut Vec<u8>, size: usize) -> Result<()
         }
         let spare = bytes.spare_capacity_mut();
         // SAFETY: the spare capacity is writable for its length.
-        let result = checked(unsafe { libc::read(file.0, spare.as_mut_ptr().cast(), spare.len()) });
+        let result = checked(unsafe { calls::read(file.0, spare.as_mut_ptr().cast(), spare.len()) });
         match result {
             Ok(0) => break,
             Ok(count) => {
@@ -298,7 +336,7 @@ pub fn append(path: &CStr, text: &[u8]) -> Result<(), Errno> {
         | libc::O_NOCTTY;
     let (folder, name) = folder_of(path)?;
     // SAFETY: `name` is a C string; the mode is passed as O_CREAT asks.
-    let file = Descriptor(checked_int(unsafe { libc::openat(folder.0, name.as_ptr(), flags, 0o600) })?);
+    let file = Descriptor(checked_int(unsafe { calls::openat(folder.0, name.as_ptr(), flags, 0o600) })?);
     let status = status_of(file.0)?;
     if status.st_mode & libc::S_IFMT != libc::S_IFREG || status.st_nlink != 1 {
         return Err(Errno(libc::EINVAL));
@@ -310,7 +348,7 @@ pub fn append(path: &CStr, text: &[u8]) -> Result<(), Errno> {
 fn folder_of(path: &CStr) -> Result<(Descriptor, CString), Errno> {
     let enter = |folder: i32, name: &CStr, flag: i32| {
         // SAFETY: `name` is a C string.
-        let opened = unsafe { libc::openat(folder, name.as_ptr(), libc::O_PATH | libc::O_CLOEXEC | flag) };
+        let opened = unsafe { calls::openat(folder, name.as_ptr(), libc::O_PATH | libc::O_CLOEXEC | flag, 0) };
         checked_int(opened).map(Descriptor)
     };
     let mut parts = path.to_bytes().split(|&byte| byte == b'/').filter(|part| !part.is_empty()).peekable();
@@ -323,7 +361,7 @@ fn folder_of(path: &CStr) -> Result<(Descriptor, CString), Errno> {
         let next = enter(folder.0, &name, libc::O_NOFOLLOW)?;
         let status = status_of(next.0)?;
         // SAFETY: geteuid has no preconditions.
-        let own = unsafe { libc::geteuid() };
+        let own = unsafe { geteuid() };
         folder = match status.st_mode & libc::S_IFMT {
             libc::S_IFLNK if status.st_uid != 0 && status.st_uid != own => return Err(Errno(libc::ELOOP)),
             libc::S_IFLNK => enter(folder.0, &name, libc::O_DIRECTORY)?,
@@ -337,7 +375,7 @@ fn folder_of(path: &CStr) -> Result<(Descriptor, CString), Errno> {
 /// another file's that exec(3) would close. No standard error is, and a socket of a lookup on another thread always is.
 pub fn write_stderr(text: &[u8]) -> Result<(), Errno> {
     // SAFETY: F_GETFD takes no argument, and any number may be asked about.
-    let flags = checked_int(unsafe { libc::fcntl(libc::STDERR_FILENO, libc::F_GETFD) })?;
+    let flags = checked_int(unsafe { calls::fcntl(libc::STDERR_FILENO, libc::F_GETFD) })?;
     if flags & libc::FD_CLOEXEC != 0 {
         return Err(Errno(libc::EBADF));
     }
@@ -346,7 +384,7 @@ pub fn write_stderr(text: &[u8]) -> Result<(), Errno> {
 
 fn write(descriptor: i32, text: &[u8]) -> Result<(), Errno> {
     // SAFETY: `text` is readable for its length.
-    checked(unsafe { libc::write(descriptor, text.as_ptr().cast(), text.len()) }).map(|_| ())
+    checked(unsafe { calls::write(descriptor, text.as_ptr().cast(), text.len()) }).map(|_| ())
 }
 
 #[cfg(test)]
@@ -385,8 +423,8 @@ mod tests {
         assert_eq!(read_lines(c"/").err(), Some(Errno(libc::EISDIR)));
         assert_eq!(read_lines(c"/dev/null").ok(), Some(Vec::new()));
         assert_eq!(read_lines(c"/dev/zero").err(), Some(Errno(libc::EINVAL)));
-        let read_beginning = |path| super::read_beginning(path, &mut [0; 16]);
-        assert_eq!([c"/", c"/dev/null", c"/dev/zero", c"/proc/self/status"].map(read_beginning), [0, 0, 0, 16]);
+        let read_beginning = |path| super::read_beginning(path, &mut [MaybeUninit::uninit(); 16]).len();
+        assert_eq!([c"/", c"/dev/null", c"/dev/ptmx", c"/proc/self/status"].map(read_beginning), [0, 0, 0, 16]);
     }
 
     #[test]

@@ -3,12 +3,15 @@
 //! A child has only the thread that forked. What the other threads held stays held for ever, so everything that
 //! counts or locks across threads is marked with the generation it belongs to and void in the next.
 
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use super::loaded;
+use super::symbols::{From, Late};
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
-/// glibc's `__libc_single_threaded` (since 2.32); null where it is not known.
-static SINGLE_THREADED: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+/// Whether the process has one thread only (sys/single_threaded.h, since 2.32); null where it is not known.
+static SINGLE_THREADED: Late = Late::new(From::Program, c"__libc_single_threaded", loaded::by_dlsym);
 static FORKED_BESIDE_THREADS: AtomicBool = AtomicBool::new(false);
 
 unsafe extern "C" {
@@ -23,7 +26,7 @@ unsafe extern "C" {
 }
 
 extern "C" fn in_parent_before() {
-    let single = SINGLE_THREADED.load(Ordering::Relaxed);
+    let single = SINGLE_THREADED.get().cast::<u8>();
     // SAFETY: null or libc's variable, which never goes away; it is one byte, written while there is one thread only.
     let alone = !single.is_null() && unsafe { single.read_volatile() } != 0;
     if !alone {
@@ -49,10 +52,8 @@ pub fn is_safe_for_locks() -> bool {
 ///
 /// A process made by a bare clone(2) or vfork(2) is not counted: there, what other threads held stays held, which
 /// costs a private copy of a table or two and nothing else (see [`super::snapshot`]).
+#[inline(always)]
 pub fn watch() {
-    // SAFETY: a C string; any library's variable of this name is libc's.
-    let single = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__libc_single_threaded".as_ptr()) };
-    SINGLE_THREADED.store(single.cast(), Ordering::Relaxed);
     // SAFETY: the handlers only touch atomics, which is safe in a child of a threaded process. The library is never
     // unloaded, so it needs no handle by which libc would take them off its list.
     unsafe { __register_atfork(Some(in_parent_before), None, Some(in_child), std::ptr::null_mut()) };

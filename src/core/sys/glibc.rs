@@ -4,6 +4,8 @@ use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::{ptr, slice};
 
+use super::loaded::late;
+
 /// IPv4 lines of /etc/hosts are looked at for a mapped IPv6 address too (bug 25457).
 pub const MAPPED_ADDRESSES_IN_HOSTS: u32 = 38;
 
@@ -23,6 +25,16 @@ pub const FILES_BEFORE_DNS: u32 = 35;
 /// getaddrinfo knows Multipath TCP.
 pub const MPTCP: u32 = 42;
 
+late! {
+    /// gnu_get_libc_version(3)
+    fn gnu_get_libc_version() -> *const std::ffi::c_char, absent: c"".as_ptr();
+    /// dl_iterate_phdr(3)
+    fn dl_iterate_phdr(
+        look: Option<unsafe extern "C" fn(*mut libc::dl_phdr_info, usize, *mut c_void) -> c_int>,
+        data: *mut c_void
+    ) -> c_int, absent: 0;
+}
+
 /// The second number of its version: 36 of 2.36. What cannot be understood is newer than all.
 pub fn minor() -> u32 {
     const UNKNOWN: u32 = 0;
@@ -32,7 +44,7 @@ pub fn minor() -> u32 {
         return known;
     }
     // SAFETY: the function has no preconditions.
-    let version = unsafe { libc::gnu_get_libc_version() };
+    let version = unsafe { gnu_get_libc_version() };
     // SAFETY: it returns a C string that stays.
     let version = unsafe { CStr::from_ptr(version) };
     let minor = parse(version.to_bytes());
@@ -84,7 +96,7 @@ fn is_in_libc(text: &CStr) -> bool {
 
     let mut search = Search { text: text.to_bytes_with_nul(), found: false };
     // SAFETY: `look` gets the search, which outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(look), ptr::from_mut(&mut search).cast()) };
+    unsafe { dl_iterate_phdr(Some(look), ptr::from_mut(&mut search).cast()) };
     search.found
 }
 

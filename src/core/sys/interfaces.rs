@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::clock::Deadline;
 use super::file::Descriptor;
-use super::{Errno, checked, checked_int, memory};
+use super::{Errno, calls, checked, checked_int, memory};
 
 /// One address of one interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +65,7 @@ fn dump(request: u16, body: usize, each: &mut dyn FnMut(u16, &[u8])) -> Result<(
     super::fault::point();
     let flags = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: socket has no memory preconditions.
-    let socket = Descriptor(checked_int(unsafe { libc::socket(libc::AF_NETLINK, flags, libc::NETLINK_ROUTE) })?);
+    let socket = Descriptor(checked_int(unsafe { calls::socket(libc::AF_NETLINK, flags, libc::NETLINK_ROUTE) })?);
     send_request(&socket, request, body)?;
     // The kernel answers within the system calls themselves; the deadline is for a kernel that does not.
     let deadline = Deadline::after(std::time::Duration::from_secs(5));
@@ -96,7 +96,7 @@ fn send_request(socket: &Descriptor, request: u16, body: usize) -> Result<(), Er
     kernel.nl_family = libc::AF_NETLINK as libc::sa_family_t;
     let (to, size) = (std::ptr::from_ref(&kernel).cast(), size_of::<libc::sockaddr_nl>() as libc::socklen_t);
     // SAFETY: the message is readable for `length` bytes and the address for `size`.
-    checked(unsafe { libc::sendto(socket.0, message.as_ptr().cast(), length, 0, to, size) }).map(|_| ())
+    checked(unsafe { calls::sendto(socket.0, message.as_ptr().cast(), length, 0, to, size) }).map(|_| ())
 }
 
 /// The next message of the kernel, and none where somebody else wrote to the socket.
@@ -109,7 +109,7 @@ fn receive(socket: &Descriptor, buffer: &mut [u8], deadline: Deadline) -> Result
         let from = std::ptr::from_mut(&mut sender).cast();
         let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
         // SAFETY: the buffer is writable for its length and the address for `size`.
-        let received = checked(unsafe { libc::recvfrom(socket.0, start, length, libc::MSG_TRUNC, from, &mut size) });
+        let received = checked(unsafe { calls::recvfrom(socket.0, start, length, libc::MSG_TRUNC, from, &mut size) });
         match received {
             Ok(received) if received > buffer.len() => return Err(Errno(libc::EMSGSIZE)),
             Ok(received) => return Ok((sender.nl_pid == 0).then_some(received)),
@@ -117,7 +117,7 @@ fn receive(socket: &Descriptor, buffer: &mut [u8], deadline: Deadline) -> Result
             Err(Errno(libc::EAGAIN)) if !deadline.is_past() => {
                 let mut poll = libc::pollfd { fd: socket.0, events: libc::POLLIN, revents: 0 };
                 // SAFETY: one valid pollfd is passed.
-                unsafe { libc::poll(&mut poll, 1, deadline.remaining_ms()) };
+                unsafe { calls::poll(&mut poll, deadline.remaining_ms()) };
             }
             Err(error) => return Err(error),
         }

@@ -1,21 +1,163 @@
 //! What a library that is in the process already has, also one that the program has opened for its own use only
 //! (RTLD_LOCAL), where no search by a symbol's name alone comes to.
+//!
+//! dlopen and its relatives are in libc since glibc 2.34. Before, they are in libdl, which few programs are linked against:
+//! it is loaded when it is first needed, as libc loads modules itself, and then stays.
 
 use std::ffi::CStr;
+use std::mem;
 use std::ptr;
 
-use libc::c_void;
+use libc::{c_char, c_int, c_void};
 
-/// A symbol of it; null where the library is not loaded, or has no such symbol. A library that is found stays loaded.
+use super::symbols::{Found, From, Late, find};
+
+/// A function of libdl's.
+fn of_libdl(name: &CStr, found: Found) -> *mut c_void {
+    match found {
+        Found::At(address) => address,
+        Found::Absent => in_library(c"libdl.so.2", name),
+        // SAFETY: a C string.
+        Found::Unknown => unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) },
+    }
+}
+
+/// What libc itself loads a library with, from 2.17 to 2.33.
+fn in_library(library: &CStr, symbol: &CStr) -> *mut c_void {
+    /// What dlopen itself adds to its mode (`__RTLD_DLOPEN`).
+    const RTLD_DLOPEN: c_int = c_int::MIN;
+    type Open = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
+    type Symbol = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
+    let (Found::At(open), Found::At(find)) =
+        (find(c"__libc_dlopen_mode", From::Program), find(c"__libc_dlsym", From::Program))
+    else {
+        return ptr::null_mut();
+    };
+    // SAFETY: libc's function of this name, which has this type.
+    let open = unsafe { mem::transmute::<*mut c_void, Open>(open) };
+    // SAFETY: as above.
+    let find = unsafe { mem::transmute::<*mut c_void, Symbol>(find) };
+    // SAFETY: a C string.
+    let library = unsafe { open(library.as_ptr(), libc::RTLD_LAZY | RTLD_DLOPEN) };
+    if library.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: the handle is from just now, and the symbol a C string.
+    unsafe { find(library, symbol.as_ptr()) }
+}
+
+/// dlopen(3); null where there is none.
+///
+/// # Safety
+/// libc's.
+pub unsafe fn dlopen(file: *const c_char, mode: c_int) -> *mut c_void {
+    static FUNCTION: Late = Late::new(From::Program, c"dlopen", of_libdl);
+    let function = FUNCTION.get();
+    if function.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: libc's function of this name, which has this type.
+    let function =
+        unsafe { mem::transmute::<*mut c_void, unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void>(function) };
+    // SAFETY: the caller's promise.
+    unsafe { function(file, mode) }
+}
+
+/// dlsym(3). A system may have been made of the few files that its program names, without libdl: then nothing else can be
+/// meant but libc's own.
+///
+/// # Safety
+/// libc's.
+pub unsafe fn dlsym(handle: *mut c_void, symbol: *const c_char) -> *mut c_void {
+    static FUNCTION: Late = Late::new(From::Program, c"dlsym", of_libdl);
+    let function = FUNCTION.get();
+    if function.is_null() {
+        // SAFETY: the caller's promise.
+        return in_library(c"libc.so.6", unsafe { CStr::from_ptr(symbol) });
+    }
+    // SAFETY: libc's function of this name, which has this type.
+    let function = unsafe {
+        mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void>(function)
+    };
+    // SAFETY: the caller's promise.
+    unsafe { function(handle, symbol) }
+}
+
+/// What [`Late`] takes where the list of libraries says nothing of a symbol, since it cannot be read.
+pub fn by_dlsym(symbol: &CStr, found: Found) -> *mut c_void {
+    match found {
+        Found::At(address) => address,
+        Found::Absent => ptr::null_mut(),
+        Found::Unknown => by_dlsym_in_any_case(symbol, found),
+    }
+}
+
+/// The same also where no library up to libc has it, since one behind may, as libpthread before glibc 2.34.
+pub fn by_dlsym_in_any_case(symbol: &CStr, _: Found) -> *mut c_void {
+    // SAFETY: a C string.
+    let found = unsafe { dlsym(libc::RTLD_DEFAULT, symbol.as_ptr()) };
+    if found.is_null() {
+        forget_error();
+    }
+    found
+}
+
+/// Takes the text of the last error away (dlerror(3)), where the program is not to read of one that is not its own.
+pub fn forget_error() {
+    static FUNCTION: Late = Late::new(From::Program, c"dlerror", of_libdl);
+    let function = FUNCTION.get();
+    if !function.is_null() {
+        // SAFETY: libc's function of this name, which has this type.
+        let function = unsafe { mem::transmute::<*mut c_void, unsafe extern "C" fn() -> *mut c_char>(function) };
+        // SAFETY: no preconditions.
+        unsafe { function() };
+    }
+}
+
+/// A symbol of a library; null where the library is not loaded, or has no such symbol. A library that is found stays loaded.
 pub fn symbol(library: &CStr, symbol: &CStr) -> *mut c_void {
     // SAFETY: a C string; a library that is not there already is not loaded, so none of its code runs.
-    let handle = unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
+    let handle = unsafe { dlopen(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
     if handle.is_null() {
         return ptr::null_mut();
     }
     // SAFETY: the handle is from just now, and the symbol a C string.
-    unsafe { libc::dlsym(handle, symbol.as_ptr()) }
+    unsafe { dlsym(handle, symbol.as_ptr()) }
 }
+
+/// Makes functions of libc's that are looked up at their first call (see [`Late`]): those that few processes call, since each
+/// symbol that the library imports costs the start of every program some 800 instructions. `absent` is the result where libc
+/// has no such function.
+#[macro_export]
+macro_rules! late {
+    ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, absent: $absent:expr;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// libc's.
+        #[allow(clippy::unused_unit, reason = "a function may have no result")]
+        pub(crate) unsafe fn $name($($argument: $type),*) -> $result {
+            const NAME: &std::ffi::CStr =
+                match std::ffi::CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+                    Ok(name) => name,
+                    Err(_) => c"",
+                };
+            static FUNCTION: $crate::sys::symbols::Late =
+                $crate::sys::symbols::Late::new($crate::sys::symbols::From::Program, NAME, $crate::sys::loaded::by_dlsym);
+            let function = FUNCTION.get();
+            if function.is_null() {
+                return $absent;
+            }
+            // SAFETY: it is libc's function of this name, which has this type.
+            let function = unsafe {
+                std::mem::transmute::<*mut std::ffi::c_void, unsafe extern "C" fn($($type),*) -> $result>(function)
+            };
+            // SAFETY: the caller's promise.
+            unsafe { function($($argument),*) }
+        }
+    )*};
+}
+pub use late;
 
 #[cfg(test)]
 mod tests {
@@ -26,5 +168,25 @@ mod tests {
         assert!(!symbol(c"libc.so.6", c"getaddrinfo").is_null());
         assert!(symbol(c"libc.so.6", c"no_such_symbol").is_null());
         assert!(symbol(c"libno_such_library.so.1", c"getaddrinfo").is_null());
+        forget_error();
+        // SAFETY: no preconditions.
+        assert!(unsafe { libc::dlerror() }.is_null());
+    }
+
+    late! {
+        /// strtoul(3)
+        fn strtoul(text: *const c_char, end: *mut *mut c_char, base: c_int) -> std::ffi::c_ulong, absent: 1;
+        /// None of libc's.
+        fn no_such_function() -> c_int, absent: -1;
+    }
+
+    #[test]
+    fn late_functions_are_called() {
+        for _ in 0..2 {
+            // SAFETY: a C string; no end is wanted.
+            assert_eq!(unsafe { strtoul(c"2a".as_ptr(), ptr::null_mut(), 16) }, 42);
+            // SAFETY: nothing is called.
+            assert_eq!(unsafe { no_such_function() }, -1);
+        }
     }
 }

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 mod abandoned;
+mod calls;
 pub mod clock;
 pub mod environment;
 pub mod fault;
@@ -24,9 +25,16 @@ pub mod resolver_state;
 pub mod signal;
 pub mod snapshot;
 pub mod socket;
+pub mod symbols;
 pub mod thread;
 
-use std::{fmt, io};
+use std::ffi::{CStr, c_char, c_int};
+use std::fmt;
+
+loaded::late! {
+    /// strerror_r(3), the one of POSIX
+    fn __xpg_strerror_r(number: c_int, text: *mut c_char, size: usize) -> c_int, absent: -1;
+}
 
 /// An errno value, as the kernel or libc gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +43,11 @@ pub struct Errno(pub i32);
 impl fmt::Display for Errno {
     /// As strerror(3) describes it, without the number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = io::Error::from_raw_os_error(self.0).to_string();
-        f.write_str(text.split_once(" (os error ").map_or(text.as_str(), |(reason, _)| reason))
+        let mut text: [c_char; 128] = [0; 128];
+        // SAFETY: the text is writable for its length.
+        unsafe { __xpg_strerror_r(self.0, text.as_mut_ptr(), text.len() - 1) };
+        // SAFETY: its last byte is NUL.
+        f.write_str(&unsafe { CStr::from_ptr(text.as_ptr()) }.to_string_lossy())
     }
 }
 
@@ -61,7 +72,7 @@ fn checked(result: isize) -> Result<usize, Errno> {
     usize::try_from(result).map_err(|_| errno())
 }
 
-/// The same for the calls that return an `int`.
-fn checked_int(result: i32) -> Result<i32, Errno> {
-    if result < 0 { Err(errno()) } else { Ok(result) }
+/// The same for what returns an `int`: a descriptor, or 0.
+fn checked_int(result: impl TryInto<i32>) -> Result<i32, Errno> {
+    result.try_into().ok().filter(|&result| result >= 0).ok_or_else(errno)
 }

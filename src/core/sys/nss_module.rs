@@ -7,7 +7,7 @@ use std::ptr;
 
 use libc::{c_void, servent};
 
-use super::{errno, fork, set_errno};
+use super::{errno, fork, loaded, set_errno};
 
 /// nss.h
 const SUCCESS: c_int = 1;
@@ -62,16 +62,15 @@ fn function(module: &[u8], name: &str) -> Option<*mut c_void> {
     let file = CString::new([b"libnss_", module, b".so.2"].concat()).ok()?;
     let symbol = CString::new([b"_nss_", module, b"_", name.as_bytes()].concat()).ok()?;
     // SAFETY: a C string. The administrator named the module, and libc would run its constructors as well.
-    let library = unsafe { libc::dlopen(file.as_ptr(), libc::RTLD_NOW) };
+    let library = unsafe { loaded::dlopen(file.as_ptr(), libc::RTLD_NOW) };
     let found = if library.is_null() {
         ptr::null_mut()
     } else {
         // SAFETY: the handle is valid, and the symbol a C string.
-        unsafe { libc::dlsym(library, symbol.as_ptr()) }
+        unsafe { loaded::dlsym(library, symbol.as_ptr()) }
     };
     if found.is_null() {
-        // SAFETY: no preconditions. The program is to read of no error that is not its own.
-        unsafe { libc::dlerror() };
+        loaded::forget_error(); // The program is to read of no error that is not its own.
     }
     Some(found).filter(|found| !found.is_null())
 }

@@ -7,9 +7,10 @@
 use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{errno, fault, glibc, set_errno};
+use super::symbols::{From, Late};
+use super::{errno, fault, glibc, loaded, set_errno};
 
 const MAX_SERVERS: usize = 3;
 const MAX_DOMAINS: usize = 6;
@@ -52,8 +53,12 @@ struct Extension {
 #[cfg(target_pointer_width = "64")]
 const _: () = assert!(size_of::<Raw>() == 568);
 
+unsafe extern "C-unwind" {
+    fn __res_state() -> *const Raw;
+}
+
 /// gethostbyname_r(3)
-pub type GetHostByNameR = unsafe extern "C-unwind" fn(
+type GetHostByNameR = unsafe extern "C-unwind" fn(
     *const c_char,
     *mut libc::hostent,
     *mut c_char,
@@ -62,33 +67,12 @@ pub type GetHostByNameR = unsafe extern "C-unwind" fn(
     *mut c_int,
 ) -> c_int;
 
-unsafe extern "C-unwind" {
-    fn __res_state() -> *const Raw;
-    fn gethostbyname_r(
-        name: *const c_char,
-        host: *mut libc::hostent,
-        buffer: *mut c_char,
-        length: usize,
-        result: *mut *mut libc::hostent,
-        h_errno: *mut c_int,
-    ) -> c_int;
-}
-
-/// libc's gethostbyname_r, where a function of that name stands before it.
-static REAL: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
-
-/// Makes [`refresh`] call this function, since the one of its name is the caller's own.
-pub fn refresh_with(real: GetHostByNameR) {
-    REAL.store(real as *mut c_void, Ordering::Release);
-}
-
-fn real() -> GetHostByNameR {
-    let real = REAL.load(Ordering::Acquire);
-    if real.is_null() {
-        return gethostbyname_r;
-    }
-    // SAFETY: nothing but such a function is ever stored there.
-    unsafe { std::mem::transmute::<*mut c_void, GetHostByNameR>(real) }
+/// libc's own, whatever libraries have put before it: none of them is to see this.
+fn gethostbyname_r() -> Option<GetHostByNameR> {
+    static FUNCTION: Late = Late::new(From::Libc, c"gethostbyname_r", |name, _| loaded::symbol(c"libc.so.6", name));
+    let function = FUNCTION.get();
+    // SAFETY: it is the function of this name and type, and not null.
+    (!function.is_null()).then(|| unsafe { std::mem::transmute::<*mut c_void, GetHostByNameR>(function) })
 }
 
 /// The bits of `options` (resolv.h).
@@ -247,20 +231,21 @@ fn text<'a>(domain: *const c_char) -> Option<&'a [u8]> {
 ///
 /// Looking an address up by name does just this and nothing else: it asks neither nscd nor any module. Where glibc has
 /// no memory for it, it keeps that lock for ever (resolv/resolv_conf.c, `get_locked_global`), so it is not asked again.
-/// False: glibc cannot read the file, or another library's function was called instead of glibc's and found nothing.
+/// False: glibc cannot read the file.
 pub fn refresh() -> bool {
     static FAILED: AtomicBool = AtomicBool::new(false);
     if FAILED.load(Ordering::Relaxed) {
         return true;
     }
     fault::point();
+    let Some(gethostbyname_r) = gethostbyname_r() else { return false };
     let before = errno();
     let mut host = std::mem::MaybeUninit::<libc::hostent>::uninit();
     let mut buffer = [0 as c_char; 128];
     let (mut result, mut h_errno) = (ptr::null_mut(), 0);
     let (start, length) = (buffer.as_mut_ptr(), buffer.len());
     // SAFETY: a C string, and places for all results.
-    let code = unsafe { real()(c"0".as_ptr(), host.as_mut_ptr(), start, length, &mut result, &mut h_errno) };
+    let code = unsafe { gethostbyname_r(c"0".as_ptr(), host.as_mut_ptr(), start, length, &mut result, &mut h_errno) };
     set_errno(before);
     if code == libc::ENOMEM {
         FAILED.store(true, Ordering::Relaxed);

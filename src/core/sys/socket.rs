@@ -4,7 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 
 use super::clock::Deadline;
 use super::file::Descriptor;
-use super::{Errno, abandoned, checked, checked_int, reentrancy};
+use super::loaded::late;
+use super::{Errno, abandoned, calls, checked, checked_int, reentrancy};
 
 /// Milliseconds of waiting after which a lookup is one that the program may lose its patience with.
 const PATIENCE: i32 = 20;
@@ -91,7 +92,7 @@ impl Socket {
     fn open(family: i32, kind: i32) -> Result<Self, Errno> {
         super::fault::point();
         // SAFETY: socket has no memory preconditions.
-        let descriptor = unsafe { libc::socket(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0) };
+        let descriptor = unsafe { calls::socket(family, kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC, 0) };
         let descriptor = checked_int(descriptor)?;
         if let Some(frame) = reentrancy::innermost() {
             abandoned::note(descriptor, frame);
@@ -123,7 +124,7 @@ impl Socket {
         let on: i32 = 1;
         let length = size_of::<i32>() as libc::socklen_t;
         // SAFETY: `on` is readable for `length` bytes.
-        let result = unsafe { libc::setsockopt(self.0.0, level, option, std::ptr::from_ref(&on).cast(), length) };
+        let result = unsafe { calls::setsockopt(self.0.0, level, option, std::ptr::from_ref(&on).cast(), length) };
         checked_int(result).map(|_| ())
     }
 
@@ -132,7 +133,7 @@ impl Socket {
         super::fault::point();
         let raw = Raw::from(address);
         // SAFETY: `raw` holds a socket address of the length given.
-        checked_int(unsafe { libc::connect(self.0.0, raw.as_ptr(), raw.length) }).map(|_| ())
+        checked_int(unsafe { calls::connect(self.0.0, raw.as_ptr(), raw.length) }).map(|_| ())
     }
 
     /// Takes a UDP socket's peer away again.
@@ -141,7 +142,7 @@ impl Socket {
         let nobody: libc::sockaddr = unsafe { std::mem::zeroed() };
         let length = size_of::<libc::sockaddr>() as libc::socklen_t;
         // SAFETY: `nobody` is a socket address of the length given.
-        unsafe { libc::connect(self.0.0, &nobody, length) };
+        unsafe { calls::connect(self.0.0, &nobody, length) };
     }
 
     /// How a connection that was begun has ended, once the socket is writable. Asked by connecting again, since glibc's
@@ -156,8 +157,9 @@ impl Socket {
     /// Sends one datagram, or the next bytes of a stream. Never raises SIGPIPE.
     pub fn send(&self, bytes: &[u8]) -> Result<usize, Errno> {
         super::fault::point();
-        // SAFETY: `bytes` is readable for its length.
-        checked(unsafe { libc::send(self.0.0, bytes.as_ptr().cast(), bytes.len(), libc::MSG_NOSIGNAL) })
+        let start = bytes.as_ptr().cast();
+        // SAFETY: `bytes` is readable for its length; no address is given.
+        checked(unsafe { calls::sendto(self.0.0, start, bytes.len(), libc::MSG_NOSIGNAL, std::ptr::null(), 0) })
     }
 
     /// Sends two datagrams with one system call; how many were sent.
@@ -175,7 +177,7 @@ impl Socket {
         let [one, two] = &mut parts;
         let mut messages = [message(one), message(two)];
         // SAFETY: both headers point at one iovec each, and those at readable bytes (sendmmsg does not write them).
-        let sent = unsafe { libc::sendmmsg(self.0.0, messages.as_mut_ptr(), 2, libc::MSG_NOSIGNAL) };
+        let sent = unsafe { calls::sendmmsg(self.0.0, messages.as_mut_ptr(), 2, libc::MSG_NOSIGNAL) };
         checked_int(sent).map(|sent| sent as usize)
     }
 
@@ -187,7 +189,7 @@ impl Socket {
         let (start, size) = (room.as_mut_ptr().cast(), room.len());
         let nobody = std::ptr::null_mut();
         // SAFETY: the spare capacity is writable for its length; no address is asked for.
-        let received = unsafe { libc::recvfrom(self.0.0, start, size, libc::MSG_TRUNC, nobody, std::ptr::null_mut()) };
+        let received = unsafe { calls::recvfrom(self.0.0, start, size, libc::MSG_TRUNC, nobody, std::ptr::null_mut()) };
         let length = checked(received)?;
         // SAFETY: recvfrom filled as many bytes of the spare capacity.
         unsafe { buffer.set_len(length.min(size)) };
@@ -197,8 +199,9 @@ impl Socket {
     /// Receives bytes of a stream; 0 at its end.
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         super::fault::point();
-        // SAFETY: the buffer is writable for its length.
-        checked(unsafe { libc::recv(self.0.0, buffer.as_mut_ptr().cast(), buffer.len(), 0) })
+        let (start, nobody) = (buffer.as_mut_ptr().cast(), std::ptr::null_mut());
+        // SAFETY: the buffer is writable for its length; no address is asked for.
+        checked(unsafe { calls::recvfrom(self.0.0, start, buffer.len(), 0, nobody, std::ptr::null_mut()) })
     }
 
     /// Waits on the calling thread. Neither a signal moves the deadline, nor who sends so fast that there is always
@@ -218,7 +221,7 @@ impl Socket {
             }
             let left = deadline.remaining_ms().min(longest);
             // SAFETY: one valid pollfd is passed.
-            match reentrancy::unmarked(|| checked_int(unsafe { libc::poll(&mut poll, 1, left) })) {
+            match reentrancy::unmarked(|| checked_int(unsafe { calls::poll(&mut poll, left) })) {
                 Err(Errno(libc::EINTR)) => {}
                 Ok(0) => {
                     abandoned::identify();
@@ -236,7 +239,7 @@ impl Socket {
     pub fn has_data(&self) -> bool {
         let mut poll = libc::pollfd { fd: self.0.0, events: libc::POLLIN, revents: 0 };
         // SAFETY: one valid pollfd is passed; nothing is waited for.
-        let count = unsafe { libc::poll(&mut poll, 1, 0) };
+        let count = unsafe { calls::poll(&mut poll, 0) };
         count > 0 && poll.revents & libc::POLLIN != 0
     }
 
@@ -248,7 +251,7 @@ impl Socket {
         let mut length = size_of::<libc::sockaddr_in6>() as libc::socklen_t;
         let out = std::ptr::from_mut(&mut storage).cast();
         // SAFETY: `storage` is writable for `length` bytes.
-        checked_int(unsafe { libc::getsockname(self.0.0, out, &mut length) }).ok()?;
+        checked_int(unsafe { calls::getsockname(self.0.0, out, &mut length) }).ok()?;
         match i32::from(storage.sin6_family) {
             libc::AF_INET6 => Some(IpAddr::V6(Ipv6Addr::from(storage.sin6_addr.s6_addr))),
             libc::AF_INET => {
@@ -284,13 +287,18 @@ pub fn send_to_path(path: &[u8], message: &[u8]) -> Result<(), Errno> {
     let (to, length) = (std::ptr::from_ref(&address).cast(), size_of::<libc::sockaddr_un>() as libc::socklen_t);
     let (bytes, size) = (message.as_ptr().cast(), message.len());
     // SAFETY: the message is readable for its size and the address for its length.
-    checked(unsafe { libc::sendto(socket.0.0, bytes, size, libc::MSG_NOSIGNAL, to, length) }).map(|_| ())
+    checked(unsafe { calls::sendto(socket.0.0, bytes, size, libc::MSG_NOSIGNAL, to, length) }).map(|_| ())
+}
+
+late! {
+    /// if_nametoindex(3)
+    fn if_nametoindex(name: *const libc::c_char) -> libc::c_uint, absent: 0;
 }
 
 /// The index of the interface of this name (if_nametoindex(3)).
 pub fn interface_index(name: &[u8]) -> Option<u32> {
     let name = std::ffi::CString::new(name).ok()?;
     // SAFETY: `name` is a C string.
-    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    let index = unsafe { if_nametoindex(name.as_ptr()) };
     (index != 0).then_some(index)
 }

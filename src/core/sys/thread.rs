@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{c_int, c_void, pthread_attr_t, pthread_t};
 
-use super::{Errno, loaded};
+use super::Errno;
+use super::loaded::{self, late};
+use super::symbols::{Found, From, find};
 
 /// What a thread runs. It may end by an exception or pthread_exit in the program's own code, hence "C-unwind".
 pub type Routine = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
@@ -16,29 +18,33 @@ type Create = unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, Routin
 
 static CREATE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
-/// Looks pthread_create up, which before glibc 2.34 is in a library of its own. Called once when the library is loaded, since
-/// a later search takes a lock of the dynamic linker's, which a fork may leave held.
-pub fn look_up() {
-    // SAFETY: a C string.
-    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"pthread_create".as_ptr()) };
-    CREATE.store(found, Ordering::Release);
+late! {
+    /// pthread_attr_init(3)
+    fn pthread_attr_init(attributes: *mut pthread_attr_t) -> c_int, absent: libc::ENOSYS;
+    /// pthread_attr_destroy(3)
+    fn pthread_attr_destroy(attributes: *mut pthread_attr_t) -> c_int, absent: libc::ENOSYS;
+    /// pthread_attr_setdetachstate(3)
+    fn pthread_attr_setdetachstate(attributes: *mut pthread_attr_t, state: c_int) -> c_int, absent: libc::ENOSYS;
+    /// pthread_attr_setstacksize(3)
+    fn pthread_attr_setstacksize(attributes: *mut pthread_attr_t, size: usize) -> c_int, absent: libc::ENOSYS;
 }
 
-/// Before glibc 2.34, where the program has a library with threads for its own use only.
+/// Before glibc 2.34 pthread_create is in libpthread, which a program may have for its own use only (dlopen(3), RTLD_LOCAL).
 #[cold]
-fn look_up_late() {
-    look_up();
-    if CREATE.load(Ordering::Acquire).is_null() {
-        CREATE.store(loaded::symbol(c"libpthread.so.0", c"pthread_create"), Ordering::Release);
-    }
+fn look_up() -> *mut c_void {
+    let found = match find(c"pthread_create", From::Program) {
+        Found::At(address) => address,
+        not_found => loaded::by_dlsym_in_any_case(c"pthread_create", not_found),
+    };
+    let found = if found.is_null() { loaded::symbol(c"libpthread.so.0", c"pthread_create") } else { found };
+    CREATE.store(found, Ordering::Release);
+    found
 }
 
 /// None: no thread can be started in a program without that library.
 fn create() -> Option<Create> {
-    if CREATE.load(Ordering::Acquire).is_null() {
-        look_up_late();
-    }
-    let found = CREATE.load(Ordering::Acquire);
+    let known = CREATE.load(Ordering::Acquire);
+    let found = if known.is_null() { look_up() } else { known };
     // SAFETY: it is the function of this name and type, and not null.
     (!found.is_null()).then(|| unsafe { mem::transmute::<*mut c_void, Create>(found) })
 }
@@ -51,17 +57,17 @@ pub unsafe fn start(routine: Routine, argument: *mut c_void, stack: Option<usize
     let mut space = MaybeUninit::<pthread_attr_t>::zeroed();
     let attributes = space.as_mut_ptr();
     // SAFETY: there is room for the attributes.
-    unsafe { libc::pthread_attr_init(attributes) };
+    unsafe { pthread_attr_init(attributes) };
     // SAFETY: they are initialised.
-    unsafe { libc::pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED) };
+    unsafe { pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED) };
     if let Some(stack) = stack {
         // SAFETY: as above.
-        unsafe { libc::pthread_attr_setstacksize(attributes, stack) };
+        unsafe { pthread_attr_setstacksize(attributes, stack) };
     }
     // SAFETY: as above, and the caller's promise.
     let started = unsafe { start_with(attributes, routine, argument) };
     // SAFETY: as above, and they are not used any more.
-    unsafe { libc::pthread_attr_destroy(attributes) };
+    unsafe { pthread_attr_destroy(attributes) };
     if started == Err(Errno(libc::EINVAL)) && stack.is_some() {
         // The thread-local variables of the program's libraries do not fit.
         // SAFETY: the caller's promise.

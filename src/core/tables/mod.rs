@@ -7,6 +7,7 @@ use std::ffi::CStr;
 use std::net::Ipv6Addr;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use once_cell::race::OnceBox;
 
@@ -20,12 +21,14 @@ use crate::files::{
 };
 use crate::model::Status;
 use crate::rules::trust;
+use crate::sys::clock::Tick;
 use crate::sys::environment::{hostname, variable};
 use crate::sys::file::{self, Identity};
+use crate::sys::resolver_state::{self, State};
 use crate::sys::snapshot::Snapshot;
 use crate::sys::socket::interface_index;
-use crate::sys::{Errno, clock, fault, fork, glibc, memory, nss_module, resolver_state};
-use crate::tables::resolution::Resolution;
+use crate::sys::{Errno, clock, fault, glibc, memory, nss_module};
+use crate::tables::resolution::{Initialisation, Resolution};
 
 const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
 const NSSWITCH_CONF: &CStr = c"/etc/nsswitch.conf";
@@ -41,9 +44,6 @@ const SERVICES_DB: &CStr = c"/var/db/services.db";
 /// Where nsswitch.conf is looked for if there is none in /etc, by a glibc that does so (SUSE).
 const USR_NSSWITCH_CONF: &CStr = c"/usr/etc/nsswitch.conf";
 
-/// What glibc needs to fill `_res` in. Where it has no memory for the first copy of resolv.conf, it keeps a lock for ever.
-const SOME_MEMORY: usize = 64 << 10;
-
 /// The largest hosts(5) that is kept.
 const KEPT_HOSTS: usize = 64 << 10;
 
@@ -56,7 +56,20 @@ struct Read<T> {
 }
 
 /// A table shared by all threads.
-struct Cached<T>(Snapshot<Read<T>>);
+struct Cached<T> {
+    table: Snapshot<Read<T>>,
+    /// In which [`Tick`] it was last seen that the file is what the table was read from; 0: in none.
+    seen_in: AtomicU64,
+}
+
+/// How often lookups look whether a file has changed.
+#[derive(Clone, Copy, Debug)]
+pub enum Looks {
+    /// Each of them, as glibc's do.
+    Always,
+    /// One in each tick of the kernel's clock, which is this one now: those with a cache.
+    OnceIn(Tick),
+}
 
 /// A table for the time of one lookup: a share of everybody's or, while that cannot be replaced, one of its own.
 pub struct Table<T>(Arc<Read<T>>);
@@ -93,16 +106,33 @@ impl<T> Deref for Table<T> {
 
 impl<T> Cached<T> {
     const fn new() -> Self {
-        Self(Snapshot::new())
+        Self { table: Snapshot::new(), seen_in: AtomicU64::new(0) }
+    }
+
+    fn was_seen(&self, looks: Looks) -> bool {
+        matches!(looks, Looks::OnceIn(tick) if self.seen_in.load(Ordering::Relaxed) == tick.number())
+    }
+
+    fn is_seen(&self, looks: Looks) {
+        if let Looks::OnceIn(tick) = looks {
+            self.seen_in.store(tick.number(), Ordering::Relaxed);
+        }
     }
 
     /// The table, read anew if the file is another than the one it was read from. `keep` says of a table that it
     /// stays, whatever becomes of the file; `parse` also sees the one before.
-    fn get(&self, path: &CStr, keep: impl Fn(&T) -> bool, parse: impl Fn(Option<&[u8]>, Option<&T>) -> T) -> Table<T> {
+    fn get(
+        &self,
+        path: &CStr,
+        looks: Looks,
+        keep: impl Fn(&T) -> bool,
+        parse: impl Fn(Option<&[u8]>, Option<&T>) -> T,
+    ) -> Table<T> {
         fault::point();
-        let before = match self.0.read() {
-            Some(read) if keep(&read.table) => return Table(read),
+        let before = match self.table.read() {
+            Some(read) if keep(&read.table) || self.was_seen(looks) => return Table(read),
             Some(read) if read.error.is_none_or(is_absence) && read.identity == file::identity(path) => {
+                self.is_seen(looks);
                 return Table(read);
             }
             before => before,
@@ -113,7 +143,7 @@ impl<T> Cached<T> {
         let table = parse(bytes, before.as_ref().map(|read| &read.table));
         let error = content.err();
         // Where it cannot be stored just now, it serves this lookup and the next one reads the file again.
-        Table(self.0.replace(Read { identity, error, table }).unwrap_or_else(Arc::new))
+        Table(self.table.replace(Read { identity, error, table }).unwrap_or_else(Arc::new))
     }
 }
 
@@ -223,7 +253,8 @@ pub struct Tables {
     chosen_hosts: Snapshot<Vec<Service>>,
     chosen_services: Snapshot<Vec<Service>>,
     gai_conf: Cached<GaiConf>,
-    hosts: Snapshot<Read<Vec<u8>>>,
+    hosts: Cached<Vec<u8>>,
+    has_read_hosts: AtomicBool,
     host_conf: OnceBox<HostConf>,
 }
 
@@ -243,16 +274,18 @@ impl Tables {
             chosen_hosts: Snapshot::new(),
             chosen_services: Snapshot::new(),
             gai_conf: Cached::new(),
-            hosts: Snapshot::new(),
+            hosts: Cached::new(),
+            has_read_hosts: AtomicBool::new(false),
             host_conf: OnceBox::new(),
         }
     }
 
     /// resolv.conf(5). RES_OPTIONS and LOCALDOMAIN count as they are when the file is read, as in glibc.
-    fn resolv_conf(&self) -> Table<Resolution> {
+    fn resolv_conf(&self, looks: Looks) -> Table<Resolution> {
         fault::point();
         self.resolv_conf.get(
             RESOLV_CONF,
+            looks,
             |_| false,
             |text, before| {
                 let [localdomain, res_options] = [variable(c"LOCALDOMAIN"), variable(c"RES_OPTIONS")];
@@ -269,35 +302,41 @@ impl Tables {
     }
 
     /// How this thread resolves: as resolv.conf says, unless the program wrote otherwise into its `_res`, or wants no
-    /// reload. As with a lookup of glibc's, `_res` is filled in if nobody has done so yet, and host.conf is read with it.
+    /// reload. As with a lookup of glibc's, `_res` is filled in if nobody has done so yet (see [`Initialisation`]), and
+    /// host.conf is read with it.
     ///
     /// # Errors
     /// `_res` is to be filled in or brought up to date, and the file cannot be read.
-    pub fn resolution(&self) -> Result<Table<Resolution>, Errno> {
+    pub fn resolution(&self, looks: Looks) -> Result<(Table<Resolution>, Initialisation), Errno> {
         fault::point();
         self.host_conf();
-        let file = self.resolv_conf();
+        let file = self.resolv_conf(looks);
         if file.error().is_none() && file.is_copied() {
-            return Ok(file);
+            return Ok((file, Initialisation::done()));
         }
         let state = resolver_state::read();
-        // Nobody's, the program's wish, or glibc's copy of another state of the file: glibc can tell.
-        if fork::is_safe_for_locks() && memory::can_have(SOME_MEMORY) && !file.cannot_be_copied_in() {
-            if !resolver_state::refresh()
-                && let Some(error) = file.error()
-            {
-                return Err(error);
-            }
-            let file = self.resolv_conf();
-            return Ok(match resolver_state::read() {
-                Some(state) if !file.is_copied_in(&state) => Table::own(file.with_wishes(&state)),
-                _ => file,
-            });
+        if state.is_none() && file.error().is_none() && !file.cannot_be_copied_in() {
+            return Ok((file, Initialisation::due()));
         }
-        match (state, file.error()) {
-            (Some(state), _) if !file.was_copied_in(&state) => Ok(Table::own(file.with_wishes(&state))),
-            (_, Some(error)) => Err(error),
-            (_, None) => Ok(file),
+        self.resolution_by_glibc(file, state).map(|resolution| (resolution, Initialisation::done()))
+    }
+
+    /// The same where `_res` says something else than the file: the program's wish, or glibc's copy of another state of the
+    /// file. glibc can tell.
+    fn resolution_by_glibc(&self, file: Table<Resolution>, state: Option<State>) -> Result<Table<Resolution>, Errno> {
+        let is_initialised = if file.cannot_be_copied_in() { None } else { resolution::initialise() };
+        match (is_initialised, state, file.error()) {
+            (Some(false), _, Some(error)) => Err(error),
+            (Some(_), ..) => {
+                let file = self.resolv_conf(Looks::Always);
+                Ok(match resolver_state::read() {
+                    Some(state) if !file.is_copied_in(&state) => Table::own(file.with_wishes(&state)),
+                    _ => file,
+                })
+            }
+            (None, Some(state), _) if !file.was_copied_in(&state) => Ok(Table::own(file.with_wishes(&state))),
+            (None, _, Some(error)) => Err(error),
+            (None, _, None) => Ok(file),
         }
     }
 
@@ -305,12 +344,14 @@ impl Tables {
     ///
     /// # Errors
     /// The file, or a line of it, cannot be read.
-    fn nsswitch(&self) -> Result<Table<Option<Nsswitch>>, Errno> {
+    fn nsswitch(&self, looks: Looks) -> Result<Table<Option<Nsswitch>>, Errno> {
         let minor = glibc::minor();
         let is_read_once = minor < glibc::NSS_DATABASE;
-        let mut table = self.nsswitch.get(NSSWITCH_CONF, |_| is_read_once, |text, _| nsswitch::parse(text, minor));
+        let mut table =
+            self.nsswitch.get(NSSWITCH_CONF, looks, |_| is_read_once, |text, _| nsswitch::parse(text, minor));
         if table.0.error == Some(Errno(libc::ENOENT)) && reads_usr_nsswitch_conf() {
-            table = self.usr_nsswitch.get(USR_NSSWITCH_CONF, |_| is_read_once, |text, _| nsswitch::parse(text, minor));
+            let parse = |text: Option<&[u8]>, _: Option<&_>| nsswitch::parse(text, minor);
+            table = self.usr_nsswitch.get(USR_NSSWITCH_CONF, looks, |_| is_read_once, parse);
         }
         match table.error() {
             Some(error) if !is_read_once => Err(error),
@@ -323,10 +364,10 @@ impl Tables {
     ///
     /// # Errors
     /// nsswitch.conf, or a line of it, cannot be read.
-    pub fn host_modules(&self) -> Result<HostModules, Errno> {
+    pub fn host_modules(&self, looks: Looks) -> Result<HostModules, Errno> {
         match self.chosen_hosts.read() {
             Some(chosen) => Ok(HostModules::Chosen(chosen)),
-            None => self.nsswitch().map(HostModules::Listed),
+            None => self.nsswitch(looks).map(HostModules::Listed),
         }
     }
 
@@ -355,9 +396,10 @@ impl Tables {
         fault::point();
         match self.chosen_services.read() {
             Some(chosen) => Ok(Services::read(&chosen)),
-            None => {
-                Ok(self.nsswitch()?.as_ref().map_or_else(Services::default, |known| Services::read(&known.services)))
-            }
+            None => Ok(self
+                .nsswitch(Looks::Always)?
+                .as_ref()
+                .map_or_else(Services::default, |known| Services::read(&known.services))),
         }
     }
 
@@ -365,11 +407,12 @@ impl Tables {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn kept_hosts(&self) -> Result<Table<Vec<u8>>, Errno> {
+    pub fn kept_hosts(&self, looks: Looks) -> Result<Table<Vec<u8>>, Errno> {
         fault::point();
-        if let Some(read) = self.hosts.read()
-            && read.identity == file::identity(HOSTS)
+        if let Some(read) = self.hosts.table.read()
+            && (self.hosts.was_seen(looks) || read.identity == file::identity(HOSTS))
         {
+            self.hosts.is_seen(looks);
             return Ok(Table(read));
         }
         let now = clock::wall();
@@ -378,13 +421,32 @@ impl Tables {
         let read = Read { identity: content.identity, error: None, table: as_glibc_reads_hosts(content.bytes) };
         // What comes from the reserve of who has no memory is not kept from others.
         let stays = stays && memory::can_have(KEPT_HOSTS);
-        Ok(Table(if stays { self.hosts.replace(read).unwrap_or_else(Arc::new) } else { Arc::new(read) }))
+        Ok(Table(if stays { self.hosts.table.replace(read).unwrap_or_else(Arc::new) } else { Arc::new(read) }))
+    }
+
+    /// The same for lookups without a cache: only a file that is small, and has been left alone for a while. None: it is to be
+    /// read as glibc reads it. A look at the file instead of open, read and close; a process's first lookup reads it in any
+    /// case, and so keeps nothing.
+    pub fn unchanged_hosts(&self) -> Option<Table<Vec<u8>>> {
+        fault::point();
+        if !self.has_read_hosts.load(Ordering::Relaxed) {
+            self.has_read_hosts.store(true, Ordering::Relaxed);
+            return None;
+        }
+        let identity = file::identity(HOSTS);
+        match self.hosts.table.read() {
+            Some(read) if read.identity == identity => Some(Table(read)),
+            _ if identity.is_settled(clock::wall()) && identity.size() <= KEPT_HOSTS => {
+                self.kept_hosts(Looks::Always).ok()
+            }
+            _ => None,
+        }
     }
 
     /// gai.conf(5), read once unless it says `reload yes`.
     pub fn gai_conf(&self) -> Table<GaiConf> {
         fault::point();
-        self.gai_conf.get(GAI_CONF, |conf| !conf.reload, |text, _| gai_conf::parse(text))
+        self.gai_conf.get(GAI_CONF, Looks::Always, |conf| !conf.reload, |text, _| gai_conf::parse(text))
     }
 
     /// host.conf(5), read once.

@@ -1,11 +1,13 @@
 //! How a thread resolves: resolv.conf, or what the program wrote into the thread's `_res` instead.
 
+use std::cell::Cell;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::files::resolv_conf::{Options, ResolvConf, SortEntry};
 use crate::sys::resolver_state::{self, State, flag};
+use crate::sys::{fork, memory};
 
 /// What of a search list glibc copies into `_res` (`MAXDNSRCH`, and the room in `defdname`).
 const COPIED_DOMAINS: usize = 6;
@@ -27,6 +29,44 @@ pub struct Resolution {
     pub serial: Option<u64>,
     /// Hashes of the copies of earlier states of the file.
     older: Vec<u64>,
+}
+
+/// Whether `_res` is still to be filled in: glibc does so before a thread's first lookup begins. It takes as long as a sixth of
+/// that lookup, and so it is done here while the first answer is waited for; or at the end, where nothing was.
+#[derive(Debug)]
+pub struct Initialisation {
+    is_due: Cell<bool>,
+}
+
+impl Initialisation {
+    pub(super) const fn done() -> Self {
+        Self { is_due: Cell::new(false) }
+    }
+
+    pub(super) const fn due() -> Self {
+        Self { is_due: Cell::new(true) }
+    }
+
+    /// Fills `_res` in if that is still to be done.
+    pub fn complete(&self) {
+        if self.is_due.take() {
+            initialise();
+        }
+    }
+}
+
+impl Drop for Initialisation {
+    fn drop(&mut self) {
+        self.complete();
+    }
+}
+
+/// What glibc needs to fill `_res` in. Where it has no memory for the first copy of resolv.conf, it keeps a lock for ever.
+const SOME_MEMORY: usize = 64 << 10;
+
+/// Has glibc fill `_res` in, or bring it up to date. None: not now. False: it cannot read the file.
+pub(super) fn initialise() -> Option<bool> {
+    (fork::is_safe_for_locks() && memory::can_have(SOME_MEMORY)).then(resolver_state::refresh)
 }
 
 fn hash(state: &State) -> u64 {

@@ -3,7 +3,7 @@
 use std::ptr;
 
 use libc::{c_int, c_void, pid_t, pthread_attr_t, sigval};
-use nss_bypass_core::sys::{signal, thread};
+use nss_bypass_core::sys::{environment, signal, thread};
 
 use crate::netdb::{NotifyFunction, Sigevent};
 
@@ -47,8 +47,7 @@ impl Notice {
             libc::SIGEV_SIGNAL => {
                 // SAFETY: as above.
                 let signal = unsafe { (*event).signal };
-                // SAFETY: no preconditions.
-                Self::Signal { process: unsafe { libc::getpid() }, signal, value }
+                Self::Signal { process: environment::process_id(), signal, value }
             }
             libc::SIGEV_THREAD => {
                 // SAFETY: as above.

@@ -5,10 +5,16 @@ use std::net::IpAddr;
 use std::ptr;
 
 use libc::{addrinfo, c_char, c_int, c_void, sockaddr, sockaddr_in, sockaddr_in6};
+use nss_bypass_core::late;
 use nss_bypass_core::model::{Address, Answer};
 use nss_bypass_core::sys::fault;
 
 use crate::request::service::Service;
+
+late! {
+    /// freeaddrinfo(3)
+    fn freeaddrinfo(list: *mut addrinfo) -> (), absent: ();
+}
 
 /// A list that freeaddrinfo can free.
 pub(crate) struct List(pub(crate) *mut addrinfo);
@@ -169,7 +175,7 @@ impl Drop for Builder {
     fn drop(&mut self) {
         if !self.first.is_null() {
             // SAFETY: the nodes are malloc's, in the shape that freeaddrinfo expects, and nobody else has them.
-            unsafe { libc::freeaddrinfo(self.first) };
+            unsafe { freeaddrinfo(self.first) };
         }
     }
 }

@@ -56,7 +56,8 @@ fn numeric(text: &[u8]) -> Option<Numeric<'_>> {
     {
         return Some(Numeric { text, ip: IpAddr::V4(ip), scope: None });
     }
-    if !text.contains(&b':') {
+    // Most names are told from an IPv6 address by their first byte.
+    if !(first.is_ascii_hexdigit() || *first == b':') || !text.contains(&b':') {
         return None;
     }
     let mut parts = text.splitn(2, |&byte| byte == b'%');
@@ -125,17 +126,23 @@ mod tests {
         assert!(Node::new(None) == Node::Nobody && Node::new(Some(b"*")) == Node::Nobody);
     }
 
+    fn is_plain(text: &str) -> bool {
+        let text = std::ffi::CString::new(text).unwrap();
+        // SAFETY: a C string.
+        unsafe { is_plainly_an_address(text.as_ptr()) }
+    }
+
     #[test]
     fn what_is_plainly_an_address_is_one() {
         for text in ["0.0.0.0", "10.1.2.3", "255.255.255.255", "192.0.2.1"] {
-            assert!(is_plainly_an_address(text.as_bytes()), "{text}");
+            assert!(is_plain(text), "{text}");
             assert!(matches!(Node::new(Some(text.as_bytes())), Node::Address(_)), "{text}");
         }
         for text in ["", "1", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4.", ".1.2.3.4", "1..2.3"] {
-            assert!(!is_plainly_an_address(text.as_bytes()), "{text}");
+            assert!(!is_plain(text), "{text}");
         }
         for text in ["1.2.3.4x", "a.b.c.d", "1.2.3.00", "1.2.3.0004", "::1", "1.2.3.4 "] {
-            assert!(!is_plainly_an_address(text.as_bytes()), "{text}");
+            assert!(!is_plain(text), "{text}");
         }
     }
 }

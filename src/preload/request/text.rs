@@ -18,19 +18,25 @@ pub(crate) unsafe fn text<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
 }
 
 /// Whether a text is an address of four plain decimal numbers: then [`super::node::Node::new`] takes it for one, without a doubt.
-pub(crate) fn is_plainly_an_address(text: &[u8]) -> bool {
-    let (mut numbers, mut digits, mut value) = (1, 0, 0_u32);
-    for &byte in text {
+/// It is not measured first, since a name is none at its first byte, as a rule.
+///
+/// # Safety
+/// A C string.
+pub(crate) unsafe fn is_plainly_an_address(text: *const c_char) -> bool {
+    let (mut place, mut numbers, mut digits, mut value) = (text.cast::<u8>(), 1_u32, 0_u32, 0_u32);
+    loop {
+        // SAFETY: the NUL has not come yet.
+        let byte = unsafe { *place };
         match byte {
             // Not with a 0 before it, which would make it octal.
             b'0'..=b'9' if digits == 0 || (digits < 3 && value > 0) => {
                 (digits, value) = (digits + 1, value * 10 + u32::from(byte - b'0'));
             }
             b'.' if digits > 0 && value < 256 => (numbers, digits, value) = (numbers + 1, 0, 0),
-            _ => return false,
+            _ => return byte == 0 && numbers == 4 && digits > 0 && value < 256,
         }
+        place = place.wrapping_add(1);
     }
-    numbers == 4 && digits > 0 && value < 256
 }
 
 /// Whether the gethostbyname family takes this for an address, good or bad, and looks nothing up: glibc's

@@ -142,7 +142,7 @@ impl<'a> Exchange<'a> {
         let learnt = if questions.len() == 2 && !self.mode.one_by_one { learnt::mode(server) } else { None };
         let begins_with = learnt.unwrap_or(self.mode);
         let mut datagrams = Datagrams::new(questions, begins_with, strictness);
-        let ended = drive(&mut datagrams, server, wait, questions, socket);
+        let ended = self.drive(&mut datagrams, server, wait, questions, socket);
         if datagrams.mode != begins_with {
             if let Ok(End::Answered) = ended {
                 learnt::remember(server, datagrams.mode);
@@ -157,6 +157,56 @@ impl<'a> Exchange<'a> {
             Ok(End::Truncated) => Step::Truncated,
             Ok(End::NextServer) => Step::NextServer,
             Err(errno) => Step::Fatal(errno),
+        }
+    }
+
+    /// Does what [`Datagrams`] says, and tells it what happens. An error: there is no socket to be had.
+    fn drive(
+        &self,
+        datagrams: &mut Datagrams<'_>,
+        server: &SocketAddr,
+        wait: Duration,
+        questions: &[Question],
+        slot: &mut Option<Socket>,
+    ) -> Result<End, Errno> {
+        if slot.is_none() {
+            *slot = open(server)?;
+        }
+        let mut buffer = Vec::with_capacity(DATAGRAM);
+        let mut deadline = Deadline::after(wait);
+        let mut last_looks = LAST_LOOKS;
+        // A new or idle socket can be written without asking.
+        let mut event = if slot.is_some() { Event::Writable } else { Event::Failed };
+        loop {
+            let next = datagrams.step(event);
+            if let Next::Reopen | Next::Again { reopen: true } = next {
+                *slot = None; // There may be no descriptor for two.
+                *slot = open(server)?;
+            }
+            if let Next::Again { .. } = next {
+                deadline = Deadline::after(wait);
+            }
+            event = match (next, &*slot) {
+                (Next::End { end, keep_socket: true }, _) => return Ok(end),
+                (Next::End { end, keep_socket: false }, _) => {
+                    *slot = None;
+                    return Ok(end);
+                }
+                (_, None) => Event::Failed,
+                (Next::Reopen | Next::Again { .. }, Some(_)) => Event::Writable,
+                (Next::SendBoth, Some(socket)) => match questions {
+                    [first, second] => sent(socket.send_two(&first.bytes, &second.bytes)),
+                    _ => Event::Failed,
+                },
+                (Next::Send(which), Some(socket)) => match questions.get(which) {
+                    Some(question) => sent(socket.send(&question.bytes).map(|_| 1)),
+                    None => Event::Sent(0),
+                },
+                (Next::Wait(wait), Some(socket)) => {
+                    (self.parameters.meanwhile)();
+                    waited(socket, wait, deadline, &mut last_looks, &mut buffer)
+                }
+            };
         }
     }
 
@@ -182,52 +232,6 @@ fn open(server: &SocketAddr) -> Result<Option<Socket>, Errno> {
     let socket = Socket::datagram(server)?;
     socket.report_icmp(server)?;
     Ok(socket.connect(server).is_ok().then_some(socket))
-}
-
-/// Does what [`Datagrams`] says, and tells it what happens. An error: there is no socket to be had.
-fn drive(
-    datagrams: &mut Datagrams<'_>,
-    server: &SocketAddr,
-    wait: Duration,
-    questions: &[Question],
-    slot: &mut Option<Socket>,
-) -> Result<End, Errno> {
-    if slot.is_none() {
-        *slot = open(server)?;
-    }
-    let mut buffer = Vec::with_capacity(DATAGRAM);
-    let mut deadline = Deadline::after(wait);
-    let mut last_looks = LAST_LOOKS;
-    // A new or idle socket can be written without asking.
-    let mut event = if slot.is_some() { Event::Writable } else { Event::Failed };
-    loop {
-        let next = datagrams.step(event);
-        if let Next::Reopen | Next::Again { reopen: true } = next {
-            *slot = None; // There may be no descriptor for two.
-            *slot = open(server)?;
-        }
-        if let Next::Again { .. } = next {
-            deadline = Deadline::after(wait);
-        }
-        event = match (next, &*slot) {
-            (Next::End { end, keep_socket: true }, _) => return Ok(end),
-            (Next::End { end, keep_socket: false }, _) => {
-                *slot = None;
-                return Ok(end);
-            }
-            (_, None) => Event::Failed,
-            (Next::Reopen | Next::Again { .. }, Some(_)) => Event::Writable,
-            (Next::SendBoth, Some(socket)) => match questions {
-                [first, second] => sent(socket.send_two(&first.bytes, &second.bytes)),
-                _ => Event::Failed,
-            },
-            (Next::Send(which), Some(socket)) => match questions.get(which) {
-                Some(question) => sent(socket.send(&question.bytes).map(|_| 1)),
-                None => Event::Sent(0),
-            },
-            (Next::Wait(wait), Some(socket)) => waited(socket, wait, deadline, &mut last_looks, &mut buffer),
-        };
-    }
 }
 
 fn sent(result: Result<usize, Errno>) -> Event<'static> {

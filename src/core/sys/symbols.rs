@@ -1,0 +1,361 @@
+//! Symbols of the libraries that the process was started with, found without dlsym(3). That function takes a lock of the
+//! dynamic linker's, which a fork may leave held, or which another thread may hold while it waits for this one; it changes
+//! what dlerror(3) says; and before glibc 2.34 it is in libdl, which few programs have loaded.
+//!
+//! What is read instead is the dynamic linker's list of libraries (link.h, `r_debug`), from the program to libc.so.6. All of
+//! these stay where they are until the process ends; what dlopen(3) adds, and dlclose(3) takes away, comes behind them. The
+//! symbol that is taken is the one that dlsym would take (glibc's elf/dl-lookup.c, `do_lookup_x` and `check_match`).
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// Where a search begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// With the program, as by `RTLD_DEFAULT`. This library itself is left out.
+    Program,
+    /// Behind this library, as by `RTLD_NEXT`.
+    Next,
+    /// With libc.
+    Libc,
+}
+
+/// What a search found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The symbol's address.
+    At(*mut c_void),
+    /// No library up to libc has it.
+    Absent,
+    /// It cannot be told: this library is in a namespace of its own (dlmopen(3)), or comes behind libc and the search is to
+    /// begin there; libc is another one than glibc; or a library on the way has its symbols in a form that is not read here.
+    Unknown,
+}
+
+/// An entry of a dynamic section (elf.h, `ElfW(Dyn)`).
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Entry {
+    tag: usize,
+    value: usize,
+}
+
+const DT_NULL: usize = 0;
+const DT_HASH: usize = 4;
+const DT_STRTAB: usize = 5;
+const DT_SYMTAB: usize = 6;
+const DT_DEBUG: usize = 21;
+const DT_GNU_HASH: usize = 0x6fff_fef5;
+const DT_VERSYM: usize = 0x6fff_fff0;
+
+/// A library (link.h, `struct link_map`).
+#[repr(C)]
+struct LinkMap {
+    base: usize,
+    name: *const c_char,
+    dynamic: *const Entry,
+    next: *const LinkMap,
+}
+
+/// link.h, `struct r_debug`, up to what is read here.
+#[repr(C)]
+struct Debug {
+    version: c_int,
+    first: *const LinkMap,
+}
+
+unsafe extern "C" {
+    /// This library's own dynamic section. The linker defines it.
+    static _DYNAMIC: [Entry; 0];
+}
+
+/// Looks a symbol up.
+pub fn find(name: &CStr, from: From) -> Found {
+    let own = &raw const _DYNAMIC;
+    let (mut object, mut is_behind, mut found) = (first(), false, Found::Absent);
+    let hash = gnu_hash(name.to_bytes());
+    // SAFETY: null, or an entry of the list, which stays: nothing is read behind libc's.
+    while let Some(library) = unsafe { object.as_ref() } {
+        let (is_own, is_libc) = (library.dynamic == own.cast(), library.is_libc());
+        let is_searched = match from {
+            From::Program => !is_own,
+            From::Next => is_behind,
+            From::Libc => is_libc,
+        };
+        if is_searched && found == Found::Absent {
+            found = library.symbol(name, hash);
+        }
+        is_behind |= is_own;
+        if is_libc {
+            let is_known = is_behind || from != From::Next && library.is_our_libc();
+            return if is_known { found } else { Found::Unknown };
+        }
+        object = library.next;
+    }
+    Found::Unknown
+}
+
+/// The list's first entry, the program; null where it is not known.
+fn first() -> *const LinkMap {
+    let dynamic = program_dynamic();
+    // SAFETY: null, or the program's dynamic section.
+    let debug: *const Debug = unsafe { value_of(dynamic, DT_DEBUG) }.map_or(ptr::null(), ptr::with_exposed_provenance);
+    // SAFETY: null, or what the dynamic linker put there for debuggers, which stays.
+    unsafe { debug.as_ref() }.map_or(ptr::null(), |debug| debug.first)
+}
+
+/// The program's dynamic section, found by its program headers (getauxval(3), `AT_PHDR`); null where it has none.
+fn program_dynamic() -> *const Entry {
+    // SAFETY: getauxval only reads the vector that the kernel left on the stack.
+    let address = unsafe { libc::getauxval(libc::AT_PHDR) } as usize;
+    // SAFETY: as above.
+    let count = unsafe { libc::getauxval(libc::AT_PHNUM) } as usize;
+    if address == 0 {
+        return ptr::null();
+    }
+    // SAFETY: the kernel, or the dynamic linker where that was started itself, says that so many are there.
+    let headers = unsafe { std::slice::from_raw_parts(ptr::with_exposed_provenance::<Header>(address), count) };
+    let place_of = |kind| headers.iter().find(|header| header.p_type == kind).map(|header| header.p_vaddr as usize);
+    match (place_of(libc::PT_PHDR), place_of(libc::PT_DYNAMIC)) {
+        (Some(own), Some(dynamic)) => ptr::with_exposed_provenance(address.wrapping_sub(own).wrapping_add(dynamic)),
+        _ => ptr::null(),
+    }
+}
+
+#[cfg(target_pointer_width = "64")]
+type Header = libc::Elf64_Phdr;
+#[cfg(target_pointer_width = "64")]
+type Symbol = libc::Elf64_Sym;
+
+/// The value of a dynamic section's first entry with this tag; none where it has none, or where it is 0.
+///
+/// # Safety
+/// The section is null, or ends with an entry of `DT_NULL`.
+unsafe fn value_of(mut section: *const Entry, tag: usize) -> Option<usize> {
+    // SAFETY: null, or an entry, since the last one has not come yet.
+    while let Some(entry) = unsafe { section.as_ref() } {
+        match entry.tag {
+            DT_NULL => return None,
+            found if found == tag => return Some(entry.value).filter(|&value| value != 0),
+            // SAFETY: this was not the last.
+            _ => section = unsafe { section.add(1) },
+        }
+    }
+    None
+}
+
+impl LinkMap {
+    /// Where the table is that an entry of the dynamic section is about.
+    fn table<T>(&self, tag: usize) -> Option<*const T> {
+        // SAFETY: the dynamic linker has read this section itself.
+        let value = unsafe { value_of(self.dynamic, tag) }?;
+        // glibc has added the base, but not where it may not write: the vDSO, which the kernel maps.
+        let address = if value < self.base { self.base.wrapping_add(value) } else { value };
+        Some(ptr::with_exposed_provenance(address))
+    }
+
+    fn is_libc(&self) -> bool {
+        // SAFETY: null, or the library's path.
+        let name = if self.name.is_null() { c"" } else { unsafe { CStr::from_ptr(self.name) } };
+        name.to_bytes().rsplit(|&byte| byte == b'/').next() == Some(b"libc.so.6")
+    }
+
+    /// Whether this is the libc that this library is bound to, rather than that of another namespace: one of its functions, of
+    /// which no other library has its own, is in this library's code, which lies between its base and its dynamic section.
+    fn is_our_libc(&self) -> bool {
+        let function: unsafe extern "C" fn(_) -> _ = libc::getauxval;
+        (self.base..self.dynamic.addr()).contains(&(function as usize))
+    }
+
+    /// The kernel's own library, which has nothing but functions for the time, and in older kernels no table of the newer kind.
+    fn is_vdso(&self) -> bool {
+        // SAFETY: getauxval only reads the vector that the kernel left on the stack.
+        self.base != 0 && self.base == unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } as usize
+    }
+
+    fn symbol(&self, name: &CStr, hash: u32) -> Found {
+        if self.is_vdso() {
+            return Found::Absent;
+        }
+        let (Some(table), Some(symbols), Some(strings)) =
+            (self.table::<u32>(DT_GNU_HASH), self.table::<Symbol>(DT_SYMTAB), self.table::<c_char>(DT_STRTAB))
+        else {
+            return if self.table::<u32>(DT_HASH).is_none() { Found::Absent } else { Found::Unknown };
+        };
+        let versions = self.table::<u16>(DT_VERSYM);
+        // SAFETY: the library's table of names.
+        for index in unsafe { Candidates::new(table, hash) } {
+            // SAFETY: all tables go as far as the table of hashes.
+            let symbol = unsafe { at(symbols, index) };
+            // SAFETY: as above.
+            let version = versions.map_or(0, |versions| unsafe { at(versions, index) });
+            // SAFETY: the symbol's name is in the table of strings.
+            let is_named_so = unsafe { CStr::from_ptr(strings.wrapping_add(symbol.st_name as usize)) } == name;
+            if is_named_so && is_for_dlsym(&symbol, version) {
+                return match symbol.st_info & 0xf {
+                    // Data, or code.
+                    0..=2 => {
+                        Found::At(ptr::with_exposed_provenance_mut(self.base.wrapping_add(symbol.st_value as usize)))
+                    }
+                    // What is to be called for the address (STT_GNU_IFUNC), or has one in each thread (STT_TLS).
+                    _ => Found::Unknown,
+                };
+            }
+        }
+        Found::Absent
+    }
+}
+
+/// Whether dlsym(3) takes this one: it is defined, not hidden, and of the version that programs are linked with today.
+fn is_for_dlsym(symbol: &Symbol, version: u16) -> bool {
+    const SHN_UNDEF: u16 = 0;
+    const STV_DEFAULT: u8 = 0;
+    const STV_PROTECTED: u8 = 3;
+    const HIDDEN: u16 = 0x8000;
+    const FIRST_VERSION: u16 = 2;
+    symbol.st_shndx != SHN_UNDEF
+        && symbol.st_value != 0
+        && symbol.st_info >> 4 != 0
+        && matches!(symbol.st_other & 3, STV_DEFAULT | STV_PROTECTED)
+        && (version & HIDDEN == 0 || version & !HIDDEN < FIRST_VERSION)
+}
+
+/// The symbols that may have a name, by number (`DT_GNU_HASH`).
+struct Candidates {
+    hash: u32,
+    index: u32,
+    /// The first symbol that is in the table, and its hash.
+    first: u32,
+    hashes: *const u32,
+}
+
+impl Candidates {
+    /// # Safety
+    /// A library's table, which stays.
+    unsafe fn new(table: *const u32, hash: u32) -> Self {
+        // SAFETY: the table begins with four numbers.
+        let [buckets, first, words, shift] = unsafe { table.cast::<[u32; 4]>().read() };
+        let none = Self { hash, index: 0, first, hashes: table };
+        if buckets == 0 || words == 0 {
+            return none;
+        }
+        let filter = table.wrapping_add(4).cast::<usize>();
+        let heads = filter.wrapping_add(words as usize).cast::<u32>();
+        // SAFETY: there are so many words, a power of two.
+        let word = unsafe { at(filter, (hash / usize::BITS) & (words - 1)) };
+        if word >> (hash % usize::BITS) & word >> (hash.wrapping_shr(shift) % usize::BITS) & 1 == 0 {
+            return none;
+        }
+        // SAFETY: there are so many buckets.
+        let index = unsafe { at(heads, hash % buckets) };
+        Self { hash, index, first, hashes: heads.wrapping_add(buckets as usize) }
+    }
+}
+
+impl Iterator for Candidates {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        while self.index >= self.first && self.index != 0 {
+            let index = self.index;
+            // SAFETY: a chain of hashes goes on until one has its lowest bit set.
+            let found = unsafe { at(self.hashes, index - self.first) };
+            self.index = if found & 1 == 0 { index + 1 } else { 0 };
+            if found | 1 == self.hash | 1 {
+                return Some(index);
+            }
+        }
+        None
+    }
+}
+
+/// # Safety
+/// The table has so many elements, and one more.
+unsafe fn at<T: Copy>(table: *const T, index: u32) -> T {
+    // SAFETY: the caller's promise.
+    unsafe { table.wrapping_add(index as usize).read() }
+}
+
+fn gnu_hash(name: &[u8]) -> u32 {
+    name.iter().fold(5381, |hash: u32, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()))
+}
+
+/// What is looked up when it is first needed.
+pub struct Late {
+    from: From,
+    name: &'static CStr,
+    otherwise: fn(&CStr, Found) -> *mut c_void,
+    address: AtomicPtr<c_void>,
+}
+
+impl Late {
+    /// The symbol of this name, and where it is if the search did not find it.
+    pub const fn new(from: From, name: &'static CStr, otherwise: fn(&CStr, Found) -> *mut c_void) -> Self {
+        Self { from, name, otherwise, address: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    /// It was looked for, and there is none.
+    const NONE: *mut c_void = ptr::without_provenance_mut(1);
+
+    /// Its address; null where there is none.
+    pub fn get(&self) -> *mut c_void {
+        let known = self.address.load(Ordering::Acquire);
+        let found = if known.is_null() { self.look_up() } else { known };
+        if found == Self::NONE { ptr::null_mut() } else { found }
+    }
+
+    #[cold]
+    fn look_up(&self) -> *mut c_void {
+        let found = match find(self.name, self.from) {
+            Found::At(address) => address,
+            not_found => (self.otherwise)(self.name, not_found),
+        };
+        let found = if found.is_null() { Self::NONE } else { found };
+        self.address.store(found, Ordering::Release);
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by_dlsym(name: &CStr) -> *mut c_void {
+        // SAFETY: a C string.
+        unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
+    }
+
+    #[test]
+    fn what_is_found_is_what_dlsym_finds() {
+        // With several versions, with one, another name of the same, data.
+        let names = [c"getaddrinfo", c"gethostbyname_r", c"pthread_create", c"stat", c"program_invocation_short_name"];
+        for name in
+            names.into_iter().chain([c"__libc_single_threaded", c"__nss_configure_lookup", c"environ", c"dlopen"])
+        {
+            assert_eq!(find(name, From::Program), Found::At(by_dlsym(name)), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_absent() {
+        for name in [c"no_such_symbol", c"", c"GLIBC_2.17", c"__vdso_time"] {
+            assert!(by_dlsym(name).is_null());
+            assert_eq!(find(name, From::Program), Found::Absent);
+        }
+    }
+
+    #[test]
+    fn what_must_be_called_for_its_address_is_left_to_dlsym() {
+        assert_eq!(find(c"strlen", From::Program), Found::Unknown);
+        assert_eq!(Late::new(From::Program, c"strlen", |name, _| by_dlsym(name)).get(), by_dlsym(c"strlen"));
+    }
+
+    /// The program is this test itself.
+    #[test]
+    fn behind_the_program_there_is_libc() {
+        for from in [From::Next, From::Libc] {
+            assert_eq!(find(c"getaddrinfo", from), Found::At(by_dlsym(c"getaddrinfo")));
+        }
+    }
+}
