@@ -29,7 +29,7 @@ def arguments() -> argparse.Namespace:
 def measure(bench: Bench, counts_only: bool) -> None:
     """All comparisons, one after the other."""
     parts = [bench.file, bench.memory, bench.counted] if counts_only else [
-        bench.file, bench.start, bench.passed, bench.reading, bench.matched, bench.first, bench.getent, bench.tcp,
+        bench.file, bench.start, bench.passed, bench.reading, bench.matched, bench.libc_first, bench.first, bench.getent, bench.tcp,
         bench.many_lines, bench.threads, bench.memory, bench.counted, bench.phased,
         bench.growth,
     ]  # fmt: skip

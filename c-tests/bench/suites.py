@@ -150,6 +150,19 @@ class Bench:
             ]
             self.compare(f"lookup, {'A and AAAA' if family == 'both' else 'A'}", variants, self.plan(500, 50))
 
+    def libc_first(self) -> None:
+        """What it costs to have libc asked first, beside an nscd that knows a name, and that knows nobody has it."""
+        nscd = self.world.place("nscd", daemon="nscd")
+        ours = {"LD_PRELOAD": self.library, "NSS_BYPASS": "+*"}
+        for label, name, code in (("found by libc", NAME, 0), ("found nowhere", f"nobody.{DOMAIN}", EAI_NONAME)):
+            words = self.lookups("rounds", name)
+            variants = [
+                Variant("glibc, nscd", nscd, words, code=code),
+                Variant("ours, libc first", nscd, words, ours, code),
+                Variant("glibc", self.plain, words, code=code),
+            ]
+            self.compare(f"libc first, {label}", variants, self.plan(200, 50))
+
     def first(self) -> None:
         """The first lookup of a process."""
         words = [self.world.program("spawn"), "--told", *self.lookups("once", NAME)]

@@ -270,7 +270,9 @@ import socket, sys
 for _ in range(int(sys.argv[1])): socket.getaddrinfo("rancher-metadata", 80, 0, socket.SOCK_STREAM)' $1
         awk '$1 ~ /^[0-9]+$/ { calls = $1 } END { print calls }' /run/test/calls
     }
-    each() { echo "$1: $(( ($(calls 21) - $(calls 1)) / 20 ))"; sleep 0.1; }
+    each() { echo "$1: $(( ($(calls 22) - $(calls 2)) / 20 ))"; sleep 0.1; }
+    # One that is not empty, and has not changed for a while, is not read again.
+    echo 127.0.0.1 localhost >/etc/hosts; sleep 2.1
     rules 'bypass rancher-metadata'; each plain
     rules 'bypass rancher-metadata hosts /etc/hosts'; each hosts
     rules 'bypass rancher-metadata options edns0 ndots:2'; each options
@@ -285,7 +287,7 @@ for _ in range(int(sys.argv[1])): socket.getaddrinfo("rancher-metadata", 80, 0, 
     let [(_, plain), (_, hosts), (_, options), (_, program), (_, address), (_, libc_first)] = calls[..] else {
         panic!("{text}")
     };
-    assert_eq!([hosts, options, program], [plain; 3], "{text}");
+    assert_eq!([hosts - 2, options, program], [plain; 3], "{text}");
     assert!(address < plain && libc_first >= plain, "{text}");
 }
 

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::{env, fs, io};
 
 /// What `linked/glibc.c` stands in front of.
-const WRAPPED: [&str; 25] = [
+const WRAPPED: [&str; 26] = [
     "__register_atfork",
     "__xpg_strerror_r",
     "abort",
@@ -34,6 +34,7 @@ const WRAPPED: [&str; 25] = [
     "sched_yield",
     "stat64",
     "statx",
+    "syscall",
     "write",
 ];
 

@@ -26,9 +26,10 @@ pub(crate) fn configure() {
     }
 }
 
+/// The same by all that the settings say, which are read for it.
 #[cold]
 #[inline(never)]
-fn configure_all() {
+pub(crate) fn configure_all() {
     // A panic must not reach the dynamic linker. No lookup and no cancellation can come about in here.
     hook::caught(|_| {
         state::settings().databases().into_iter().for_each(configure_one);

@@ -9,7 +9,7 @@ use libc::c_char;
 use nss_bypass_core::sys::environment::is_privileged;
 use nss_bypass_core::sys::{errno, fork, set_errno};
 
-use crate::{databases, hook, state};
+use crate::{databases, state};
 
 #[used]
 #[unsafe(link_section = ".init_array")]
@@ -19,25 +19,19 @@ static ON_LOAD: extern "C" fn() = on_load;
 #[unsafe(link_section = "nss_bypass_load")]
 extern "C" fn on_load() {
     unsafe extern "C" {
-        /// environ(7)
-        static environ: *const *const c_char;
+        /// environ(7). A program may have a variable of the other name.
+        static __environ: *const *const c_char;
     }
     let before = errno(); // A program begins with 0 there.
     fork::watch();
     // SAFETY: libc's variable, which libc has set by now.
-    let environment = if is_privileged() { ptr::null() } else { unsafe { environ } };
+    let environment = if is_privileged() { ptr::null() } else { unsafe { __environ } };
+    // Where there are more variables than are kept as text, they are read as what they say.
     // SAFETY: it is the environment, and the program has not begun.
-    if !unsafe { state::keep_variables(environment) } {
-        read_settings();
+    if unsafe { state::keep_variables(environment) } {
+        databases::configure();
+    } else {
+        databases::configure_all();
     }
-    databases::configure();
     set_errno(before);
-}
-
-/// There are more variables than are kept as text.
-#[cold]
-#[inline(never)]
-fn read_settings() {
-    // A panic must not reach the dynamic linker. No lookup and no cancellation can come about in here.
-    hook::caught(|_| Some(state::settings().disabled));
 }

@@ -60,7 +60,7 @@ impl<F: Copy> Real<F> {
     #[cold]
     #[inline(never)]
     fn look_up(&self) -> *mut c_void {
-        let address = find(self.symbol);
+        let address = symbols::keeping_errno(|| find(self.symbol));
         self.address.store(address, Ordering::Release);
         address
     }

@@ -1,8 +1,8 @@
-//! The system calls for files and sockets, made as glibc's own resolver makes them: not by functions that other libraries may
-//! have of the same names. What is preloaded to change a program's sockets or files (torsocks(1), fakechroot(1)) has no part
-//! in glibc's lookups, and so none in these.
+//! System calls, made as glibc's own resolver makes them: not by functions that other libraries or the program may have of
+//! the same names. What is preloaded to change a program's sockets or files (torsocks(1), fakechroot(1)) has no part in
+//! glibc's lookups, and so none in these. In the library syscall(2) itself is its own (src/preload/linked/glibc.c).
 
-use libc::{c_char, c_int, c_uint, c_void, mmsghdr, mode_t, size_t, sockaddr, socklen_t};
+use libc::{c_char, c_int, c_long, c_uint, c_void, mmsghdr, mode_t, size_t, sockaddr, socklen_t};
 
 macro_rules! calls {
     ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),*) = $number:ident;)*) => {$(
@@ -24,7 +24,7 @@ calls! {
     /// read(2)
     fn read(file: c_int, buffer: *mut c_void, size: size_t) = SYS_read;
     /// pread(2)
-    fn pread(file: c_int, buffer: *mut c_void, size: size_t, offset: i64) = SYS_pread64;
+    fn pread(file: c_int, buffer: *mut c_void, size: size_t, offset: c_long) = SYS_pread64;
     /// write(2)
     fn write(file: c_int, buffer: *const c_void, size: size_t) = SYS_write;
     /// close(2)
@@ -49,28 +49,42 @@ calls! {
         = SYS_recvfrom;
 }
 
-/// poll(2); a negative number of milliseconds has no end.
-///
-/// # Safety
-/// The descriptor is writable.
-#[cfg(target_arch = "x86_64")]
-pub(super) unsafe fn poll(descriptor: &mut libc::pollfd, milliseconds: c_int) -> isize {
-    // SAFETY: one descriptor.
-    (unsafe { libc::syscall(libc::SYS_poll, std::ptr::from_mut(descriptor), 1 as c_uint, milliseconds) }) as isize
+calls! {
+    /// futex(2)
+    fn futex(word: *const u32, operation: c_int, value: c_uint, until: *const libc::timespec, second: *const u32, bits: c_uint)
+        = SYS_futex;
+    /// rt_sigqueueinfo(2)
+    fn rt_sigqueueinfo(process: libc::pid_t, signal: c_int, info: *const c_void) = SYS_rt_sigqueueinfo;
 }
 
-/// poll(2), which newer architectures have as ppoll(2); a negative number of milliseconds has no end.
-///
-/// # Safety
-/// The descriptor is writable.
 #[cfg(not(target_arch = "x86_64"))]
-pub(super) unsafe fn poll(descriptor: &mut libc::pollfd, milliseconds: c_int) -> isize {
-    let time = libc::timespec {
-        tv_sec: (milliseconds / 1000).into(),
-        tv_nsec: libc::c_long::from(milliseconds % 1000) * 1_000_000,
-    };
-    let time = if milliseconds < 0 { std::ptr::null() } else { &raw const time };
-    let (one, no_signals) = (1 as c_uint, std::ptr::null::<libc::sigset_t>());
-    // SAFETY: one descriptor; the time is null or there.
-    (unsafe { libc::syscall(libc::SYS_ppoll, std::ptr::from_mut(descriptor), one, time, no_signals, 0_usize) }) as isize
+calls! {
+    /// ppoll(2), without signals
+    fn ppoll(descriptors: *mut libc::pollfd, count: c_uint, time: *const libc::timespec, signals: *const c_void, size: size_t)
+        = SYS_ppoll;
+}
+
+#[cfg(target_arch = "x86_64")]
+calls! {
+    /// open(2)
+    fn open(path: *const c_char, flags: c_int, mode: mode_t) = SYS_open;
+    /// poll(2)
+    fn poll_all(descriptors: *mut libc::pollfd, count: c_uint, milliseconds: c_int) = SYS_poll;
+}
+
+/// poll(2) of one descriptor; a negative number of milliseconds has no end. Newer architectures have only ppoll(2).
+pub(super) fn poll(descriptor: &mut libc::pollfd, milliseconds: c_int) -> isize {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: one descriptor.
+    return unsafe { poll_all(descriptor, 1, milliseconds) };
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let time = libc::timespec {
+            tv_sec: (milliseconds / 1000).into(),
+            tv_nsec: c_long::from(milliseconds % 1000) * 1_000_000,
+        };
+        let time = if milliseconds < 0 { std::ptr::null() } else { &raw const time };
+        // SAFETY: one descriptor; the time is null or there.
+        unsafe { ppoll(descriptor, 1, time, std::ptr::null(), 0) }
+    }
 }

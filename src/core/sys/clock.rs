@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::fork;
+
 #[inline(always)]
 fn read(clock: libc::clockid_t) -> Duration {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -29,7 +31,9 @@ impl Tick {
     /// The present one.
     pub fn now() -> Self {
         let now = coarse();
-        Self(now.as_secs() << 30 | u64::from(now.subsec_nanos()))
+        let number = now.as_secs() << 30 | u64::from(now.subsec_nanos());
+        // A child may be elsewhere (chroot(2), setns(2)).
+        Self(number.wrapping_add(u64::from(fork::generation()).rotate_right(8)))
     }
 
     /// As a number, which is never 0.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use libc::{c_char, c_int};
 
 use super::loaded::late;
-use super::{Errno, calls, checked, checked_int, memory};
+use super::{Errno, calls, checked, checked_int, glibc, memory};
 
 /// A descriptor that is closed when dropped.
 pub(super) struct Descriptor(pub(super) i32);
@@ -164,7 +164,9 @@ pub fn read_no_link(path: &CStr) -> Result<Content, Errno> {
 /// or a terminal: that may be the program's own input.
 #[inline(always)]
 pub fn read_beginning<'a>(path: &CStr, room: &'a mut [MaybeUninit<u8>]) -> &'a [u8] {
-    let Ok(file) = open_anything(path, 0) else { return &[] };
+    // SAFETY: `path` is a C string.
+    let opened = unsafe { calls::openat(libc::AT_FDCWD, path.as_ptr(), READ_ONLY, 0) };
+    let Ok(file) = checked_int(opened).map(Descriptor) else { return &[] };
     // At an offset, which neither a FIFO nor a terminal has.
     // SAFETY: the room is writable for its length.
     let read = checked(unsafe { calls::pread(file.0, room.as_mut_ptr().cast(), room.len(), 0) }).unwrap_or(0);
@@ -190,9 +192,16 @@ fn open(path: &CStr, flag: i32) -> Result<(Descriptor, libc::stat), Errno> {
     Ok((file, status))
 }
 
-#[inline(always)]
+const READ_ONLY: i32 = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY;
+
 fn open_anything(path: &CStr, flag: i32) -> Result<Descriptor, Errno> {
-    let flags = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | libc::O_NOCTTY | flag;
+    let flags = READ_ONLY | flag;
+    // Before 2.26 glibc opens files with this call.
+    #[cfg(target_arch = "x86_64")]
+    if glibc::minor() < glibc::OPENAT {
+        // SAFETY: `path` is a C string.
+        return checked_int(unsafe { calls::open(path.as_ptr(), flags, 0) }).map(Descriptor);
+    }
     // SAFETY: `path` is a C string.
     checked_int(unsafe { calls::openat(libc::AT_FDCWD, path.as_ptr(), flags, 0) }).map(Descriptor)
 }

@@ -4,7 +4,7 @@ use std::ptr;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use super::{Errno, checked, clock};
+use super::{Errno, calls, checked, clock};
 
 /// Any waker will do.
 const MATCH_ANY: u32 = !0;
@@ -47,9 +47,8 @@ pub fn wait(word: &AtomicU32, expected: u32, until: Option<Moment>) -> Result<()
     let operation = libc::FUTEX_WAIT_BITSET | libc::FUTEX_PRIVATE_FLAG;
     let second = ptr::null::<u32>();
     // SAFETY: the word lives as long as the call, and the time is null or a timespec that does.
-    let result =
-        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, expected, until, second, MATCH_ANY) };
-    match checked(result as isize) {
+    let result = unsafe { calls::futex(word.as_ptr(), operation, expected, until, second, MATCH_ANY) };
+    match checked(result) {
         Err(Errno(libc::EAGAIN)) | Ok(_) => Ok(()), // It has another value already.
         Err(error) => Err(error),
     }
@@ -59,7 +58,7 @@ pub fn wait(word: &AtomicU32, expected: u32, until: Option<Moment>) -> Result<()
 pub fn wake(word: &AtomicU32) {
     let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
     // SAFETY: the kernel takes the address for a key only.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, 1) };
+    unsafe { calls::futex(word.as_ptr(), operation, 1, ptr::null(), ptr::null(), 0) };
 }
 
 #[cfg(test)]

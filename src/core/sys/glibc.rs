@@ -12,6 +12,9 @@ pub const MAPPED_ADDRESSES_IN_HOSTS: u32 = 38;
 /// Lines of files are read by `__nss_readline`, which leaves bytes behind a last line without an end.
 pub const READLINE: u32 = 33;
 
+/// Files are opened with openat(2).
+pub const OPENAT: u32 = 26;
+
 /// nsswitch.conf is read by nss/nss_database.c: again when it changed, without comments, and refused where a line cannot be
 /// read.
 pub const NSS_DATABASE: u32 = 33;

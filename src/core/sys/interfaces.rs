@@ -117,7 +117,7 @@ fn receive(socket: &Descriptor, buffer: &mut [u8], deadline: Deadline) -> Result
             Err(Errno(libc::EAGAIN)) if !deadline.is_past() => {
                 let mut poll = libc::pollfd { fd: socket.0, events: libc::POLLIN, revents: 0 };
                 // SAFETY: one valid pollfd is passed.
-                unsafe { calls::poll(&mut poll, deadline.remaining_ms()) };
+                calls::poll(&mut poll, deadline.remaining_ms());
             }
             Err(error) => return Err(error),
         }

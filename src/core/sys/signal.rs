@@ -5,6 +5,7 @@ use std::ptr;
 
 use libc::{c_int, pid_t, sigset_t, sigval, uid_t};
 
+use super::calls;
 use super::loaded::late;
 
 late! {
@@ -78,5 +79,5 @@ pub fn queue(process: pid_t, signal: c_int, value: sigval) {
     let info =
         Info { signal, errno: 0, code: libc::SI_ASYNCNL, padding: 0, process, user, value, rest: Default::default() };
     // SAFETY: the kernel reads a siginfo_t, which this has the size and the shape of.
-    unsafe { libc::syscall(libc::SYS_rt_sigqueueinfo, process, signal, &raw const info) };
+    unsafe { calls::rt_sigqueueinfo(process, signal, (&raw const info).cast()) };
 }

@@ -221,7 +221,7 @@ impl Socket {
             }
             let left = deadline.remaining_ms().min(longest);
             // SAFETY: one valid pollfd is passed.
-            match reentrancy::unmarked(|| checked_int(unsafe { calls::poll(&mut poll, left) })) {
+            match reentrancy::unmarked(|| checked_int(calls::poll(&mut poll, left))) {
                 Err(Errno(libc::EINTR)) => {}
                 Ok(0) => {
                     abandoned::identify();
@@ -239,7 +239,7 @@ impl Socket {
     pub fn has_data(&self) -> bool {
         let mut poll = libc::pollfd { fd: self.0.0, events: libc::POLLIN, revents: 0 };
         // SAFETY: one valid pollfd is passed; nothing is waited for.
-        let count = unsafe { calls::poll(&mut poll, 0) };
+        let count = calls::poll(&mut poll, 0);
         count > 0 && poll.revents & libc::POLLIN != 0
     }
 

@@ -29,7 +29,7 @@ pub enum Found {
     /// No library up to libc has it.
     Absent,
     /// It cannot be told: this library is in a namespace of its own (dlmopen(3)), or comes behind libc and the search is to
-    /// begin there; libc is another one than glibc; or a library on the way has its symbols in a form that is not read here.
+    /// begin there; libc is another one than glibc; or the symbol is to be called for its address, or has one in each thread.
     Unknown,
 }
 
@@ -73,7 +73,12 @@ unsafe extern "C" {
 /// Looks a symbol up.
 pub fn find(name: &CStr, from: From) -> Found {
     let own = &raw const _DYNAMIC;
-    let (mut object, mut is_behind, mut found) = (first(), false, Found::Absent);
+    let first = first();
+    // Another libc keeps its tables otherwise: nothing of them is read.
+    if !has_libc(first) {
+        return Found::Unknown;
+    }
+    let (mut object, mut is_behind, mut found) = (first, false, Found::Absent);
     let hash = gnu_hash(name.to_bytes());
     // SAFETY: null, or an entry of the list, which stays: nothing is read behind libc's.
     while let Some(library) = unsafe { object.as_ref() } {
@@ -94,6 +99,18 @@ pub fn find(name: &CStr, from: From) -> Found {
         object = library.next;
     }
     Found::Unknown
+}
+
+/// Whether glibc's libc is in the list that begins here.
+fn has_libc(mut object: *const LinkMap) -> bool {
+    // SAFETY: null, or an entry of the list. What is behind libc is read only where there is none.
+    while let Some(library) = unsafe { object.as_ref() } {
+        if library.is_libc() {
+            return true;
+        }
+        object = library.next;
+    }
+    false
 }
 
 /// The list's first entry, the program; null where it is not known.
@@ -148,11 +165,8 @@ unsafe fn value_of(mut section: *const Entry, tag: usize) -> Option<usize> {
 impl LinkMap {
     /// Where the table is that an entry of the dynamic section is about.
     fn table<T>(&self, tag: usize) -> Option<*const T> {
-        // SAFETY: the dynamic linker has read this section itself.
-        let value = unsafe { value_of(self.dynamic, tag) }?;
-        // glibc has added the base, but not where it may not write: the vDSO, which the kernel maps.
-        let address = if value < self.base { self.base.wrapping_add(value) } else { value };
-        Some(ptr::with_exposed_provenance(address))
+        // SAFETY: the dynamic linker has read this section itself, and made addresses of its values.
+        unsafe { value_of(self.dynamic, tag) }.map(ptr::with_exposed_provenance)
     }
 
     fn is_libc(&self) -> bool {
@@ -170,22 +184,28 @@ impl LinkMap {
 
     /// The kernel's own library, which has nothing but functions for the time, and in older kernels no table of the newer kind.
     fn is_vdso(&self) -> bool {
+        const LARGEST: usize = 64 << 10;
         // SAFETY: getauxval only reads the vector that the kernel left on the stack.
-        self.base != 0 && self.base == unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } as usize
+        let start = unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } as usize;
+        start != 0 && (start..start + LARGEST).contains(&self.dynamic.addr())
     }
 
     fn symbol(&self, name: &CStr, hash: u32) -> Found {
         if self.is_vdso() {
             return Found::Absent;
         }
-        let (Some(table), Some(symbols), Some(strings)) =
-            (self.table::<u32>(DT_GNU_HASH), self.table::<Symbol>(DT_SYMTAB), self.table::<c_char>(DT_STRTAB))
-        else {
-            return if self.table::<u32>(DT_HASH).is_none() { Found::Absent } else { Found::Unknown };
+        let (Some(symbols), Some(strings)) = (self.table::<Symbol>(DT_SYMTAB), self.table::<c_char>(DT_STRTAB)) else {
+            return Found::Absent;
+        };
+        let candidates = match (self.table::<u32>(DT_GNU_HASH), self.table::<u32>(DT_HASH)) {
+            // SAFETY: the library's table of names.
+            (Some(table), _) => unsafe { Candidates::new(table, hash) },
+            // SAFETY: as above.
+            (None, Some(table)) => unsafe { Candidates::of_all(table) },
+            (None, None) => return Found::Absent,
         };
         let versions = self.table::<u16>(DT_VERSYM);
-        // SAFETY: the library's table of names.
-        for index in unsafe { Candidates::new(table, hash) } {
+        for index in candidates {
             // SAFETY: all tables go as far as the table of hashes.
             let symbol = unsafe { at(symbols, index) };
             // SAFETY: as above.
@@ -221,13 +241,12 @@ fn is_for_dlsym(symbol: &Symbol, version: u16) -> bool {
         && (version & HIDDEN == 0 || version & !HIDDEN < FIRST_VERSION)
 }
 
-/// The symbols that may have a name, by number (`DT_GNU_HASH`).
-struct Candidates {
-    hash: u32,
-    index: u32,
-    /// The first symbol that is in the table, and its hash.
-    first: u32,
-    hashes: *const u32,
+/// The symbols that may have a name, by number.
+enum Candidates {
+    /// By the newer table (`DT_GNU_HASH`): the hash, the next symbol, the first that is in the table, and where its hash is.
+    Chain { hash: u32, index: u32, first: u32, hashes: *const u32 },
+    /// By the older one (`DT_HASH`), which few libraries have alone: any of them.
+    All(std::ops::Range<u32>),
 }
 
 impl Candidates {
@@ -236,7 +255,7 @@ impl Candidates {
     unsafe fn new(table: *const u32, hash: u32) -> Self {
         // SAFETY: the table begins with four numbers.
         let [buckets, first, words, shift] = unsafe { table.cast::<[u32; 4]>().read() };
-        let none = Self { hash, index: 0, first, hashes: table };
+        let none = Self::All(0..0);
         if buckets == 0 || words == 0 {
             return none;
         }
@@ -249,7 +268,14 @@ impl Candidates {
         }
         // SAFETY: there are so many buckets.
         let index = unsafe { at(heads, hash % buckets) };
-        Self { hash, index, first, hashes: heads.wrapping_add(buckets as usize) }
+        Self::Chain { hash, index, first, hashes: heads.wrapping_add(buckets as usize) }
+    }
+
+    /// # Safety
+    /// A library's table, which stays.
+    unsafe fn of_all(table: *const u32) -> Self {
+        // SAFETY: the table begins with two numbers; the second is that of all symbols.
+        Self::All(1..unsafe { at(table, 1) })
     }
 }
 
@@ -257,13 +283,17 @@ impl Iterator for Candidates {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        while self.index >= self.first && self.index != 0 {
-            let index = self.index;
+        let (hash, index, first, hashes) = match self {
+            Self::Chain { hash, index, first, hashes } => (*hash, index, *first, *hashes),
+            Self::All(rest) => return rest.next(),
+        };
+        while *index >= first && *index != 0 {
+            let this = *index;
             // SAFETY: a chain of hashes goes on until one has its lowest bit set.
-            let found = unsafe { at(self.hashes, index - self.first) };
-            self.index = if found & 1 == 0 { index + 1 } else { 0 };
-            if found | 1 == self.hash | 1 {
-                return Some(index);
+            let found = unsafe { at(hashes, this - first) };
+            *index = if found & 1 == 0 { this + 1 } else { 0 };
+            if found | 1 == hash | 1 {
+                return Some(this);
             }
         }
         None
@@ -279,6 +309,18 @@ unsafe fn at<T: Copy>(table: *const T, index: u32) -> T {
 
 fn gnu_hash(name: &[u8]) -> u32 {
     name.iter().fold(5381, |hash: u32, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()))
+}
+
+/// Runs a search. What is found so may be called next, and errno is to be as the program has it.
+pub fn keeping_errno<T>(search: impl FnOnce() -> T) -> T {
+    // SAFETY: no preconditions.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: always a valid pointer to this thread's errno.
+    let before = unsafe { errno.read() };
+    let found = search();
+    // SAFETY: as above; nobody else writes this thread's errno.
+    unsafe { errno.write(before) };
+    found
 }
 
 /// What is looked up when it is first needed.
@@ -307,10 +349,10 @@ impl Late {
 
     #[cold]
     fn look_up(&self) -> *mut c_void {
-        let found = match find(self.name, self.from) {
+        let found = keeping_errno(|| match find(self.name, self.from) {
             Found::At(address) => address,
             not_found => (self.otherwise)(self.name, not_found),
-        };
+        });
         let found = if found.is_null() { Self::NONE } else { found };
         self.address.store(found, Ordering::Release);
         found

@@ -11,6 +11,7 @@
 #include <link.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -58,6 +59,36 @@ __attribute__((section("nss_bypass_load"))) INSIDE int __wrap___register_atfork(
 	return __real___register_atfork == NULL ? ENOSYS : __real___register_atfork(before, parent, child, library);
 }
 
+/* syscall(2), as libc has it. A program, or what is preloaded before this library, may have a function of that name: torsocks
+   refuses by it what it does not know. On the page of what runs at the start. */
+__attribute__((section("nss_bypass_load"))) INSIDE long __wrap_syscall(long number, ...)
+{
+	enum { LAST_ERROR = 4095 };
+	long of[6], result;
+	va_list arguments;
+	va_start(arguments, number);
+	for (int i = 0; i < 6; i++)
+		of[i] = va_arg(arguments, long);
+	va_end(arguments);
+#if defined __x86_64__
+	register long r10 __asm__("r10") = of[3], r8 __asm__("r8") = of[4], r9 __asm__("r9") = of[5];
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(number), "D"(of[0]), "S"(of[1]), "d"(of[2]), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+#elif defined __aarch64__
+	register long x8 __asm__("x8") = number, x0 __asm__("x0") = of[0], x1 __asm__("x1") = of[1], x2 __asm__("x2") = of[2];
+	register long x3 __asm__("x3") = of[3], x4 __asm__("x4") = of[4], x5 __asm__("x5") = of[5];
+	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+	result = x0;
+#endif
+	if (result < 0 && result >= -LAST_ERROR) {
+		errno = (int)-result;
+		return -1;
+	}
+	return result;
+}
+
 /* What std contains and nothing here calls: its way to print a panic, with the lines of its source, and std::fs. A panic is not
    printed, and files are read in core/sys. Each would be an import; a build with REPORT_STUBS says where one is reached. */
 
@@ -66,7 +97,7 @@ __attribute__((section("nss_bypass_load"))) INSIDE int __wrap___register_atfork(
 	INSIDE result name parameters                                                                                       \
 	{                                                                                                                   \
 		static const char reached[] = "nss-bypass: " #name " was reached\n";                                           \
-		(void)!write(2, reached, sizeof reached - 1);                                                                     \
+		__wrap_syscall(SYS_write, 2, reached, sizeof reached - 1);                                                                     \
 		__builtin_trap();                                                                                           \
 	}
 #else
@@ -90,6 +121,7 @@ NEVER(void *, __wrap_mmap64, (void *at, size_t size, int protection, int flags, 
 NEVER(int, __wrap_munmap, (void *at, size_t size), -1)
 NEVER(off64_t, __wrap_lseek64, (int descriptor, off64_t offset, int whence), -1)
 NEVER(pid_t, __wrap_gettid, (void), -1)
+NEVER(ssize_t, __wrap_write, (int file, const void *buffer, size_t size), -1)
 NEVER(ssize_t, __wrap_read, (int file, void *buffer, size_t size), -1)
 NEVER(int, __wrap_close, (int file), -1)
 NEVER(char *, __wrap_getenv, (const char *name), NULL)
@@ -101,15 +133,12 @@ NEVER(int, __wrap_posix_memalign, (void **memory, size_t alignment, size_t size)
 INSIDE void *__wrap_memcpy(void *to, const void *from, size_t size) { return memmove(to, from, size); }
 INSIDE int __wrap_bcmp(const void *one, const void *other, size_t size) { return memcmp(one, other, size); }
 
-/* Plain system calls. */
-
-INSIDE int __wrap_sched_yield(void) { return (int)syscall(SYS_sched_yield); }
-INSIDE ssize_t __wrap_write(int file, const void *bytes, size_t size) { return syscall(SYS_write, file, bytes, size); }
+INSIDE int __wrap_sched_yield(void) { return (int)__wrap_syscall(SYS_sched_yield); }
 
 /* Where std gives up: a panic in a panic, an allocation that cannot be refused. Rare enough to go without an import. */
 INSIDE void __wrap_abort(void)
 {
-	syscall(SYS_tgkill, syscall(SYS_getpid), syscall(SYS_gettid), SIGABRT);
+	__wrap_syscall(SYS_tgkill, __wrap_syscall(SYS_getpid), __wrap_syscall(SYS_gettid), SIGABRT);
 	__builtin_trap();
 }
 
@@ -125,9 +154,10 @@ INSIDE int __wrap_dl_iterate_phdr(int (*look)(struct dl_phdr_info *, size_t, voi
 	const char *start = (const char *)&__ehdr_start;
 	struct dl_phdr_info own = {
 		.dlpi_addr = (ElfW(Addr))start, .dlpi_name = "", .dlpi_phdr = (const void *)(start + __ehdr_start.e_phoff),
-		.dlpi_phnum = __ehdr_start.e_phnum, .dlpi_adds = 1,
+		.dlpi_phnum = __ehdr_start.e_phnum,
 	};
-	return look(&own, sizeof own, data);
+	/* As long as before there were counters of what is loaded: with them it keeps what it found, and nothing is locked here. */
+	return look(&own, offsetof(struct dl_phdr_info, dlpi_adds), data);
 }
 
 #ifdef DLFO_STRUCT_HAS_EH_DBASE
