@@ -43,8 +43,12 @@ fn what_an_answer_depends_on_changes_and_it_is_asked_for_again() {
     all(&rows, |(number, (what, script, expected))| {
         let mark = format!("change{number}");
         let lookup = format!("gai nth300_nx.{mark}.t.example - 0 4 1");
+        // A change of a file counts from the next tick of the kernel's clock on.
+        let with_tick =
+            |line: &'static str| std::iter::once(line).chain(Some("sleep 10").filter(|_| line.starts_with("put ")));
         let lines: Vec<String> = script
             .split('|')
+            .flat_map(with_tick)
             .map(|line| if line == "G" { lookup.clone() } else { line.replace("NAME", &mark) })
             .collect();
         let found = place.probe(&[("nss-bypass.conf", KEEPING)], &lines.join("\n"));

@@ -33,8 +33,8 @@ rows! {
     what_could_not_be_asked_of_the_kernel_is_not_kept: "descriptors", 2, 10;
     children_use_what_was_kept_and_keep_more: "quiet-children", 30, 300;
     children_of_threads_that_use_the_cache_without_pause_never_hang: "children", 300, 3000;
-    a_change_of_hosts_takes_effect_at_once: "hosts", 100, 500;
-    a_change_of_resolv_conf_takes_effect_at_once: "resolv", 50, 500;
+    a_change_of_hosts_takes_effect_in_the_next_tick: "hosts", 100, 500;
+    a_change_of_resolv_conf_takes_effect_in_the_next_tick: "resolv", 50, 500;
 }
 
 #[test]

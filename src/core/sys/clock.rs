@@ -23,7 +23,7 @@ pub fn coarse() -> Duration {
     read(libc::CLOCK_MONOTONIC_COARSE)
 }
 
-/// The number of the kernel's tick: of those that come one after another, every 1 to 4 ms, no two have the same.
+/// A tick of the kernel's clock, of which one comes every 1 to 4 ms, in one thread: no other thread's is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tick(u64);
 
@@ -32,8 +32,11 @@ impl Tick {
     pub fn now() -> Self {
         let now = coarse();
         let number = now.as_secs() << 30 | u64::from(now.subsec_nanos());
-        // A child may be elsewhere (chroot(2), setns(2)).
-        Self(number.wrapping_add(u64::from(fork::generation()).rotate_right(8)))
+        // A child or another thread may have other files (chroot(2), setns(2)).
+        // SAFETY: no preconditions; its address is the thread's alone.
+        let thread = unsafe { libc::__errno_location() }.addr() as u64;
+        let whose = thread.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(fork::generation()).rotate_right(8);
+        Self((number ^ whose).max(1))
     }
 
     /// As a number, which is never 0.

@@ -67,7 +67,7 @@ struct Cached<T> {
 pub enum Looks {
     /// Each of them, as glibc's do.
     Always,
-    /// One in each tick of the kernel's clock, which is this one now: those with a cache.
+    /// One of a thread in each tick of the kernel's clock, which is this one now: those with a cache.
     OnceIn(Tick),
 }
 
