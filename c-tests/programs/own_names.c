@@ -1,5 +1,6 @@
-/* A program with a variable and a function of its own that libc has too: own_names NAME
-   Neither name is reserved, and the linker exports both, since libc has them. */
+/* A program with a variable and functions of its own that libc has too: own_names NAME
+   environ and syscall are not reserved, and the linker exports them, since libc has them. dlsym is here to be told of: it takes
+   a lock of the dynamic linker's, and no start and no lookup needs it. */
 
 #include <netdb.h>
 #include <stdio.h>
@@ -10,6 +11,13 @@ char **environ;
 long syscall(long number)
 {
 	printf("called for %ld\n", number);
+	exit(1);
+}
+
+void *dlsym(void *library, const char *name)
+{
+	(void)library;
+	printf("dlsym was called for %s\n", name);
 	exit(1);
 }
 

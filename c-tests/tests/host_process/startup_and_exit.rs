@@ -33,16 +33,18 @@ fn a_program_begins_with_an_errno_of_zero_whatever_the_configuration_is() {
     }
 }
 
-/// Neither name is reserved for libc, and the linker exports them.
+/// With either table of symbols that a program may have.
 #[test]
-fn a_program_may_have_an_environ_and_a_syscall_of_its_own() {
+fn a_program_may_have_an_environ_and_a_syscall_of_its_own_and_dlsym_is_not_called() {
     let rules = std::env::temp_dir().join(format!("nss-bypass-own-names-{}", std::process::id()));
     fs::write(&rules, "bypass only.example address 192.0.2.1\n").unwrap();
-    let mut command = Command::new(program("own_names"));
-    command.arg("only.example").env("LD_PRELOAD", library()).env("NSS_BYPASS_CONF", &rules);
-    let output = command.output().unwrap();
+    for table in ["-Wl,--hash-style=gnu", "-Wl,--hash-style=sysv"] {
+        let mut command = Command::new(linked("own_names", &[table], &[]));
+        command.arg("only.example").env("LD_PRELOAD", library()).env("NSS_BYPASS_CONF", &rules);
+        let output = command.output().unwrap();
+        assert_eq!((text(&output).as_str(), output.status.code()), ("found\n", Some(0)), "{table}: {}", whole(&output));
+    }
     fs::remove_file(&rules).unwrap();
-    assert_eq!((text(&output).as_str(), output.status.code()), ("found\n", Some(0)), "{}", whole(&output));
 }
 
 /// Moments of which the program, and the same source as a library, print lines; the program one less where libc is
