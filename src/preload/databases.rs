@@ -16,7 +16,7 @@ use crate::{hook, real};
 /// program could ask. Next to nothing is done where there is no such line and no variable.
 #[inline(always)]
 pub(crate) fn configure() {
-    let given = |name| if STARTED_WITH.is_empty() { None } else { STARTED_WITH.get(name) };
+    let given = |name| STARTED_WITH.get(name);
     if given(c"NSS_BYPASS_DISABLE").is_some_and(|value| settings::is_switched_on(value.to_bytes())) {
         return;
     }

@@ -194,7 +194,7 @@ fn contained<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
 /// signal's handler in the midst of a lookup.
 pub(crate) fn caught<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
     let before = errno();
-    silence_panics(); // The constructor may not have run yet.
+    silence_panics();
     let result = catch_unwind(AssertUnwindSafe(|| ours(before))).unwrap_or(None);
     if result.is_none() {
         set_errno(before);

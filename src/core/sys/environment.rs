@@ -104,10 +104,15 @@ impl KeptVariables {
     }
 
     /// A variable's value.
+    #[inline(always)]
     pub fn get(&self, name: &CStr) -> Option<&CStr> {
+        if self.is_empty() { None } else { self.find(name) }
+    }
+
+    fn find(&self, name: &CStr) -> Option<&CStr> {
         let used = self.used.load(Ordering::Acquire);
-        // SAFETY: the text is not written to any more once any of it is used.
-        let text = if used == 0 { &[][..] } else { unsafe { &*self.text.get() } };
+        // SAFETY: the text is not written to any more, since some of it is used.
+        let text = unsafe { &*self.text.get() };
         let mut variables = text.get(..used)?.split_inclusive(|&byte| byte == 0);
         let value = variables.find_map(|variable| variable.strip_prefix(name.to_bytes())?.strip_prefix(b"="))?;
         CStr::from_bytes_with_nul(value).ok()

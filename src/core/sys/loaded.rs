@@ -10,7 +10,48 @@ use std::ptr;
 
 use libc::{c_char, c_int, c_void};
 
-use super::symbols::{Found, From, Late, find};
+use super::symbols::{Found, From, find};
+
+/// Makes functions of libc's that are looked up at their first call (see [`super::symbols::Late`]): those that few processes call, since each
+/// symbol that the library imports costs the start of every program some 800 instructions. `absent` is the result where there
+/// is no such function, `otherwise` what finds one that the search does not ([`by_dlsym`], where it is not said).
+#[macro_export]
+macro_rules! late {
+    (@otherwise) => { $crate::sys::loaded::by_dlsym };
+    (@otherwise $otherwise:path) => { $otherwise };
+    ($($(#[$doc:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, absent: $absent:expr
+        $(, otherwise: $otherwise:path)?;)*) => {$(
+        $(#[$doc])*
+        ///
+        /// # Safety
+        /// libc's.
+        #[allow(clippy::unused_unit, reason = "a function may have no result")]
+        $visibility unsafe fn $name($($argument: $type),*) -> $result {
+            const NAME: &std::ffi::CStr =
+                match std::ffi::CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+                    Ok(name) => name,
+                    Err(_) => c"",
+                };
+            static FUNCTION: $crate::sys::symbols::Late =
+                $crate::sys::symbols::Late::new(
+                    $crate::sys::symbols::From::Program,
+                    NAME,
+                    $crate::late!(@otherwise $($otherwise)?),
+                );
+            let function = FUNCTION.get();
+            if function.is_null() {
+                return $absent;
+            }
+            // SAFETY: it is libc's function of this name, which has this type.
+            let function = unsafe {
+                std::mem::transmute::<*mut std::ffi::c_void, unsafe extern "C" fn($($type),*) -> $result>(function)
+            };
+            // SAFETY: the caller's promise.
+            unsafe { function($($argument),*) }
+        }
+    )*};
+}
+pub use late;
 
 /// A function of libdl's.
 fn of_libdl(name: &CStr, found: Found) -> *mut c_void {
@@ -46,44 +87,19 @@ fn in_library(library: &CStr, symbol: &CStr) -> *mut c_void {
     unsafe { find(library, symbol.as_ptr()) }
 }
 
-/// dlopen(3); null where there is none.
-///
-/// # Safety
-/// libc's.
-pub unsafe fn dlopen(file: *const c_char, mode: c_int) -> *mut c_void {
-    static FUNCTION: Late = Late::new(From::Program, c"dlopen", of_libdl);
-    let function = FUNCTION.get();
-    if function.is_null() {
-        return ptr::null_mut();
-    }
-    // SAFETY: libc's function of this name, which has this type.
-    let function =
-        unsafe { mem::transmute::<*mut c_void, unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void>(function) };
-    // SAFETY: the caller's promise.
-    unsafe { function(file, mode) }
-}
-
-/// dlsym(3). A system may have been made of the few files that its program names, without libdl: then nothing else can be
-/// meant but libc's own.
-///
-/// # Safety
-/// libc's.
-pub unsafe fn dlsym(handle: *mut c_void, symbol: *const c_char) -> *mut c_void {
-    static FUNCTION: Late = Late::new(From::Program, c"dlsym", of_libdl);
-    let function = FUNCTION.get();
-    if function.is_null() {
+late! {
+    /// dlopen(3); null where there is none.
+    pub fn dlopen(file: *const c_char, mode: c_int) -> *mut c_void, absent: ptr::null_mut(), otherwise: of_libdl;
+    /// dlsym(3). A system may have been made of the few files that its program names, without libdl: then nothing else can be
+    /// meant but libc's own.
+    pub fn dlsym(handle: *mut c_void, symbol: *const c_char) -> *mut c_void,
         // SAFETY: the caller's promise.
-        return in_library(c"libc.so.6", unsafe { CStr::from_ptr(symbol) });
-    }
-    // SAFETY: libc's function of this name, which has this type.
-    let function = unsafe {
-        mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void>(function)
-    };
-    // SAFETY: the caller's promise.
-    unsafe { function(handle, symbol) }
+        absent: in_library(c"libc.so.6", unsafe { CStr::from_ptr(symbol) }), otherwise: of_libdl;
+    /// dlerror(3)
+    fn dlerror() -> *mut c_char, absent: ptr::null_mut(), otherwise: of_libdl;
 }
 
-/// What [`Late`] takes where the list of libraries says nothing of a symbol, since it cannot be read.
+/// What [`late`] takes where the list of libraries says nothing of a symbol, since it cannot be read.
 pub fn by_dlsym(symbol: &CStr, found: Found) -> *mut c_void {
     match found {
         Found::At(address) => address,
@@ -104,14 +120,8 @@ pub fn by_dlsym_in_any_case(symbol: &CStr, _: Found) -> *mut c_void {
 
 /// Takes the text of the last error away (dlerror(3)), where the program is not to read of one that is not its own.
 pub fn forget_error() {
-    static FUNCTION: Late = Late::new(From::Program, c"dlerror", of_libdl);
-    let function = FUNCTION.get();
-    if !function.is_null() {
-        // SAFETY: libc's function of this name, which has this type.
-        let function = unsafe { mem::transmute::<*mut c_void, unsafe extern "C" fn() -> *mut c_char>(function) };
-        // SAFETY: no preconditions.
-        unsafe { function() };
-    }
+    // SAFETY: no preconditions.
+    unsafe { dlerror() };
 }
 
 /// A symbol of a library; null where the library is not loaded, or has no such symbol. A library that is found stays loaded.
@@ -124,40 +134,6 @@ pub fn symbol(library: &CStr, symbol: &CStr) -> *mut c_void {
     // SAFETY: the handle is from just now, and the symbol a C string.
     unsafe { dlsym(handle, symbol.as_ptr()) }
 }
-
-/// Makes functions of libc's that are looked up at their first call (see [`Late`]): those that few processes call, since each
-/// symbol that the library imports costs the start of every program some 800 instructions. `absent` is the result where libc
-/// has no such function.
-#[macro_export]
-macro_rules! late {
-    ($($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, absent: $absent:expr;)*) => {$(
-        $(#[$doc])*
-        ///
-        /// # Safety
-        /// libc's.
-        #[allow(clippy::unused_unit, reason = "a function may have no result")]
-        pub(crate) unsafe fn $name($($argument: $type),*) -> $result {
-            const NAME: &std::ffi::CStr =
-                match std::ffi::CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
-                    Ok(name) => name,
-                    Err(_) => c"",
-                };
-            static FUNCTION: $crate::sys::symbols::Late =
-                $crate::sys::symbols::Late::new($crate::sys::symbols::From::Program, NAME, $crate::sys::loaded::by_dlsym);
-            let function = FUNCTION.get();
-            if function.is_null() {
-                return $absent;
-            }
-            // SAFETY: it is libc's function of this name, which has this type.
-            let function = unsafe {
-                std::mem::transmute::<*mut std::ffi::c_void, unsafe extern "C" fn($($type),*) -> $result>(function)
-            };
-            // SAFETY: the caller's promise.
-            unsafe { function($($argument),*) }
-        }
-    )*};
-}
-pub use late;
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use libc::{c_int, c_void, pthread_attr_t, pthread_t};
 
 use super::Errno;
 use super::loaded::{self, late};
-use super::symbols::{Found, From, Late, find};
+use super::symbols::{Found, From, find};
 
 /// What a thread runs. It may end by an exception or pthread_exit in the program's own code, hence "C-unwind".
 pub type Routine = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
@@ -25,23 +25,9 @@ late! {
     fn pthread_attr_destroy(attributes: *mut pthread_attr_t) -> c_int, absent: libc::ENOSYS;
     /// pthread_attr_setdetachstate(3)
     fn pthread_attr_setdetachstate(attributes: *mut pthread_attr_t, state: c_int) -> c_int, absent: libc::ENOSYS;
-}
-
-/// pthread_attr_setstacksize(3), which before glibc 2.34 is in libpthread.
-///
-/// # Safety
-/// libc's.
-unsafe fn pthread_attr_setstacksize(attributes: *mut pthread_attr_t, size: usize) -> c_int {
-    static FUNCTION: Late = Late::new(From::Program, c"pthread_attr_setstacksize", loaded::by_dlsym_in_any_case);
-    let function = FUNCTION.get();
-    if function.is_null() {
-        return libc::ENOSYS;
-    }
-    // SAFETY: it is the function of this name and type.
-    let function =
-        unsafe { mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut pthread_attr_t, usize) -> c_int>(function) };
-    // SAFETY: the caller's promise.
-    unsafe { function(attributes, size) }
+    /// pthread_attr_setstacksize(3), which before glibc 2.34 is in libpthread
+    fn pthread_attr_setstacksize(attributes: *mut pthread_attr_t, size: usize) -> c_int,
+        absent: libc::ENOSYS, otherwise: loaded::by_dlsym_in_any_case;
 }
 
 /// Before glibc 2.34 pthread_create is in libpthread, which a program may have for its own use only (dlopen(3), RTLD_LOCAL).

@@ -415,6 +415,11 @@ impl Tables {
             self.hosts.is_seen(looks);
             return Ok(Table(read));
         }
+        self.read_hosts()
+    }
+
+    /// Reads it whole, and keeps it if it is small and has been left alone for a while.
+    fn read_hosts(&self) -> Result<Table<Vec<u8>>, Errno> {
         let now = clock::wall();
         let content = file::read(HOSTS)?;
         let stays = content.identity.is_settled(now) && content.bytes.len() <= KEPT_HOSTS;
@@ -436,9 +441,7 @@ impl Tables {
         let identity = file::identity(HOSTS);
         match self.hosts.table.read() {
             Some(read) if read.identity == identity => Some(Table(read)),
-            _ if identity.is_settled(clock::wall()) && identity.size() <= KEPT_HOSTS => {
-                self.kept_hosts(Looks::Always).ok()
-            }
+            _ if identity.is_settled(clock::wall()) && identity.size() <= KEPT_HOSTS => self.read_hosts().ok(),
             _ => None,
         }
     }
