@@ -171,12 +171,16 @@ static void make_call(int unused, siginfo_t *about, void *context)
 static void watch_calls(void)
 {
 	syscall(SYS_getpid); /* Finds the real one. */
-	unsigned long start = 0, end = 0;
+	unsigned long start = -1, end = 0, from, to;
 	char line[512];
 	FILE *maps = fopen("/proc/self/maps", "r");
 	while (maps != NULL && fgets(line, sizeof line, maps) != NULL)
-		if (strstr(line, " r-xp ") != NULL && strstr(line, "/libc") != NULL && start == 0)
-			sscanf(line, "%lx-%lx", &start, &end);
+		/* Before 2.34, signal handlers return through libpthread. */
+		if (strstr(line, " r-xp ") != NULL && (strstr(line, "/libc") != NULL || strstr(line, "/libpthread") != NULL)
+			&& sscanf(line, "%lx-%lx", &from, &to) == 2) {
+			start = from < start ? from : start;
+			end = to > end ? to : end;
+		}
 	if (maps != NULL)
 		fclose(maps);
 	struct sigaction action = { .sa_sigaction = make_call, .sa_flags = SA_SIGINFO };

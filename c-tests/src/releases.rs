@@ -25,7 +25,6 @@ const OLD_EMPTY: &str = "an answer of a header only, or with a record that is cu
                          next server (bug 31890)";
 const OLD_CONTINUE: &str = "before 2.36 (its getaddrinfo was taken apart), answers of several modules are put together";
 const OLD_ERRNO: &str = "what errno is beside an answer, or a code that is not EAI_SYSTEM";
-const OLD_NOAAAA: &str = "there is no no-aaaa before 2.36";
 const OLD_DESCRIPTORS: &str = "without a descriptor to spare, 2.31 goes on with what it has, and says other codes";
 
 const fn other(
@@ -111,7 +110,6 @@ const OLD: &[(&str, &str, &[&str])] = &[
         ],
     ),
     ("options.txt", OLD_EMPTY, &["two servers", "three servers"]),
-    ("programs.txt", OLD_NOAAAA, &["_res"]),
     ("programs.txt", OLD_DNS, &["modules of the program's own choice"]),
     ("reverse.txt", OLD_ALIAS_ONLY, &["all kinds of answers"]),
     (
@@ -160,7 +158,6 @@ const SINGLE: &[Other] = &[
         "ghbn dual ; put resolv.conf ; ghbn dual ; folder resolv.conf ; ghbn dual ; gai ok_ok.t.example",
         "an empty resolv.conf that becomes a folder ends every lookup in 2.31; later releases keep the server that they have",
     ),
-    other(BEFORE_36, "programs.txt", "files that change", "res + noaaaa", OLD_NOAAAA),
     other(
         BEFORE_36,
         "order.txt",

@@ -215,7 +215,8 @@ service $(asks python3 -c 'import socket; socket.getservbyname("http")') host $(
     rules "$(printf '#%.0s' $(seq 5000))" 'databases passwd group' 'bypass x'; programs far
     getent -s passwd:files passwd root | head -n 1
     rules 'databases passwd'; echo 'hosts: files [bad' >>/etc/nsswitch.conf
-    getent protocols tcp; echo "ours $?"; LD_PRELOAD= getent protocols tcp; echo "bare $?"
+    echo "ours $(getent protocols tcp; echo $?)" | tr '\n' ' '; echo
+    echo "bare $(LD_PRELOAD= getent protocols tcp; echo $?)" | tr '\n' ' '
     "#,
     );
     let asks = |text: &str| -> Vec<bool> {

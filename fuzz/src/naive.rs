@@ -9,7 +9,7 @@ use nss_bypass_core::rules::pattern::{Kind, Pattern, network_of};
 use nss_bypass_core::rules::rule::Rule;
 
 /// Whether a name matches a pattern: label by label, every way that a wildcard can go.
-pub fn matches(pattern: &Pattern, name: &[u8]) -> bool {
+pub fn matches(pattern: Pattern<'_>, name: &[u8]) -> bool {
     let wanted = labels(pattern.domain());
     let given = labels(name);
     let same = |given: &[&[u8]]| wanted.len() == given.len() && wanted.iter().zip(given).all(|(w, g)| fits(w, g));
@@ -25,7 +25,7 @@ pub fn matches(pattern: &Pattern, name: &[u8]) -> bool {
         Kind::Below => below(),
         Kind::Within => same(&given) || below(),
         Kind::Any => true,
-        Kind::Network(..) => false,
+        Kind::Network => false,
     }
 }
 
@@ -65,8 +65,9 @@ pub fn decide<'r>(rules: &'r [Rule], name: Name<'_>) -> Option<&'r Rule> {
 pub fn decide_address(rules: &[Rule], address: IpAddr) -> Option<&Rule> {
     let address = address.to_canonical();
     let bits = |rule: &Rule| match rule.pattern().kind() {
-        Kind::Network(ip, prefix) if ip.is_ipv4() == address.is_ipv4() => {
-            (network_of(address, prefix) == ip).then_some(prefix)
+        Kind::Network => {
+            let (ip, prefix) = rule.pattern().network()?;
+            (ip.is_ipv4() == address.is_ipv4() && network_of(address, prefix) == ip).then_some(prefix)
         }
         Kind::Exact => {
             let has = rule.answering().addresses.iter().any(|given| given.to_canonical() == address);

@@ -1,4 +1,5 @@
 use super::*;
+use c_tests::releases;
 
 /// Lines, and what the lookups among them find: an address of `nth`, which is the number of the question.
 const CHANGES: &[(&str, &str, &[&str])] = &[
@@ -36,6 +37,11 @@ const CHANGES: &[(&str, &str, &[&str])] = &[
     ("configuration, without a cache", "G|put nss-bypass.conf bypass *%0a|sleep 1100|G|G", &["1", "2", "3"]),
 ];
 
+/// What the lookups of a row answer. Before 2.33, a process reads nsswitch.conf once.
+fn answers(what: &str, answers: &'static [&'static str]) -> &'static [&'static str] {
+    if releases::minor() < 33 && what.starts_with("nsswitch.conf") { &["1", "1", "1"] } else { answers }
+}
+
 #[test]
 fn what_an_answer_depends_on_changes_and_it_is_asked_for_again() {
     let place = Place::new();
@@ -58,7 +64,8 @@ fn what_an_answer_depends_on_changes_and_it_is_asked_for_again() {
             .filter(|(_, line)| line.starts_with("gai"))
             .map(|(outcome, _)| address(outcome).trim_start_matches("192.0.2."))
             .collect();
-        (found != *expected).then(|| format!("{what}: {found:?}, not {expected:?}"))
+        let expected = answers(what, expected);
+        (found != expected).then(|| format!("{what}: {found:?}, not {expected:?}"))
     });
     say(&format!("{} changes", CHANGES.len()));
 }

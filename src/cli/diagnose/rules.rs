@@ -2,6 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use nss_bypass_core::model::{Diagnostic, Subject};
 use nss_bypass_core::rules::pattern::Pattern;
@@ -13,7 +14,7 @@ use nss_bypass_core::settings::{Executable, Loaded, Settings};
 pub(crate) struct Rules {
     /// The file.
     pub(crate) path: String,
-    text: Vec<u8>,
+    text: Arc<Vec<u8>>,
     settings: Settings,
     /// The executable that they are judged for; none: that of any program that no rule names.
     executable: Option<Vec<u8>>,
@@ -35,7 +36,7 @@ impl Rules {
         let path = settings.configuration.to_string_lossy().into_owned();
         let (policy, text, faults) = match settings.load(Executable::Of(executable.as_deref()), |_| true) {
             Some(Loaded { policy, text, diagnostics, .. }) => (policy, text, diagnostics),
-            None => (Policy::default(), Vec::new(), Vec::new()), // There is no memory to read it.
+            None => (Policy::default(), Arc::default(), Vec::new()), // There is no memory to read it.
         };
         let (every, _) = settings.policy(&text, Executable::Any);
         Self { path, text, executable, policy, every, faults, disabled: settings.disabled, settings }
@@ -73,7 +74,7 @@ impl Rules {
     /// The pattern that would mean just this lookup; none where no pattern can.
     pub(crate) fn pattern_for(subject: Subject<'_>) -> Option<String> {
         let text = match subject {
-            Subject::Name(name) => name.without_root_dot().to_vec(),
+            Subject::Name(name) => name.without_root_dot().to_ascii_lowercase(),
             Subject::Address(address) => address.to_canonical().to_string().into_bytes(),
             Subject::Nobody => return None,
         };
@@ -85,8 +86,9 @@ impl Rules {
     pub(crate) fn would_decide(&self, line: &str, subject: Subject<'_>) -> bool {
         let text = [self.text.as_slice(), b"\n", line.as_bytes(), b"\n"].concat();
         let number = u32::try_from(text.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(u32::MAX);
-        let (policy, _) = self.settings.policy(&text, Executable::Of(self.executable.as_deref()));
-        let first = policy.candidates(subject).first().map(|rule| rule.origin().clone());
+        let (policy, _) = self.settings.policy(&Arc::new(text), Executable::Of(self.executable.as_deref()));
+        let candidates = policy.candidates(subject);
+        let first = candidates.first().map(|rule| rule.origin());
         first.is_some_and(|origin| origin.line == number && *origin.source == *self.path)
     }
 }

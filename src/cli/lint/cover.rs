@@ -49,7 +49,7 @@ pub(crate) struct Names {
 
 impl Names {
     /// Of a pattern for names; none where it is for addresses.
-    pub(crate) fn of(pattern: &Pattern) -> Option<Self> {
+    pub(crate) fn of(pattern: Pattern<'_>) -> Option<Self> {
         let labels = pattern.domain().iter().map(|byte| match byte {
             b'*' => Token::ManyInLabel,
             b'?' => Token::InLabel,
@@ -58,7 +58,7 @@ impl Names {
         // At least one byte before the dot.
         let below = [Token::One, Token::Many, Token::Byte(b'.')];
         let (tokens, starts): (Vec<Token>, _) = match pattern.kind() {
-            Kind::Network(..) => return None,
+            Kind::Network => return None,
             Kind::Any => (vec![Token::Many], vec![0]),
             Kind::Exact | Kind::Glob => (labels.collect(), vec![0]),
             Kind::Below => (below.into_iter().chain(labels).collect(), vec![0]),
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     fn names(text: &str) -> Names {
-        Names::of(&Pattern::parse(text.as_bytes()).unwrap()).unwrap()
+        Names::of(Pattern::parse(text.as_bytes()).unwrap()).unwrap()
     }
 
     #[test]
@@ -227,9 +227,9 @@ mod tests {
             for other in patterns {
                 let (first, second) =
                     (Pattern::parse(one.as_bytes()).unwrap(), Pattern::parse(other.as_bytes()).unwrap());
-                let has = |pattern: &Pattern, name: &String| pattern.matches(name.as_bytes());
-                let all = short.iter().all(|name| !has(&first, name) || has(&second, name));
-                let some = short.iter().any(|name| has(&first, name) && has(&second, name));
+                let has = |pattern: Pattern<'_>, name: &String| pattern.matches(name.as_bytes());
+                let all = short.iter().all(|name| !has(first, name) || has(second, name));
+                let some = short.iter().any(|name| has(first, name) && has(second, name));
                 assert_eq!(names(one).are_all_in(&names(other)), all, "{one} in {other}");
                 assert_eq!(names(one).meet(&names(other)), some, "{one} {other}");
             }

@@ -116,7 +116,7 @@ fn undone_words(line: &Line<'_>) -> Vec<Finding> {
 
 /// Options about names, in a line whose patterns are addresses.
 fn not_about_addresses(line: &Line<'_>) -> Vec<Finding> {
-    if !line.rules.iter().all(|rule| matches!(rule.pattern().kind(), Kind::Network(..))) {
+    if !line.rules.iter().all(|rule| rule.pattern().kind() == Kind::Network) {
         return Vec::new();
     }
     let mut findings = Vec::new();

@@ -57,14 +57,14 @@ pub(crate) fn findings(sources: &[Source], search: &[PathBuf]) -> Vec<Finding> {
 }
 
 /// Why a pattern matches nothing that a program looks up.
-fn unmatchable(pattern: &Pattern) -> Option<String> {
+fn unmatchable(pattern: Pattern<'_>) -> Option<String> {
     let text = pattern.as_str();
-    match pattern.kind() {
-        Kind::Exact if text.starts_with(|first: char| first.is_ascii_digit()) => {
+    match (pattern.kind(), pattern.network()) {
+        (Kind::Exact, _) if text.starts_with(|first: char| first.is_ascii_digit()) => {
             let address = inet_aton(text.as_bytes())?;
             Some(format!("\"{text}\" is no name: libc reads it as the address {address}; write that"))
         }
-        Kind::Network(IpAddr::V6(address), prefix) if prefix >= 96 => {
+        (_, Some((IpAddr::V6(address), prefix))) if prefix >= 96 => {
             let mapped = address.to_ipv4_mapped()?;
             let network = network_of(IpAddr::V4(mapped), prefix - 96);
             Some(format!(
@@ -72,7 +72,7 @@ fn unmatchable(pattern: &Pattern) -> Option<String> {
                 prefix - 96
             ))
         }
-        Kind::Below | Kind::Within | Kind::Glob => {
+        (Kind::Below | Kind::Within | Kind::Glob, _) => {
             let most = text.bytes().filter(|byte| *byte != b'*').count() + usize::from(pattern.kind() == Kind::Below);
             let least = most - usize::from(pattern.kind() == Kind::Within);
             (least > MAX_NAME).then(|| format!("\"{text}\" never matches: a name has at most {MAX_NAME} bytes"))
@@ -86,7 +86,7 @@ fn no_names(rules: &[Placed<'_>], misspelt: &[Finding], idle: &mut HashSet<usize
     let mut findings = Vec::new();
     for (at, placed) in rules.iter().enumerate() {
         let pattern = placed.rule.pattern();
-        if matches!(pattern.kind(), Kind::Network(..)) {
+        if pattern.kind() == Kind::Network {
             continue;
         }
         let Some(why) = words::no_name(pattern.as_str()) else { continue };
@@ -125,9 +125,9 @@ fn misspelt(pair: &[Placed<'_>]) -> Option<Finding> {
 
 /// Patterns that a later rule says again.
 fn repeated(rules: &[Placed<'_>]) -> Vec<(usize, String)> {
-    let key = |pattern: &Pattern| match pattern.kind() {
-        Kind::Network(address, prefix) => format!("{address}/{prefix}"),
-        _ => pattern.as_str().to_owned(),
+    let key = |pattern: Pattern<'_>| match pattern.network() {
+        Some((address, prefix)) => format!("{address}/{prefix}"),
+        None => pattern.as_str().to_owned(),
     };
     let mut last: HashMap<String, Vec<&Placed<'_>>> = HashMap::new();
     let mut found = Vec::new();
@@ -179,8 +179,8 @@ fn contradicted(rules: &[Placed<'_>]) -> Vec<Finding> {
 }
 
 /// Whether a rule decides where another matches too.
-fn outranks(one: (usize, &Pattern), other: (usize, &Pattern)) -> bool {
-    let rank = |(at, pattern): (usize, &Pattern)| (pattern.kind() == Kind::Exact, pattern.literals(), at);
+fn outranks(one: (usize, Pattern<'_>), other: (usize, Pattern<'_>)) -> bool {
+    let rank = |(at, pattern): (usize, Pattern<'_>)| (pattern.kind() == Kind::Exact, pattern.literals(), at);
     rank(one) > rank(other)
 }
 
@@ -192,7 +192,7 @@ fn covered(rules: &[Placed<'_>], names: &[Option<Names>]) -> Vec<(usize, String)
     let mut groups: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
     for (at, placed) in rules.iter().enumerate() {
         let pattern = placed.rule.pattern();
-        if !matches!(pattern.kind(), Kind::Exact | Kind::Network(..)) {
+        if !matches!(pattern.kind(), Kind::Exact | Kind::Network) {
             let letters = pattern.as_str().bytes().filter(|byte| !matches!(byte, b'*' | b'?' | b'.'));
             groups.entry(letters.collect()).or_default().push(at);
         }
@@ -233,13 +233,14 @@ fn needless_passes(rules: &[Placed<'_>], names: &[Option<Names>], idle: &HashSet
     let mut meet = |at: usize, other: usize| {
         pairs += 1;
         let (Some(one), Some(two)) = (rules.get(at), rules.get(other)) else { return false };
-        match (one.rule.pattern().kind(), two.rule.pattern().kind()) {
-            (Kind::Network(one, bits), Kind::Network(two, others)) => {
-                let shorter = bits.min(others);
-                one.is_ipv4() == two.is_ipv4() && network_of(one, shorter) == network_of(two, shorter)
-            }
-            (Kind::Network(..), Kind::Any) => two.rule.is_libc_first(),
-            (Kind::Exact, _) => two.rule.pattern().matches(one.rule.pattern().domain()),
+        let (one_pattern, two_pattern) = (one.rule.pattern(), two.rule.pattern());
+        if let (Some((one, bits)), Some((two, others))) = (one_pattern.network(), two_pattern.network()) {
+            let shorter = bits.min(others);
+            return one.is_ipv4() == two.is_ipv4() && network_of(one, shorter) == network_of(two, shorter);
+        }
+        match (one_pattern.kind(), two_pattern.kind()) {
+            (Kind::Network, Kind::Any) => two.rule.is_libc_first(),
+            (Kind::Exact, _) => two_pattern.matches(one_pattern.domain()),
             _ if pairs > MOST_PAIRS => true,
             _ => match (names.get(at), names.get(other)) {
                 (Some(Some(one)), Some(Some(two))) => one.meet(two),

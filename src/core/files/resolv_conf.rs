@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use super::text::{inet_aton, inet_pton6, lines, trim_start};
+use crate::sys::glibc;
 
 /// Servers that count (`MAXNS`).
 const MAX_SERVERS: usize = 3;
@@ -105,7 +106,15 @@ impl Switch {
         "no-aaaa",
         "strict-error",
     ];
-    const STRICT_ERROR: Self = Self(9);
+
+    /// The second number of the version of glibc from which on resolv.conf has it, for those that came after 2.31.
+    fn since(self) -> u32 {
+        match Self::WORDS.get(self.0) {
+            Some(&"no-aaaa") => glibc::NO_AAAA,
+            Some(&"strict-error") => glibc::STRICT_ERROR,
+            _ => 0,
+        }
+    }
 
     /// The switch of this word.
     pub fn named(word: &[u8]) -> Option<Self> {
@@ -151,8 +160,8 @@ pub struct Surroundings<'a> {
     pub hostname: &'a [u8],
     /// The scope of a link-local server.
     pub scope_id: &'a dyn Fn(&Ipv6Addr, &[u8]) -> Option<u32>,
-    /// Whether `strict-error`, and options with a `-` before them, mean anything: since glibc 2.41.
-    pub has_strict_error: bool,
+    /// The second number of glibc's version, which decides what options there are.
+    pub minor: u32,
 }
 
 /// The bytes that separate words here: fewer than isspace(3) knows.
@@ -192,7 +201,7 @@ pub fn parse(text: Option<&[u8]>, around: &Surroundings<'_>) -> ResolvConf {
         } else if let Some(rest) = after(line, b"sortlist") {
             sortlist(rest, &mut conf.sortlist);
         } else if let Some(rest) = after(line, b"options") {
-            options(rest, &mut conf, around.has_strict_error);
+            options(rest, &mut conf, around.minor);
         }
     }
     if conf.servers.is_empty() {
@@ -204,7 +213,7 @@ pub fn parse(text: Option<&[u8]>, around: &Surroundings<'_>) -> ResolvConf {
         None => search.unwrap_or_else(|| domain_of(around.hostname).into_iter().collect()),
     };
     if let Some(text) = around.res_options {
-        options(text, &mut conf, around.has_strict_error);
+        options(text, &mut conf, around.minor);
     }
     conf
 }
@@ -269,7 +278,7 @@ fn atoi(text: &[u8]) -> i32 {
     digits.fold(0_i64, |value, digit| value.saturating_mul(10).saturating_add(sign * digit)) as i32
 }
 
-fn options(text: &[u8], conf: &mut ResolvConf, has_strict_error: bool) {
+fn options(text: &[u8], conf: &mut ResolvConf, minor: u32) {
     let mut rest = text;
     loop {
         let start = rest.iter().position(|&byte| !is_blank(byte)).unwrap_or(rest.len());
@@ -277,14 +286,14 @@ fn options(text: &[u8], conf: &mut ResolvConf, has_strict_error: bool) {
         if rest.is_empty() {
             return;
         }
-        option(rest, conf, has_strict_error);
+        option(rest, conf, minor);
         let end = rest.iter().position(|&byte| is_blank(byte)).unwrap_or(rest.len());
         rest = rest.get(end..).unwrap_or_default();
     }
 }
 
 /// The option that the text begins with. A longer word that begins like one counts as that one.
-fn option(text: &[u8], conf: &mut ResolvConf, has_strict_error: bool) {
+fn option(text: &[u8], conf: &mut ResolvConf, minor: u32) {
     let number = |prefix: &[u8], most: i32| text.strip_prefix(prefix).map(|rest| atoi(rest).min(most));
     // A negative number ends up in four bits, in a shift, or in a loop that never runs.
     if let Some(ndots) = number(b"ndots:", MAX_NDOTS) {
@@ -294,9 +303,9 @@ fn option(text: &[u8], conf: &mut ResolvConf, has_strict_error: bool) {
     } else if let Some(attempts) = number(b"attempts:", MAX_ATTEMPTS) {
         conf.attempts = attempts.max(0) as u32;
     } else {
-        let negated = text.strip_prefix(b"-").filter(|_| has_strict_error);
+        let negated = text.strip_prefix(b"-").filter(|_| minor >= glibc::STRICT_ERROR);
         let switch = Switch::at_start_of(negated.unwrap_or(text));
-        if let Some(switch) = switch.filter(|&switch| has_strict_error || switch != Switch::STRICT_ERROR) {
+        if let Some(switch) = switch.filter(|switch| minor >= switch.since()) {
             conf.options.set(switch, negated.is_none());
         }
     }
@@ -317,7 +326,7 @@ mod tests {
             res_options,
             hostname: b"host.corp.example",
             scope_id: &scope_id,
-            has_strict_error: true,
+            minor: glibc::STRICT_ERROR,
         };
         parse(Some(text.as_bytes()), &around)
     }
@@ -333,7 +342,7 @@ mod tests {
             res_options: None,
             hostname: b"host",
             scope_id: &|_, _| None,
-            has_strict_error: false,
+            minor: glibc::NO_AAAA,
         };
         let conf = parse(None, &around);
         assert_eq!(conf.servers, ["127.0.0.1:53".parse().unwrap()]);
@@ -388,5 +397,18 @@ mod tests {
         let masks: Vec<String> =
             conf.sortlist.iter().map(|entry| format!("{}/{}", entry.address, entry.mask)).collect();
         assert_eq!(masks, ["10.1.0.0/255.255.0.0", "192.0.2.0/255.255.255.0", "172.16.0.0/255.240.0.0"]);
+    }
+
+    #[test]
+    fn an_option_counts_from_its_release_on() {
+        let read = |minor| {
+            let around =
+                Surroundings { localdomain: None, res_options: None, hostname: b"host", scope_id: &|_, _| None, minor };
+            let options = parse(Some(b"options no-aaaa trust-ad strict-error rotate -rotate"), &around).options;
+            (options.trust_ad, options.no_aaaa, options.strict_error, options.rotate)
+        };
+        assert_eq!(read(glibc::NO_AAAA - 1), (true, false, false, true));
+        assert_eq!(read(glibc::NO_AAAA), (true, true, false, true));
+        assert_eq!(read(glibc::STRICT_ERROR), (true, true, true, false));
     }
 }

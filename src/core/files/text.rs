@@ -244,7 +244,7 @@ mod tests {
                 res_options: Some(&text),
                 hostname: &text,
                 scope_id: &|_, _| Some(1),
-                has_strict_error: true,
+                minor: 41,
             };
             let conf = resolv_conf::parse(Some(&text), &around);
             assert!((1..=3).contains(&conf.servers.len()) && conf.ndots <= 15);

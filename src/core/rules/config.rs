@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::databases::Database;
 use super::options::{self, MAX_SERVERS, MAX_TTLS, RuleOptions};
-use super::pattern::{Kind, Pattern};
-use super::rule::{Action, Answering, CacheSize, Fallback, Origin, Rule};
+use super::pattern::Kind;
+use super::rule::{Action, Answering, CacheSize, Fallback, Rule, Terms};
 use super::servers::NameServers;
 use super::syntax::{Statement, Word, Wrong, listed, nearest, number, quoted, separates_items, words, wrong};
 use crate::model::Diagnostic;
@@ -38,7 +38,7 @@ impl Config {
     /// Leaves the rules out that do not count in the program with this executable, which is asked for if some rule wants to
     /// know.
     pub fn retain_for(&mut self, executable: impl FnOnce() -> Option<Vec<u8>>) {
-        if self.rules.iter().any(|rule| !rule.programs.is_empty()) {
+        if self.rules.iter().any(|rule| !rule.programs().is_empty()) {
             let executable = executable();
             self.rules.retain(|rule| rule.is_for(executable.as_deref()));
         }
@@ -99,96 +99,135 @@ pub fn before_rules(text: &[u8]) -> &[u8] {
 
 /// Reads a configuration file. `source` is its path, for messages.
 pub fn parse(text: &[u8], source: &str) -> (Config, Vec<Diagnostic>) {
-    let shared_source: Arc<str> = source.into();
-    let plain = Arc::new(Answering::default());
-    let (mut config, mut faults) = (Config::default(), Vec::new());
+    parse_shared(&Arc::new(text.to_vec()), source)
+}
+
+/// The same, of a text in which the rules keep their patterns: memory that is touched anew costs more than reading it.
+pub fn parse_shared(text: &Arc<Vec<u8>>, source: &str) -> (Config, Vec<Diagnostic>) {
+    let mut reader = Reader::new(text, source);
+    let mut faults = Vec::new();
     let (mut room, mut is_before_rules) = (Vec::new(), true);
-    for (number, line) in text.split(|&byte| byte == b'\n').enumerate() {
-        let line_number = u32::try_from(number + 1).unwrap_or(u32::MAX);
-        let origin = Origin { source: shared_source.clone(), line: line_number };
-        let before = config.rules.len();
+    while let Some(rest) = text.get(reader.start..).filter(|rest| !rest.is_empty()) {
+        reader.line = reader.line.saturating_add(1);
+        let before = reader.config.rules.len();
+        let (length, statement) = Statement::read(rest, &mut room);
         // A rule that is at fault ends the beginning too.
-        is_before_rules = is_before_rules && look_for_databases(line) != Beginning::NamesNone;
-        let parsed = parse_line(line, &origin, &plain, &mut config, is_before_rules, &mut room);
-        if let Err(Wrong { at, message }) = parsed {
-            config.rules.truncate(before);
+        is_before_rules =
+            is_before_rules && look_for_databases(rest.get(..length).unwrap_or_default()) != Beginning::NamesNone;
+        if let Some(statement) = statement
+            && let Err(Wrong { at, message }) = reader.add_statement(&statement, is_before_rules)
+        {
+            reader.config.rules.truncate(before);
             let column = u32::try_from(at + 1).unwrap_or(u32::MAX);
-            faults.push(Diagnostic { source: source.to_owned(), line: line_number, column, message });
+            faults.push(Diagnostic { source: source.to_owned(), line: reader.line, column, message });
         }
+        reader.start += length + 1;
     }
-    (config, faults)
+    (reader.config, faults)
 }
 
-/// Adds what a line says; some of it also where the line is wrong. `room` is for its words.
-fn parse_line<'a>(
-    line: &'a [u8],
-    origin: &Origin,
-    plain: &Arc<Answering>,
-    config: &mut Config,
-    is_before_rules: bool,
-    room: &mut Vec<Word<'a>>,
-) -> Result<(), Wrong> {
-    let Some(statement) = Statement::read(line, room) else { return Ok(()) };
-    match statement.keyword.text {
-        b"bypass" => parse_rule(&statement, origin, Action::Bypass, plain, config),
-        b"pass" => parse_rule(&statement, origin, Action::Pass, plain, config),
-        b"cache" => {
-            config.cache = Some(parse_cache(&statement)?);
-            Ok(())
-        }
-        b"databases" => {
-            config.databases.extend(parse_databases(&statement, is_before_rules)?);
-            Ok(())
-        }
-        b"log" => {
-            config.log = Some(parse_log(&statement)?);
-            Ok(())
-        }
-        other => {
-            let hint = nearest(other, KEYWORDS).map_or_else(
-                || format!("the keywords are {}", listed(KEYWORDS.into_iter())),
-                |near| format!("did you mean \"{near}\"?"),
-            );
-            wrong(statement.keyword.at, format!("unknown keyword {}: {hint}", quoted(other)))
-        }
-    }
+/// What a text has said so far, and where it is read.
+struct Reader {
+    config: Config,
+    /// The terms of rules without options, which `bypass` and which `pass`.
+    bypass: Arc<Terms>,
+    pass: Arc<Terms>,
+    /// The line that is read, from 1.
+    line: u32,
+    /// Where it begins.
+    start: usize,
 }
 
-/// Patterns and, from the first option on, options.
-fn parse_rule(
-    statement: &Statement<'_, '_>,
-    origin: &Origin,
-    action: Action,
-    plain: &Arc<Answering>,
-    config: &mut Config,
-) -> Result<(), Wrong> {
-    let words = statement.words;
-    let patterns =
-        words.iter().skip(1).position(|word| options::find(*word).is_some()).map_or(words.len(), |at| at + 1);
-    let (patterns, options) = words.split_at_checked(patterns).unwrap_or_default();
-    let first = config.rules.len();
-    add(patterns, statement.end, origin, action, plain, config)?;
-    if let Some(option) = options.first() {
+impl Reader {
+    fn new(text: &Arc<Vec<u8>>, source: &str) -> Self {
+        let has_uppercase = text.iter().fold(false, |has, byte| has | byte.is_ascii_uppercase());
+        let bypass = Terms {
+            source: source.into(),
+            text: if has_uppercase { Arc::new(text.to_ascii_lowercase()) } else { text.clone() },
+            action: Action::Bypass,
+            answering: Answering::default(),
+            programs: Box::default(),
+        };
+        let pass = Terms { action: Action::Pass, ..bypass.clone() };
+        Self { config: Config::default(), bypass: Arc::new(bypass), pass: Arc::new(pass), line: 0, start: 0 }
+    }
+
+    /// Adds what a line says; some of it also where the line is wrong.
+    fn add_statement(&mut self, statement: &Statement<'_, '_>, is_before_rules: bool) -> Result<(), Wrong> {
+        match statement.keyword.text {
+            b"bypass" => self.add_rules(statement, &self.bypass.clone()),
+            b"pass" => self.add_rules(statement, &self.pass.clone()),
+            b"cache" => {
+                self.config.cache = Some(parse_cache(statement)?);
+                Ok(())
+            }
+            b"databases" => {
+                self.config.databases.extend(parse_databases(statement, is_before_rules)?);
+                Ok(())
+            }
+            b"log" => {
+                self.config.log = Some(parse_log(statement)?);
+                Ok(())
+            }
+            other => {
+                let hint = nearest(other, KEYWORDS).map_or_else(
+                    || format!("the keywords are {}", listed(KEYWORDS.into_iter())),
+                    |near| format!("did you mean \"{near}\"?"),
+                );
+                wrong(statement.keyword.at, format!("unknown keyword {}: {hint}", quoted(other)))
+            }
+        }
+    }
+
+    /// Patterns and, from the first option on, options.
+    fn add_rules(&mut self, statement: &Statement<'_, '_>, plain: &Arc<Terms>) -> Result<(), Wrong> {
+        let words = statement.words;
+        // The word after the keyword is a pattern, whatever it says.
+        let option = words.iter().skip(1).position(|word| options::find(*word).is_some());
+        let (patterns, options) =
+            option.and_then(|at| words.split_at_checked(at + 1)).unwrap_or((words, Default::default()));
+        if patterns.is_empty() {
+            return wrong(statement.end, "a pattern is missing");
+        }
+        let first = self.config.rules.len();
+        for word in patterns {
+            self.add_rule(word, plain)?;
+        }
+        if options.is_empty() { Ok(()) } else { self.add_options(options, patterns, first) }
+    }
+
+    /// Adds the rule of one pattern.
+    fn add_rule(&mut self, word: &Word<'_>, terms: &Arc<Terms>) -> Result<(), Wrong> {
+        let start = self.start + word.at;
+        let rule = Rule::parse(terms, self.line, start..start + word.text.len()).map_err(|error| Wrong {
+            at: word.at + error.at,
+            message: format!("{}: {}", quoted(word.text), error.message),
+        })?;
+        self.config.rules.push(rule);
+        Ok(())
+    }
+
+    /// What is said behind the patterns of a line, whose rules begin with the one of this number.
+    fn add_options(&mut self, options: &[Word<'_>], patterns: &[Word<'_>], first: usize) -> Result<(), Wrong> {
+        let rules = self.config.rules.get_mut(first..).unwrap_or_default();
+        let Some((option, rule)) = options.first().zip(rules.first()) else { return Ok(()) };
         let is_alone = !option.is("for") && !options.iter().any(|option| option.is("fallback"));
         let RuleOptions { answering, programs } = options::parse(options)?;
-        if action == Action::Pass && is_alone {
+        if rule.action() == Action::Pass && is_alone {
             return wrong(option.at, format!("after \"pass\", {} needs \"fallback\"", quoted(option.text)));
         }
-        let rules = config.rules.get_mut(first..).unwrap_or_default();
         if !answering.addresses.is_empty()
-            && let Some(at) = rules.iter().position(|rule| matches!(rule.pattern.kind(), Kind::Network(..)))
+            && let Some(at) = rules.iter().position(|rule| rule.pattern().kind() == Kind::Network)
         {
             return wrong(
                 patterns.get(at).map_or(0, |word| word.at),
                 "\"address\" is about names, and this is an address",
             );
         }
-        let answering = Arc::new(answering);
-        for rule in rules {
-            (rule.answering, rule.programs) = (answering.clone(), programs.clone());
-        }
+        let terms = Arc::new(Terms { answering, programs, ..rule.terms().clone() });
+        rules.iter_mut().for_each(|rule| rule.set_terms(&terms));
+        Ok(())
     }
-    Ok(())
 }
 
 /// A number of entries and, perhaps, `max-ttl` and seconds.
@@ -241,33 +280,9 @@ fn parse_log(statement: &Statement<'_, '_>) -> Result<LogSpecification, Wrong> {
     Ok(log)
 }
 
-fn add(
-    names: &[Word<'_>],
-    end: usize,
-    origin: &Origin,
-    action: Action,
-    answering: &Arc<Answering>,
-    config: &mut Config,
-) -> Result<(), Wrong> {
-    if names.is_empty() {
-        return wrong(end, "a pattern is missing");
-    }
-    for name in names {
-        let pattern = pattern(name)?;
-        let (origin, answering) = (origin.clone(), answering.clone());
-        config.rules.push(Rule { origin, pattern, action, answering, programs: Arc::default() });
-    }
-    Ok(())
-}
-
-fn pattern(word: &Word<'_>) -> Result<Pattern, Wrong> {
-    Pattern::parse(word.text)
-        .map_err(|error| Wrong { at: word.at + error.at, message: format!("{}: {}", quoted(word.text), error.message) })
-}
-
 /// Reads the variables. Here a bad item is left out and the others stay.
 pub fn parse_environment(environment: &Environment<'_>) -> (Config, Vec<Diagnostic>) {
-    let (mut config, mut faults) = (Config::default(), Vec::new());
+    let mut faults = Vec::new();
     let mut fault = |variable: &str, Wrong { at, message }| {
         let column = u32::try_from(at + 1).unwrap_or(u32::MAX);
         faults.push(Diagnostic { source: variable.to_owned(), line: 1, column, message });
@@ -281,20 +296,25 @@ pub fn parse_environment(environment: &Environment<'_>) -> (Config, Vec<Diagnost
     }
     via.truncate(MAX_SERVERS);
     let via = NameServers::parse(&via).unwrap_or_default();
-    let answering = Arc::new(Answering { via, ..Answering::default() });
-    let libc_first = Arc::new(Answering { fallback: Fallback::Always, ..Answering::clone(&answering) });
-    let origin = Origin { source: "NSS_BYPASS".into(), line: 0 };
-    for word in words(environment.rules.unwrap_or_default(), separates_items) {
+    let rules = environment.rules.unwrap_or_default();
+    let mut reader = Reader::new(&Arc::new(rules.to_vec()), "NSS_BYPASS");
+    let with = |terms: &Terms, fallback| {
+        Arc::new(Terms { answering: Answering { via: via.clone(), fallback, ..Answering::default() }, ..terms.clone() })
+    };
+    let (bypass, pass) = (with(&reader.bypass, Fallback::Never), with(&reader.pass, Fallback::Never));
+    let libc_first = with(&reader.pass, Fallback::Always);
+    for word in words(rules, separates_items) {
         let after = |text| Word { at: word.at + 1, text };
-        let (action, answering, word) = match word.text {
-            [b'!', text @ ..] => (Action::Pass, &answering, after(text)),
-            [b'+', text @ ..] => (Action::Pass, &libc_first, after(text)),
-            _ => (Action::Bypass, &answering, word),
+        let (terms, word) = match word.text {
+            [b'!', text @ ..] => (&pass, after(text)),
+            [b'+', text @ ..] => (&libc_first, after(text)),
+            _ => (&bypass, word),
         };
-        if let Err(wrong) = add(&[word], 0, &origin, action, answering, &mut config) {
+        if let Err(wrong) = reader.add_rule(&word, terms) {
             fault("NSS_BYPASS", wrong);
         }
     }
+    let mut config = reader.config;
     for word in words(environment.databases.unwrap_or_default(), separates_items) {
         match Database::parse(&word) {
             Ok(database) => config.databases.push(database),

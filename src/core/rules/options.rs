@@ -4,7 +4,6 @@
 use std::ffi::CString;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
 use super::programs::Program;
 use super::rule::{Answering, Fallback, Hosts};
@@ -27,7 +26,7 @@ pub(super) const MAX_TTLS: RangeInclusive<u32> = 1..=86_400;
 #[derive(Debug, Default)]
 pub(super) struct RuleOptions {
     pub(super) answering: Answering,
-    pub(super) programs: Arc<[Program]>,
+    pub(super) programs: Box<[Program]>,
 }
 
 /// An option of `bypass`, and of `pass` with `fallback`.

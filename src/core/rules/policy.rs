@@ -46,16 +46,28 @@ pub struct Policy {
     prefixes: Vec<u8>,
 }
 
-/// Rules by the hash of some of their bytes. Rules of the same hash are chained, the latest first.
+/// Rules by the hash of some of their bytes: chains of those whose hashes end alike, the latest first. Twelve bytes
+/// a rule and four a chain are less memory to touch than a map of keys takes.
 #[derive(Debug, Default)]
 struct Table {
-    first: HashMap<u64, u32, BuildHasherDefault<Folded>>,
-    next: HashMap<u32, u32, BuildHasherDefault<Folded>>,
-    /// How long those bytes are: no pattern is longer than 255.
-    lengths: Small,
+    entries: Vec<Entry>,
+    /// The first entry of each chain: at least as many as entries, and a power of two.
+    chains: Vec<Link>,
+    /// How long those bytes are, ascending: no pattern is longer than 255.
+    lengths: Vec<u8>,
     /// Which byte is their first.
     firsts: Small,
 }
+
+#[derive(Debug)]
+struct Entry {
+    hash: u32,
+    rule: u32,
+    next: Link,
+}
+
+/// The number of an entry plus one; 0: none.
+type Link = u32;
 
 /// A set of numbers up to 255.
 #[derive(Debug, Default)]
@@ -71,50 +83,66 @@ impl Small {
     fn contains(&self, number: usize) -> bool {
         self.0.get(number / 64).is_some_and(|word| word >> (number % 64) & 1 != 0)
     }
-
-    /// Calls `each` with those up to `most`, ascending.
-    fn up_to(&self, most: usize, mut each: impl FnMut(usize)) {
-        for (at, mut word) in self.0.iter().copied().enumerate() {
-            while word != 0 {
-                let length = at * 64 + word.trailing_zeros() as usize;
-                if length > most {
-                    return;
-                }
-                each(length);
-                word &= word - 1;
-            }
-        }
-    }
 }
 
 impl Table {
     fn insert(&mut self, bytes: &[u8], rule: u32) {
-        if let Some(before) = self.first.insert(hash::of(bytes), rule) {
-            self.next.insert(rule, before);
+        self.entries.push(Entry { hash: hash::of(bytes) as u32, rule, next: 0 });
+        if self.entries.len() > self.chains.len() {
+            self.chains = vec![0; (self.chains.len() * 2).max(4)];
+            (1..=self.entries.len()).for_each(|number| self.link(number));
+        } else {
+            self.link(self.entries.len());
         }
-        self.lengths.insert(bytes.len());
+        let length = bytes.len() as u8;
+        if let Err(place) = self.lengths.binary_search(&length) {
+            self.lengths.insert(place, length);
+        }
         bytes.first().into_iter().for_each(|&first| self.firsts.insert(first.into()));
     }
 
-    /// Whether there may be rules of these bytes: most names are told without a hash.
+    /// Puts the entry with this number, from 1, before the others of its chain.
+    fn link(&mut self, number: usize) {
+        let Some(entry) = self.entries.get_mut(number - 1) else { return };
+        let chain = entry.hash as usize & (self.chains.len() - 1);
+        let Some(first) = self.chains.get_mut(chain) else { return };
+        entry.next = std::mem::replace(first, number as Link);
+    }
+
+    /// Whether there may be rules of these bytes, which are as long as those of some rule: most names are told without a
+    /// hash.
     #[inline(always)]
     fn may_have(&self, bytes: &[u8]) -> bool {
-        bytes.first().is_some_and(|&first| self.firsts.contains(first.into()) && self.lengths.contains(bytes.len()))
+        bytes.first().is_some_and(|&first| self.firsts.contains(first.into()))
+    }
+
+    /// How long the bytes of rules are, of a name of this length.
+    #[inline(always)]
+    fn lengths_up_to(&self, most: usize) -> impl Iterator<Item = usize> {
+        self.lengths.iter().map(|&length| usize::from(length)).take_while(move |&length| length <= most)
     }
 
     /// The rules of just these bytes and, rarely, of others with the same hash.
     fn rules(&self, bytes: &[u8]) -> impl Iterator<Item = u32> {
-        let first = self.first.get(&hash::of(bytes)).copied();
-        std::iter::successors(first, |rule| self.next.get(rule).copied())
+        let hash = hash::of(bytes) as u32;
+        let entry = |link: Link| self.entries.get((link as usize).wrapping_sub(1));
+        let first = self.chains.get(hash as usize & self.chains.len().wrapping_sub(1));
+        std::iter::successors(first.and_then(|&first| entry(first)), move |before| entry(before.next))
+            .filter(move |entry| entry.hash == hash)
+            .map(|entry| entry.rule)
     }
 }
 
-/// The literal bytes before the first wildcard and after the last.
-fn literal_ends(domain: &[u8]) -> (&[u8], &[u8]) {
-    let is_wildcard = |byte: &u8| matches!(byte, b'*' | b'?');
-    let head = domain.iter().position(is_wildcard).unwrap_or(domain.len());
-    let tail = domain.iter().rposition(is_wildcard).map_or(0, |wildcard| wildcard + 1);
-    (domain.get(..head).unwrap_or_default(), domain.get(tail..).unwrap_or_default())
+/// The literal bytes before the first wildcard.
+fn literal_head(domain: &[u8]) -> &[u8] {
+    let end = domain.iter().position(pattern::is_wildcard).unwrap_or(domain.len());
+    domain.get(..end).unwrap_or_default()
+}
+
+/// The literal bytes after the last wildcard.
+fn literal_tail(domain: &[u8]) -> &[u8] {
+    let start = domain.iter().rposition(pattern::is_wildcard).map_or(0, |wildcard| wildcard + 1);
+    domain.get(start..).unwrap_or_default()
 }
 
 impl Policy {
@@ -134,12 +162,10 @@ impl Policy {
     fn index(&mut self, number: u32, rule: &Rule) {
         let pattern = rule.pattern();
         let domain = pattern.domain();
-        let (head, tail) = match pattern.kind() {
-            Kind::Glob | Kind::Below | Kind::Within => literal_ends(domain),
-            Kind::Exact | Kind::Any | Kind::Network(..) => Default::default(),
-        };
         match pattern.kind() {
-            Kind::Network(ip, prefix) => self.index_network(ip, prefix, number),
+            Kind::Network => {
+                pattern.network().into_iter().for_each(|(ip, prefix)| self.index_network(ip, prefix, number));
+            }
             Kind::Exact => {
                 self.exact.insert(domain, number);
                 for address in &rule.answering().addresses {
@@ -147,15 +173,25 @@ impl Policy {
                     self.index_network(address, if address.is_ipv4() { 32 } else { 128 }, number);
                 }
             }
-            Kind::Below | Kind::Within if tail.len() == domain.len() => self.domains.insert(domain, number),
-            // The head of a pattern that matches at any depth is not the head of the name.
-            Kind::Glob if !head.is_empty() => self.heads.insert(head, number),
-            Kind::Glob | Kind::Below | Kind::Within if !tail.is_empty() => self.tails.insert(tail, number),
             Kind::Any => {
                 self.any = Some(number);
                 self.others.push(number);
             }
-            Kind::Glob | Kind::Below | Kind::Within => self.others.push(number),
+            // The head of a pattern that matches at any depth is not the head of the name.
+            Kind::Glob => match literal_head(domain) {
+                [] => self.index_tail(domain, number),
+                head => self.heads.insert(head, number),
+            },
+            Kind::Below | Kind::Within => self.index_tail(domain, number),
+        }
+    }
+
+    /// Indexes a pattern by what it ends with: its domain, where it matches what is below that.
+    fn index_tail(&mut self, domain: &[u8], number: u32) {
+        match literal_tail(domain) {
+            [] => self.others.push(number),
+            tail if tail.len() == domain.len() => self.domains.insert(tail, number),
+            tail => self.tails.insert(tail, number),
         }
     }
 
@@ -196,10 +232,11 @@ impl Policy {
     /// Which kinds of lookups a rule of these may take away from libc.
     pub fn scope(&self) -> Scope {
         let bypasses = |rule: &&Rule| rule.action() == Action::Bypass;
-        let is_network = |rule: &Rule| matches!(rule.pattern().kind(), Kind::Network(..));
+        let is_network = |rule: &Rule| rule.pattern().kind() == Kind::Network;
         Scope {
             names: self.rules.iter().filter(bypasses).any(|rule| !is_network(rule)),
-            addresses: self.rules.iter().filter(bypasses).any(|rule| is_network(rule) || rule.names_addresses()),
+            addresses: !self.prefixes.is_empty()
+                && self.rules.iter().filter(bypasses).any(|rule| is_network(rule) || rule.names_addresses()),
             nobody: matches!(self.decide_subject(Subject::Nobody), Verdict::Bypass(_)),
             libc_first: self.rules.iter().any(Rule::is_libc_first),
         }
@@ -239,25 +276,27 @@ impl Policy {
     }
 
     fn find(&self, name: &[u8]) -> Option<&Rule> {
-        if self.exact.may_have(name) {
+        if self.exact.may_have(name) && self.exact.lengths.iter().any(|&length| usize::from(length) == name.len()) {
             let exact = self.exact.rules(name).filter_map(|number| self.rules.get(number as usize));
             if let Some(rule) = exact.into_iter().find(|rule| rule.pattern().matches(name)) {
                 return Some(rule);
             }
         }
         let mut best = Best { policy: self, name, rule: None };
-        self.heads.lengths.up_to(name.len(), |length| {
+        for length in self.heads.lengths_up_to(name.len()) {
             best.consider_in(&self.heads, name.get(..length).unwrap_or_default());
-        });
-        self.tails.lengths.up_to(name.len(), |length| {
+        }
+        for length in self.tails.lengths_up_to(name.len()) {
             best.consider_in(&self.tails, name.get(name.len() - length..).unwrap_or_default());
-        });
-        self.domains.lengths.up_to(name.len(), |length| {
+        }
+        for length in self.domains.lengths_up_to(name.len()) {
             let start = name.len() - length;
             let begins_a_label = start == 0 || name.get(start - 1) == Some(&b'.');
             best.consider_in(&self.domains, name.get(start..).filter(|_| begins_a_label).unwrap_or_default());
-        });
-        best.consider(self.others.iter().copied());
+        }
+        if !self.others.is_empty() {
+            best.consider(self.others.iter().copied());
+        }
         best.rule.map(|(_, rule)| rule)
     }
 
@@ -269,8 +308,8 @@ impl Policy {
             (Subject::Name(name), _) if !rule.pattern().matches(&lower(name)) => None,
             (Subject::Name(_), Kind::Exact) => Some((true, rule.pattern().literals())),
             (Subject::Name(_), _) => Some((false, rule.pattern().literals())),
-            (Subject::Address(address), Kind::Network(network, prefix)) => {
-                let address = address.to_canonical();
+            (Subject::Address(address), Kind::Network) => {
+                let (address, (network, prefix)) = (address.to_canonical(), rule.pattern().network()?);
                 let is_in = address.is_ipv4() == network.is_ipv4() && pattern::network_of(address, prefix) == network;
                 is_in.then_some((false, usize::from(prefix)))
             }

@@ -3,26 +3,27 @@
 use std::ffi::CString;
 use std::fmt;
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::pattern::{Kind, Pattern};
+use super::pattern::{self, Kind, Pattern};
 use super::programs::Program;
 use super::servers::NameServers;
 use crate::files::resolv_conf::{OptionChange, Options};
 
 /// Where a rule stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin<'r> {
     /// The file's path or the variable's name.
-    pub source: Arc<str>,
+    pub source: &'r str,
     /// The line, from 1; 0 in a variable.
     pub line: u32,
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for Origin<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
-            0 => f.write_str(&self.source),
+            0 => f.write_str(self.source),
             line => write!(f, "{}:{line}", self.source),
         }
     }
@@ -140,56 +141,89 @@ impl Default for CacheSize {
     }
 }
 
-/// A pattern, and what is done with the names that match it.
+/// What rules share: those of one line, and all those without options.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    /// Where they stand, and in what text, in lower case.
+    pub(super) source: Arc<str>,
+    pub(super) text: Arc<Vec<u8>>,
+    pub(super) action: Action,
+    pub(super) answering: Answering,
+    /// Programs that they count in; empty: all.
+    pub(super) programs: Box<[Program]>,
+}
+
+/// A pattern, and what is done with the names that match it. Few bytes, since there may be many: all else is shared.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    pub(super) origin: Origin,
-    pub(super) pattern: Pattern,
-    pub(super) action: Action,
-    pub(super) answering: Arc<Answering>,
-    /// Programs that it counts in; empty: all.
-    pub(super) programs: Arc<[Program]>,
+    terms: Arc<Terms>,
+    line: u32,
+    /// Where its pattern begins in the text.
+    start: u32,
+    /// The pattern's bytes: no name is longer than 253.
+    length: u8,
+    kind: Kind,
 }
 
 impl Rule {
+    /// The rule with the pattern that stands at this place of the text.
+    pub(super) fn parse(terms: &Arc<Terms>, line: u32, place: Range<usize>) -> Result<Self, pattern::Error> {
+        let text = terms.text.get(place.clone()).unwrap_or_default();
+        let pattern = Pattern::parse(text)?;
+        let (start, length) = (u32::try_from(place.start), u8::try_from(pattern.text().len()));
+        let (Ok(start), Ok(length)) = (start, length) else { return Err(pattern::Error::too_far()) };
+        Ok(Self { terms: terms.clone(), line, start, length, kind: pattern.kind() })
+    }
+
+    pub(super) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Gives it other terms, about the same text.
+    pub(super) fn set_terms(&mut self, terms: &Arc<Terms>) {
+        self.terms = terms.clone();
+    }
+
     /// Where it stands.
-    pub fn origin(&self) -> &Origin {
-        &self.origin
+    pub fn origin(&self) -> Origin<'_> {
+        Origin { source: &self.terms.source, line: self.line }
     }
 
     /// Which names it is about.
-    pub fn pattern(&self) -> &Pattern {
-        &self.pattern
+    pub fn pattern(&self) -> Pattern<'_> {
+        let start = self.start as usize;
+        let text = self.terms.text.get(start..start + usize::from(self.length)).unwrap_or_default();
+        Pattern::known(text, self.kind)
     }
 
     /// What it does with them.
     pub fn action(&self) -> Action {
-        self.action
+        self.terms.action
     }
 
     /// Whether it gives a name to addresses: an exact one, with `address`.
     pub fn names_addresses(&self) -> bool {
-        self.pattern.kind() == Kind::Exact && !self.answering.addresses.is_empty()
+        self.kind == Kind::Exact && !self.terms.answering.addresses.is_empty()
     }
 
     /// The programs that it counts in; empty: all.
     pub fn programs(&self) -> &[Program] {
-        &self.programs
+        &self.terms.programs
     }
 
     /// Whether it counts in the program with this executable, an absolute path; none where nobody can tell.
     pub fn is_for(&self, executable: Option<&[u8]>) -> bool {
-        let is_meant = |executable| self.programs.iter().any(|program| program.matches(executable));
-        self.programs.is_empty() || executable.is_some_and(is_meant)
+        let is_meant = |executable| self.programs().iter().any(|program| program.matches(executable));
+        self.programs().is_empty() || executable.is_some_and(is_meant)
     }
 
     /// Whether libc answers first, and what it does not find is resolved here.
     pub fn is_libc_first(&self) -> bool {
-        self.action == Action::Pass && self.answering.fallback != Fallback::Never
+        self.action() == Action::Pass && self.answering().fallback != Fallback::Never
     }
 
     /// How they are answered.
     pub fn answering(&self) -> &Answering {
-        &self.answering
+        &self.terms.answering
     }
 }

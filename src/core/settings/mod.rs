@@ -6,6 +6,7 @@ pub mod record;
 use std::borrow::Cow;
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 
 use self::log::LogSpecification;
 use crate::model::Diagnostic;
@@ -61,7 +62,7 @@ pub struct Loaded {
     /// The state of the file that they were read from.
     pub identity: Identity,
     /// The file's text; empty where it could not be read, or is not trusted.
-    pub text: Vec<u8>,
+    pub text: Arc<Vec<u8>>,
     /// What is wrong with the file and the variables.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -117,12 +118,12 @@ impl Settings {
         let path = self.configuration.as_ref();
         let source = path.to_string_lossy();
         let fault = |message: String| Diagnostic { source: source.to_string(), line: 0, column: 0, message };
-        let (mut text, mut identity, mut diagnostics) = (Vec::new(), Identity::default(), Vec::new());
+        let (mut text, mut identity, mut diagnostics) = (Arc::default(), Identity::default(), Vec::new());
         match self.read_configuration() {
             Ok(content) => {
                 identity = content.identity;
                 match self.distrust(content.ownership) {
-                    None => text = content.bytes,
+                    None => text = Arc::new(content.bytes),
                     Some(reason) => diagnostics.push(fault(reason)),
                 }
             }
@@ -142,8 +143,8 @@ impl Settings {
     }
 
     /// The rules in this text of the file, and the variables'.
-    pub fn policy(&self, text: &[u8], executable: Executable<'_>) -> (Policy, Vec<Diagnostic>) {
-        let (mut from_file, mut wrong) = config::parse(text, &self.configuration.to_string_lossy());
+    pub fn policy(&self, text: &Arc<Vec<u8>>, executable: Executable<'_>) -> (Policy, Vec<Diagnostic>) {
+        let (mut from_file, mut wrong) = config::parse_shared(text, &self.configuration.to_string_lossy());
         match executable {
             Executable::Own => from_file.retain_for(environment::executable),
             Executable::Of(path) => from_file.retain_for(|| path.map(<[u8]>::to_vec)),

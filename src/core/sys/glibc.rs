@@ -19,6 +19,9 @@ pub const OPENAT: u32 = 26;
 /// read.
 pub const NSS_DATABASE: u32 = 33;
 
+/// resolv.conf has `no-aaaa`.
+pub const NO_AAAA: u32 = 36;
+
 /// resolv.conf has `strict-error`, and `-` before an option takes it back (bug 27929).
 pub const STRICT_ERROR: u32 = 41;
 

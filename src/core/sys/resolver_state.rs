@@ -10,7 +10,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::symbols::{From, Late};
-use super::{errno, fault, glibc, loaded, set_errno};
+use super::{errno, fault, loaded, set_errno};
 
 const MAX_SERVERS: usize = 3;
 const MAX_DOMAINS: usize = 6;
@@ -78,6 +78,8 @@ fn gethostbyname_r() -> Option<GetHostByNameR> {
 /// The bits of `options` (resolv.h).
 pub mod flag {
     #![allow(missing_docs)]
+    use crate::sys::glibc;
+
     pub const INIT: u64 = 0x1;
     pub const USEVC: u64 = 0x8;
     pub const IGNTC: u64 = 0x20;
@@ -93,6 +95,7 @@ pub mod flag {
     pub const NOTLDQUERY: u64 = 0x100_0000;
     pub const NORELOAD: u64 = 0x200_0000;
     pub const TRUSTAD: u64 = 0x400_0000;
+    /// Since glibc 2.36.
     pub const NOAAAA: u64 = 0x800_0000;
     /// Since glibc 2.41.
     pub const STRICTERR: u64 = 0x1000_0000;
@@ -113,9 +116,9 @@ pub mod flag {
             | USE_DNSSEC
             | NOTLDQUERY
             | NORELOAD
-            | TRUSTAD
-            | NOAAAA;
-        if super::glibc::minor() >= super::glibc::STRICT_ERROR { ALWAYS | STRICTERR } else { ALWAYS }
+            | TRUSTAD;
+        let since = |minor, bit| if glibc::minor() >= minor { bit } else { 0 };
+        ALWAYS | since(glibc::NO_AAAA, NOAAAA) | since(glibc::STRICT_ERROR, STRICTERR)
     }
 }
 

@@ -294,7 +294,7 @@ impl Tables {
                     res_options: res_options.as_deref(),
                     hostname: &hostname(),
                     scope_id: &scope_id,
-                    has_strict_error: glibc::minor() >= glibc::STRICT_ERROR,
+                    minor: glibc::minor(),
                 };
                 Resolution::new(resolv_conf::parse(text, &around), before)
             },

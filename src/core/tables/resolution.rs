@@ -205,13 +205,8 @@ mod tests {
     use crate::files::resolv_conf::{Surroundings, parse};
 
     fn resolution(text: &str, before: Option<&Resolution>) -> Resolution {
-        let around = Surroundings {
-            localdomain: None,
-            res_options: None,
-            hostname: b"host",
-            scope_id: &|_, _| None,
-            has_strict_error: false,
-        };
+        let around =
+            Surroundings { localdomain: None, res_options: None, hostname: b"host", scope_id: &|_, _| None, minor: 36 };
         Resolution::new(parse(Some(text.as_bytes()), &around), before)
     }
 
