@@ -134,7 +134,7 @@ def as_text(table: Table) -> str:
 
 
 def as_markdown(table: Table) -> str:
-    """As README and ARCHITECTURE have tables."""
+    """As documents have tables."""
     title, head, rows = table
     lines = ["| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]]
     return "\n".join([f"### {title}", "", *lines]) + "\n"

@@ -1,5 +1,5 @@
 //! How the library is linked: so that it needs nothing but libc, and one file works with every glibc since 2.17; so that it
-//! stays loaded once it is; and so that it adds little to the start of every program (ARCHITECTURE.md, section 4).
+//! stays loaded once it is; and so that it adds little to the start of every program (docs/performance.md, "The start of every program").
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

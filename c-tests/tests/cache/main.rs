@@ -1,4 +1,4 @@
-//! Answers that are kept, where the configuration says `cache` (docs/configuration.md, "Cache"; ARCHITECTURE.md, "The cache").
+//! Answers that are kept, where the configuration says `cache` (docs/configuration.md, "Cache"; docs/internals.md, "The cache").
 //!
 //! What a cache must not do is to be noticed, but by the name server: so its log is what most tests look at. That kept
 //! answers are those of bare glibc is `tests/glibc.rs`'s; here is when they count, and what becomes of them when files,

@@ -1,6 +1,6 @@
 //! Everything that touches the system, and the only unsafe code of this crate.
 //!
-//! Only what glibc's own resolver calls is called here (ARCHITECTURE.md, "A guest's rules"): a seccomp filter made
+//! Only what glibc's own resolver calls is called here (ARCHITECTURE.md, section 5): a seccomp filter made
 //! for glibc must not notice the difference. So no `std::fs` (statx), no `std::net` sockets, no `std::time` where a
 //! plain `clock_gettime` will do.
 #![allow(unsafe_code)]
