@@ -24,6 +24,7 @@ const OLD_ALIAS_ONLY: &str = "an alias without any address is no error in the ol
 const OLD_EMPTY: &str = "an answer of a header only, or with a record that is cut, counts as none in 2.31, which asks the \
                          next server (bug 31890)";
 const OLD_CONTINUE: &str = "before 2.36 (its getaddrinfo was taken apart), answers of several modules are put together";
+const OLD_MERGE: &str = "2.31 crashes in getaddrinfo where DNS has an answer to merge and the files have none";
 const OLD_ERRNO: &str = "what errno is beside an answer, or a code that is not EAI_SYSTEM";
 const OLD_DESCRIPTORS: &str = "without a descriptor to spare, 2.31 goes on with what it has, and says other codes";
 
@@ -224,6 +225,28 @@ const QUESTIONS: &[Other] = &[
     other(41..ALL_LATER, "nsswitch.txt", "hosts: files (SUCCESS=merge) dns", "questions", "as the answers"),
     other(41..ALL_LATER, "nsswitch.txt", "three to merge", "questions", "as the answers"),
 ];
+
+/// What shows only where libc is asked first, or under the options of a rule: many names share a process there, and what
+/// glibc answers to one depends on those before.
+const AFTER_OTHERS: &[Other] = &[
+    other(BEFORE_36, "nsswitch.txt", "an answer to merge with one of DNS", "gai", OLD_MERGE),
+    other(BEFORE_36, "nsswitch.txt", "three to merge", "gai", OLD_MERGE),
+    other(BEFORE_36, "options.txt", "single-request in every way", "gai refused_tc.t.example", OLD_EMPTY),
+    other(BEFORE_36, "options.txt", "single-request in every way", "gai lame_ok.t.example", OLD_EMPTY),
+    other(
+        BEFORE_36,
+        "answers.txt",
+        "stray packets before the answer",
+        "gai ok_wrongtype.t.example",
+        "a datagram whose question has another type is taken for the answer",
+    ),
+];
+
+/// Those that concern the glibc of this machine where many names share a process.
+pub fn deviations_after_others() -> Vec<Deviation> {
+    let others = AFTER_OTHERS.iter().filter(|each| each.glibc.contains(&minor())).map(|each| each.deviation);
+    deviations().iter().copied().chain(others).collect()
+}
 
 /// Those that concern the glibc of this machine.
 pub fn deviations() -> &'static [Deviation] {

@@ -461,3 +461,28 @@ fn the_functions_of_one_call_are_where_they_are_said_to_be() {
     }
     assert!(files >= 18, "only {files} functions were looked for");
 }
+
+/// The words that docs/terms.md has in the left column of its second table, in the prose of all documents but that one and
+/// the log of what was changed.
+#[test]
+fn documents_use_none_of_the_words_that_the_terms_replace() {
+    let terms = read("docs/terms.md");
+    let rows = table(&terms, "## Words to avoid");
+    let replaced: Vec<String> =
+        rows.iter().flat_map(|row| row[0].split(';')).map(|word| format!(" {} ", word.trim())).collect();
+    assert!(replaced.len() >= 8, "{replaced:?}");
+    let mut faults = Vec::new();
+    for (path, text) in documents() {
+        if path.ends_with("docs/terms.md") || path.ends_with("CHANGELOG.md") {
+            continue;
+        }
+        for line in prose(&text).lines() {
+            let words: String = line.split('`').step_by(2).collect::<Vec<_>>().join(" ");
+            let plain = |letter: char| if letter.is_alphanumeric() || letter == '\'' { letter } else { ' ' };
+            let words = format!(" {} ", words.to_lowercase().chars().map(plain).collect::<String>());
+            let found = replaced.iter().filter(|word| words.contains(word.as_str()));
+            faults.extend(found.map(|word| format!("{}: \"{}\" in \"{line}\"", path.display(), word.trim())));
+        }
+    }
+    none(&faults);
+}

@@ -668,17 +668,17 @@ fn the_library_is_recognised_by_what_it_is() {
     chroot "$R" /usr/bin/env LD_PRELOAD=/other-name.so /bin/sleep 100 & sleep 0.3; pid=$!
     state by-variable; grep -oE '^Processes: *[0-9]+ have the library' "$R/tmp/status" | tr -s ' '
     rm "$R/other-name.so"; state deleted; grep -oE 'the same version, .*' "$R/tmp/status"
-    kill $pid; wait $pid 2>/dev/null
+    kill -KILL $pid; wait $pid 2>/dev/null
     # In mounts of its own, where another file has the name.
     unshare --mount --propagation private bash -c 'mount -t tmpfs tmpfs "$R/tmp" && cp "$R/opt/libnss_bypass.so" "$R/tmp/x.so" && LD_PRELOAD=$R/tmp/x.so exec sleep 100' & sleep 0.5; pid=$!
     "$R/opt/nss-bypass" status --json | python3 -c 'import json, sys
 for each in json.load(sys.stdin)["processes"]["with"]:
     if each["name"] == "sleep": print("elsewhere:", each["path"].rsplit("/", 1)[1], each["deleted"], each["differs"])'
-    kill $pid; wait $pid 2>/dev/null
+    kill -KILL $pid; wait $pid 2>/dev/null
     # Without a right that it takes to look at others.
     setpriv --reuid 65534 --clear-groups sleep 100 & sleep 0.3; pid=$!
     setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace chroot "$R" /opt/nss-bypass status | sed -n 's/^Processes:   [1-9][0-9]* could/could/p'
-    kill $pid; wait $pid 2>/dev/null
+    kill -KILL $pid; wait $pid 2>/dev/null
     printf '/other/libnss_bypass.so\n/opt/$LIB/nothing.so\n' >"$F"; state named; rm "$F"
     # The empty library is none.
     mkdir -p "$R/opt/lib32"; : >"$R/opt/lib32/libnss_bypass.so"; echo /opt/lib32/libnss_bypass.so >"$F"; state empty 2>/dev/null; grep -c 'is the empty library' "$R/tmp/status"

@@ -219,7 +219,14 @@ fn libc_first(name: &str) {
         .retain(|section| !FRESH_ONLY.iter().any(|(file, start)| *file == name && section.title.starts_with(start)));
     for (nscd, deviations) in [(Nscd::Lying, WHERE_LIBC_IS_FIRST), (Nscd::Honest, &[][..])] {
         let comparison = compare_libc_first(&file, &library(), LIBC_FIRST, nscd);
-        conclude(&file, "libc's or else bare glibc's", comparison, deviations, releases::deviations(), false);
+        conclude(
+            &file,
+            "libc's or else bare glibc's",
+            comparison,
+            deviations,
+            &releases::deviations_after_others(),
+            false,
+        );
     }
 }
 
@@ -237,7 +244,14 @@ fn equal_under(conf: &str, label: &str, name: &str, res_options: Option<&'static
     let bare = res_options.map_or_else(Side::bare, |options| Side::bare().with_options(options));
     let ours = Side::with(&library(), None).configured(&configuration);
     let comparison = compare_in_one_process(&file, &[bare, ours]);
-    conclude(&file, "equal bare glibc under the rule's options", comparison, &[], releases::deviations(), false);
+    conclude(
+        &file,
+        "equal bare glibc under the rule's options",
+        comparison,
+        &[],
+        &releases::deviations_after_others(),
+        false,
+    );
 }
 
 /// The options that this glibc has too.

@@ -229,7 +229,10 @@ END
         rm -f /run/test/turn
         python3 -c '
 import os, signal, subprocess, sys, time
-process = subprocess.Popen(sys.argv[3:], preexec_fn=os.setpgrp, stdout=subprocess.DEVNULL, stderr=open("/run/test/said", "w"))
+def begin():
+    os.setpgrp()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL) # unshare(1) of Debian 11 has it ignored.
+process = subprocess.Popen(sys.argv[3:], preexec_fn=begin, stdout=subprocess.DEVNULL, stderr=open("/run/test/said", "w"))
 while not os.path.exists("/run/test/turn"):
     time.sleep(0.05)
 time.sleep(0.3)

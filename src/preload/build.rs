@@ -1,5 +1,6 @@
 //! How the library is linked: so that it needs nothing but libc, and one file works with every glibc since 2.17; so that it
-//! stays loaded once it is; and so that it adds little to the start of every program (docs/performance.md, "The start of every program").
+//! stays loaded once it is; and so that it adds little to the start of every program
+//! (docs/performance.md, "The start of every program").
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::{env, fs, io};
 
 /// What `linked/glibc.c` stands in front of.
-const WRAPPED: [&str; 26] = [
+const WRAPPED: [&str; 31] = [
     "__register_atfork",
     "__xpg_strerror_r",
     "abort",
@@ -27,6 +28,11 @@ const WRAPPED: [&str; 26] = [
     "munmap",
     "open64",
     "posix_memalign",
+    "pthread_cond_broadcast",
+    "pthread_cond_wait",
+    "pthread_mutex_lock",
+    "pthread_mutex_unlock",
+    "pthread_once",
     "pthread_testcancel",
     "read",
     "readlink",
@@ -38,9 +44,8 @@ const WRAPPED: [&str; 26] = [
     "write",
 ];
 
-/// What the unwinder calls where there are threads, to look through tables that nobody has registered: with these missing, it
-/// takes the process for one without threads.
-const NOT_THERE: [&str; 4] = ["__pthread_key_create", "pthread_mutex_lock", "pthread_mutex_unlock", "pthread_once"];
+/// What the unwinder of a gcc for glibc before 2.34 goes by: with this missing, it takes the process for one without threads.
+const NOT_THERE: &str = "__pthread_key_create";
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -112,9 +117,7 @@ fn link_oldest() -> io::Result<()> {
     for name in WRAPPED {
         link_with(&format!("-Wl,--wrap={name}"));
     }
-    for name in NOT_THERE {
-        link_with(&format!("-Wl,--defsym={name}=0"));
-    }
+    link_with(&format!("-Wl,--defsym={NOT_THERE}=0"));
     Ok(())
 }
 

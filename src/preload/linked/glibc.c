@@ -128,6 +128,24 @@ NEVER(char *, __wrap_getenv, (const char *name), NULL)
 NEVER(int, __wrap___xpg_strerror_r, (int number, char *text, size_t size), -1)
 NEVER(int, __wrap_posix_memalign, (void **memory, size_t alignment, size_t size), ENOMEM)
 
+/* The unwinder's, for tables that are registered by __register_frame: nothing here is. */
+NEVER(int, __wrap_pthread_mutex_lock, (pthread_mutex_t *mutex), 0)
+NEVER(int, __wrap_pthread_mutex_unlock, (pthread_mutex_t *mutex), 0)
+NEVER(int, __wrap_pthread_cond_wait, (pthread_cond_t *condition, pthread_mutex_t *mutex), 0)
+NEVER(int, __wrap_pthread_cond_broadcast, (pthread_cond_t *condition), 0)
+
+/* Since gcc 13 or so the unwinder fills a table of the sizes of registers in with it, which two threads may do at once. The
+   import would be one of libpthread's before 2.34. */
+INSIDE int __wrap_pthread_once(pthread_once_t *control, void (*fill)(void))
+{
+	enum { DONE = 2 }; /* as in glibc */
+	if (__atomic_load_n(control, __ATOMIC_ACQUIRE) != DONE) {
+		fill();
+		__atomic_store_n(control, DONE, __ATOMIC_RELEASE);
+	}
+	return 0;
+}
+
 /* One function for two that differ only in what they promise. */
 
 INSIDE void *__wrap_memcpy(void *to, const void *from, size_t size) { return memmove(to, from, size); }
