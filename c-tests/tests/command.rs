@@ -159,7 +159,7 @@ fn what_cannot_run_ends_as_in_env() {
         (&["-m", "x", "nobody-has-this"][..], 127, "there is no command \"nobody-has-this\""),
         (&["-m", "x", "/nowhere/x"], 127, "/nowhere/x: No such file or directory"),
         (&["-m", "x", "/etc/passwd"], 126, "/etc/passwd is not executable"),
-        (&["-m", "x", "/etc"], 126, "/etc is a folder"),
+        (&["-m", "x", "/etc"], 126, "/etc is a directory"),
         (&["-m", "a..b", "true"], 125, "-m \"a..b\", column 3: "),
         (&["-m", "x", "--via", "dns", "true"], 125, "--via \"dns\", column 1: "),
         (&["--via", "10.0.0.1", "true"], 125, "--via is about the names of -m or --all"),

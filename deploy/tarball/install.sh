@@ -97,7 +97,7 @@ install_files() {
 d $path"
             mkdir -p "$target"
         elif [ -d "$target" ]; then
-            fail "$target is a folder"
+            fail "$target is a directory"
         else
             cp -P "$here/tree/$path" "$target.nss-bypass-new"
         fi

@@ -117,7 +117,12 @@ pub(crate) fn run(arguments: &Check) -> Exit {
     let number = sources.iter().map(|source| source.config.rules.len()).sum();
     if number == 0 && findings.is_empty() {
         let source = sources.last().map(|source| source.name.clone()).unwrap_or_default();
-        findings.push(Finding::whole(&source, Severity::Note, "no-rules", "there is no rule: every name is libc's"));
+        findings.push(Finding::whole(
+            &source,
+            Severity::Note,
+            "no-rules",
+            "there is no rule: every name is forwarded to libc",
+        ));
     }
     let order = |source: &str| sources.iter().position(|one| one.name == source);
     findings.sort_by_key(|finding| (order(&finding.source).unwrap_or(usize::MAX), finding.line, finding.column));
@@ -169,7 +174,7 @@ fn read_file(path: &Path, is_default: bool, findings: &mut Vec<Finding>) -> Sour
                 &name,
                 Severity::Note,
                 "missing",
-                "there is no such file: every name is libc's",
+                "there is no such file: every name is forwarded to libc",
             ));
             Source { name, ..Source::default() }
         }
@@ -236,7 +241,7 @@ fn read_variables(findings: &mut Vec<Finding>) -> [Source; 3] {
         findings.push(Finding::whole("NSS_BYPASS_LOG", Severity::Fault, "syntax", message));
     }
     if Settings::read().disabled {
-        let message = "it is set: every name is libc's, whatever the rules say";
+        let message = "it is set: every name is forwarded to libc, whatever the rules say";
         findings.push(Finding::whole("NSS_BYPASS_DISABLE", Severity::Warning, "disabled", message));
     }
     let without_rules = |name: &str, text: Option<Vec<u8>>| Source {

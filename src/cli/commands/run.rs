@@ -152,10 +152,10 @@ fn variables(arguments: &Run) -> Result<Vec<(&'static str, OsString)>, Exit> {
 
 fn warn_of_nothing_to_do(variables: &[(&str, OsString)]) {
     if !has_rules(|name| variables.iter().any(|(other, _)| *other == name)) {
-        complain("there are no rules, so that every name is libc's: give -m, --all or --conf");
+        complain("there are no rules, so that every name is forwarded to libc: give -m, --all or --conf");
     }
     if is_disabled() {
-        complain("NSS_BYPASS_DISABLE is set, so that every name is libc's");
+        complain("NSS_BYPASS_DISABLE is set, so that every name is forwarded to libc");
     }
 }
 

@@ -219,12 +219,12 @@ fn faults_of(tree: &Tree, word: &Word) -> Vec<Trouble> {
     match word.target {
         Target::Missing => vec![Trouble::new(
             format!("{} is named in {PRELOAD_FILE} and is not there", word.text()),
-            "every program that starts complains about it",
+            "every program that starts prints a warning about it",
             "put the library back, or run \"nss-bypass disable\"",
         )],
         Target::Empty => vec![Trouble::new(
             format!("{} is the empty library for programs of 32 bits", word.text()),
-            "programs of this machine cannot load it, and complain",
+            "programs of this machine cannot load it, and print a warning",
             "run \"nss-bypass disable\", then \"nss-bypass enable\"",
         )],
         Target::Library(_) | Target::Other(_) => {
@@ -293,7 +293,9 @@ impl Report {
         let number = by_variable().count();
         if number > 0 {
             let processes = counted(number, "process was", "processes were");
-            let why = format!("no, {processes} started with LD_PRELOAD, and what they start would complain: ");
+            let why = format!(
+                "no, {processes} started with LD_PRELOAD, and programs that they start would print a warning: "
+            );
             return new(Some(false), why + &names(by_variable()));
         }
         if self.in_variable.is_some() {

@@ -77,7 +77,7 @@ fn missing(place: &str, word: &Word) -> Option<Finding> {
     }
     let what = format!("{place} names {}, which is not there", word.text());
     let finding = Finding::new("library", State::Trouble, what);
-    Some(finding.why("every program that is started complains on its standard error"))
+    Some(finding.why("every program that is started prints a warning on standard error"))
 }
 
 fn from_trouble(check: &'static str, state: State, trouble: Trouble) -> Finding {
@@ -106,7 +106,7 @@ fn safety(tree: &Tree, library: &Path, around: &Surroundings) -> Finding {
         Some(complaint) => unsafe_because(format!("it does not load: {complaint}")),
         None if !others.is_empty() => {
             unsafe_because(format!("programs of another libc are here ({})", others.join(", ")))
-                .why("every such program that is started would complain")
+                .why("every such program that is started would print a warning")
         }
         None => {
             let what = format!("it would be safe to name {} in {PRELOAD_FILE}", path_text(library));

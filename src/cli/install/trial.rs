@@ -145,9 +145,9 @@ impl<'a> Trials<'a> {
         }
         if bare.errors.windows(PRELOAD_FILE.len()).any(|part| part == PRELOAD_FILE.as_bytes()) {
             return Err(Trouble::new(
-                format!("{} complains already: {}", case.label, text(&bare.errors)),
+                format!("{} already prints warnings: {}", case.label, text(&bare.errors)),
                 "a library is only enabled where programs say nothing before and nothing after",
-                format!("take the line that it complains about out of {PRELOAD_FILE}, then enable again"),
+                format!("remove the line that it warns about from {PRELOAD_FILE}, then enable again"),
             ));
         }
         // It lacks something else, such as /dev/null in an image: no program to see a difference with.

@@ -31,7 +31,7 @@ pub(crate) fn verify(tree: &Tree, library: &Path) -> Result<(), Trouble> {
     }
     let trouble = Trouble::new(
         format!("{} is on another file system than /", library.display()),
-        "early at boot, and when that file system is not mounted, every program would complain that it is missing",
+        "early at boot, and when that file system is not mounted, every program would print a warning that it is missing",
         "copy it to the root file system:",
     );
     Err(copied_elsewhere(trouble, tree, library))
@@ -91,7 +91,7 @@ fn find(tree: &Tree, library: &Path) -> Result<Trail, Trouble> {
     let trail = trail.map_err(|error| {
         Trouble::new(
             format!("{shown}: {error}"),
-            format!("every program would complain about a library in {PRELOAD_FILE} that is not there"),
+            format!("every program would print a warning about a library in {PRELOAD_FILE} that is not there"),
             "copy the library there first, or name another place with --library",
         )
     })?;
@@ -133,7 +133,7 @@ fn check_readable(tree: &Tree, path: &Path, trail: &Trail) -> Result<(), Trouble
         if status(tree, part)?.mode() & needed == 0 {
             let trouble = Trouble::new(
                 format!("{} cannot be {how} by everybody", on_the_way(part, path)),
-                "every program of a user who cannot read the library complains about it",
+                "every program of a user who cannot read the library prints a warning about it",
                 "",
             );
             return Err(fixed(trouble, tree, path, (part, &trail.end), command));

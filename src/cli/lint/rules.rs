@@ -257,7 +257,8 @@ fn needless_passes(rules: &[Placed<'_>], names: &[Option<Names>], idle: &HashSet
         .filter_map(|at| rules.get(at));
     needless
         .map(|placed| {
-            let message = format!("\"{}\" is libc's anyway: no rule bypasses such names", placed.rule.pattern());
+            let message =
+                format!("\"{}\" is forwarded to libc anyway: no rule bypasses such names", placed.rule.pattern());
             placed.finding(Severity::Note, "needless-pass", message)
         })
         .collect()
@@ -338,7 +339,10 @@ mod tests {
 
     #[test]
     fn a_pass_of_what_nobody_takes_is_a_note() {
-        assert_eq!(found("pass a\nbypass b"), ["f:1:6: note: \"a\" is libc's anyway: no rule bypasses such names"]);
+        assert_eq!(
+            found("pass a\nbypass b"),
+            ["f:1:6: note: \"a\" is forwarded to libc anyway: no rule bypasses such names"]
+        );
         assert_eq!(found("pass 10.0.0.0/9 fd00::/8\nbypass 10.0.0.0/8 *.x").len(), 1);
         assert_eq!(found("pass *.b.x b-*\nbypass *.x *-c"), [""; 0]);
         // Where libc answers first, a pass says that nobody else is asked then.
@@ -541,7 +545,7 @@ mod tests {
             said,
             [
                 "f:1:8: warning: \"a\" never decides: \"a\" in NSS_BYPASS:1:7 is the same, and the later one wins",
-                "NSS_BYPASS:1:10: note: \"b\" is libc's anyway: no rule bypasses such names"
+                "NSS_BYPASS:1:10: note: \"b\" is forwarded to libc anyway: no rule bypasses such names"
             ]
         );
     }
@@ -555,7 +559,7 @@ mod tests {
         let said: Vec<String> = findings(&[variable], &[]).iter().map(ToString::to_string).collect();
         let expected = [
             "V:1:8: warning: \"c\" never decides: \"c\" in V:1:11 is the same, and the later one wins",
-            "V:1:5: note: \"b\" is libc's anyway: no rule bypasses such names",
+            "V:1:5: note: \"b\" is forwarded to libc anyway: no rule bypasses such names",
         ];
         assert_eq!(said, expected);
     }

@@ -28,13 +28,13 @@ impl fmt::Display for Unfound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing(why) => f.write_str(why),
-            Self::NotExecutable(path) if path.is_dir() => write!(f, "{} is a folder", path.display()),
+            Self::NotExecutable(path) if path.is_dir() => write!(f, "{} is a directory", path.display()),
             Self::NotExecutable(path) => write!(f, "{} is not executable for this user", path.display()),
         }
     }
 }
 
-/// Finds a command: a path if it has a slash, and else a file in the folders of PATH.
+/// Finds a command: a path if it has a slash, and else a file in the directories of PATH.
 pub(crate) fn find(command: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Unfound> {
     let shown = command.display();
     if command.as_bytes().contains(&b'/') {
@@ -62,7 +62,7 @@ pub(crate) fn find(command: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Unf
     }
     match refused {
         Some(file) => Err(Unfound::NotExecutable(file)),
-        None => Err(Unfound::Missing(format!("there is no command \"{shown}\" in the folders of PATH"))),
+        None => Err(Unfound::Missing(format!("there is no command \"{shown}\" in the directories of PATH"))),
     }
 }
 
@@ -157,7 +157,7 @@ mod tests {
         assert_eq!(look("plain"), Err(Unfound::NotExecutable(plain.clone())));
         assert_eq!(look(tool.to_str().unwrap()), Ok(tool));
         assert_eq!(look(plain.to_str().unwrap()), Err(Unfound::NotExecutable(plain)));
-        assert!(look("folder").unwrap_err().to_string().ends_with("is a folder"));
+        assert!(look("folder").unwrap_err().to_string().ends_with("is a directory"));
         assert!(look("nobody").unwrap_err().to_string().contains("no command \"nobody\""));
         assert!(look("").unwrap_err().to_string().contains("no command \"\""));
         assert!(look("/nowhere/x").unwrap_err().to_string().starts_with("/nowhere/x: No such file"));
