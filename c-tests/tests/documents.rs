@@ -486,3 +486,13 @@ fn documents_use_none_of_the_words_that_the_terms_replace() {
     }
     none(&faults);
 }
+
+#[test]
+fn the_picture_of_a_lookup_is_what_its_script_draws() {
+    let drawn = Command::new(top().join("scripts/lookup-picture")).output().expect("bash runs");
+    assert!(drawn.status.success(), "{drawn:?}");
+    assert!(
+        String::from_utf8_lossy(&drawn.stdout) == read("docs/lookup.svg"),
+        "scripts/lookup-picture >docs/lookup.svg"
+    );
+}
