@@ -44,7 +44,7 @@ const WRAPPED: [&str; 31] = [
     "write",
 ];
 
-/// What the unwinder of a gcc for glibc before 2.34 goes by: with this missing, it takes the process for one without threads.
+/// What the unwinder of gcc 12 goes by: with this missing, it takes the process for one without threads.
 const NOT_THERE: &str = "__pthread_key_create";
 
 fn main() {

@@ -87,17 +87,16 @@ fn find_control_or_blank(text: &[u8], from: usize) -> usize {
 }
 
 /// The words of a line, up to one that begins with `#`.
-#[inline(always)] // Most of what a long file costs.
-pub fn words<'a>(line: &'a [u8], separates: impl Fn(u8) -> bool) -> impl Iterator<Item = Word<'a>> {
-    let mut end = 0;
-    std::iter::from_fn(move || {
-        let at = end + line.get(end..)?.iter().position(|&byte| !separates(byte))?;
-        let rest = line.get(at..)?;
-        let length = rest.iter().position(|&byte| separates(byte)).unwrap_or(rest.len());
-        end = at + length;
-        rest.get(..length).filter(|text| !text.starts_with(b"#")).map(|text| Word { at, text })
-    })
-    .fuse()
+pub fn words<'a>(line: &'a [u8], separates: fn(u8) -> bool) -> impl Iterator<Item = Word<'a>> {
+    let mut at = 0;
+    line.split(move |&byte| separates(byte))
+        .map(move |text| {
+            let word = Word { at, text };
+            at += text.len() + 1;
+            word
+        })
+        .filter(|word| !word.text.is_empty())
+        .take_while(|word| !word.text.starts_with(b"#"))
 }
 
 /// What separates the words of a line.

@@ -134,8 +134,8 @@ NEVER(int, __wrap_pthread_mutex_unlock, (pthread_mutex_t *mutex), 0)
 NEVER(int, __wrap_pthread_cond_wait, (pthread_cond_t *condition, pthread_mutex_t *mutex), 0)
 NEVER(int, __wrap_pthread_cond_broadcast, (pthread_cond_t *condition), 0)
 
-/* Since gcc 13 or so the unwinder fills a table of the sizes of registers in with it, which two threads may do at once. The
-   import would be one of libpthread's before 2.34. */
+/* The unwinder of gcc 16 fills a table of the sizes of registers in with it, which two threads may do at once; that of gcc 12
+   does without. The import would be one of libpthread's before 2.34. */
 INSIDE int __wrap_pthread_once(pthread_once_t *control, void (*fill)(void))
 {
 	enum { DONE = 2 }; /* as in glibc */
