@@ -63,7 +63,7 @@ fn it_needs_nothing_but_libc() {
 /// A glibc of 2012 has all that must be there: the library works with it and with all that came later.
 #[test]
 fn it_imports_what_linked_glibc_txt_lists_at_the_versions_that_it_says() {
-    let path = project("src/preload/linked/glibc.txt");
+    let path = project(&format!("src/preload/linked/glibc-{}.txt", architecture()));
     let list = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let words = list.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_whitespace().collect());
     let listed: Vec<Vec<&str>> = words.collect();
@@ -80,6 +80,11 @@ fn it_imports_what_linked_glibc_txt_lists_at_the_versions_that_it_says() {
     }
     let imported: Vec<Vec<&str>> = imported.iter().map(|&(name, version, _)| vec![name, version]).collect();
     assert_eq!(imported, listed);
+}
+
+/// The processor architecture of the library under test, as Rust names it.
+fn architecture() -> &'static str {
+    if readelf("--file-header").contains("AArch64") { "aarch64" } else { "x86_64" }
 }
 
 /// Name, version, and whether it may be missing, of an undefined symbol as readelf shows it.

@@ -56,12 +56,18 @@ fn main() {
     link_with("-nostartfiles");
     // Unoptimised code has much of std that is never called, and with it much more of libc.
     let is = |variable, value: &str| env::var(variable).is_ok_and(|has| has == value);
-    let is_portable = is("TARGET", "x86_64-unknown-linux-gnu") && is("PROFILE", "release");
+    let is_known = is("TARGET", "x86_64-unknown-linux-gnu") || is("TARGET", "aarch64-unknown-linux-gnu");
+    let is_portable = is_known && is("PROFILE", "release");
     if let Err(error) = link_unwinder().and_then(|()| if is_portable { link_oldest() } else { Ok(()) }) {
         println!(
             "cargo:warning=gcc: {error}: the library will need this machine's glibc or newer, perhaps libgcc_s.so.1 too"
         );
     }
+}
+
+/// The C compiler of the target: the linker that cargo is told to use where it is not this machine's.
+fn compiler() -> OsString {
+    env::var_os("RUSTC_LINKER").unwrap_or_else(|| "gcc".into())
 }
 
 fn link_with(word: &str) {
@@ -70,7 +76,7 @@ fn link_with(word: &str) {
 
 /// libgcc_s.so.1 would be a library more to load.
 fn link_unwinder() -> io::Result<()> {
-    let output = Command::new("gcc").arg("-print-file-name=libgcc_eh.a").output()?;
+    let output = Command::new(compiler()).arg("-print-file-name=libgcc_eh.a").output()?;
     let path = String::from_utf8(output.stdout).unwrap_or_default();
     let folder = Path::new(path.trim()).parent().filter(|folder| folder.is_absolute());
     let folder = folder.ok_or_else(|| io::Error::other("libgcc_eh.a was not found"))?;
@@ -79,11 +85,12 @@ fn link_unwinder() -> io::Result<()> {
     Ok(())
 }
 
-/// Links against a stand-in for libc that has the functions of `linked/glibc.txt`, each at the version that it says, instead
-/// of the newest ones of this machine.
+/// Links against a stand-in for libc that has the functions of `linked/glibc-ARCHITECTURE.txt`, each at the version listed
+/// there, instead of the newest ones of this machine.
 fn link_oldest() -> io::Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("no OUT_DIR"))?);
-    let imports = fs::read_to_string("linked/glibc.txt")?;
+    let architecture = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+    let imports = fs::read_to_string(format!("linked/glibc-{architecture}.txt"))?;
     let lines = imports.lines().filter(|line| !line.starts_with('#'));
     let symbols: Vec<(&str, &str)> = lines.filter_map(|line| line.split_once(' ')).map(trimmed).collect();
     stand_in(&out, &symbols)?;
@@ -169,8 +176,8 @@ fn stand_in(out: &Path, symbols: &[(&str, &str)]) -> io::Result<()> {
     gcc(&["-shared", "-nostdlib", "-Wl,-soname,libc.so.6", &map, &code, "-o"], &out.join("libc.so"))
 }
 
-/// Runs gcc with these words, and the file to be made last.
+/// Runs the target's C compiler with these arguments, and the output file last.
 fn gcc(words: &[&str], made: &Path) -> io::Result<()> {
-    let output = Command::new("gcc").args(words).arg(made).output()?;
+    let output = Command::new(compiler()).args(words).arg(made).output()?;
     if output.status.success() { Ok(()) } else { Err(io::Error::other(String::from_utf8_lossy(&output.stderr))) }
 }

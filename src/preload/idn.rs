@@ -1,5 +1,5 @@
-//! Internationalised names (`AI_IDN`, `AI_CANONIDN`), as glibc does them: with libidn2, where that is installed
-//! (inet/idna.c).
+//! Internationalised names (`AI_IDN`, `AI_CANONIDN`), converted as glibc converts them: with libidn2, where that is
+//! installed (inet/idna.c); before glibc 2.28 with glibc's own libcidn, which follows IDNA 2003 (libidn/idn-stub.c).
 
 use std::ffi::CStr;
 use std::mem;
@@ -8,36 +8,74 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{c_char, c_int, c_void, wchar_t};
 use nss_bypass_core::late;
-use nss_bypass_core::sys::{fault, loaded};
+use nss_bypass_core::sys::{fault, glibc, loaded};
 
 use crate::netdb::EAI_IDN_ENCODE;
-
-/// It had no memory (idn2.h).
-const IDN2_MALLOC: c_int = -100;
 
 late! {
     /// wchar.h; an `mbstate_t` is two words, zero at the beginning.
     fn mbrtowc(wide: *mut wchar_t, text: *const c_char, length: usize, state: *mut [c_int; 2]) -> usize, absent: 0;
 }
 
-/// A function of libidn2: text in the locale's encoding or in UTF-8 in, malloc's memory out.
+/// A library that converts names.
+struct Library {
+    file: &'static CStr,
+    /// getaddrinfo's code where the library is not installed.
+    absent: c_int,
+    /// The conversion's own code where it had no memory.
+    no_memory: c_int,
+}
+
+/// idn2.h
+static LIBIDN2: Library = Library { file: c"libidn2.so.0", absent: EAI_IDN_ENCODE, no_memory: -100 };
+/// libidn/idna.h, where 202 is `IDNA_DLOPEN_ERROR`
+static LIBCIDN: Library = Library { file: c"libcidn.so.1", absent: libc::EAI_SYSTEM, no_memory: 201 };
+
+/// A conversion: text in the locale's encoding or in UTF-8 in, malloc's memory out. The last argument is a set of flags.
 type Convert = unsafe extern "C" fn(*const c_char, *mut *mut c_char, c_int) -> c_int;
 
-/// A function of libidn2, looked up when it is first needed. The library then stays loaded, as it does for glibc.
+/// A function of such a library, looked up when it is first needed. The library then stays loaded, as it does for glibc.
 struct Function {
+    library: &'static Library,
     symbol: &'static CStr,
     address: AtomicPtr<c_void>,
 }
 
-static LOOKUP: Function = Function { symbol: c"idn2_lookup_ul", address: AtomicPtr::new(ptr::null_mut()) };
-static TO_UNICODE: Function = Function { symbol: c"idn2_to_unicode_lzlz", address: AtomicPtr::new(ptr::null_mut()) };
+impl Function {
+    const fn new(library: &'static Library, symbol: &'static CStr) -> Self {
+        Self { library, symbol, address: AtomicPtr::new(ptr::null_mut()) }
+    }
+}
+
+/// The two conversions of the library that the running glibc uses.
+struct Conversions {
+    to_a_labels: Function,
+    to_u_labels: Function,
+}
+
+static IDNA_2008: Conversions = Conversions {
+    to_a_labels: Function::new(&LIBIDN2, c"idn2_lookup_ul"),
+    to_u_labels: Function::new(&LIBIDN2, c"idn2_to_unicode_lzlz"),
+};
+static IDNA_2003: Conversions = Conversions {
+    to_a_labels: Function::new(&LIBCIDN, c"idna_to_ascii_lz"),
+    to_u_labels: Function::new(&LIBCIDN, c"idna_to_unicode_lzlz"),
+};
+
+fn uses_libidn2() -> bool {
+    glibc::minor() >= glibc::LIBIDN2
+}
+
+fn conversions() -> &'static Conversions {
+    if uses_libidn2() { &IDNA_2008 } else { &IDNA_2003 }
+}
 
 impl Function {
     fn get(&self) -> Option<Convert> {
         let mut address = self.address.load(Ordering::Acquire);
         if address.is_null() {
-            // SAFETY: the name is a C string; libidn2's constructors are safe to run at any time.
-            let library = unsafe { loaded::dlopen(c"libidn2.so.0".as_ptr(), libc::RTLD_NOW) };
+            // SAFETY: the name is a C string; the constructors of these libraries are safe to run at any time.
+            let library = unsafe { loaded::dlopen(self.library.file.as_ptr(), libc::RTLD_NOW) };
             if library.is_null() {
                 return None; // It may be there the next time.
             }
@@ -48,19 +86,19 @@ impl Function {
         if address.is_null() {
             return None;
         }
-        // SAFETY: both symbols have this type in libidn2's version 0 (idn2.h).
+        // SAFETY: all four symbols have this type in these versions of the libraries (idn2.h, libidn/idna.h).
         Some(unsafe { mem::transmute::<*mut c_void, Convert>(address) })
     }
 
-    /// EAI_IDN_ENCODE where there is no libidn2, or it does not know what to make of the text.
-    fn call(&self, text: &CStr) -> Result<Vec<u8>, c_int> {
+    /// EAI_IDN_ENCODE where the library cannot convert the text, and the library's code where it is not installed.
+    fn call(&self, text: &CStr, flags: c_int) -> Result<Vec<u8>, c_int> {
         fault::point();
-        let convert = self.get().ok_or(EAI_IDN_ENCODE)?;
+        let convert = self.get().ok_or(self.library.absent)?;
         let mut converted: *mut c_char = ptr::null_mut();
         // SAFETY: the text is a C string and `converted` writable.
-        match unsafe { convert(text.as_ptr(), &mut converted, 0) } {
+        match unsafe { convert(text.as_ptr(), &mut converted, flags) } {
             0 if !converted.is_null() => {}
-            IDN2_MALLOC => return Err(libc::EAI_MEMORY),
+            code if code == self.library.no_memory => return Err(libc::EAI_MEMORY),
             _ => return Err(EAI_IDN_ENCODE),
         }
         // SAFETY: on success it is a C string from malloc.
@@ -72,10 +110,15 @@ impl Function {
 }
 
 /// The A-label form of a name with bytes beyond ASCII, in the current locale's encoding; or getaddrinfo's code. errno is
-/// left as the conversion leaves it.
-pub(crate) fn to_a_labels(name: &CStr) -> Result<Vec<u8>, c_int> {
+/// left as the conversion leaves it. Of the caller's `ai_flags`, libcidn takes `AI_IDN_ALLOW_UNASSIGNED` and
+/// `AI_IDN_USE_STD3_ASCII_RULES`, which are without effect since glibc 2.28.
+pub(crate) fn to_a_labels(name: &CStr, ai_flags: c_int) -> Result<Vec<u8>, c_int> {
+    if !uses_libidn2() {
+        // IDNA_ALLOW_UNASSIGNED and IDNA_USE_STD3_ASCII_RULES are these two bits, eight places lower.
+        return IDNA_2003.to_a_labels.call(name, ai_flags >> 8 & 3);
+    }
     // A backslash would mean one thing to libidn2 and another to DNS.
-    if is_text_without_backslash(name) { LOOKUP.call(name) } else { Err(EAI_IDN_ENCODE) }
+    if is_text_without_backslash(name) { IDNA_2008.to_a_labels.call(name, 0) } else { Err(EAI_IDN_ENCODE) }
 }
 
 /// Reads a name as the current locale's encoding has it (inet/idna_name_classify.c).
@@ -104,5 +147,5 @@ pub(crate) fn to_u_labels(name: &[u8]) -> Vec<u8> {
         return name.to_vec(); // Nothing to convert, and no library to load for it.
     }
     let text = std::ffi::CString::new(name).ok();
-    text.and_then(|text| TO_UNICODE.call(&text).ok()).unwrap_or_else(|| name.to_vec())
+    text.and_then(|text| conversions().to_u_labels.call(&text, 0).ok()).unwrap_or_else(|| name.to_vec())
 }

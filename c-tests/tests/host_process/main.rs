@@ -8,6 +8,7 @@
 mod cancellation;
 mod checkers;
 mod descriptors;
+mod earlier_releases;
 mod fork;
 mod libc_only;
 mod linked;

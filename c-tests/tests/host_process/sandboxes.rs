@@ -88,7 +88,7 @@ fn calls_that_are_promised_are_enough() {
 }
 
 /// The names of the system calls between the marks.
-fn calls_of(place: &Place, library: Option<&Path>, when: &str, lookup: &str) -> BTreeSet<String> {
+pub(super) fn calls_of(place: &Place, library: Option<&Path>, when: &str, lookup: &str) -> BTreeSet<String> {
     let strace = tool("strace");
     let mut command = match library {
         None => place.bare(&strace),

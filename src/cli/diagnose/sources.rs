@@ -245,7 +245,7 @@ pub(crate) fn hosts(tables: &Tables, subject: Subject<'_>) -> Outcome {
             let answer = match subject {
                 Subject::Name(name) => hosts::lookup_both(&text, name.as_bytes(), multi),
                 Subject::Address(address) => {
-                    hosts::lookup_address(&text, address, glibc::minor() >= glibc::MAPPED_ADDRESSES_IN_HOSTS)
+                    hosts::lookup_address(&text, address, glibc::finds_mapped_addresses_in_hosts())
                 }
                 Subject::Nobody => None,
             };

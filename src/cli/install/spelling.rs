@@ -33,7 +33,7 @@ const PLATFORM: &[&str] = &["x86_64", "haswell", "xeon_phi", "i686", "i586", "i3
 const ORIGIN: &[&str] = &["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/local/sbin"];
 
 /// What Debian's loader for programs of 64 bits puts for `$LIB`.
-const OWN: &str = "lib/x86_64-linux-gnu";
+const OWN: &str = if cfg!(target_arch = "aarch64") { "lib/aarch64-linux-gnu" } else { "lib/x86_64-linux-gnu" };
 
 /// Where the loader looks for a bare name that is not in its cache; /usr/local is in the configuration of ldconfig(8).
 const FOLDERS: &[&str] = &["/", "/usr/", "/usr/local/"];

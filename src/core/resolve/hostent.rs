@@ -110,7 +110,7 @@ fn hosts_query(key: HostKey<'_>) -> HostsQuery<'_> {
         HostKey::Name(name, family) => HostsQuery::Name(name, family),
         HostKey::NameOfAnyFamily(name) => HostsQuery::NameOfAnyFamily(name),
         HostKey::NameOfUnknownFamily(name) => HostsQuery::NameOfUnknownFamily(name),
-        HostKey::Address(address) => HostsQuery::Address(address, glibc::minor() >= glibc::MAPPED_ADDRESSES_IN_HOSTS),
+        HostKey::Address(address) => HostsQuery::Address(address, glibc::finds_mapped_addresses_in_hosts()),
     }
 }
 

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use libc::{c_char, c_int};
 
+#[cfg(target_arch = "x86_64")]
+use super::glibc;
 use super::loaded::late;
-use super::{Errno, calls, checked, checked_int, glibc, memory};
+use super::{Errno, calls, checked, checked_int, memory};
 
 /// A descriptor that is closed when dropped.
 pub(super) struct Descriptor(pub(super) i32);

@@ -6,8 +6,15 @@ use std::{ptr, slice};
 
 use super::loaded::late;
 
-/// IPv4 lines of /etc/hosts are looked at for a mapped IPv6 address too (bug 25457).
-pub const MAPPED_ADDRESSES_IN_HOSTS: u32 = 38;
+/// Names are internationalised by libidn2, which before was glibc's own libcidn.
+pub const LIBIDN2: u32 = 28;
+
+/// The resolver has all ICMP errors reported on its UDP sockets (resolv/res_enable_icmp.c, bug 24047).
+pub const ICMP_ERRORS: u32 = 30;
+
+/// IPv4 lines of /etc/hosts are not looked at for a mapped IPv6 address from the first of these releases on, and are again
+/// from the second on (bug 25457).
+const MAPPED_ADDRESSES_IN_HOSTS: [u32; 2] = [30, 38];
 
 /// Lines of files are read by `__nss_readline`, which leaves bytes behind a last line without an end.
 pub const READLINE: u32 = 33;
@@ -56,6 +63,12 @@ pub fn minor() -> u32 {
     let minor = parse(version.to_bytes());
     MINOR.swap(minor, Relaxed); // helgrind knows no other atomic write.
     minor
+}
+
+/// Whether an IPv4 line of /etc/hosts is found for a mapped IPv6 address.
+pub fn finds_mapped_addresses_in_hosts() -> bool {
+    let [lost, again] = MAPPED_ADDRESSES_IN_HOSTS;
+    !(lost..again).contains(&minor())
 }
 
 /// Whether libc holds this text, as it does if it ever opens a file of that path. It is looked for once, and for one text

@@ -199,3 +199,16 @@ INSIDE int _dl_find_object(void *address, struct dl_find_object *found)
 	return -1;
 }
 #endif
+
+#ifdef __aarch64__
+
+/* Constructors of libgcc and of Rust's compiler-builtins query the processor's features with it. musl has only getauxval. */
+extern unsigned long getauxval(unsigned long type);
+INSIDE unsigned long __getauxval(unsigned long type) { return getauxval(type); }
+
+/* A distribution may build compiler-builtins with -fstack-protector. The guard is the loader's symbol, without which the library
+   would need a second DT_NEEDED entry; the functions that use this one run before any lookup and take no input. */
+INSIDE uintptr_t __stack_chk_guard = (uintptr_t)0x6e73735f62797000;
+INSIDE void __stack_chk_fail(void) { __wrap_abort(); }
+
+#endif

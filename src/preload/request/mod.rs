@@ -100,7 +100,7 @@ impl<'a> Request<'a> {
 
     fn convert(&mut self, node: &CStr) {
         set_errno(Errno(0));
-        let converted = idn::to_a_labels(node);
+        let converted = idn::to_a_labels(node, self.hints.flags);
         let errno = Some(errno()).filter(|&errno| errno != Errno(0));
         self.conversion = Conversion { result: converted.as_ref().map(|_| ()).map_err(|&code| code), errno };
         if let Ok(a_labels) = converted {

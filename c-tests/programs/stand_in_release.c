@@ -1,0 +1,5 @@
+/* A stand-in for a glibc of another release: gnu_get_libc_version() returns RELEASE, and nothing else differs. */
+
+#include <gnu/libc-version.h>
+
+const char *gnu_get_libc_version(void) { return RELEASE; }

@@ -1,0 +1,71 @@
+//! What depends on the release of glibc, for releases that no supported distribution has any more: a preloaded library says
+//! that glibc is of that release. What only the real one can show is in docs/glibc-differences.md.
+
+use super::*;
+
+/// The library beside a glibc that says it is of this release, as a value of `LD_PRELOAD`.
+fn beside(release: &str) -> PathBuf {
+    let option = format!("-DRELEASE=\"{release}\"");
+    let stand_in = linked("stand_in_release", &["-shared", "-fPIC", &option], &[]);
+    PathBuf::from(format!("{}:{}", stand_in.display(), library().display()))
+}
+
+/// glibc 2.30 began to set `IP_RECVERR`; a sandbox that was made for 2.28 ends the process for it.
+#[test]
+fn no_call_is_made_that_the_release_does_not_make() {
+    let place = Place::new(|_| {});
+    for (release, sets_options) in [("2.28", false), ("2.29", false), ("2.30", true), ("2.36", true)] {
+        for lookup in ["gai ok_ok.t.example", "ghbn ok_ok.t.example", "gai tc_tc.t.example"] {
+            let calls = sandboxes::calls_of(&place, Some(&beside(release)), "cold", lookup);
+            assert!(calls.contains("sendto") || calls.contains("sendmmsg"), "{release}: {lookup}: {calls:?}");
+            assert_eq!(calls.contains("setsockopt"), sets_options, "{release}: {lookup}: {calls:?}");
+        }
+    }
+}
+
+/// Lookups of an address that has a line in /etc/hosts and, with another name, a PTR record.
+#[test]
+fn a_mapped_address_is_found_in_hosts_as_the_release_finds_it() {
+    let place = Place::new(|etc| {
+        let hosts = fs::read_to_string(etc.join("hosts")).unwrap_or_default();
+        fs::write(etc.join("hosts"), format!("{hosts}\n10.77.0.1 of-the-hosts-file\n")).unwrap();
+    });
+    for (release, is_found) in [("2.17", true), ("2.29", true), ("2.30", false), ("2.37", false), ("2.38", true)] {
+        let mut command = place.with(&beside(release), &program("seccomp"));
+        command.args(["-", "cold", "ghba ::ffff:10.77.0.1"]);
+        let output = run(command, "");
+        assert_eq!(text(&output).contains("of-the-hosts-file"), is_found, "{release}: {}", whole(&output));
+    }
+}
+
+#[test]
+fn names_are_internationalised_by_libcidn_before_2_28() {
+    let place = Place::new(|_| {});
+    let folder = scratch("libcidn");
+    fs::copy(stand_in("stand_in_libcidn"), folder.join("libcidn.so.1")).unwrap();
+    let probe = |release: &str, input: &str, is_installed: bool| {
+        let mut command = place.with(&beside(release), &program("probe"));
+        if is_installed {
+            command.env("LD_LIBRARY_PATH", &folder);
+        }
+        text(&run(command, &format!("{input}\n")))
+    };
+    let of = |name: &str, flags: &str| format!("gai {name} - {flags} 4 1");
+
+    // Each set of flags is another name, and so has another answer.
+    let found: BTreeSet<String> =
+        ["IDN", "IDN|256", "IDN|512"].map(|flags| probe("2.27", &of("%c3%bc.t.example", flags), true)).into();
+    assert_eq!(found.len(), 3, "{found:?}");
+    let shown = probe("2.17", &of("%c3%bc.t.example", "IDN|CANON|CANONIDN"), true);
+    assert!(shown.contains("unicode of "), "{shown}");
+    for (name, release, is_installed, code) in [
+        ("%c3%bc!", "2.27", true, "EAI_IDN_ENCODE"),
+        ("%c3%bc$", "2.27", true, "EAI_MEMORY"),
+        ("%c3%bc.t.example", "2.27", false, "EAI_SYSTEM"),
+    ] {
+        let shown = probe(release, &of(name, "IDN"), is_installed);
+        assert!(shown.contains(code), "{name}: {shown}");
+    }
+    let newer = probe("2.28", &of("%c3%bc.t.example", "IDN|CANON|CANONIDN"), true);
+    assert!(!newer.contains("unicode of "), "{newer}");
+}
