@@ -1,9 +1,9 @@
-//! Which programs a rule is for.
+//! The programs that a rule is restricted to.
 
 use super::pattern::glob;
 use super::syntax::{Word, Wrong, quoted, wrong};
 
-/// A program: the base name of its executable, or its absolute path. `*` stands for any bytes but `/`, `?` for one.
+/// A program: the base name of its executable, or its absolute path. `*` matches any bytes except `/`, `?` one byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program(Box<str>);
 
@@ -20,12 +20,12 @@ impl Program {
         Ok(Self(text.into()))
     }
 
-    /// The pattern as text.
+    /// Returns the pattern as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether this executable is meant, given as an absolute path.
+    /// Returns whether this executable, given by its absolute path, matches.
     pub fn matches(&self, executable: &[u8]) -> bool {
         let base_name = executable.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         glob(self.0.as_bytes(), if self.0.starts_with('/') { executable } else { base_name }, b'/')
