@@ -1,4 +1,4 @@
-//! The way of an answer without a network: an opening for the fuzz targets.
+//! Entry points for the fuzz targets: from the bytes of a response to the result, without a network.
 
 use std::net::IpAddr;
 
@@ -10,16 +10,16 @@ use crate::model::Name;
 use crate::model::{Answer, Family, Miss};
 use hickory_resolver::proto::rr::RecordType;
 
-/// What became of bytes that came for a question.
+/// The result of reading bytes as a response.
 pub struct Read {
-    /// Whether they would be taken for an answer to it.
+    /// Whether they would be accepted as the response to the query.
     pub is_taken: bool,
-    /// What each kind of lookup makes of them: A, AAAA, both, and the name of an address.
+    /// The result for each kind of lookup: A, AAAA, both, and PTR.
     pub found: [Result<Answer, Miss>; 4],
 }
 
-/// Reads `first`, and perhaps `second`, as what came for a question about `name` with this id. None: such a name is
-/// never asked for.
+/// Reads `first` and, unless it is empty, `second` as the responses to a query for `name` with this ID. Returns `None`
+/// if such a name is never queried.
 pub fn read(name: &[u8], id: u16, first: &[u8], second: &[u8], address: IpAddr) -> Option<Read> {
     let marks = Marks { edns: id & 1 != 0, dnssec: id & 2 != 0, recursion: true, authentic_data: id & 4 != 0 };
     is_host_name(Name::new(name));
@@ -39,7 +39,7 @@ pub fn read(name: &[u8], id: u16, first: &[u8], second: &[u8], address: IpAddr) 
     Some(Read { is_taken: reply.is_some_and(|reply| question.is_answered_by(&reply)), found })
 }
 
-/// The question as it is sent; none where such a name is never asked for.
+/// Returns the query message; `None` if such a name is never queried.
 pub fn question(name: &[u8], id: u16) -> Option<Vec<u8>> {
     let marks = Marks { edns: false, dnssec: false, recursion: true, authentic_data: false };
     Some(Question::new(id, &to_wire(name)?, RecordType::A, marks).bytes)

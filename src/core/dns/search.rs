@@ -1,5 +1,5 @@
-//! Which names are asked for, and what the answers' codes mean: glibc's `__res_context_search` and
-//! `__res_context_query` (resolv/res_query.c).
+//! The search list, and the meaning of response codes: glibc's `__res_context_search` and `__res_context_query`
+//! (resolv/res_query.c).
 
 use std::borrow::Cow;
 
@@ -14,36 +14,36 @@ use crate::files::resolv_conf::Options;
 use crate::model::Failure;
 use crate::sys::{Errno, random};
 
-/// The longest name in text that glibc asks for, domain included (`MAXDNAME`).
+/// The maximum length of a name in text form, including a domain of the search list, that glibc queries (`MAXDNAME`).
 const MAX_NAME: usize = 1025;
 
-/// What is asked for.
+/// The type of a query.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Want {
     A,
     Aaaa,
-    /// A and AAAA, as two questions at once.
+    /// A and AAAA, as two queries at the same time.
     Both,
     /// The name of an address.
     Ptr,
 }
 
-/// A search without an answer: what `h_errno` and errno are left with. The caller needs both.
+/// A search without an answer, with the resulting `h_errno` and errno. The caller needs both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoAnswer {
     pub(super) failure: Failure,
     pub(super) errno: Errno,
 }
 
-/// One walk through the search list.
+/// One run through the search list.
 pub(super) struct Search<'a> {
     parameters: &'a Parameters<'a>,
     pub(super) exchange: Exchange<'a>,
-    /// errno as the last exchange left it.
+    /// The errno of the last exchange.
     errno: Errno,
-    /// h_errno as the last step left it, which no success clears.
+    /// The `h_errno` of the last step. A successful step does not reset it.
     pub(super) h_errno: Failure,
-    /// Seconds for which all answers so far count; none where one of them counts for this time only.
+    /// The lifetime in seconds of all responses so far; `None` if one of them must not be cached.
     pub(super) lifetime: Option<u32>,
 }
 
@@ -63,7 +63,7 @@ impl<'a> Search<'a> {
         NoAnswer { failure, errno: self.errno }
     }
 
-    /// The first name of the search list that has an answer.
+    /// Queries the names of the search list until one has an answer.
     pub(super) fn run(&mut self, name: &[u8], want: Want) -> Result<Replies, NoAnswer> {
         let dots = name.iter().filter(|&&byte| byte == b'.').count();
         let absolute = name.ends_with(b".");
@@ -82,7 +82,7 @@ impl<'a> Search<'a> {
             }
         }
         let mut walk = Walk::default();
-        // Programs may switch the search off for names without dots, for those with, or after its first step.
+        // A program can disable the search list for names without dots, for names with dots, or after its first domain.
         let searches = if dots == 0 { !options.no_default_names } else { !options.no_search };
         if !absolute && searches {
             for domain in self.parameters.search {
@@ -101,7 +101,7 @@ impl<'a> Search<'a> {
                 Err(failure) => walk.last = Some(failure.failure),
             }
         }
-        // The name as it stands counts for more than what a domain made of it.
+        // The failure for the unmodified name takes precedence over the failures with domains of the search list.
         Err(self.no_answer(match (first_failure, walk.no_data, walk.server_failed) {
             (Some(failure), _, _) => failure,
             (None, true, _) => Failure::NoData,
@@ -110,7 +110,7 @@ impl<'a> Search<'a> {
         }))
     }
 
-    /// One domain of the list. Some: the search ends with this.
+    /// Queries the name with one domain of the search list. Returns `Some` if the search ends.
     fn step(&mut self, name: &[u8], domain: &[u8], want: Want, walk: &mut Walk) -> Option<Result<Replies, NoAnswer>> {
         walk.searched = true;
         let domain = domain.strip_prefix(b".").unwrap_or(domain);
@@ -120,7 +120,8 @@ impl<'a> Search<'a> {
             Err(NoAnswer { failure, .. }) => failure,
         };
         if self.errno == Errno(libc::ECONNREFUSED) {
-            return Some(Err(self.no_answer(Failure::TryAgain))); // No server at all: no use to go on.
+            // No server can be reached, so the search cannot succeed.
+            return Some(Err(self.no_answer(Failure::TryAgain)));
         }
         walk.last = Some(failure);
         match failure {
@@ -132,7 +133,7 @@ impl<'a> Search<'a> {
         None
     }
 
-    /// One name, as it is.
+    /// Queries one name without the search list.
     pub(super) fn query(&mut self, name: &[u8], want: Want) -> Result<Replies, NoAnswer> {
         self.exchange.last_rcode = rcode::NOERROR;
         self.exchange.has_reply = false;
@@ -147,8 +148,8 @@ impl<'a> Search<'a> {
             Err(errno) => {
                 self.lifetime = None;
                 self.errno = errno;
-                // Where no server said anything, glibc then reads an empty answer (resolv/res-noaaaa.c leaves its result
-                // alone).
+                // If no server has responded, glibc then evaluates an empty response (resolv/res-noaaaa.c does not
+                // change its result).
                 let reads_nothing = hide_data && !self.exchange.has_reply;
                 return Err(self.no_answer(if reads_nothing { Failure::NoData } else { Failure::TryAgain }));
             }
@@ -182,7 +183,8 @@ impl<'a> Search<'a> {
             }
             Want::A => vec![Question::new(first, &wire, RecordType::A, marks)],
             Want::Ptr => vec![Question::new(first, &wire, RecordType::PTR, marks)],
-            // `no-aaaa` still has to know whether the name exists, and asks for A (resolv/res-noaaaa.c).
+            // With `no-aaaa`, glibc still has to find out whether the name exists, with a query of type A
+            // (resolv/res-noaaaa.c).
             Want::Aaaa if options.no_aaaa => {
                 vec![Question::new(first, &wire, RecordType::A, Marks { edns: false, ..marks })]
             }
@@ -191,7 +193,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// What a walk has seen so far.
+/// What has been found out in a run through the search list.
 #[derive(Default)]
 struct Walk {
     searched: bool,
@@ -202,7 +204,7 @@ struct Walk {
     last: Option<Failure>,
 }
 
-/// What the codes of one or two answers say together; None where there is something to read.
+/// Returns the failure that the response codes of one or two responses mean; `None` if there are records to read.
 pub(super) fn verdict(replies: &Replies, hide_data: bool) -> Option<Failure> {
     let outcome =
         |bytes: &Vec<u8>| Reply::new(bytes).map(|reply| (reply.rcode(), if hide_data { 0 } else { reply.answers() }));
@@ -223,8 +225,9 @@ pub(super) fn verdict(replies: &Replies, hide_data: bool) -> Option<Failure> {
     })
 }
 
-/// Seconds for which so many answers together count. What is not there beside what is, such as the AAAA records of a name
-/// that has A records, needs no SOA record to count for as long: many servers of small networks send none.
+/// Returns the lifetime in seconds of the responses to `expected` queries. A negative response beside a positive one,
+/// such as that for the AAAA records of a name with A records, needs no SOA record: many servers of small networks send
+/// none.
 pub(super) fn lifetime(replies: &Replies, expected: usize) -> Option<u32> {
     let lifetimes = [&replies.first, &replies.second].into_iter().filter_map(|bytes| Reply::new(bytes));
     let lifetimes: Vec<Lifetime> = lifetimes.map(|reply| reply.lifetime()).collect();
@@ -234,11 +237,12 @@ pub(super) fn lifetime(replies: &Replies, expected: usize) -> Option<u32> {
         Lifetime::OfNothing(None) if has_data => Some(u32::MAX),
         Lifetime::OfNothing(None) | Lifetime::Temporary => None,
     });
-    // One of two that is missing is a failure of a server.
+    // If one of two responses is missing, a server has failed.
     if lifetimes.len() == expected { seconds.min().flatten() } else { None }
 }
 
-/// The name that HOSTALIASES gives to a name without dots, or the name itself (hostname(7)).
+/// Returns the name for which HOSTALIASES has this name without dots as an alias, or else the name itself
+/// (hostname(7)).
 pub(super) fn with_alias(name: &[u8], options: Options) -> Cow<'_, [u8]> {
     if name.contains(&b'.') {
         return Cow::Borrowed(name);
