@@ -1,5 +1,4 @@
-//! Internationalised names (`AI_IDN`, `AI_CANONIDN`), as glibc does them: with libidn2, where that is installed
-//! (inet/idna.c).
+//! Internationalised names (`AI_IDN`, `AI_CANONIDN`), as in glibc: with libidn2, if it is installed (inet/idna.c).
 
 use std::ffi::CStr;
 use std::mem;
@@ -12,18 +11,19 @@ use nss_bypass_core::sys::{fault, loaded};
 
 use crate::netdb::EAI_IDN_ENCODE;
 
-/// It had no memory (idn2.h).
+/// libidn2 could not allocate memory (idn2.h).
 const IDN2_MALLOC: c_int = -100;
 
 late! {
-    /// wchar.h; an `mbstate_t` is two words, zero at the beginning.
+    /// mbrtowc(3); an `mbstate_t` consists of two words, which are initially zero.
     fn mbrtowc(wide: *mut wchar_t, text: *const c_char, length: usize, state: *mut [c_int; 2]) -> usize, absent: 0;
 }
 
-/// A function of libidn2: text in the locale's encoding or in UTF-8 in, malloc's memory out.
+/// A function of libidn2: it takes text in the locale's encoding or in UTF-8, and returns memory of malloc.
 type Convert = unsafe extern "C" fn(*const c_char, *mut *mut c_char, c_int) -> c_int;
 
-/// A function of libidn2, looked up when it is first needed. The library then stays loaded, as it does for glibc.
+/// A function of libidn2, which is looked up when it is first needed. As with glibc, the library is then never
+/// unloaded.
 struct Function {
     symbol: &'static CStr,
     address: AtomicPtr<c_void>,
@@ -36,12 +36,12 @@ impl Function {
     fn get(&self) -> Option<Convert> {
         let mut address = self.address.load(Ordering::Acquire);
         if address.is_null() {
-            // SAFETY: the name is a C string; libidn2's constructors are safe to run at any time.
+            // SAFETY: the name is a C string; libidn2's constructors can run at any time.
             let library = unsafe { loaded::dlopen(c"libidn2.so.0".as_ptr(), libc::RTLD_NOW) };
             if library.is_null() {
-                return None; // It may be there the next time.
+                return None; // It may be installed the next time.
             }
-            // SAFETY: the handle is valid and the symbol a C string.
+            // SAFETY: the handle is valid, and the symbol is a C string.
             address = unsafe { loaded::dlsym(library, self.symbol.as_ptr()) };
             self.address.store(address, Ordering::Release);
         }
@@ -52,7 +52,7 @@ impl Function {
         Some(unsafe { mem::transmute::<*mut c_void, Convert>(address) })
     }
 
-    /// EAI_IDN_ENCODE where there is no libidn2, or it does not know what to make of the text.
+    /// Calls the function. Returns EAI_IDN_ENCODE if there is no libidn2, or if it rejects the text.
     fn call(&self, text: &CStr) -> Result<Vec<u8>, c_int> {
         fault::point();
         let convert = self.get().ok_or(EAI_IDN_ENCODE)?;
@@ -63,22 +63,22 @@ impl Function {
             IDN2_MALLOC => return Err(libc::EAI_MEMORY),
             _ => return Err(EAI_IDN_ENCODE),
         }
-        // SAFETY: on success it is a C string from malloc.
+        // SAFETY: on success, it is a C string allocated by malloc.
         let bytes = unsafe { CStr::from_ptr(converted) }.to_bytes().to_vec();
-        // SAFETY: as above, and nobody else has it.
+        // SAFETY: as above, and nothing else refers to it.
         unsafe { libc::free(converted.cast()) };
         Ok(bytes)
     }
 }
 
-/// The A-label form of a name with bytes beyond ASCII, in the current locale's encoding; or getaddrinfo's code. errno is
-/// left as the conversion leaves it.
+/// Returns the A-label form of a name with non-ASCII bytes in the current locale's encoding, or getaddrinfo's code.
+/// errno is left as the conversion leaves it.
 pub(crate) fn to_a_labels(name: &CStr) -> Result<Vec<u8>, c_int> {
-    // A backslash would mean one thing to libidn2 and another to DNS.
+    // A backslash has different meanings for libidn2 and for DNS.
     if is_text_without_backslash(name) { LOOKUP.call(name) } else { Err(EAI_IDN_ENCODE) }
 }
 
-/// Reads a name as the current locale's encoding has it (inet/idna_name_classify.c).
+/// Decodes a name in the current locale's encoding (inet/idna_name_classify.c).
 fn is_text_without_backslash(name: &CStr) -> bool {
     let mut rest = name.to_bytes_with_nul();
     let mut state = [0; 2];
@@ -90,18 +90,18 @@ fn is_text_without_backslash(name: &CStr) -> bool {
             0 => return !has_backslash,
             length => match rest.get(length..) {
                 Some(after) => rest = after,
-                None => return false, // (size_t) -1 or -2: no character, or a part of one.
+                None => return false, // (size_t) -1 or -2: an invalid or an incomplete character.
             },
         }
         has_backslash |= wide == wchar_t::from(b'\\');
     }
 }
 
-/// The U-label form of a canonical name, in the current locale's encoding; the name itself where there is none.
+/// Returns the U-label form of a canonical name in the current locale's encoding, or the name itself if there is none.
 pub(crate) fn to_u_labels(name: &[u8]) -> Vec<u8> {
     let is_a_label = |label: &[u8]| label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"xn--"));
     if !name.split(|&byte| byte == b'.').any(is_a_label) {
-        return name.to_vec(); // Nothing to convert, and no library to load for it.
+        return name.to_vec(); // There is nothing to convert, so no library has to be loaded.
     }
     let text = std::ffi::CString::new(name).ok();
     text.and_then(|text| TO_UNICODE.call(&text).ok()).unwrap_or_else(|| name.to_vec())
