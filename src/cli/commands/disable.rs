@@ -1,4 +1,4 @@
-//! `nss-bypass disable`: the library's words go from /etc/ld.so.preload, and nothing else.
+//! `nss-bypass disable`: removes the library's entries from /etc/ld.so.preload, and nothing else.
 
 use clap::Args;
 

@@ -102,7 +102,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
 }
 
 impl Report {
-    /// The last branch, and what to type.
+    /// Formats the last branch, and the commands to type.
     fn end(&self) -> String {
         let count = |state| self.findings.iter().filter(|finding| finding.state == state).count();
         let all = self.findings.len();
@@ -124,7 +124,7 @@ impl Report {
     }
 }
 
-/// Do the sources agree about a name?
+/// Determines whether the sources agree about a name.
 fn sample(bytes: &[u8], arguments: &Arguments, around: &Surroundings, target: &Target) -> Finding {
     let question = Question::new(bytes);
     let (nscd, cache) = examine::look(&question);

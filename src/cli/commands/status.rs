@@ -1,4 +1,4 @@
-//! `nss-bypass status`: where the library is loaded, by which way and in which version. Nothing is changed or tried.
+//! `nss-bypass status`: where the library is loaded, how, and in which version. It changes nothing and runs no trials.
 
 use std::path::{Path, PathBuf};
 
@@ -42,17 +42,17 @@ pub(crate) struct Status {
     json: bool,
 }
 
-/// So many processes of a kind are named; JSON has them all.
+/// How many processes of a kind are listed; JSON has all of them.
 const NAMED: usize = 8;
 
-/// All that is known.
+/// All facts.
 #[derive(Debug)]
 struct Report {
     file: InFile,
-    /// The words of the file that mean the library.
+    /// The entries of the file that refer to the library.
     named: Vec<Word>,
     variable: Option<String>,
-    /// The word of LD_PRELOAD that is the library.
+    /// The entry of LD_PRELOAD that is the library.
     in_variable: Option<Word>,
     rules: Rules,
     processes: Processes,
@@ -61,26 +61,26 @@ struct Report {
     removal: Removal,
 }
 
-/// The running programs of this root.
+/// The running programs with this root directory.
 #[derive(Debug, Default)]
 struct Processes {
     with: Vec<Having>,
-    /// Started before the file was written.
+    /// Programs that were started before the file was written.
     earlier: Vec<Process>,
-    /// Started later, and without it all the same.
+    /// Programs that were started later, but do not have the library.
     without: Vec<Process>,
-    /// Could not be looked at.
+    /// How many programs could not be examined.
     hidden: usize,
-    /// Have another root: containers, chroots.
+    /// How many programs have another root directory: containers, chroots.
     elsewhere: usize,
 }
 
-/// A program that has the library.
+/// A program that has loaded the library.
 #[derive(Debug)]
 struct Having {
     process: Process,
     loaded: scan::Loaded,
-    /// Whether it is another build than the one that is installed, or cannot be seen to be the same.
+    /// Whether it is another build than the installed one, or cannot be determined to be the same.
     differs: bool,
 }
 
@@ -124,7 +124,7 @@ impl Verdict {
 /// Whether the library's file can be removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Removal {
-    /// None: it could not be told.
+    /// `None` if that could not be determined.
     can: Option<bool>,
     why: String,
 }
@@ -179,7 +179,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Trouble {
     Trouble::cannot_tell(format!("{}: {error}", path.display()), why, "see what is there, or run this as root")
 }
 
-/// The running programs, by what they have.
+/// Returns the running programs by category.
 fn processes(tree: &Tree, file: &InFile, named: &[Word], reference: Option<&Identity>) -> Result<Processes, Trouble> {
     let since = file.modified.filter(|_| !named.is_empty());
     let mut progress = Progress::new();
@@ -207,14 +207,14 @@ fn processes(tree: &Tree, file: &InFile, named: &[Word], reference: Option<&Iden
     Ok(found)
 }
 
-/// Some processes by name, and how many more there are.
+/// Returns the names of some processes, and how many more there are.
 fn names<'a>(processes: impl Iterator<Item = &'a Process>) -> String {
     let all: Vec<String> = processes.map(|process| format!("{} {}", process.name, process.pid)).collect();
     let shown = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     if all.len() > NAMED { format!("{shown} and {} more", all.len() - NAMED) } else { shown }
 }
 
-/// What is wrong with a word of the file that means the library.
+/// Returns the problems with an entry of the file that refers to the library.
 fn faults_of(tree: &Tree, word: &Word) -> Vec<Trouble> {
     match word.target {
         Target::Missing => vec![Trouble::new(
@@ -274,8 +274,8 @@ impl Report {
         }
     }
 
-    /// A file that programs have mapped may go: they keep what they have. One that is named may not, since every program
-    /// that is started then complains.
+    /// A file that programs have mapped can be removed: they keep the mapping. One that is named cannot, since every
+    /// program that starts would then print a warning.
     fn removal(&self, tree: &Tree, ours: &Ours, library: Option<PathBuf>) -> Removal {
         let new = |can, why: String| Removal { can, why };
         let Some(library) = library.filter(|library| tree.metadata(library).is_ok()) else {

@@ -1,4 +1,4 @@
-//! The sources of an answer, each asked in a thread of its own.
+//! Queries to the sources, each in a thread of its own.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,12 +14,12 @@ use crate::diagnose::nscd;
 use crate::diagnose::question::Examiner;
 use crate::diagnose::sources::{self, Outcome, Reply, Source};
 
-/// Name servers, each with whether only the rule names it; or why there are none.
+/// The name servers, each with whether only the rule names it; or why there are none.
 pub(crate) type Servers = Result<Vec<(SocketAddr, bool)>, String>;
 
-/// A piece of what is found out.
+/// A result of a task.
 pub(crate) enum Piece {
-    /// A row that is shown.
+    /// A row of the table.
     Row(usize, Reply),
     LibcEdited(Outcome),
     LibraryEdited(Outcome),
@@ -30,7 +30,7 @@ pub(crate) enum Piece {
 
 pub(crate) type Task = Box<dyn FnOnce(&Sender<Piece>) + Send>;
 
-/// The rows in which sources stand.
+/// The rows of the sources.
 pub(crate) const NSCD: usize = 0;
 pub(crate) const WITH_NSCD: usize = 1;
 pub(crate) const LIBC: usize = 2;
@@ -80,7 +80,7 @@ impl Examiner<'_> {
             let is_found = reply.answer.is_found();
             send(sender, Piece::Row(LIBC, reply));
             if let Some(modules) = edited.filter(|_| !is_found) {
-                // Where glibc cannot read the file, it may take no modules from a program either.
+                // If glibc cannot use the file, it may not accept modules from a program either.
                 let answer = if is_readable {
                     glibc::ask(&bytes, Some(&modules))
                 } else {
@@ -169,5 +169,5 @@ impl Examiner<'_> {
 }
 
 fn send(sender: &Sender<Piece>, piece: Piece) {
-    let _ = sender.send(piece); // Whoever waited may have given up.
+    let _ = sender.send(piece); // The receiver may have given up.
 }

@@ -1,8 +1,8 @@
-//! The file on the disk: locked, saved, replaced as a whole, and put back.
+//! The file on disk: locking, saving, replacing and restoring it.
 //!
-//! What others see under the name is the old file or the new one at every instant, also where this process is killed or
-//! the machine loses power: the new one is written beside it, synced, and renamed over it. What a killed run leaves behind
-//! is a temporary file that nobody reads, and that the next run takes away.
+//! At any moment, other processes see either the old file or the new one, even if this process is killed or the power
+//! fails: the new file is written beside the old one, synced, and renamed over it. A process that is killed leaves a
+//! temporary file, which is never read, and which the next run removes.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
@@ -19,10 +19,11 @@ use crate::install::tree::Tree;
 use crate::install::trouble::Trouble;
 use crate::install::verify;
 
-/// So long one waits for another that is at it.
+/// How long to wait for another process that has the lock.
 const MOST_WAIT: Duration = Duration::from_secs(60);
 
-/// Beside the file: the old one, a sign that there was none, and a sign that the new one was not seen to work yet.
+/// Suffixes of files beside the file: the saved old file, a marker that there was none, a marker that the new file has
+/// not been tried successfully, and the temporary file.
 const SAVED: &str = ".before-nss-bypass";
 const ABSENT: &str = ".absent-before-nss-bypass";
 const UNTRIED: &str = ".untried-nss-bypass";
@@ -33,28 +34,28 @@ const UNFINISHED: &str = ".nss-bypass-unfinished";
 pub(crate) struct Old {
     pub(crate) bytes: Vec<u8>,
     status: Metadata,
-    /// The label of SELinux, where there is one.
+    /// The SELinux label, if there is one.
     label: Option<Vec<u8>>,
 }
 
-/// /etc/ld.so.preload, or another file that is replaced as a whole, with nobody else at it while this lives.
+/// /etc/ld.so.preload, or another file that is replaced atomically. It is locked while this value exists.
 #[derive(Debug)]
 pub(crate) struct PreloadFile {
     folder: PathBuf,
     name: OsString,
-    /// The folder, open and locked.
+    /// The directory, which is open and locked.
     lock: File,
 }
 
 impl PreloadFile {
-    /// Waits until nobody else changes the file.
+    /// Waits until no other process is changing the file, and locks it.
     pub(crate) fn lock(tree: &Tree, progress: &mut Progress) -> Result<Self, Trouble> {
         let path = Path::new(PRELOAD_FILE);
         let trail = tree.follow(path).map_err(|error| Trouble::system(path, "find it", &error))?;
         Self::lock_at(&tree.outside(&trail.end), progress)
     }
 
-    /// The same for a file whose path leads through no link.
+    /// The same for a file whose path has no symbolic links.
     pub(crate) fn lock_at(path: &Path, progress: &mut Progress) -> Result<Self, Trouble> {
         let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
             let error = io::Error::from(io::ErrorKind::NotFound);
@@ -65,22 +66,22 @@ impl PreloadFile {
         Ok(Self { folder: folder.to_owned(), name: name.to_owned(), lock })
     }
 
-    /// Whether only root can change it.
+    /// Checks that only root can change the file.
     pub(crate) fn check_owned(&self, tree: &Tree) -> Result<(), Trouble> {
         verify::is_roots_alone(tree, Path::new(PRELOAD_FILE))
     }
 
-    /// What is there now; None if nothing is.
+    /// Returns the current file; `None` if it does not exist.
     pub(crate) fn read(&self) -> Result<Option<Old>, Trouble> {
         read(&self.path()).map_err(|error| Trouble::system(&self.path(), "read it", &error))
     }
 
-    /// Where it lies.
+    /// Returns the path of the file.
     pub(crate) fn path(&self) -> PathBuf {
         self.folder.join(&self.name)
     }
 
-    /// Keeps the old file beside the new one, or a sign that there was none.
+    /// Saves the old file beside the new one, or a marker that there was none.
     pub(crate) fn save(&self, old: Option<&Old>) -> Result<(), Trouble> {
         let saved = match old {
             Some(old) => self.remove(ABSENT).and_then(|()| self.write(&self.beside(SAVED), &old.bytes, Some(old))),
@@ -89,23 +90,23 @@ impl PreloadFile {
         saved.map_err(|error| Trouble::system(&self.path(), "keep a copy of it", &error))
     }
 
-    /// Whether there was no file before it was enabled.
+    /// Returns whether there was no file before it was enabled.
     pub(crate) fn was_absent(&self) -> bool {
         self.beside(ABSENT).exists()
     }
 
-    /// Whether a run was killed between putting the file there and the end of its trials.
+    /// Returns whether a run was killed after it had replaced the file and before its trials were complete.
     pub(crate) fn is_untried(&self) -> bool {
         self.beside(UNTRIED).exists()
     }
 
-    /// Says that what is put next was not tried yet, or that it was by now.
+    /// Sets or removes the marker that the file has not been tried successfully.
     pub(crate) fn set_untried(&self, untried: bool) -> Result<(), Trouble> {
         let set = if untried { self.write(&self.beside(UNTRIED), b"", None) } else { self.remove(UNTRIED) };
         set.map_err(|error| Trouble::system(&self.beside(UNTRIED), "write or remove it", &error))
     }
 
-    /// Takes away what is not needed any more: the signs, and a copy that is the file again.
+    /// Removes what is not needed any more: the markers, and a saved copy that is identical to the file.
     pub(crate) fn tidy(&self, now: &[u8]) -> Result<(), Trouble> {
         let same = read(&self.beside(SAVED)).is_ok_and(|saved| saved.is_some_and(|saved| saved.bytes == now));
         let signs = self.remove(ABSENT).and_then(|()| self.remove(UNTRIED));
@@ -113,19 +114,20 @@ impl PreloadFile {
         tidied.map_err(|error| Trouble::system(&self.path(), "take its copy away", &error))
     }
 
-    /// Puts new bytes in the file's place; owner, group and mode stay.
+    /// Replaces the contents of the file; owner, group and mode are preserved.
     pub(crate) fn put(&self, bytes: &[u8], old: Option<&Old>) -> Result<(), Trouble> {
         let path = self.path();
         self.write(&path, bytes, old).map_err(|error| Trouble::system(&path, "replace it", &error))
     }
 
-    /// Takes the file away.
+    /// Removes the file.
     pub(crate) fn take_away(&self) -> Result<(), Trouble> {
         let removed = fs::remove_file(self.path()).and_then(|()| self.lock.sync_all());
         removed.map_err(|error| Trouble::system(&self.path(), "remove it", &error))
     }
 
-    /// Takes words out, and the file too where nothing else was in it; what is in it then. None if it has none of them.
+    /// Removes entries, and the file if nothing else was in it. Returns the new contents; `None` if there are no such
+    /// entries.
     pub(crate) fn take_out(&self, old: &Old, is_one: &dyn Fn(&[u8]) -> bool) -> Result<Option<Vec<u8>>, Trouble> {
         let new = file::without(&old.bytes, is_one);
         if new == old.bytes {
@@ -140,7 +142,7 @@ impl PreloadFile {
         Ok(Some(new))
     }
 
-    /// As it was.
+    /// Restores the old file.
     pub(crate) fn roll_back(&self, old: Option<&Old>) -> Result<(), Trouble> {
         match old {
             Some(old) => self.put(&old.bytes, Some(old))?,
@@ -162,9 +164,9 @@ impl PreloadFile {
         }
     }
 
-    /// All at once: a temporary file, synced, and renamed.
+    /// Writes a file atomically: a temporary file, synced, and renamed.
     fn write(&self, path: &Path, bytes: &[u8], like: Option<&Old>) -> io::Result<()> {
-        // Under the lock, one that is there is a killed run's.
+        // Since the lock is held, an existing one is left from a run that was killed.
         self.remove(UNFINISHED)?;
         let unfinished = self.beside(UNFINISHED);
         let written = fill(&unfinished, bytes, like).and_then(|()| fs::rename(&unfinished, path));
@@ -189,9 +191,9 @@ fn fill(path: &Path, bytes: &[u8], like: Option<&Old>) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The file as it is; None if there is none.
+/// Reads the file; `None` if it does not exist.
 pub(crate) fn read(path: &Path) -> io::Result<Option<Old>> {
-    // Not blocking, since it might be a pipe.
+    // Non-blocking, since it might be a FIFO.
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let mut file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
