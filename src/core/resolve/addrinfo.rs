@@ -193,7 +193,7 @@ fn joined(
         (None, inet) => inet.map(|result| result.map(map)),
         (Some(Ok(mut answer)), None | Some(Err(_))) => {
             if selection.v4_mapped && !selection.all {
-                // Addresses that are IPv4-mapped already in AAAA records are removed beside IPv6 ones.
+                // Addresses that the servers themselves return as IPv4-mapped ones are removed.
                 answer.addresses.retain(|address| !is_mapped(address.ip));
             }
             Some(Ok(answer))

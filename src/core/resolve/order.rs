@@ -12,7 +12,7 @@ use crate::sys::Errno;
 use crate::sys::interfaces::{self, InterfaceAddress};
 use crate::sys::socket::{Socket, endpoint};
 
-/// A destination address, with what the kernel says about the route to it.
+/// A destination address, with what the kernel reports about the route to it.
 #[derive(Debug)]
 struct Destination {
     ip: IpAddr,

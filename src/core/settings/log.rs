@@ -29,7 +29,7 @@ pub enum Place {
 /// The destination and the level of the log: the value of `NSS_BYPASS_LOG`, or of a `log` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSpecification {
-    /// Where it goes.
+    /// The destination.
     pub place: Place,
     /// The level up to which lines are written.
     pub level: Level,
