@@ -16,11 +16,11 @@ const SHELLS: [(Shell, &str); 3] =
 
 /// Writes everything to a directory.
 #[cfg(feature = "generate")]
-pub(crate) fn all(command: &Command, folder: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    std::fs::write(folder.join("nss-bypass.1"), manual(command)?)?;
+pub(crate) fn all(command: &Command, directory: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    std::fs::write(directory.join("nss-bypass.1"), manual(command)?)?;
     for (shell, file) in SHELLS {
-        std::fs::write(folder.join(file), completions(command, shell))?;
+        std::fs::write(directory.join(file), completions(command, shell))?;
     }
     Ok(())
 }
@@ -137,7 +137,7 @@ mod tests {
     const CONFIGURATION: &str = include_str!("man/nss-bypass.conf.5");
 
     /// Returns the warnings of a tool that reads manual pages; `None` if it is not installed.
-    fn complaints(tool: &str, arguments: &[&str], page: &str) -> Option<String> {
+    fn warnings(tool: &str, arguments: &[&str], page: &str) -> Option<String> {
         let mut process = Process::new(tool)
             .args(arguments)
             .env("LC_ALL", "C.UTF-8")
@@ -159,9 +159,9 @@ mod tests {
     }
 
     fn is_clean(page: &str) {
-        let groff = complaints("groff", &["-man", "-Tutf8", "-ww", "-rLL=78n"], page);
+        let groff = warnings("groff", &["-man", "-Tutf8", "-ww", "-rLL=78n"], page);
         assert_eq!(groff.unwrap_or_default(), "");
-        let mandoc = complaints("mandoc", &["-T", "lint", "-W", "warning"], page);
+        let mandoc = warnings("mandoc", &["-T", "lint", "-W", "warning"], page);
         assert_eq!(mandoc.unwrap_or_default(), "");
     }
 
@@ -186,10 +186,10 @@ mod tests {
 
     /// Returns what a shell offers after these words; `None` if the shell is not installed.
     fn offered(shell: Shell, words: &str) -> Option<Vec<String>> {
-        let folder = std::env::temp_dir().join(format!("nss-bypass-completions-{}-{shell}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let directory = std::env::temp_dir().join(format!("nss-bypass-completions-{}-{shell}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
         let (_, file) = SHELLS.into_iter().find(|(other, _)| *other == shell)?;
-        std::fs::write(folder.join(file), completions(&crate::command(), shell)).unwrap();
+        std::fs::write(directory.join(file), completions(&crate::command(), shell)).unwrap();
         // With Debian's fish, --no-config excludes completions of other packages.
         let script = match shell {
             Shell::Bash => include_str!("completions/ask.bash"),
@@ -198,10 +198,14 @@ mod tests {
         };
         let option = if shell == Shell::Zsh { "-fc" } else { "-c" };
         let mut process = Process::new(shell.to_string());
-        process.args([option, script]).env("FILE", folder.join(file)).env("FOLDER", &folder).env("WORDS", words);
-        process.env("HOME", &folder).stdin(Stdio::null());
+        process
+            .args([option, script])
+            .env("FILE", directory.join(file))
+            .env("DIRECTORY", &directory)
+            .env("WORDS", words);
+        process.env("HOME", &directory).stdin(Stdio::null());
         let output = process.output().ok();
-        let _ = std::fs::remove_dir_all(&folder);
+        let _ = std::fs::remove_dir_all(&directory);
         let text = String::from_utf8_lossy(&output?.stdout).into_owned();
         Some(text.lines().map(|line| line.split(['\t', ' ']).next().unwrap_or_default().to_owned()).collect())
     }

@@ -60,11 +60,11 @@ enum Verb {
 
 fn main() -> ExitCode {
     #[cfg(feature = "generate")]
-    if let Some(folder) = std::env::var_os("NSS_BYPASS_MANUALS") {
-        return match generate::all(&command(), folder.as_ref()) {
+    if let Some(directory) = std::env::var_os("NSS_BYPASS_MANUALS") {
+        return match generate::all(&command(), directory.as_ref()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                output::complain(error);
+                output::print_error(error);
                 ExitCode::FAILURE
             }
         };

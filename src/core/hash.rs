@@ -9,15 +9,15 @@ const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The hasher. Its value is the hash of what has been written so far.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Folded(u64);
+pub(crate) struct FoldedHasher(u64);
 
-impl Default for Folded {
+impl Default for FoldedHasher {
     fn default() -> Self {
         Self(MULTIPLIER)
     }
 }
 
-impl Folded {
+impl FoldedHasher {
     fn add(&mut self, word: u64) {
         // The highest bit is set so that the factor is never 0: a product of 0 would erase the state.
         let factor = (self.0 ^ word) | 1 << 63;
@@ -26,7 +26,7 @@ impl Folded {
     }
 }
 
-impl Hasher for Folded {
+impl Hasher for FoldedHasher {
     fn write(&mut self, bytes: &[u8]) {
         // The last word may overlap the one before it. Bytes that are hashed twice do no harm, and nothing has to be
         // copied.
@@ -62,7 +62,7 @@ impl Hasher for Folded {
 
 /// Returns the hash of a byte string.
 pub(crate) fn of(bytes: &[u8]) -> u64 {
-    let mut hasher = Folded::default();
+    let mut hasher = FoldedHasher::default();
     hasher.write(bytes);
     hasher.finish()
 }

@@ -3,13 +3,13 @@
 use std::ptr;
 
 use libc::c_int;
-use nss_bypass_core::late;
+use nss_bypass_core::lazy;
 use nss_bypass_core::model::Failure;
 use nss_bypass_core::sys::Errno;
 
 use crate::netdb::{EAI_NODATA, NETDB_INTERNAL};
 
-late! {
+lazy! {
     /// The h_errno of the calling thread (netdb.h).
     fn __h_errno_location() -> *mut c_int, absent: ptr::null_mut();
 }

@@ -18,7 +18,7 @@ use crate::verdict::{Ending, FromLibc, Lookup, addresses_in_log};
 pub(crate) struct Returned {
     pub(crate) code: c_int,
     /// Whether a source has been queried for the name.
-    has_asked: bool,
+    has_queried: bool,
 }
 
 impl From<Returned> for c_int {
@@ -30,7 +30,7 @@ impl From<Returned> for c_int {
 /// Returns whether the thread must not be cancelled now: the result has to be freed, or no source was queried, so that
 /// glibc would not have reached a cancellation point either.
 pub(crate) fn owns(returned: Returned) -> bool {
-    returned.code == 0 || !returned.has_asked
+    returned.code == 0 || !returned.has_queried
 }
 
 /// getaddrinfo(3) for a node that a rule matches. Returns `None` if the call is to be forwarded, or libc's result is to
@@ -63,7 +63,7 @@ pub(crate) unsafe fn getaddrinfo(
         Err(refusal) => {
             set_errno(refusal.errno);
             lookup.log(Ending::Refused(refusal.code), None);
-            return Some(Returned { code: refusal.code, has_asked: false });
+            return Some(Returned { code: refusal.code, has_queried: false });
         }
     };
     let resolved = resolver.resolve(checked.query());
@@ -80,7 +80,7 @@ pub(crate) unsafe fn getaddrinfo(
             Err(code) => code,
         };
         set_errno(leaves(&resolved, &checked));
-        Some(Returned { code, has_asked: checked.asks() })
+        Some(Returned { code, has_queried: checked.queries_source() })
     };
     lookup.log(ending, resolved.source);
     returned

@@ -218,11 +218,11 @@ unsafe fn to_buffer(function: &'static str, key: HostKey<'_>, out: Out, call: Ca
 /// without the limit of the buffer finds nothing either.
 fn resolve(lookup: &Lookup<'_>, key: HostKey<'_>, buffer: &Buffer) -> Resolved {
     let resolver = lookup.resolver();
-    let resolved = resolver.resolve(Query::Host { key, room: Some(buffer) });
+    let resolved = resolver.resolve(Query::Host { key, buffer: Some(buffer) });
     if lookup.is_after_libc() && matches!(ending(key, &resolved), Ending::Refused(_)) {
-        let roomy = resolver.resolve(Query::Host { key, room: None });
-        if roomy.result.is_err() {
-            return roomy;
+        let unlimited = resolver.resolve(Query::Host { key, buffer: None });
+        if unlimited.result.is_err() {
+            return unlimited;
         }
     }
     resolved
@@ -251,7 +251,7 @@ unsafe fn write_answer(answer: &Answer, order: Order, resolved: &Resolved, out: 
     };
     // SAFETY: guaranteed by the caller.
     unsafe { out.result.write(out.host) };
-    if let Some(value) = told(resolved) {
+    if let Some(value) = module_h_errno(resolved) {
         // SAFETY: guaranteed by the caller.
         unsafe { out.h_errno.write(value) };
     }
@@ -264,7 +264,7 @@ unsafe fn write_answer(answer: &Answer, order: Order, resolved: &Resolved, out: 
 unsafe fn write_miss(miss: Miss, resolved: &Resolved, out: Out, at_entry: Errno) -> c_int {
     // SAFETY: guaranteed by the caller.
     unsafe { out.result.write(ptr::null_mut()) };
-    if let Some(value) = codes::h_errno(miss.failure).or_else(|| told(resolved)) {
+    if let Some(value) = codes::h_errno(miss.failure).or_else(|| module_h_errno(resolved)) {
         // SAFETY: guaranteed by the caller.
         unsafe { out.h_errno.write(value) };
     }
@@ -307,7 +307,7 @@ unsafe fn to_static(
         true => FromLibc::Failed(codes::failure_of_h_errno(codes::thread_h_errno(), errno())),
     });
     let lookup = Lookup::of(function, key.subject(), &rules, &call)?;
-    let resolved = lookup.resolver().resolve(Query::Host { key, room: None });
+    let resolved = lookup.resolver().resolve(Query::Host { key, buffer: None });
     let ending = ending(key, &resolved);
     let host = if lookup.falls_back(ending) {
         None
@@ -338,7 +338,7 @@ fn store_answer(answer: &Answer, resolved: &Resolved, place: &Static) -> *mut ho
 
 fn store_miss(miss: Miss, resolved: &Resolved, at_entry: Errno) -> *mut hostent {
     set_errno(Errno(code_of(miss, at_entry)));
-    let said = || told(resolved).filter(|&value| value != NETDB_SUCCESS);
+    let said = || module_h_errno(resolved).filter(|&value| value != NETDB_SUCCESS);
     if let Some(value) = codes::h_errno(miss.failure).or_else(said) {
         set_h_errno(value);
     }
@@ -353,7 +353,7 @@ fn leave_h_errno(resolved: &Resolved) {
 }
 
 /// Returns the value that the last module has written to the caller's `h_errno`.
-fn told(resolved: &Resolved) -> Option<c_int> {
+fn module_h_errno(resolved: &Resolved) -> Option<c_int> {
     resolved.h_errno.caller?.map_or_else(codes::h_errno, |()| Some(NETDB_SUCCESS))
 }
 

@@ -134,7 +134,7 @@ pub(crate) unsafe fn getnameinfo(
     });
     let lookup = Lookup::of("getnameinfo", Subject::Address(socket.ip), &rules, &call)?;
     let resolved = (asks_host && socket.ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED))
-        .then(|| lookup.resolver().resolve(Query::Host { key: HostKey::Address(socket.ip), room: None }));
+        .then(|| lookup.resolver().resolve(Query::Host { key: HostKey::Address(socket.ip), buffer: None }));
     let name = resolved.as_ref().and_then(found).map(|answer| socket.name(answer));
     let ending = match (&resolved, &name) {
         (_, Some(name)) => Ending::Name(name),
@@ -239,7 +239,7 @@ fn own_domain() -> Option<Vec<u8>> {
     let answering = Answering::default();
     let resolver = Resolver::new(&TABLES, &answering, None);
     let canonical =
-        |key| found(&resolver.resolve(Query::Host { key, room: None })).map(|answer| answer.canonical.clone());
+        |key| found(&resolver.resolve(Query::Host { key, buffer: None })).map(|answer| answer.canonical.clone());
     let of_name = |name| canonical(HostKey::Name(Name::new(name), Family::Inet));
     let host = hostname();
     of_name(b"localhost")

@@ -137,13 +137,13 @@ unsafe extern "C-unwind" {
 /// frame with a destructor would end the process: libgcc_s unwinds it, and the unwinder that is linked into this
 /// library cannot use its state.) A request that is pending then is acted upon, as in libc's own lookups, unless `owns`
 /// says that the result has to be freed.
-pub(crate) fn run<T: Copy>(owns: fn(T) -> bool, ours: impl FnOnce(Errno) -> Option<T> + Copy) -> Option<T> {
+pub(crate) fn run<T: Copy>(owns: fn(T) -> bool, handler: impl FnOnce(Errno) -> Option<T> + Copy) -> Option<T> {
     // The type is restored after the state: pthread_setcancelstate acts on a request without setting the thread's
     // result to PTHREAD_CANCELED, while pthread_setcanceltype sets it, as libc's lookups do (glibc 2.36, nptl).
     let mut kind: c_int = 0;
     // SAFETY: `kind` is writable.
     unsafe { pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &mut kind) };
-    let result = uncancelled(|| contained(ours));
+    let result = uncancelled(|| contained(handler));
     // SAFETY: the type was returned by libc; a null pointer for the old one is permitted on Linux.
     unsafe { pthread_setcanceltype(kind, ptr::null_mut()) };
     if result.is_some_and(|result| !owns(result)) {
@@ -158,18 +158,18 @@ pub(crate) fn run<T: Copy>(owns: fn(T) -> bool, ours: impl FnOnce(Errno) -> Opti
 pub(crate) fn run_unless<T: Copy>(
     forwards: bool,
     owns: fn(T) -> bool,
-    ours: impl FnOnce(Errno) -> Option<T> + Copy,
+    handler: impl FnOnce(Errno) -> Option<T> + Copy,
 ) -> Option<T> {
-    if forwards { None } else { run(owns, ours) }
+    if forwards { None } else { run(owns, handler) }
 }
 
 /// Runs a function with cancellation disabled in this thread, and then acts on a pending request if the thread's
 /// cancellation type is asynchronous (pthread_setcanceltype(3)).
-pub(crate) fn uncancelled<T: Copy>(ours: impl FnOnce() -> T + Copy) -> T {
+pub(crate) fn uncancelled<T: Copy>(handler: impl FnOnce() -> T + Copy) -> T {
     let mut state: c_int = 0;
     // SAFETY: `state` is writable.
     unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut state) };
-    let result = ours();
+    let result = handler();
     // SAFETY: the state was returned by libc; a null pointer for the old one is permitted on Linux.
     unsafe { pthread_setcancelstate(state, ptr::null_mut()) };
     result
@@ -185,17 +185,17 @@ pub(crate) fn owns_nothing<T>(_: T) -> bool {
     false
 }
 
-fn contained<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
+fn contained<T: Copy>(handler: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
     let _guard = ReentrancyGuard::enter()?;
-    caught(ours)
+    caught(handler)
 }
 
 /// Contains panics only; cancellation must be disabled already. This is for functions that make no lookup, and may
 /// therefore be called by a signal handler during a lookup.
-pub(crate) fn caught<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
+pub(crate) fn caught<T: Copy>(handler: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
     let before = errno();
     silence_panics();
-    let result = catch_unwind(AssertUnwindSafe(|| ours(before))).unwrap_or(None);
+    let result = catch_unwind(AssertUnwindSafe(|| handler(before))).unwrap_or(None);
     if result.is_none() {
         set_errno(before);
     }

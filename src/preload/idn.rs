@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{c_char, c_int, c_void, wchar_t};
-use nss_bypass_core::late;
+use nss_bypass_core::lazy;
 use nss_bypass_core::sys::{fault, loaded};
 
 use crate::netdb::EAI_IDN_ENCODE;
@@ -14,7 +14,7 @@ use crate::netdb::EAI_IDN_ENCODE;
 /// libidn2 could not allocate memory (idn2.h).
 const IDN2_MALLOC: c_int = -100;
 
-late! {
+lazy! {
     /// mbrtowc(3); an `mbstate_t` consists of two words, which are initially zero.
     fn mbrtowc(wide: *mut wchar_t, text: *const c_char, length: usize, state: *mut [c_int; 2]) -> usize, absent: 0;
 }

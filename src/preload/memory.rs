@@ -17,7 +17,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use libc::{c_int, c_void, size_t};
-use nss_bypass_core::late;
+use nss_bypass_core::lazy;
 use nss_bypass_core::sys::memory::can_have;
 
 #[global_allocator]
@@ -57,7 +57,7 @@ fn start() -> *mut u8 {
     POOL.0.get().cast()
 }
 
-fn is_ours(part: *mut u8) -> bool {
+fn is_in_reserve(part: *mut u8) -> bool {
     (start().addr()..start().addr() + SIZE).contains(&part.addr())
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn is_short() -> bool {
 /// The default alignment of malloc.
 const OF_MALLOC: usize = 16;
 
-late! {
+lazy! {
     /// posix_memalign(3)
     fn posix_memalign(memory: *mut *mut c_void, alignment: size_t, size: size_t) -> c_int, absent: libc::ENOMEM;
 }
@@ -166,7 +166,7 @@ unsafe impl GlobalAlloc for Memory {
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        if is_ours(memory) {
+        if is_in_reserve(memory) {
             return give_back(memory, layout);
         }
         // SAFETY: guaranteed by the caller, and it is not part of the reserve.
@@ -174,7 +174,7 @@ unsafe impl GlobalAlloc for Memory {
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if !is_ours(memory) && layout.align() <= OF_MALLOC {
+        if !is_in_reserve(memory) && layout.align() <= OF_MALLOC {
             // SAFETY: guaranteed by the caller, and it is not part of the reserve.
             let moved = unsafe { System.realloc(memory, layout, size) };
             if !moved.is_null() {
@@ -208,7 +208,7 @@ mod tests {
         let parts = [(100, 1), (8, 64), (BLOCK * 100, 1), (1, 4096), (BLOCK + 1, 8), (SIZE / 2, 16)];
         let taken = parts.map(|(size, align)| take(layout(size, align)));
         for (index, (part, (size, align))) in taken.into_iter().zip(parts).enumerate() {
-            assert!(is_ours(part) && part.addr() % align == 0);
+            assert!(is_in_reserve(part) && part.addr() % align == 0);
             let others = taken.iter().enumerate().filter(|(other, _)| *other != index);
             assert!(others.into_iter().all(|(_, other)| !(part.addr()..part.addr() + size).contains(&other.addr())));
         }

@@ -23,7 +23,7 @@ use crate::{log, memory, real};
 const LOGGED_FAULTS: usize = 50;
 
 /// How often the status of the configuration file is checked, in units of [`now`]: once a second.
-const LOOK_EVERY: u64 = 1 << 30;
+const CHECK_INTERVAL: u64 = 1 << 30;
 
 /// The tables of resolv.conf and the other system files.
 pub(crate) static TABLES: Tables = Tables::new();
@@ -48,7 +48,7 @@ pub(crate) static STARTED_WITH: KeptVariables = KeptVariables::new();
 static IS_LOADED: AtomicBool = AtomicBool::new(false);
 
 static RULES: Snapshot<ActiveRules> = Snapshot::new();
-static NEXT_LOOK: AtomicU64 = AtomicU64::new(0);
+static NEXT_CHECK: AtomicU64 = AtomicU64::new(0);
 
 /// What [`forwards_node`] evaluates, as bits: whether the rules have been loaded, and whether they may match names,
 /// addresses, or lookups without a name.
@@ -56,7 +56,7 @@ static SCOPE: AtomicU32 = AtomicU32::new(0);
 const KNOWN: u32 = 1;
 const NAMES: u32 = 2;
 const ADDRESSES: u32 = 4;
-const NOBODY: u32 = 8;
+const NO_NAME: u32 = 8;
 
 /// Whether some rule forwards names to libc first, and has nss-bypass resolve those that libc does not find.
 static LIBC_FIRST: AtomicBool = AtomicBool::new(false);
@@ -127,7 +127,7 @@ pub(crate) unsafe fn forwards_node(node: *const c_char) -> bool {
     match known_scope() {
         None => false,
         Some(KNOWN) => true,
-        Some(scope) if node.is_null() => scope & NOBODY == 0,
+        Some(scope) if node.is_null() => scope & NO_NAME == 0,
         Some(scope) => {
             // SAFETY: guaranteed by the caller.
             scope & ADDRESSES == 0 && unsafe { is_plainly_an_address(node) }
@@ -147,10 +147,10 @@ pub(crate) fn has_libc_first() -> bool {
 
 fn known_scope() -> Option<u32> {
     let scope = SCOPE.load(Ordering::Relaxed);
-    (scope & KNOWN != 0 && now() < NEXT_LOOK.load(Ordering::Relaxed)).then_some(scope)
+    (scope & KNOWN != 0 && now() < NEXT_CHECK.load(Ordering::Relaxed)).then_some(scope)
 }
 
-/// Returns the time in units of 1/[`LOOK_EVERY`] of a second: seconds, and nanoseconds in the lower bits, so that no
+/// Returns the time in units of 1/[`CHECK_INTERVAL`] of a second: seconds, and nanoseconds in the lower bits, so that no
 /// division is necessary.
 fn now() -> u64 {
     let now = clock::coarse();
@@ -163,23 +163,23 @@ pub(crate) fn rules() -> Option<Arc<ActiveRules>> {
     fault::point();
     let settings = settings();
     if settings.disabled {
-        NEXT_LOOK.swap(u64::MAX, Ordering::Relaxed);
+        NEXT_CHECK.swap(u64::MAX, Ordering::Relaxed);
         SCOPE.swap(KNOWN, Ordering::Relaxed);
         return None;
     }
     let now = now();
-    let due = NEXT_LOOK.load(Ordering::Relaxed);
+    let due = NEXT_CHECK.load(Ordering::Relaxed);
     // The thread that advances the time checks the configuration; others continue with the current rules.
-    let next = now.saturating_add(LOOK_EVERY);
-    let looks = now >= due && NEXT_LOOK.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-    let in_force = if looks { None } else { RULES.read() };
+    let next = now.saturating_add(CHECK_INTERVAL);
+    let checks = now >= due && NEXT_CHECK.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+    let in_force = if checks { None } else { RULES.read() };
     // If there are no rules yet, another thread is loading them for the first time, which may take a while.
-    let rules = in_force.or_else(|| look(settings))?;
+    let rules = in_force.or_else(|| reload(settings))?;
     (!rules.policy.is_empty() || rules.policy.log().is_some()).then_some(rules)
 }
 
 /// Reads the configuration if it has changed, and returns the rules that are then in force.
-fn look(settings: &Settings) -> Option<Arc<ActiveRules>> {
+fn reload(settings: &Settings) -> Option<Arc<ActiveRules>> {
     fault::point();
     let path = settings.configuration.as_ref();
     let in_force = RULES.read();
@@ -196,8 +196,8 @@ fn look(settings: &Settings) -> Option<Arc<ActiveRules>> {
     };
     match RULES.replace(ActiveRules::new(identity, policy)) {
         Ok(rules) => {
-            let Scope { names, addresses, nobody, libc_first } = rules.policy.scope();
-            let bits = [(names, NAMES), (addresses, ADDRESSES), (nobody, NOBODY)];
+            let Scope { names, addresses, no_name, libc_first } = rules.policy.scope();
+            let bits = [(names, NAMES), (addresses, ADDRESSES), (no_name, NO_NAME)];
             let scope = bits.iter().filter(|(is, _)| *is).fold(KNOWN, |scope, (_, bit)| scope | bit);
             // If every lookup is logged, none is forwarded at once. (`swap` is used since helgrind recognises no other
             // atomic write.)

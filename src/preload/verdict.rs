@@ -19,9 +19,9 @@ use crate::memory;
 use crate::state::{self, ActiveRules, TABLES};
 
 /// Returns whether a rule applies to a lookup, and the program has not selected other modules.
-pub(crate) fn has_say(subject: Subject<'_>) -> bool {
-    let has_say = |rules: Arc<ActiveRules>| !matches!(rules.policy.decide_subject(subject), Verdict::Pass(_));
-    state::rules().is_some_and(has_say) && !TABLES.has_foreign_choice()
+pub(crate) fn has_matching_rule(subject: Subject<'_>) -> bool {
+    let has_matching_rule = |rules: Arc<ActiveRules>| !matches!(rules.policy.decide_subject(subject), Verdict::Pass(_));
+    state::rules().is_some_and(has_matching_rule) && !TABLES.has_foreign_choice()
 }
 
 /// Logs a lookup that is forwarded because no rule applies to it.
@@ -193,7 +193,7 @@ fn new_record(function: &str, subject: Subject<'_>, handling: Handling, rule: St
     let subject = match subject {
         Subject::Name(name) => printable(name.as_bytes()),
         Subject::Address(address) => address.to_string(),
-        Subject::Nobody => "NULL".to_owned(),
+        Subject::NoName => "NULL".to_owned(),
     };
     Record { function: function.to_owned(), subject, handling, rule, ending: None, note: None }
 }

@@ -135,7 +135,7 @@ fn report(arguments: &Check, rules: usize, findings: &[Finding]) -> Exit {
     let healthy = faults == 0 && (warnings == 0 || !arguments.strict);
     if arguments.json {
         if let Err(error) = output::say_json(&Report { version: 1, healthy, rules, findings }) {
-            output::complain(error);
+            output::print_error(error);
             return Exit::CannotTell;
         }
     } else {
@@ -196,7 +196,7 @@ fn distrust(path: &Path, name: &str, content: &Content) -> Option<Finding> {
             format!("its owner is user {}, not root", content.ownership.user)
         }
         Some(Distrust::File) => format!("others than root can write it (mode {:04o})", content.ownership.mode & 0o7777),
-        Some(Distrust::Folder(folder)) => format!("others than root can write {}", folder.to_string_lossy()),
+        Some(Distrust::Directory(directory)) => format!("others than root can write {}", directory.to_string_lossy()),
     };
     let programs = "programs with set-user-ID or file capabilities";
     Some(if path.as_os_str().as_bytes() == CONFIGURATION.to_bytes() {

@@ -12,7 +12,7 @@ use crate::diagnose::daemon::Presence;
 use crate::diagnose::examine::{self, Event};
 use crate::diagnose::finding::{Finding, State};
 use crate::diagnose::hint;
-use crate::diagnose::question::{Manner, Question};
+use crate::diagnose::question::{ExamineOptions, Question};
 use crate::diagnose::surroundings::Surroundings;
 use crate::diagnose::target::{self, Target};
 use crate::diagnose::verdict::Finding as Verdict;
@@ -63,7 +63,7 @@ struct Report {
 /// Runs the verb.
 pub(crate) fn run(arguments: &Arguments) -> Exit {
     if let Some(hint) = arguments.names.iter().find_map(|name| hint::for_subject(name.as_bytes())) {
-        output::complain(hint);
+        output::print_error(hint);
         return Exit::Usage;
     }
     let target = match arguments.target.enter() {
@@ -128,9 +128,9 @@ impl Report {
 fn sample(bytes: &[u8], arguments: &Arguments, around: &Surroundings, target: &Target) -> Finding {
     let question = Question::new(bytes);
     let (nscd, cache) = examine::look(&question);
-    let manner = Manner { ask_nscd: arguments.ask, timeout: arguments.timeout.map(Duration::from_secs) };
+    let options = ExamineOptions { ask_nscd: arguments.ask, timeout: arguments.timeout.map(Duration::from_secs) };
     let mut progress = Progress::new();
-    let examiner = target.examiner(around, &question, &nscd, cache.as_ref(), manner);
+    let examiner = target.examiner(around, &question, &nscd, cache.as_ref(), options);
     let examination = examiner.examine(&mut |event| {
         if let Event::Waiting(sources, time) = event {
             progress.show(&format!("{}: {}", printable(bytes), sources.join(", ")), time.as_secs());

@@ -17,7 +17,7 @@ use crate::install::replace::{Old, PreloadFile};
 use crate::install::rules::Rules;
 use crate::install::spelling::{self, Ours};
 use crate::install::tree::Tree;
-use crate::install::trial::{Trials, Way};
+use crate::install::trial::{PreloadMethod, Trials};
 use crate::install::trouble::Trouble;
 use crate::install::verify::{self, verify};
 use crate::ui::exit::Exit;
@@ -93,7 +93,7 @@ fn run(arguments: &Enable) -> Result<Done, Trouble> {
         let trials = Trials::prepare(&tree, &mut progress)?;
         let (word, _) = choose_word(&tree, &library, &trials, &mut progress)?;
         let new = file::with(bytes, word.as_os_str().as_bytes()).ok_or_else(not_readable)?;
-        let put = || trials.run_with(&word, &library, Way::File, &mut progress);
+        let put = || trials.run_with(&word, &library, PreloadMethod::File, &mut progress);
         let tried = replace_and_try(&on_disk, old.as_ref(), &new, put)?;
         done.changed = true;
         done.trials = Some(tried);
@@ -154,7 +154,7 @@ fn read_tried(on_disk: &PreloadFile, tree: &Tree, library: &Path) -> Result<Opti
     match &old {
         Some(untried) if on_disk.is_untried() => {
             let ours = Ours::named(tree, library);
-            on_disk.take_out(untried, &|word| ours.is(tree, word))?;
+            on_disk.remove_entries(untried, &|word| ours.is(tree, word))?;
             on_disk.read()
         }
         _ => Ok(old),
@@ -173,11 +173,11 @@ fn choose_word(
         // Any file that the entry may refer to is loaded into root's programs too.
         let files = spelling::files(tree, word.as_os_str().as_bytes());
         files.iter().try_for_each(|file| verify(tree, file))?;
-        if let Ok(tried) = trials.run_with(&word, library, Way::Variable, progress) {
+        if let Ok(tried) = trials.run_with(&word, library, PreloadMethod::Variable, progress) {
             return Ok((word, tried));
         }
     }
-    let tried = trials.run_with(library, library, Way::Variable, progress)?;
+    let tried = trials.run_with(library, library, PreloadMethod::Variable, progress)?;
     Ok((library.to_owned(), tried))
 }
 

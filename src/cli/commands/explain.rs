@@ -16,7 +16,7 @@ use crate::diagnose::examine::{self, Examination};
 use crate::diagnose::fix;
 use crate::diagnose::hint;
 use crate::diagnose::nscd::{self, Cache, Entry};
-use crate::diagnose::question::{Manner, Question};
+use crate::diagnose::question::{ExamineOptions, Question};
 use crate::diagnose::rules;
 use crate::diagnose::sources::Reply;
 use crate::diagnose::surroundings::Surroundings;
@@ -126,7 +126,7 @@ impl Conclusion {
 pub(crate) fn run(arguments: &Arguments) -> Exit {
     for subject in &arguments.subjects {
         if let Some(hint) = hint::for_subject(subject.as_bytes()) {
-            output::complain(hint);
+            output::print_error(hint);
             return Exit::Usage;
         }
     }
@@ -171,8 +171,8 @@ fn one(arguments: &Arguments, around: &Surroundings, target: &Target, bytes: &[u
         show(&verdict.node().branch());
         show(&nscd_node(&nscd, cache.as_ref()).branch());
     }
-    let manner = Manner { ask_nscd: arguments.ask, timeout: arguments.timeout.map(Duration::from_secs) };
-    let examiner = target.examiner(around, &question, &nscd, cache.as_ref(), manner);
+    let options = ExamineOptions { ask_nscd: arguments.ask, timeout: arguments.timeout.map(Duration::from_secs) };
+    let examiner = target.examiner(around, &question, &nscd, cache.as_ref(), options);
     let examination = examiner.examine(&mut |event| {
         if !arguments.json {
             table.on(event);

@@ -20,7 +20,7 @@ use crate::process::lookups::Lookups;
 use crate::process::obstacle::{self, Obstacle};
 use crate::process::program::{self, Program, Unfound};
 use crate::ui::exit::Exit;
-use crate::ui::lines::complain;
+use crate::ui::lines::print_error;
 use crate::ui::output;
 
 /// A rule without effect: it passes a name that does not exist (RFC 6761, section 6.4).
@@ -74,11 +74,11 @@ impl Ready {
 
     /// Runs the command as a child, with a log of its lookups.
     pub(crate) fn watch(mut self, echo: Echo) -> Result<Watched, Exit> {
-        let held = child::hold_signals();
+        let held = child::block_signals();
         let log = match Log::start(echo) {
             Ok(log) => log,
             Err(error) => {
-                complain(format_args!("lookups cannot be seen: {error}"));
+                print_error(format_args!("lookups cannot be seen: {error}"));
                 held.release();
                 return Err(self.replace());
             }
@@ -132,13 +132,13 @@ pub(crate) fn is_disabled() -> bool {
 
 /// Prints an error, and returns the exit code that follows from it.
 pub(crate) fn refuse<T>(message: impl std::fmt::Display) -> Result<T, Exit> {
-    complain(message);
+    print_error(message);
     Err(Exit::NotRun)
 }
 
 fn find(name: &OsStr) -> Result<PathBuf, Exit> {
     program::find(name, env::var_os("PATH").as_deref()).map_err(|why| {
-        complain(&why);
+        print_error(&why);
         match why {
             Unfound::Missing(_) => Exit::NotFound,
             Unfound::NotExecutable(_) => Exit::NotExecutable,
@@ -147,7 +147,7 @@ fn find(name: &OsStr) -> Result<PathBuf, Exit> {
 }
 
 fn failed_to_run(error: &io::Error, name: &OsStr) -> Exit {
-    complain(format_args!("{}: {}", name.display(), output::reason(error)));
+    print_error(format_args!("{}: {}", name.display(), output::reason(error)));
     if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::NotExecutable }
 }
 
@@ -168,11 +168,11 @@ fn look_for_obstacles(strict: bool, name: &OsStr, file: &Path, library: &Library
     let program = match program::resolve(file, env::var_os("PATH").as_deref()) {
         Ok(program) => program,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            complain(format_args!("{}: {error}", name.display()));
+            print_error(format_args!("{}: {error}", name.display()));
             return Err(Exit::NotFound);
         }
         Err(error) => {
-            complain(format_args!("whether the library works in {} cannot be seen: {error}", file.display()));
+            print_error(format_args!("whether the library works in {} cannot be seen: {error}", file.display()));
             return if strict { Err(Exit::NotRun) } else { Ok(true) };
         }
     };
@@ -181,8 +181,8 @@ fn look_for_obstacles(strict: bool, name: &OsStr, file: &Path, library: &Library
     let obstacles = obstacle::of_program(&program.path, &program.elf, &library.elf, go_debug);
     let shown = shown(name, &program);
     for obstacle in &obstacles {
-        complain(format_args!("the library cannot work in {shown}: {obstacle}."));
-        complain(format_args!("what would work: {}.", obstacle.fix()));
+        print_error(format_args!("the library cannot work in {shown}: {obstacle}."));
+        print_error(format_args!("what would work: {}.", obstacle.fix()));
     }
     if obstacles.is_empty() {
         warn_of_c_ares(&shown, &program);
@@ -209,7 +209,7 @@ fn shown(name: &OsStr, program: &Program) -> String {
 fn warn_of_c_ares(shown: &str, program: &Program) {
     let Some(by) = libraries::wanted_by(&program.path, &program.elf, C_ARES) else { return };
     let by = if by == program.path { String::new() } else { format!(" by way of {}", by.display()) };
-    complain(format_args!(
+    print_error(format_args!(
         "{shown} is linked with {C_ARES}{by}: what it looks up with c-ares goes to the name servers of resolv.conf without \
          libc, so that no rule counts there, and no nscd is asked."
     ));
@@ -224,7 +224,7 @@ pub(crate) fn configuration(path: &Path, strict: bool) -> Result<OsString, Exit>
         Err(error) => return refuse(format_args!("{}: {}", path.display(), output::refusal(error.0))),
     };
     let faults = config::parse(&content.bytes, &path.to_string_lossy()).1;
-    faults.iter().for_each(complain);
+    faults.iter().for_each(print_error);
     if strict && !faults.is_empty() {
         return refuse("--strict: the rules have faults");
     }

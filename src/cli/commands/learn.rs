@@ -22,7 +22,7 @@ use crate::install::append::{Configuration, NewRule};
 use crate::process::log::Echo;
 use crate::process::lookups::{Lookup, Lookups, Outcome};
 use crate::ui::exit::Exit;
-use crate::ui::lines::complain;
+use crate::ui::lines::print_error;
 use crate::ui::output;
 
 const EXAMPLES: &str = "\
@@ -136,7 +136,7 @@ pub(crate) fn run(arguments: &Learn) -> Exit {
     let text = if arguments.json { in_json(&report) } else { in_words(&report, &watched.lookups) };
     let is_shown = show(&text, output);
     if let Some(trouble) = &trouble {
-        complain(trouble);
+        print_error(trouble);
     }
     match launch::end_as(watched.end) {
         Exit::Command(0) if trouble.is_some() || !is_shown => Exit::Trouble,
@@ -184,7 +184,7 @@ fn absolute(path: &Path) -> Result<OsString, Exit> {
 fn writable(arguments: &Learn, path: &Path) -> Result<Configuration, Exit> {
     let (file, faults) = Configuration::look(path).or_else(refuse)?;
     if arguments.conf.is_none() {
-        faults.iter().for_each(complain);
+        faults.iter().for_each(print_error);
         if arguments.strict && !faults.is_empty() {
             return refuse("--strict: the rules have faults");
         }
@@ -197,7 +197,7 @@ fn writable(arguments: &Learn, path: &Path) -> Result<Configuration, Exit> {
 fn ask_libc_first(settings: &mut Settings) -> Box<[SocketAddr]> {
     let of_everything = |settings: &Settings| {
         let loaded = settings.load(Executable::Any, |_| true)?;
-        match loaded.policy.decide_subject(Subject::Nobody) {
+        match loaded.policy.decide_subject(Subject::NoName) {
             Verdict::LibcFirst(rule) if rule.answering().fallback == Fallback::Always => {
                 Some(Ok(rule.answering().via.now().into()))
             }
@@ -212,7 +212,7 @@ fn ask_libc_first(settings: &mut Settings) -> Box<[SocketAddr]> {
     match of_everything(settings) {
         Some(Ok(via)) => via,
         Some(Err(rule)) => {
-            complain(format_args!("nothing will be learnt, since libc is asked for no name ({rule})"));
+            print_error(format_args!("nothing will be learnt, since libc is asked for no name ({rule})"));
             Box::default()
         }
         None => Box::default(),
@@ -296,7 +296,7 @@ fn show(text: &str, output: Option<File>) -> bool {
     };
     let written = writeln!(file, "{}", anstream::adapter::strip_str(text));
     if let Err(error) = &written {
-        complain(format_args!("what was looked up could not be written: {}", output::reason(error)));
+        print_error(format_args!("what was looked up could not be written: {}", output::reason(error)));
     }
     written.is_ok()
 }

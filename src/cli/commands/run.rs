@@ -17,7 +17,7 @@ use crate::commands::lookups;
 use crate::lint::words;
 use crate::process::log::Echo;
 use crate::ui::exit::Exit;
-use crate::ui::lines::{complain, warn};
+use crate::ui::lines::{print_error, warn};
 use crate::ui::output;
 
 /// The patterns that bypass nscd for every lookup.
@@ -106,7 +106,7 @@ pub(crate) fn run(arguments: &Run) -> Exit {
     } else {
         let counts = watched.lookups.counts();
         let lookups = if counts.lookups == 1 { "lookup" } else { "lookups" };
-        complain(format_args!("{} {lookups}, {} matched", counts.lookups, counts.matched));
+        print_error(format_args!("{} {lookups}, {} matched", counts.lookups, counts.matched));
     }
     launch::end_as(watched.end)
 }
@@ -152,10 +152,10 @@ fn variables(arguments: &Run) -> Result<Vec<(&'static str, OsString)>, Exit> {
 
 fn warn_of_nothing_to_do(variables: &[(&str, OsString)]) {
     if !has_rules(|name| variables.iter().any(|(other, _)| *other == name)) {
-        complain("there are no rules, so that every name is forwarded to libc: give -m, --all or --conf");
+        print_error("there are no rules, so that every name is forwarded to libc: give -m, --all or --conf");
     }
     if is_disabled() {
-        complain("NSS_BYPASS_DISABLE is set, so that every name is forwarded to libc");
+        print_error("NSS_BYPASS_DISABLE is set, so that every name is forwarded to libc");
     }
 }
 
@@ -168,11 +168,15 @@ fn joined(
     let mut faults = false;
     for word in words {
         for Diagnostic { column, message, .. } in parse(word.as_bytes()).1 {
-            complain(format_args!("{option} \"{}\", column {column}: {}", word.display(), words::with_hint(&message)));
+            print_error(format_args!(
+                "{option} \"{}\", column {column}: {}",
+                word.display(),
+                words::with_hint(&message)
+            ));
             faults = true;
         }
         if word.as_bytes().iter().all(|byte| matches!(byte, b' ' | b'\t' | b',')) {
-            complain(format_args!("{option} \"{}\": there is nothing in it", word.display()));
+            print_error(format_args!("{option} \"{}\": there is nothing in it", word.display()));
             faults = true;
         }
     }
@@ -214,7 +218,7 @@ fn warn_of_no_names(option: &str, list: &OsStr) {
     let (config, _) = parse_rules(list.as_bytes());
     for pattern in config.rules.iter().map(Rule::pattern).filter(|pattern| pattern.kind() != Kind::Network) {
         if let Some(why) = words::no_name(pattern.as_str()) {
-            complain(format_args!("{option}: \"{pattern}\" is taken for a name: {why}"));
+            print_error(format_args!("{option}: \"{pattern}\" is taken for a name: {why}"));
         }
     }
 }

@@ -64,7 +64,7 @@ struct Report {
 /// The running programs with this root directory.
 #[derive(Debug, Default)]
 struct Processes {
-    with: Vec<Having>,
+    with: Vec<LoadedProcess>,
     /// Programs that were started before the file was written.
     earlier: Vec<Process>,
     /// Programs that were started later, but do not have the library.
@@ -77,7 +77,7 @@ struct Processes {
 
 /// A program that has loaded the library.
 #[derive(Debug)]
-struct Having {
+struct LoadedProcess {
     process: Process,
     loaded: scan::Loaded,
     /// Whether it is another build than the installed one, or cannot be determined to be the same.
@@ -196,7 +196,7 @@ fn processes(tree: &Tree, file: &InFile, named: &[Word], reference: Option<&Iden
         match process.library.clone() {
             Some(loaded) => {
                 let differs = !reference.is_some_and(|reference| reference.is_same_build(&loaded.identity));
-                found.with.push(Having { process, loaded, differs });
+                found.with.push(LoadedProcess { process, loaded, differs });
             }
             None if since.zip(process.started).is_some_and(|(file, process)| process <= file) => {
                 found.earlier.push(process);
@@ -244,7 +244,13 @@ impl Report {
                 "run \"nss-bypass disable\", then \"nss-bypass enable\"",
             ));
         }
-        let differing = || self.processes.with.iter().filter(|having| having.differs).map(|having| &having.process);
+        let differing = || {
+            self.processes
+                .with
+                .iter()
+                .filter(|loaded_process| loaded_process.differs)
+                .map(|loaded_process| &loaded_process.process)
+        };
         let count = differing().count();
         if count > 0 {
             troubles.push(Trouble::new(
@@ -285,11 +291,12 @@ impl Report {
         if !self.named.is_empty() {
             return new(Some(false), format!("no, {PRELOAD_FILE} names it: run \"nss-bypass disable\" first"));
         }
-        let hands_it_on = |having: &&Having| {
-            let list = having.loaded.variable.as_deref().unwrap_or_default();
+        let hands_it_on = |loaded_process: &&LoadedProcess| {
+            let list = loaded_process.loaded.variable.as_deref().unwrap_or_default();
             list.split(|byte| b" :".contains(byte)).any(|word| !word.is_empty() && ours.is(tree, word))
         };
-        let by_variable = || self.processes.with.iter().filter(hands_it_on).map(|having| &having.process);
+        let by_variable =
+            || self.processes.with.iter().filter(hands_it_on).map(|loaded_process| &loaded_process.process);
         let number = by_variable().count();
         if number > 0 {
             let processes = counted(number, "process was", "processes were");
@@ -351,7 +358,11 @@ impl Report {
 
     fn print_processes(&self) {
         let processes = &self.processes;
-        let same = processes.with.iter().filter(|having| !having.differs).map(|having| &having.process);
+        let same = processes
+            .with
+            .iter()
+            .filter(|loaded_process| !loaded_process.differs)
+            .map(|loaded_process| &loaded_process.process);
         let list = |count: usize, what: &str, names: String| {
             if count > 0 {
                 say(format_args!("Processes:   {count} {what}{}{names}", if names.is_empty() { "" } else { ": " }));
@@ -359,7 +370,7 @@ impl Report {
         };
         say(format_args!("Processes:   {} have the library", processes.with.len()));
         list(same.clone().count(), "in this version", names(same));
-        for Having { process, loaded, differs } in &processes.with {
+        for LoadedProcess { process, loaded, differs } in &processes.with {
             let version = if *differs { "another version" } else { "the same version" };
             let deleted = if loaded.deleted { ", whose file was deleted or replaced" } else { "" };
             if loaded.deleted || *differs {
@@ -382,18 +393,18 @@ impl Report {
             processes.iter().map(one).collect()
         };
         let network = Namespaces::own().network;
-        let with = |having: &Having| {
+        let with = |loaded_process: &LoadedProcess| {
             json!({
-                "pid": having.process.pid,
-                "name": having.process.name,
-                "path": having.loaded.path.to_string_lossy(),
-                "deleted": having.loaded.deleted,
-                "build": having.loaded.identity.build,
-                "differs": having.differs,
-                "executable": having.process.executable.as_ref().map(|path| path.to_string_lossy()),
-                "secure": having.process.is_secure,
-                "c_ares": having.process.has_c_ares,
-                "same_network": having.process.namespaces.network.zip(network).map(|(its, own)| its == own),
+                "pid": loaded_process.process.pid,
+                "name": loaded_process.process.name,
+                "path": loaded_process.loaded.path.to_string_lossy(),
+                "deleted": loaded_process.loaded.deleted,
+                "build": loaded_process.loaded.identity.build,
+                "differs": loaded_process.differs,
+                "executable": loaded_process.process.executable.as_ref().map(|path| path.to_string_lossy()),
+                "secure": loaded_process.process.is_secure,
+                "c_ares": loaded_process.process.has_c_ares,
+                "same_network": loaded_process.process.namespaces.network.zip(network).map(|(its, own)| its == own),
             })
         };
         let named = |word: &Word| json!({"line": word.line, "word": word.text(), "build": build_of(word)});
@@ -418,7 +429,7 @@ impl Report {
                 "unseen": self.processes.hidden,
                 "elsewhere": self.processes.elsewhere,
             },
-            "versions_differ": self.processes.with.iter().any(|having| having.differs),
+            "versions_differ": self.processes.with.iter().any(|loaded_process| loaded_process.differs),
             "removable": self.removal.can,
             "troubles": self.troubles.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })

@@ -11,7 +11,7 @@ use crate::diagnose::hosts_line::{DnsObstacle, PATH};
 use crate::diagnose::installation;
 use crate::diagnose::nscd::{self, Cache, Database, Key};
 use crate::diagnose::rules::Rules;
-use crate::diagnose::sockets::{self, Asked};
+use crate::diagnose::sockets::{self, QueriedService};
 use crate::diagnose::surroundings::Surroundings;
 use crate::ui::screen::{counted, printable};
 
@@ -146,7 +146,7 @@ fn hosts_line(around: &Surroundings) -> Vec<Finding> {
         findings.push(Finding::new(CHECK, State::Note, what).why("glibc passes it over"));
     }
     let has_others = line.names().any(|name| name != b"files" && name != b"dns");
-    findings.push(match line.obstacle(&|module| around.standing(module)) {
+    findings.push(match line.obstacle(&|module| around.module_state(module)) {
         None => Finding::new(CHECK, State::Good, format!("{shown}: DNS is asked")),
         Some(_) if has_others => {
             Finding::new(CHECK, State::Good, format!("{shown}: other modules answer before DNS is asked"))
@@ -169,7 +169,7 @@ fn with_edit(finding: Finding, around: &Surroundings) -> Finding {
 }
 
 /// Checks whether a daemon of another system answers a module of the `hosts` line.
-fn asked_daemon(asked: &Asked, around: &Surroundings) -> Finding {
+fn asked_daemon(asked: &QueriedService, around: &Surroundings) -> Finding {
     const CHECK: &str = "resolved";
     let (name, module) = (asked.service.name, printable(&asked.module));
     match &asked.presence {

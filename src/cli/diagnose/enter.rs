@@ -31,7 +31,7 @@ impl Refusal {
     }
 
     pub(crate) fn report(&self) -> Exit {
-        output::complain(&self.why);
+        output::print_error(&self.why);
         self.exit
     }
 }
@@ -80,7 +80,7 @@ const NAMESPACES: [(&str, libc::c_int); 5] = [
 ];
 
 /// Everything that is needed inside, which is opened before any namespace is entered.
-struct Way {
+struct Preparation {
     namespaces: Vec<(&'static str, libc::c_int, File)>,
     root: Option<File>,
     capabilities: u64,
@@ -98,8 +98,8 @@ pub(crate) fn enter(pid: i32, known: &str) -> Result<Outcome, Refusal> {
         };
         Refusal::cannot_tell(format!("process {pid}: cannot {what}: {}{hint}", output::reason(error)))
     };
-    let way = Way::look(pid, known).map_err(|error| refuse("look at its namespaces", &error))?;
-    if way.namespaces.is_empty() && way.root.is_none() {
+    let preparation = Preparation::look(pid, known).map_err(|error| refuse("look at its namespaces", &error))?;
+    if preparation.namespaces.is_empty() && preparation.root.is_none() {
         take_variables(pid);
         return Ok(Outcome::Inside);
     }
@@ -107,7 +107,7 @@ pub(crate) fn enter(pid: i32, known: &str) -> Result<Outcome, Refusal> {
     let child = unsafe { libc::fork() };
     match child {
         -1 => Err(refuse("start a child", &io::Error::last_os_error())),
-        0 => match way.go() {
+        0 => match preparation.go() {
             Ok(Outcome::Inside) => {
                 take_variables(pid);
                 Ok(Outcome::Inside)
@@ -161,20 +161,20 @@ fn variables(pid: i32) -> Vec<(OsString, OsString)> {
     pairs.collect()
 }
 
-impl Way {
+impl Preparation {
     fn look(pid: i32, known: &str) -> io::Result<Self> {
-        let folder = format!("/proc/{pid}");
+        let directory = format!("/proc/{pid}");
         let mut namespaces = Vec::new();
         for (name, kind) in NAMESPACES {
-            let path = format!("{folder}/ns/{name}");
+            let path = format!("{directory}/ns/{name}");
             if fs::read_link(&path)? != fs::read_link(format!("/proc/self/ns/{name}"))? {
                 namespaces.push((name, kind, File::open(path)?));
             }
         }
-        let root = fs::read_link(format!("{folder}/root"))?;
+        let root = fs::read_link(format!("{directory}/root"))?;
         let has_own_root = root != std::path::Path::new("/") || namespaces.iter().any(|(name, ..)| *name == "mnt");
-        let root = if has_own_root { Some(File::open(format!("{folder}/root"))?) } else { None };
-        let status = fs::read_to_string(format!("{folder}/status"))?;
+        let root = if has_own_root { Some(File::open(format!("{directory}/root"))?) } else { None };
+        let status = fs::read_to_string(format!("{directory}/status"))?;
         let bounding = status.lines().find_map(|line| line.strip_prefix("CapBnd:"));
         let capabilities = bounding.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0);
         Ok(Self {

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nss_bypass_core::rules::rule::{Fallback, Rule};
-use nss_bypass_core::tables::{Looks, Tables};
+use nss_bypass_core::tables::{Recheck, Tables};
 
-use crate::diagnose::ask::{LIBC, NSCD, Piece, Servers, WITH_NSCD};
+use crate::diagnose::ask::{LIBC, NSCD, Servers, TaskResult, WITH_NSCD};
 use crate::diagnose::daemon::{self, Daemon, Kind, Presence};
 use crate::diagnose::facts::{Answers, DaemonFacts, Facts, RuleFacts, UnreadableFile};
 use crate::diagnose::fix;
@@ -92,7 +92,7 @@ impl Examiner<'_> {
     /// Returns the name servers of resolv.conf, followed by those of the rule; or why there are none.
     fn servers(&self) -> Servers {
         let tables = Tables::new();
-        let (resolution, _) = tables.resolution(Looks::Always).map_err(|errno| {
+        let (resolution, _) = tables.resolution(Recheck::Always).map_err(|errno| {
             format!("/etc/resolv.conf: {}", output::reason(&std::io::Error::from_raw_os_error(errno.0)))
         })?;
         let own = &resolution.conf.servers;
@@ -118,7 +118,7 @@ impl Examiner<'_> {
         if !matches!(self.nscd, Presence::Present(_)) {
             rows.push((NSCD, unasked(Source::Nscd, "nothing listens")));
             rows.push((WITH_NSCD, unasked(Source::GlibcWithNscd, "as without nscd")));
-        } else if !self.manner.ask_nscd {
+        } else if !self.options.ask_nscd {
             rows.push((WITH_NSCD, unasked(Source::GlibcWithNscd, "not asked (--ask)")));
             rows.extend(self.cached(None).map(|reply| (NSCD, reply)));
         }
@@ -157,7 +157,7 @@ impl Examiner<'_> {
     /// Receives results until all have arrived or the time is over.
     fn collect(
         &self,
-        receiver: &Receiver<Piece>,
+        receiver: &Receiver<TaskResult>,
         arrived: &mut Arrived,
         sources: &[Source],
         observer: &mut dyn FnMut(Event<'_>),
@@ -165,15 +165,15 @@ impl Examiner<'_> {
         const TICK: Duration = Duration::from_secs(1);
         let begun = Instant::now();
         loop {
-            let left = self.manner.timeout.map_or(TICK, |timeout| timeout.saturating_sub(begun.elapsed()).min(TICK));
+            let left = self.options.timeout.map_or(TICK, |timeout| timeout.saturating_sub(begun.elapsed()).min(TICK));
             if left.is_zero() {
                 return;
             }
             match receiver.recv_timeout(left) {
-                Ok(Piece::Row(number, reply)) => {
+                Ok(TaskResult::Row(number, reply)) => {
                     observer(Event::Reply(number, &reply));
                     let nscd = (number == LIBC && arrived.rows.first().is_some_and(Option::is_none))
-                        .then(|| self.cached(Some(&reply.answer)).filter(|_| !self.manner.ask_nscd))
+                        .then(|| self.cached(Some(&reply.answer)).filter(|_| !self.options.ask_nscd))
                         .flatten();
                     arrived.place(number, reply);
                     if let Some(nscd) = nscd {
@@ -181,12 +181,12 @@ impl Examiner<'_> {
                         arrived.place(NSCD, nscd);
                     }
                 }
-                Ok(Piece::LibcEdited(outcome)) => arrived.libc_edited = Some(outcome),
-                Ok(Piece::LibraryEdited(outcome)) => arrived.library_edited = Some(outcome),
-                Ok(Piece::PlainRule(outcome, edited)) => {
+                Ok(TaskResult::LibcEdited(outcome)) => arrived.libc_edited = Some(outcome),
+                Ok(TaskResult::LibraryEdited(outcome)) => arrived.library_edited = Some(outcome),
+                Ok(TaskResult::PlainRule(outcome, edited)) => {
                     (arrived.plain_rule, arrived.plain_rule_edited) = (Some(outcome), edited);
                 }
-                Ok(Piece::Reaches(reaches)) => arrived.reaches = reaches,
+                Ok(TaskResult::Reaches(reaches)) => arrived.reaches = reaches,
                 Err(RecvTimeoutError::Timeout) => {
                     observer(Event::Waiting(arrived.missing(sources), begun.elapsed()));
                 }
@@ -197,7 +197,7 @@ impl Examiner<'_> {
 
     /// Derives the verdict and the fix.
     fn conclude(&self, arrived: Arrived, servers: &Servers, sources: Vec<Source>) -> Examination {
-        let late = || match self.manner.timeout {
+        let late = || match self.options.timeout {
             Some(timeout) => Outcome::failed(format!("no answer in {} s", timeout.as_secs())),
             None => Outcome::failed("no answer"),
         };

@@ -59,7 +59,7 @@ pub(crate) struct Listed {
 
 /// The state of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum ModuleState {
     /// It works.
     Works,
     /// Its library is not installed: glibc continues according to its action for UNAVAIL.
@@ -136,14 +136,14 @@ impl HostsLine {
     }
 
     /// Returns what prevents DNS from being queried about a name that no module before it knows.
-    pub(crate) fn obstacle(&self, standing: &dyn Fn(&[u8]) -> Standing) -> Option<DnsObstacle> {
+    pub(crate) fn obstacle(&self, module_state: &dyn Fn(&[u8]) -> ModuleState) -> Option<DnsObstacle> {
         for placed in &self.placed {
             if placed.service.module == Module::Dns {
                 return None;
             }
-            let status = match standing(name(&placed.service.module)) {
-                Standing::NotInstalled => Status::Unavail,
-                Standing::Works | Standing::AsksForeignDaemon => Status::NotFound,
+            let status = match module_state(name(&placed.service.module)) {
+                ModuleState::NotInstalled => Status::Unavail,
+                ModuleState::Works | ModuleState::AsksForeignDaemon => Status::NotFound,
             };
             if placed.service.actions.on(status) == Action::Return {
                 let words = self.modules.get(placed.name.start..placed.actions.end).unwrap_or_default();
@@ -155,14 +155,14 @@ impl HostsLine {
 
     /// Returns an edited line with which DNS is queried, and modules that query daemons of another system are not
     /// asked. Returns `None` if this is already so, or if glibc would not parse the new line as intended.
-    pub(crate) fn asking_dns(&self, standing: &dyn Fn(&[u8]) -> Standing) -> Option<Self> {
-        let is_unwanted = |placed: &Placed| match standing(name(&placed.service.module)) {
-            Standing::Works => false,
-            Standing::NotInstalled => placed.service.actions.on(Status::Unavail) == Action::Return,
-            Standing::AsksForeignDaemon => true,
+    pub(crate) fn asking_dns(&self, module_state: &dyn Fn(&[u8]) -> ModuleState) -> Option<Self> {
+        let is_unwanted = |placed: &Placed| match module_state(name(&placed.service.module)) {
+            ModuleState::Works => false,
+            ModuleState::NotInstalled => placed.service.actions.on(Status::Unavail) == Action::Return,
+            ModuleState::AsksForeignDaemon => true,
         };
-        let asks_foreign_daemon = self.names().any(|name| standing(name) == Standing::AsksForeignDaemon);
-        if self.obstacle(standing).is_none() && !asks_foreign_daemon {
+        let asks_foreign_daemon = self.names().any(|name| module_state(name) == ModuleState::AsksForeignDaemon);
+        if self.obstacle(module_state).is_none() && !asks_foreign_daemon {
             return None;
         }
         if self.placed.is_empty() {
@@ -186,7 +186,7 @@ impl HostsLine {
             modules.push(b"dns".to_vec());
         }
         let edited = self.with_modules(modules.join(&b' '))?;
-        let is_right = edited.obstacle(standing).is_none() && !edited.placed.iter().any(is_unwanted);
+        let is_right = edited.obstacle(module_state).is_none() && !edited.placed.iter().any(is_unwanted);
         is_right.then_some(edited)
     }
 
@@ -278,11 +278,11 @@ mod tests {
         HostsLine::read(Some(text.as_bytes()), LATEST).unwrap()
     }
 
-    fn standing(name: &[u8]) -> Standing {
+    fn module_state(name: &[u8]) -> ModuleState {
         match name {
-            b"resolve" | b"mdns4_minimal" => Standing::AsksForeignDaemon,
-            b"gone" => Standing::NotInstalled,
-            _ => Standing::Works,
+            b"resolve" | b"mdns4_minimal" => ModuleState::AsksForeignDaemon,
+            b"gone" => ModuleState::NotInstalled,
+            _ => ModuleState::Works,
         }
     }
 
@@ -301,17 +301,17 @@ mod tests {
             ("files [TRYAGAIN=return] dns", None),
             ("[NOTFOUND=return] files dns", Some(DnsObstacle::NotListed)),
         ] {
-            assert_eq!(line(&format!("hosts: {modules}\n")).obstacle(&standing), expected, "{modules}");
+            assert_eq!(line(&format!("hosts: {modules}\n")).obstacle(&module_state), expected, "{modules}");
         }
-        assert_eq!(HostsLine::read(None, LATEST).unwrap().obstacle(&standing), None);
+        assert_eq!(HostsLine::read(None, LATEST).unwrap().obstacle(&module_state), None);
         assert_eq!(HostsLine::read(Some(b"#\npasswd: files [x]\n"), LATEST), Err(UnreadableLine(2)));
     }
 
     #[test]
     fn before_2_33_an_edited_line_keeps_its_comment() {
         let line = HostsLine::read(Some(b"hosts: files # dns\n"), 31).unwrap();
-        assert_eq!((line.shown().as_str(), line.obstacle(&standing)), ("files", Some(DnsObstacle::NotListed)));
-        let edited = line.asking_dns(&standing).unwrap();
+        assert_eq!((line.shown().as_str(), line.obstacle(&module_state)), ("files", Some(DnsObstacle::NotListed)));
+        let edited = line.asking_dns(&module_state).unwrap();
         assert_eq!(edited.text().unwrap(), b"hosts: files dns # dns");
     }
 
@@ -353,7 +353,7 @@ mod tests {
             ("hosts: files dns [NOTFOUND=return] other", None),
             ("hosts: files # resolve", Some("hosts: files # dns")),
         ] {
-            let edited = line(&format!("{before}\n")).asking_dns(&standing);
+            let edited = line(&format!("{before}\n")).asking_dns(&module_state);
             let text = edited.map(|line| String::from_utf8(line.text().unwrap()).unwrap());
             assert_eq!(text.as_deref(), after, "{before}");
         }
@@ -361,10 +361,10 @@ mod tests {
 
     #[test]
     fn the_command_replaces_the_line_in_force() {
-        let edited = line("passwd: files\nhosts: nis\nhosts:\tfiles a/b&c\\d\n").asking_dns(&standing).unwrap();
+        let edited = line("passwd: files\nhosts: nis\nhosts:\tfiles a/b&c\\d\n").asking_dns(&module_state).unwrap();
         let expected = r"sed -i '3s/.*/hosts:\tfiles a\/b\&c\\d dns/' /etc/nsswitch.conf";
         assert_eq!(edited.command_for(&File::look("", PATH)).as_deref(), Some(expected));
-        let odd = line("hosts: files \u{e4}\n").asking_dns(&standing).unwrap();
+        let odd = line("hosts: files \u{e4}\n").asking_dns(&module_state).unwrap();
         assert_eq!(odd.command(""), None);
     }
 }

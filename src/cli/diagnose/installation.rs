@@ -105,8 +105,8 @@ fn safety(tree: &Tree, library: &Path, around: &Surroundings) -> Finding {
         return finding;
     }
     let others = other_loaders(tree, library);
-    match complaint(library) {
-        Some(complaint) => unsafe_because(format!("it does not load: {complaint}")),
+    match loader_warning(library) {
+        Some(warning) => unsafe_because(format!("it does not load: {warning}")),
         None if !others.is_empty() => {
             unsafe_because(format!("programs of another libc are here ({})", others.join(", ")))
                 .why("every such program that is started would print a warning")
@@ -124,12 +124,12 @@ fn other_loaders(tree: &Tree, library: &Path) -> Vec<&'static str> {
     const I386: &str = "/lib/ld-linux.so.2";
     const LOADERS: [&str; 3] = [I386, "/libx32/ld-linux-x32.so.2", "/lib/ld-linux-armhf.so.3"];
     let has_empty_one = spelling::with_token(tree, library).is_some();
-    let complain = LOADERS.into_iter().filter(|loader| *loader != I386 || !has_empty_one);
-    complain.filter(|loader| Path::new(loader).exists()).collect()
+    let loaders = LOADERS.into_iter().filter(|loader| *loader != I386 || !has_empty_one);
+    loaders.filter(|loader| Path::new(loader).exists()).collect()
 }
 
 /// Returns the dynamic linker's warning about the library.
-fn complaint(library: &Path) -> Option<String> {
+fn loader_warning(library: &Path) -> Option<String> {
     let mut command = Command::new("/proc/self/exe");
     command.arg("--version").env("LD_PRELOAD", library).stdin(Stdio::null());
     match command.output() {

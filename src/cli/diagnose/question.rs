@@ -49,7 +49,7 @@ impl Question {
 
 /// How sources are queried.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Manner {
+pub(crate) struct ExamineOptions {
     /// Whether nscd is queried, so that it looks up the name.
     pub(crate) ask_nscd: bool,
     /// The maximum time to wait.
@@ -62,7 +62,7 @@ pub(crate) struct Examiner<'a> {
     pub(crate) question: &'a Question,
     pub(crate) nscd: &'a Presence,
     pub(crate) cache: Option<&'a Cache>,
-    pub(crate) manner: Manner,
+    pub(crate) options: ExamineOptions,
     pub(crate) program: Option<ProgramFacts>,
     /// How the program for which the verdict is loads the library.
     pub(crate) program_loading: Option<Loading>,

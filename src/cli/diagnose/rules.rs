@@ -78,7 +78,7 @@ impl Rules {
         let text = match subject {
             Subject::Name(name) => name.without_root_dot().to_ascii_lowercase(),
             Subject::Address(address) => address.to_canonical().to_string().into_bytes(),
-            Subject::Nobody => return None,
+            Subject::NoName => return None,
         };
         let pattern = Pattern::parse(&text).ok()?;
         (!nss_bypass_core::rules::pattern::has_wildcard(&text)).then(|| pattern.as_str().to_owned())

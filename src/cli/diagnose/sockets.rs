@@ -31,13 +31,13 @@ pub(crate) const SERVICES: [Service; 3] = [
 ];
 
 /// A daemon that the `hosts` line uses.
-pub(crate) struct Asked {
+pub(crate) struct QueriedService {
     pub(crate) service: &'static Service,
     pub(crate) module: Vec<u8>,
     pub(crate) presence: Presence,
 }
 
-impl Asked {
+impl QueriedService {
     /// Returns the daemon, if it belongs to another system.
     pub(crate) fn foreign_daemon(&self) -> Option<&Daemon> {
         match &self.presence {
@@ -53,11 +53,11 @@ impl Asked {
 }
 
 /// Examines the sockets that these modules use.
-pub(crate) fn asked_by<'a>(modules: impl Iterator<Item = &'a [u8]>) -> Vec<Asked> {
+pub(crate) fn asked_by<'a>(modules: impl Iterator<Item = &'a [u8]>) -> Vec<QueriedService> {
     let pairs = modules.flat_map(|module| {
         SERVICES.iter().filter(move |service| (service.asks)(module)).map(move |service| (module, service))
     });
-    let looked = pairs.map(|(module, service)| Asked {
+    let looked = pairs.map(|(module, service)| QueriedService {
         service,
         module: module.to_vec(),
         presence: daemon::look(Path::new(service.socket)),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use nss_bypass_core::dns::{self, Ask};
+use nss_bypass_core::dns::{self, DnsLookup};
 use nss_bypass_core::files::{hosts, nsswitch};
 use nss_bypass_core::model::{Answer, Failure, Name, Source as Origin, Subject};
 use nss_bypass_core::resolve::{HostKey, Nodes, Query, Resolver, Selection};
@@ -247,7 +247,7 @@ pub(crate) fn hosts(tables: &Tables, subject: Subject<'_>) -> Outcome {
                 Subject::Address(address) => {
                     hosts::lookup_address(&text, address, glibc::minor() >= glibc::MAPPED_ADDRESSES_IN_HOSTS)
                 }
-                Subject::Nobody => None,
+                Subject::NoName => None,
             };
             answer.map_or_else(|| Outcome::not_found("not found"), |answer| Outcome::of_answer(&answer, subject))
         }
@@ -276,9 +276,9 @@ pub(crate) fn server(
         meanwhile: &|| (),
     };
     let ask = match subject {
-        Subject::Name(name) => Ask::Both(name),
-        Subject::Address(address) => Ask::NameOf(address),
-        Subject::Nobody => return Outcome::unasked("no name"),
+        Subject::Name(name) => DnsLookup::Both(name),
+        Subject::Address(address) => DnsLookup::NameOf(address),
+        Subject::NoName => return Outcome::unasked("no name"),
     };
     let outcome = dns::lookup(&parameters, ask);
     match outcome.result {
@@ -308,8 +308,8 @@ pub(crate) fn library(
     let nodes = Nodes::default();
     let query = match subject {
         Subject::Name(name) => Query::Addresses { name, selection, nodes: &nodes },
-        Subject::Address(address) => Query::Host { key: HostKey::Address(address), room: None },
-        Subject::Nobody => Query::Addresses { name: Name::new(b""), selection, nodes: &nodes },
+        Subject::Address(address) => Query::Host { key: HostKey::Address(address), buffer: None },
+        Subject::NoName => Query::Addresses { name: Name::new(b""), selection, nodes: &nodes },
     };
     let resolver = Resolver::new(&tables, answering, None);
     let resolved = match exact_name {

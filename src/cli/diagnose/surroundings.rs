@@ -7,9 +7,9 @@ use nss_bypass_core::files::nsswitch::Module;
 
 use crate::diagnose::facts::{LineFacts, Loading};
 use crate::diagnose::glibc;
-use crate::diagnose::hosts_line::{self, HostsLine, Listed, Standing, UnreadableLine};
+use crate::diagnose::hosts_line::{self, HostsLine, Listed, ModuleState, UnreadableLine};
 use crate::diagnose::rules::Rules;
-use crate::diagnose::sockets::{self, Asked};
+use crate::diagnose::sockets::{self, QueriedService};
 use crate::install::file::PRELOAD_FILE;
 use crate::install::preloaded::Here;
 use crate::install::tree::Tree;
@@ -28,7 +28,7 @@ pub(crate) struct Surroundings {
     /// The modules of the line that are not installed.
     pub(crate) not_installed: Vec<Vec<u8>>,
     /// The daemons that the line uses.
-    pub(crate) asked: Vec<Asked>,
+    pub(crate) asked: Vec<QueriedService>,
     /// What is preloaded into programs that are started from here.
     pub(crate) here: Here,
     /// Whether the target of the verdict has loaded the library.
@@ -70,7 +70,7 @@ impl Surroundings {
                 let others: Vec<Vec<u8>> = line.names().filter(is_other).map(<[u8]>::to_vec).collect();
                 around.not_installed = glibc::not_installed(&others);
                 around.asked = sockets::asked_by(line.names());
-                around.edited_line = line.asking_dns(&|module| around.standing(module));
+                around.edited_line = line.asking_dns(&|module| around.module_state(module));
             }
             Err(at) => around.edited_line = HostsLine::in_place_of(text.as_deref().unwrap_or_default(), *at, minor),
         }
@@ -78,14 +78,14 @@ impl Surroundings {
     }
 
     /// Returns the state of a module.
-    pub(crate) fn standing(&self, module: &[u8]) -> Standing {
+    pub(crate) fn module_state(&self, module: &[u8]) -> ModuleState {
         // A module that is not installed for the architecture of this command may be installed for another.
         if self.asked.iter().any(|asked| asked.module == module && asked.foreign_daemon().is_some()) {
-            Standing::AsksForeignDaemon
+            ModuleState::AsksForeignDaemon
         } else if self.is_not_installed(module) {
-            Standing::NotInstalled
+            ModuleState::NotInstalled
         } else {
-            Standing::Works
+            ModuleState::Works
         }
     }
 
@@ -105,7 +105,7 @@ impl Surroundings {
             Ok(line) => LineFacts {
                 shown: format!("{}: {}", line.origin(), line.shown()),
                 unreadable: None,
-                obstacle: line.obstacle(&|module| self.standing(module)),
+                obstacle: line.obstacle(&|module| self.module_state(module)),
                 listed: line.listed(),
                 foreign_daemon: self.asked.iter().find_map(|asked| {
                     let daemon = asked.foreign_daemon()?;

@@ -14,7 +14,7 @@ use crate::diagnose::daemon::Presence;
 use crate::diagnose::enter::{self, Refusal};
 use crate::diagnose::facts::{Loading, ProgramFacts, ProgramObstacle, Resolver};
 use crate::diagnose::nscd::Cache;
-use crate::diagnose::question::{Examiner, Manner, Question};
+use crate::diagnose::question::{ExamineOptions, Examiner, Question};
 use crate::diagnose::surroundings::Surroundings;
 use crate::install::library;
 use crate::install::place;
@@ -153,14 +153,14 @@ impl Target {
         question: &'a Question,
         nscd: &'a Presence,
         cache: Option<&'a Cache>,
-        manner: Manner,
+        options: ExamineOptions,
     ) -> Examiner<'a> {
         Examiner {
             around,
             question,
             nscd,
             cache,
-            manner,
+            options,
             program: self.program.clone(),
             program_loading: self.loading.clone(),
             is_root: rustix::process::geteuid().is_root(),
@@ -206,7 +206,7 @@ impl Process {
         if !Path::new("/proc/self").exists() {
             return Err(Refusal::cannot_tell("there is no /proc here, in which processes could be looked at"));
         }
-        let folder = PathBuf::from(format!("/proc/{pid}"));
+        let directory = PathBuf::from(format!("/proc/{pid}"));
         let refuse = |error: io::Error| match (error.kind(), error.raw_os_error()) {
             (io::ErrorKind::NotFound, _) | (_, Some(libc::ESRCH)) => {
                 Refusal::cannot_tell(format!("there is no process {pid}"))
@@ -222,15 +222,15 @@ impl Process {
                 "process {pid} has no program: it has ended, or is the kernel's"
             )));
         };
-        let root = fs::read_link(folder.join("root")).map_err(refuse)?;
+        let root = fs::read_link(directory.join("root")).map_err(refuse)?;
         let name = format!("process {pid} ({})", process.name);
-        let tree = Tree::of_process(&folder);
-        let obstacle = obstacle_of(&folder, &process, &root, &tree);
+        let tree = Tree::of_process(&directory);
+        let obstacle = obstacle_of(&directory, &process, &root, &tree);
         Ok(Self {
             program: ProgramFacts { name, is_running: true, obstacle },
             has_library: process.library.is_some(),
             root: if tree.is_whole_machine() { String::new() } else { format!("/proc/{pid}/root") },
-            unit: unit_of(&folder),
+            unit: unit_of(&directory),
             library: library::find(None).ok().map(|library| library.path.to_string_lossy().into_owned()),
             executable: process.executable.map(|path| path.to_string_lossy().into_owned()),
         })
@@ -238,13 +238,13 @@ impl Process {
 }
 
 /// Returns what keeps the library from working in a process.
-fn obstacle_of(folder: &Path, process: &scan::Process, root: &Path, tree: &Tree) -> Option<ProgramObstacle> {
+fn obstacle_of(directory: &Path, process: &scan::Process, root: &Path, tree: &Tree) -> Option<ProgramObstacle> {
     let itself = |resolver| Some(ProgramObstacle::OwnResolver(resolver));
-    let elf = elf::read_elf(&folder.join("exe")).ok();
+    let elf = elf::read_elf(&directory.join("exe")).ok();
     match (process.libc, process.go) {
         (Libc::Musl, _) => return itself(Resolver::Musl),
         (_, Some(Go::Alone)) => return itself(Resolver::Go),
-        (_, Some(Go::Chooses)) if !prefers_libc(folder) => return itself(Resolver::GoByChoice),
+        (_, Some(Go::Chooses)) if !prefers_libc(directory) => return itself(Resolver::GoByChoice),
         (Libc::None, _) if process.library.is_none() => return Some(ProgramObstacle::Static),
         _ => {}
     }
@@ -272,15 +272,15 @@ fn who_may() -> &'static str {
 }
 
 /// Returns whether GODEBUG makes the process use libc.
-fn prefers_libc(folder: &Path) -> bool {
-    let environment = fs::read(folder.join("environ")).unwrap_or_default();
+fn prefers_libc(directory: &Path) -> bool {
+    let environment = fs::read(directory.join("environ")).unwrap_or_default();
     let mut variables = environment.split(|&byte| byte == 0);
     obstacle::prefers_libc(variables.find_map(|variable| variable.strip_prefix(b"GODEBUG=")))
 }
 
 /// Returns the systemd unit of the process.
-fn unit_of(folder: &Path) -> Option<String> {
-    let text = fs::read_to_string(folder.join("cgroup")).ok()?;
+fn unit_of(directory: &Path) -> Option<String> {
+    let text = fs::read_to_string(directory.join("cgroup")).ok()?;
     let mut units = text.lines().filter_map(|line| line.rsplit('/').next()).filter(|name| name.ends_with(".service"));
     units.next().filter(|name| !name.starts_with("user@")).map(str::to_owned)
 }

@@ -46,8 +46,8 @@ impl Configuration {
     pub(crate) fn look(path: &Path) -> Result<(Self, Vec<Diagnostic>), Trouble> {
         let file = Self { shown: path.to_owned(), path: behind_links(path)? };
         let text = file.text()?;
-        let folder = file.path.parent().unwrap_or(Path::new("/"));
-        rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)
+        let directory = file.path.parent().unwrap_or(Path::new("/"));
+        rustix::fs::access(directory, rustix::fs::Access::WRITE_OK)
             .map_err(|errno| Trouble::system(path, "write it", &errno.into()))?;
         Ok((file.clone(), file.parse(&text).1))
     }
@@ -106,10 +106,10 @@ fn behind_links(path: &Path) -> Result<PathBuf, Trouble> {
         return fs::canonicalize(path).map_err(trouble);
     }
     let absolute = std::path::absolute(path).map_err(trouble)?;
-    let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name()) else {
+    let (Some(directory), Some(name)) = (absolute.parent(), absolute.file_name()) else {
         return Err(trouble(std::io::Error::from_raw_os_error(libc::EISDIR)));
     };
-    fs::canonicalize(folder).map(|folder| folder.join(name)).map_err(trouble)
+    fs::canonicalize(directory).map(|directory| directory.join(name)).map_err(trouble)
 }
 
 #[cfg(test)]
@@ -128,10 +128,10 @@ mod tests {
 
     #[test]
     fn what_a_rule_bypasses_is_not_added_and_owner_mode_and_link_stay() {
-        let folder = std::env::temp_dir().join(format!("nss-bypass-append-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        let (real, link) = (folder.join("real"), folder.join("link"));
+        let directory = std::env::temp_dir().join(format!("nss-bypass-append-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).unwrap();
+        let (real, link) = (directory.join("real"), directory.join("link"));
         fs::write(&real, "bypass *.x\npass b.x\nbypas y\npass d").unwrap();
         fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
         symlink("real", &link).unwrap();
@@ -148,8 +148,8 @@ mod tests {
         assert_eq!(fs::metadata(&real).unwrap().mode() & 0o7777, 0o640);
         assert!(link.symlink_metadata().unwrap().is_symlink());
         assert_eq!(lines(&file.append(&rules).unwrap()), [""; 0]);
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "nothing else stays");
-        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "nothing else stays");
+        fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]

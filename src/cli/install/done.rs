@@ -47,7 +47,7 @@ pub(crate) fn end_with(verb: &str, as_json: bool, result: Result<Done, Trouble>)
     };
     if as_json {
         if let Err(error) = output::say_json(&done) {
-            output::complain(error);
+            output::print_error(error);
             return Exit::CannotTell;
         }
         return exit;

@@ -18,7 +18,7 @@ pub(crate) const NAME: &str = "libnss_bypass.so";
 const BESIDE: [&str; 5] = ["", "../lib/nss-bypass", "../lib/{}", "../lib", "../lib64"];
 
 /// The directories to search afterwards.
-const FOLDERS: [&str; 7] =
+const DIRECTORIES: [&str; 7] =
     ["/usr/local/lib/{}", "/usr/local/lib", "/usr/lib/nss-bypass", "/usr/lib/{}", "/usr/lib", "/usr/lib64", "/lib"];
 
 /// The directories of the empty library of this name for 32-bit programs, which keeps their dynamic linker from
@@ -27,7 +27,7 @@ pub(crate) const EMPTY: [&str; 2] = ["lib/i386-linux-gnu", "lib32"];
 
 /// Returns whether this may be the path of the empty library.
 pub(crate) fn is_place_of_empty_one(path: &Path) -> bool {
-    path.parent().is_some_and(|folder| EMPTY.iter().any(|empty| folder.ends_with(empty)))
+    path.parent().is_some_and(|directory| EMPTY.iter().any(|empty| directory.ends_with(empty)))
 }
 
 /// The library.
@@ -49,7 +49,7 @@ pub(crate) enum Missing {
     /// It is in none of these places.
     Nowhere(Vec<PathBuf>),
     /// ld.so would split or expand the path.
-    Unspeakable(PathBuf),
+    InvalidPath(PathBuf),
 }
 
 impl fmt::Display for Missing {
@@ -66,7 +66,7 @@ impl fmt::Display for Missing {
                 write!(f, "{NAME} was not found; name it with --library, or put it into one of:")?;
                 places.iter().try_for_each(|place| write!(f, "\n  {}", place.display()))
             }
-            Self::Unspeakable(path) => {
+            Self::InvalidPath(path) => {
                 write!(f, "{}: ld.so cannot take a path with a blank, a colon or a dollar sign", path.display())
             }
         }
@@ -87,11 +87,12 @@ pub(crate) fn find(given: Option<&Path>) -> Result<Library, Missing> {
 
 /// Returns the usual places for a command with this path; `None` if its location is not to be considered.
 pub(crate) fn places(command: Option<&Path>) -> Vec<PathBuf> {
-    let folder = command.filter(|path| path.is_absolute()).and_then(Path::parent);
-    let named = |folder: &str| folder.replace("{}", &format!("{}-linux-gnu", env::consts::ARCH));
-    let beside = folder.into_iter().flat_map(|folder| BESIDE.map(|way| plain(&folder.join(named(way))).join(NAME)));
+    let directory = command.filter(|path| path.is_absolute()).and_then(Path::parent);
+    let named = |directory: &str| directory.replace("{}", &format!("{}-linux-gnu", env::consts::ARCH));
+    let beside =
+        directory.into_iter().flat_map(|directory| BESIDE.map(|way| plain(&directory.join(named(way))).join(NAME)));
     let mut places: Vec<PathBuf> = Vec::new();
-    for place in beside.chain(FOLDERS.map(|folder| Path::new(&named(folder)).join(NAME))) {
+    for place in beside.chain(DIRECTORIES.map(|directory| Path::new(&named(directory)).join(NAME))) {
         if !places.contains(&place) {
             places.push(place);
         }
@@ -117,7 +118,7 @@ fn open(path: &Path) -> Result<Library, Missing> {
     let unusable = |error| Missing::Unusable(path.to_owned(), error);
     let invalid = |why: &str| unusable(io::Error::new(io::ErrorKind::InvalidData, why.to_owned()));
     if path.as_os_str().as_encoded_bytes().iter().any(|byte| matches!(byte, b' ' | b':' | b'$')) {
-        return Err(Missing::Unspeakable(path.to_owned()));
+        return Err(Missing::InvalidPath(path.to_owned()));
     }
     if !path.metadata().map_err(unusable)?.is_file() {
         return Err(invalid("no regular file"));

@@ -109,8 +109,8 @@ pub(crate) struct InFile {
 impl InFile {
     /// Reads the file.
     pub(crate) fn read(tree: &Tree) -> io::Result<Self> {
-        let trail = tree.follow(Path::new(PRELOAD_FILE))?;
-        let path = tree.outside(&trail.end);
+        let resolved = tree.follow(Path::new(PRELOAD_FILE))?;
+        let path = tree.outside(&resolved.end);
         let old = replace::read(&path)?;
         let bytes = old.as_ref().map_or(&[][..], |old| &old.bytes);
         let words = file::entries(bytes).into_iter().map(|entry| Word {

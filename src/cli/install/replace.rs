@@ -41,7 +41,7 @@ pub(crate) struct Old {
 /// /etc/ld.so.preload, or another file that is replaced atomically. It is locked while this value exists.
 #[derive(Debug)]
 pub(crate) struct PreloadFile {
-    folder: PathBuf,
+    directory: PathBuf,
     name: OsString,
     /// The directory, which is open and locked.
     lock: File,
@@ -51,19 +51,19 @@ impl PreloadFile {
     /// Waits until no other process is changing the file, and locks it.
     pub(crate) fn lock(tree: &Tree, progress: &mut Progress) -> Result<Self, Trouble> {
         let path = Path::new(PRELOAD_FILE);
-        let trail = tree.follow(path).map_err(|error| Trouble::system(path, "find it", &error))?;
-        Self::lock_at(&tree.outside(&trail.end), progress)
+        let resolved = tree.follow(path).map_err(|error| Trouble::system(path, "find it", &error))?;
+        Self::lock_at(&tree.outside(&resolved.end), progress)
     }
 
     /// The same for a file whose path has no symbolic links.
     pub(crate) fn lock_at(path: &Path, progress: &mut Progress) -> Result<Self, Trouble> {
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
             let error = io::Error::from(io::ErrorKind::NotFound);
             return Err(Trouble::system(path, "find it", &error));
         };
-        let lock = File::open(folder).map_err(|error| Trouble::system(folder, "open it", &error))?;
-        wait_for_lock(&lock, folder, progress)?;
-        Ok(Self { folder: folder.to_owned(), name: name.to_owned(), lock })
+        let lock = File::open(directory).map_err(|error| Trouble::system(directory, "open it", &error))?;
+        wait_for_lock(&lock, directory, progress)?;
+        Ok(Self { directory: directory.to_owned(), name: name.to_owned(), lock })
     }
 
     /// Checks that only root can change the file.
@@ -78,7 +78,7 @@ impl PreloadFile {
 
     /// Returns the path of the file.
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.join(&self.name)
+        self.directory.join(&self.name)
     }
 
     /// Saves the old file beside the new one, or a marker that there was none.
@@ -107,7 +107,7 @@ impl PreloadFile {
     }
 
     /// Removes what is not needed any more: the markers, and a saved copy that is identical to the file.
-    pub(crate) fn tidy(&self, now: &[u8]) -> Result<(), Trouble> {
+    pub(crate) fn clean_up(&self, now: &[u8]) -> Result<(), Trouble> {
         let same = read(&self.beside(SAVED)).is_ok_and(|saved| saved.is_some_and(|saved| saved.bytes == now));
         let signs = self.remove(ABSENT).and_then(|()| self.remove(UNTRIED));
         let tidied = signs.and_then(|()| if same { self.remove(SAVED) } else { Ok(()) });
@@ -121,24 +121,24 @@ impl PreloadFile {
     }
 
     /// Removes the file.
-    pub(crate) fn take_away(&self) -> Result<(), Trouble> {
+    pub(crate) fn remove_file(&self) -> Result<(), Trouble> {
         let removed = fs::remove_file(self.path()).and_then(|()| self.lock.sync_all());
         removed.map_err(|error| Trouble::system(&self.path(), "remove it", &error))
     }
 
     /// Removes entries, and the file if nothing else was in it. Returns the new contents; `None` if there are no such
     /// entries.
-    pub(crate) fn take_out(&self, old: &Old, is_one: &dyn Fn(&[u8]) -> bool) -> Result<Option<Vec<u8>>, Trouble> {
+    pub(crate) fn remove_entries(&self, old: &Old, is_one: &dyn Fn(&[u8]) -> bool) -> Result<Option<Vec<u8>>, Trouble> {
         let new = file::without(&old.bytes, is_one);
         if new == old.bytes {
             return Ok(None);
         }
         if new.is_empty() && self.was_absent() {
-            self.take_away()?
+            self.remove_file()?
         } else {
             self.put(&new, Some(old))?
         }
-        self.tidy(&new)?;
+        self.clean_up(&new)?;
         Ok(Some(new))
     }
 
@@ -146,15 +146,15 @@ impl PreloadFile {
     pub(crate) fn roll_back(&self, old: Option<&Old>) -> Result<(), Trouble> {
         match old {
             Some(old) => self.put(&old.bytes, Some(old))?,
-            None => self.take_away()?,
+            None => self.remove_file()?,
         }
-        self.tidy(old.map_or(b"", |old| &old.bytes))
+        self.clean_up(old.map_or(b"", |old| &old.bytes))
     }
 
     fn beside(&self, ending: &str) -> PathBuf {
         let mut name = self.name.clone();
         name.push(OsStr::new(ending));
-        self.folder.join(name)
+        self.directory.join(name)
     }
 
     fn remove(&self, ending: &str) -> io::Result<()> {
@@ -214,7 +214,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Old>> {
     Ok(Some(Old { bytes, status, label }))
 }
 
-fn wait_for_lock(lock: &File, folder: &Path, progress: &mut Progress) -> Result<(), Trouble> {
+fn wait_for_lock(lock: &File, directory: &Path, progress: &mut Progress) -> Result<(), Trouble> {
     let end = Instant::now() + MOST_WAIT;
     loop {
         match rustix::fs::flock(lock, FlockOperation::NonBlockingLockExclusive) {
@@ -222,15 +222,15 @@ fn wait_for_lock(lock: &File, folder: &Path, progress: &mut Progress) -> Result<
             Err(rustix::io::Errno::AGAIN) if Instant::now() < end => {}
             Err(rustix::io::Errno::AGAIN) => {
                 return Err(Trouble::new(
-                    format!("{} is locked by another process for {} seconds", folder.display(), MOST_WAIT.as_secs()),
+                    format!("{} is locked by another process for {} seconds", directory.display(), MOST_WAIT.as_secs()),
                     "two at once would undo each other's work",
                     "wait until the other \"nss-bypass enable\" or \"disable\" has ended, or see why it does not",
                 ));
             }
-            Err(error) => return Err(Trouble::system(folder, "lock it", &error.into())),
+            Err(error) => return Err(Trouble::system(directory, "lock it", &error.into())),
         }
         std::thread::sleep(Duration::from_millis(20));
-        progress.show(&format!("waiting for another process that has locked {}", folder.display()));
+        progress.show(&format!("waiting for another process that has locked {}", directory.display()));
     }
 }
 
@@ -240,10 +240,11 @@ mod tests {
 
     #[test]
     fn what_is_put_has_the_old_ones_mode_and_a_killed_run_is_no_obstacle() {
-        let folder = std::env::temp_dir().join(format!("nss-bypass-replace-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        let file = PreloadFile { folder: folder.clone(), name: "f".into(), lock: File::open(&folder).unwrap() };
+        let directory = std::env::temp_dir().join(format!("nss-bypass-replace-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).unwrap();
+        let file =
+            PreloadFile { directory: directory.clone(), name: "f".into(), lock: File::open(&directory).unwrap() };
         assert!(file.read().unwrap().is_none());
         file.save(None).unwrap();
         fs::write(file.beside(UNFINISHED), "torn").unwrap();
@@ -258,7 +259,7 @@ mod tests {
         assert_eq!(fs::metadata(file.path()).unwrap().mode() & 0o7777, 0o640);
         file.roll_back(Some(&old)).unwrap();
         assert_eq!(fs::read(file.path()).unwrap(), b"one");
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing else stays");
-        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "nothing else stays");
+        fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -31,7 +31,7 @@ impl Rules {
     /// Reads the rules.
     pub(crate) fn read(tree: &Tree) -> Self {
         let path = PathBuf::from(CONFIGURATION.to_string_lossy().into_owned());
-        let outside = tree.follow(&path).map_or_else(|_| tree.outside(&path), |trail| tree.outside(&trail.end));
+        let outside = tree.follow(&path).map_or_else(|_| tree.outside(&path), |resolved| tree.outside(&resolved.end));
         let content = read(&outside);
         let private = verify::is_for_all(tree, &path, verify::RULES_ARE_FOR_ALL).err();
         Self { path, outside, content, private }

@@ -37,7 +37,7 @@ const OWN: &str = "lib/x86_64-linux-gnu";
 
 /// Where the dynamic linker searches for a bare name that is not in its cache; /usr/local is in the configuration of
 /// ldconfig(8).
-const FOLDERS: &[&str] = &["/", "/usr/", "/usr/local/"];
+const DIRECTORIES: &[&str] = &["/", "/usr/", "/usr/local/"];
 
 /// What is treated as the library.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ fn identity(tree: &Tree, path: &Path) -> Option<(u64, u64)> {
 /// Returns the path without symbolic links. A missing file still has a path, and so has one in a missing directory.
 fn place(tree: &Tree, path: &Path) -> Option<PathBuf> {
     match tree.follow(path) {
-        Ok(trail) => Some(trail.end),
+        Ok(resolved) => Some(resolved.end),
         Err(_) => path.is_absolute().then(|| path.components().collect()),
     }
 }
@@ -97,16 +97,16 @@ fn place(tree: &Tree, path: &Path) -> Option<PathBuf> {
 /// dynamic linkers replace the token by `lib/x86_64-linux-gnu`, and for 32-bit programs by `lib/i386-linux-gnu` or
 /// `lib32`.
 pub(crate) fn with_token(tree: &Tree, library: &Path) -> Option<PathBuf> {
-    let (folder, name) = (library.parent()?, library.file_name()?);
-    let prefix = folder.ends_with(OWN).then(|| folder.parent().and_then(Path::parent))??;
+    let (directory, name) = (library.parent()?, library.file_name()?);
+    let prefix = directory.ends_with(OWN).then(|| directory.parent().and_then(Path::parent))??;
     let others = EMPTY.iter().map(|empty| prefix.join(empty).join(name));
     others.into_iter().any(|other| tree.metadata(&other).is_ok()).then(|| prefix.join("$LIB").join(name))
 }
 
 /// Identifies the library at a path of the tree; `None` if it is not an ELF file.
 pub(crate) fn what_is_at(tree: &Tree, path: &Path) -> Option<Identity> {
-    let trail = tree.follow(path).ok()?;
-    Identity::of_file(&tree.outside(&trail.end)).ok()
+    let resolved = tree.follow(path).ok()?;
+    Identity::of_file(&tree.outside(&resolved.end)).ok()
 }
 
 /// Returns the files that the entry refers to in any program, without duplicates.
@@ -141,7 +141,7 @@ fn spelled_out(word: &[u8]) -> Vec<PathBuf> {
             spellings = spellings.into_iter().flat_map(|word| replaced(word, written.as_bytes(), values)).collect();
         }
     }
-    spellings.iter().flat_map(|word| in_folders(word)).collect()
+    spellings.iter().flat_map(|word| in_directories(word)).collect()
 }
 
 /// Returns the entry with the token replaced by each of the values, or unchanged if it does not contain the token.
@@ -156,13 +156,14 @@ fn replaced(word: Vec<u8>, token: &[u8], values: &[&str]) -> Vec<Vec<u8>> {
 }
 
 /// Returns the paths of an entry: itself if it has a slash, otherwise those in the library directories.
-fn in_folders(word: &[u8]) -> Vec<PathBuf> {
+fn in_directories(word: &[u8]) -> Vec<PathBuf> {
     let path = path_of(word);
     if path.as_os_str().as_bytes().contains(&b'/') {
         return vec![Path::new("/").join(path)];
     }
-    let folders = FOLDERS.iter().flat_map(|folder| LIB.iter().map(move |lib| Path::new(folder).join(lib)));
-    folders.map(|folder| folder.join(&path)).collect()
+    let directories =
+        DIRECTORIES.iter().flat_map(|directory| LIB.iter().map(move |lib| Path::new(directory).join(lib)));
+    directories.map(|directory| directory.join(&path)).collect()
 }
 
 #[cfg(test)]
@@ -183,39 +184,39 @@ mod tests {
 
     #[test]
     fn the_file_names_it_with_a_token_where_an_empty_one_is_beside_it() {
-        let folder = std::env::temp_dir().join(format!("nss-bypass-words-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let directory = std::env::temp_dir().join(format!("nss-bypass-words-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
         let library = Path::new("/opt/lib/x86_64-linux-gnu/ours.so");
         for part in ["opt/lib/x86_64-linux-gnu", "opt/lib/i386-linux-gnu", "opt/lib32"] {
-            fs::create_dir_all(folder.join(part)).unwrap();
+            fs::create_dir_all(directory.join(part)).unwrap();
         }
-        let tree = Tree::new(&folder).unwrap();
+        let tree = Tree::new(&directory).unwrap();
         assert_eq!(with_token(&tree, library), None);
         for empty in ["opt/lib/i386-linux-gnu/ours.so", "opt/lib32/ours.so"] {
-            fs::write(folder.join(empty), "").unwrap();
+            fs::write(directory.join(empty), "").unwrap();
             let word = with_token(&tree, library).unwrap();
             assert_eq!(word, Path::new("/opt/$LIB/ours.so"));
             assert_eq!(files(&tree, word.as_os_str().as_bytes()), [Path::new("/").join(empty)]);
-            fs::remove_file(folder.join(empty)).unwrap();
+            fs::remove_file(directory.join(empty)).unwrap();
         }
         assert_eq!(with_token(&tree, Path::new("/opt/lib/ours.so")), None);
-        fs::remove_dir_all(&folder).unwrap();
+        fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]
     fn every_spelling_of_ours_is_ours_and_no_other_is() {
-        let folder = std::env::temp_dir().join(format!("nss-bypass-spelling-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(folder.join("usr/lib/x86_64-linux-gnu")).unwrap();
-        fs::create_dir_all(folder.join("opt")).unwrap();
-        fs::create_dir_all(folder.join("usr/bin")).unwrap();
-        symlink("usr/lib", folder.join("lib")).unwrap();
-        let library = folder.join("usr/lib/x86_64-linux-gnu/ours.so");
+        let directory = std::env::temp_dir().join(format!("nss-bypass-spelling-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(directory.join("usr/lib/x86_64-linux-gnu")).unwrap();
+        fs::create_dir_all(directory.join("opt")).unwrap();
+        fs::create_dir_all(directory.join("usr/bin")).unwrap();
+        symlink("usr/lib", directory.join("lib")).unwrap();
+        let library = directory.join("usr/lib/x86_64-linux-gnu/ours.so");
         fs::write(&library, "ours").unwrap();
-        fs::hard_link(&library, folder.join("opt/hard.so")).unwrap();
-        symlink("/lib/x86_64-linux-gnu/ours.so", folder.join("opt/soft.so")).unwrap();
-        fs::write(folder.join("opt/other.so"), "other").unwrap();
-        let tree = Tree::new(&folder).unwrap();
+        fs::hard_link(&library, directory.join("opt/hard.so")).unwrap();
+        symlink("/lib/x86_64-linux-gnu/ours.so", directory.join("opt/soft.so")).unwrap();
+        fs::write(directory.join("opt/other.so"), "other").unwrap();
+        let tree = Tree::new(&directory).unwrap();
         let check = |there: bool| {
             let ours = Ours::named(&tree, Path::new("/usr/lib/x86_64-linux-gnu/ours.so"));
             for (word, is) in [
@@ -239,6 +240,6 @@ mod tests {
         check(false);
         assert!(Ours::any(&tree, None).is(&tree, b"/gone/libnss_bypass.so"));
         assert!(!Ours::any(&tree, None).is(&tree, b"/gone/libother.so"));
-        fs::remove_dir_all(&folder).unwrap();
+        fs::remove_dir_all(&directory).unwrap();
     }
 }

@@ -23,11 +23,11 @@ pub(crate) struct Tree {
 
 /// A path that has been resolved.
 #[derive(Debug)]
-pub(crate) struct Trail {
+pub(crate) struct ResolvedPath {
     /// The path without symbolic links.
     pub(crate) end: PathBuf,
     /// Every directory that was searched.
-    pub(crate) folders: Vec<PathBuf>,
+    pub(crate) directories: Vec<PathBuf>,
     /// Whether the file exists.
     pub(crate) exists: bool,
 }
@@ -68,20 +68,20 @@ impl Tree {
     }
 
     /// Resolves all symbolic links. Only the last component may be missing.
-    pub(crate) fn follow(&self, path: &Path) -> io::Result<Trail> {
+    pub(crate) fn follow(&self, path: &Path) -> io::Result<ResolvedPath> {
         let mut to_go: VecDeque<OsString> = parts(path);
-        let mut trail = Trail { end: PathBuf::from("/"), folders: Vec::new(), exists: true };
+        let mut resolved = ResolvedPath { end: PathBuf::from("/"), directories: Vec::new(), exists: true };
         let mut links = 0;
         while let Some(part) = to_go.pop_front() {
             if part == ".." {
-                trail.end.pop();
+                resolved.end.pop();
                 continue;
             }
-            trail.folders.push(trail.end.clone());
-            trail.end.push(&part);
-            let status = match fs::symlink_metadata(self.outside(&trail.end)) {
+            resolved.directories.push(resolved.end.clone());
+            resolved.end.push(&part);
+            let status = match fs::symlink_metadata(self.outside(&resolved.end)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && to_go.is_empty() => {
-                    trail.exists = false;
+                    resolved.exists = false;
                     continue;
                 }
                 status => status?,
@@ -91,10 +91,10 @@ impl Tree {
                 if links > MOST_LINKS {
                     return Err(io::Error::from_raw_os_error(libc::ELOOP));
                 }
-                let target = fs::read_link(self.outside(&trail.end))?;
-                trail.end.pop();
+                let target = fs::read_link(self.outside(&resolved.end))?;
+                resolved.end.pop();
                 if target.is_absolute() {
-                    trail.end = PathBuf::from("/");
+                    resolved.end = PathBuf::from("/");
                 }
                 for part in parts(&target).into_iter().rev() {
                     to_go.push_front(part);
@@ -103,15 +103,15 @@ impl Tree {
                 return Err(io::Error::from(io::ErrorKind::NotADirectory));
             }
         }
-        trail.folders.sort();
-        trail.folders.dedup();
-        Ok(trail)
+        resolved.directories.sort();
+        resolved.directories.dedup();
+        Ok(resolved)
     }
 
     /// Returns the status of a file after resolving symbolic links.
     pub(crate) fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        let trail = self.follow(path)?;
-        fs::symlink_metadata(self.outside(&trail.end))
+        let resolved = self.follow(path)?;
+        fs::symlink_metadata(self.outside(&resolved.end))
     }
 
     /// Returns whether a path without symbolic links is on the root file system itself. The device of a file in an
@@ -141,10 +141,10 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     fn scratch(name: &str) -> Tree {
-        let folder = std::env::temp_dir().join(format!("nss-bypass-tree-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(folder.join("usr/lib")).unwrap();
-        Tree::new(&folder).unwrap()
+        let directory = std::env::temp_dir().join(format!("nss-bypass-tree-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(directory.join("usr/lib")).unwrap();
+        Tree::new(&directory).unwrap()
     }
 
     #[test]
@@ -154,10 +154,10 @@ mod tests {
         symlink("/usr/lib/a", tree.root().join("usr/lib/b")).unwrap();
         symlink("../../../../usr/lib/b", tree.root().join("usr/lib/c")).unwrap();
         fs::write(tree.root().join("usr/lib/a"), "").unwrap();
-        let trail = tree.follow(Path::new("/lib/./c")).unwrap();
-        assert!(trail.exists);
-        assert_eq!(trail.end, Path::new("/usr/lib/a"));
-        assert_eq!(trail.folders, ["/", "/usr", "/usr/lib"].map(PathBuf::from));
+        let resolved = tree.follow(Path::new("/lib/./c")).unwrap();
+        assert!(resolved.exists);
+        assert_eq!(resolved.end, Path::new("/usr/lib/a"));
+        assert_eq!(resolved.directories, ["/", "/usr", "/usr/lib"].map(PathBuf::from));
         fs::remove_dir_all(tree.root()).unwrap();
     }
 
@@ -166,8 +166,8 @@ mod tests {
         let tree = scratch("missing");
         symlink("/usr/gone", tree.root().join("usr/lib/b")).unwrap();
         symlink("loop", tree.root().join("loop")).unwrap();
-        let trail = tree.follow(Path::new("/usr/lib/b")).unwrap();
-        assert_eq!((trail.end.as_path(), trail.exists), (Path::new("/usr/gone"), false));
+        let resolved = tree.follow(Path::new("/usr/lib/b")).unwrap();
+        assert_eq!((resolved.end.as_path(), resolved.exists), (Path::new("/usr/gone"), false));
         assert!(tree.follow(Path::new("/nowhere/b")).is_err());
         assert_eq!(tree.follow(Path::new("/loop")).unwrap_err().raw_os_error(), Some(libc::ELOOP));
         fs::remove_dir_all(tree.root()).unwrap();

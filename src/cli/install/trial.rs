@@ -39,7 +39,7 @@ const PROGRAMS: &[(&str, &[&str])] = &[
 ];
 
 /// The directories of dynamic linkers.
-const LOADER_FOLDERS: &[&str] = &["/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64"];
+const LOADER_DIRECTORIES: &[&str] = &["/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64"];
 
 /// Longer than any of these programs takes, even if it asks an nscd that hangs: glibc waits for 5 seconds each time.
 const MOST_TIME: Duration = Duration::from_secs(15);
@@ -51,7 +51,7 @@ const ENVIRONMENT: [(&str, &str); 4] =
 
 /// How programs are made to load the library.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Way {
+pub(crate) enum PreloadMethod {
     /// With LD_PRELOAD, which does not affect other programs.
     Variable,
     /// With the file in its current state.
@@ -170,13 +170,13 @@ impl<'a> Trials<'a> {
         &self,
         word: &Path,
         library: &Path,
-        way: Way,
+        method: PreloadMethod,
         progress: &mut Progress,
     ) -> Result<usize, Trouble> {
-        let preload = matches!(way, Way::Variable).then_some(word);
+        let preload = matches!(method, PreloadMethod::Variable).then_some(word);
         let machine = |path: &Path| {
-            let trail = self.tree.follow(path).ok()?;
-            elf::read_elf(&self.tree.outside(&trail.end)).ok().map(|elf| elf.machine)
+            let resolved = self.tree.follow(path).ok()?;
+            elf::read_elf(&self.tree.outside(&resolved.end)).ok().map(|elf| elf.machine)
         };
         let own = machine(library);
         for case in &self.cases {
@@ -189,7 +189,7 @@ impl<'a> Trials<'a> {
             let is_other = case.kind == Kind::Loader && machine(&case.program) != own;
             let wanted = if is_other { word } else { library };
             if let Some(difference) = case.difference(&seen, wanted) {
-                return Err(refused(case, word, way, &difference));
+                return Err(refused(case, word, method, &difference));
             }
         }
         Ok(self.cases.len())
@@ -243,13 +243,13 @@ impl Case {
 /// Returns all dynamic linkers of the tree, each with one path.
 fn loaders(tree: &Tree) -> Vec<PathBuf> {
     let mut found: Vec<(PathBuf, PathBuf)> = Vec::new();
-    for folder in LOADER_FOLDERS.iter().map(Path::new) {
-        let Ok(trail) = tree.follow(folder) else { continue };
-        let Ok(entries) = fs::read_dir(tree.outside(&trail.end)) else { continue };
+    for directory in LOADER_DIRECTORIES.iter().map(Path::new) {
+        let Ok(resolved) = tree.follow(directory) else { continue };
+        let Ok(entries) = fs::read_dir(tree.outside(&resolved.end)) else { continue };
         let names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
         for name in names.filter(|name| is_loader(name)) {
-            let path = folder.join(name);
-            let end = tree.follow(&path).ok().filter(|trail| trail.exists).map(|trail| trail.end);
+            let path = directory.join(name);
+            let end = tree.follow(&path).ok().filter(|resolved| resolved.exists).map(|resolved| resolved.end);
             if let Some(end) = end.filter(|end| found.iter().all(|(_, other)| other != end)) {
                 found.push((path, end));
             }
@@ -265,12 +265,12 @@ fn is_loader(name: &OsStr) -> bool {
     known && name.contains(".so.")
 }
 
-fn refused(case: &Case, word: &Path, way: Way, difference: &str) -> Trouble {
-    let with = match way {
-        Way::Variable => format!("with LD_PRELOAD={}", word.display()),
-        Way::File => format!("with {} in {PRELOAD_FILE}", word.display()),
+fn refused(case: &Case, word: &Path, method: PreloadMethod, difference: &str) -> Trouble {
+    let with = match method {
+        PreloadMethod::Variable => format!("with LD_PRELOAD={}", word.display()),
+        PreloadMethod::File => format!("with {} in {PRELOAD_FILE}", word.display()),
     };
-    let mend = if case.kind == Kind::Loader {
+    let fix = if case.kind == Kind::Loader {
         "use a library that fits this loader: of its architecture, whole, and built for a glibc that is not newer; where \
          another architecture's libc is not needed, remove it"
     } else {
@@ -279,16 +279,16 @@ fn refused(case: &Case, word: &Path, way: Way, difference: &str) -> Trouble {
     Trouble::new(
         format!("{}, {with}, {difference}", case.label),
         "every program of the machine would be started like that",
-        mend,
+        fix,
     )
 }
 
 fn cannot_run(label: &str, error: &io::Error) -> Trouble {
-    let mend = match error.raw_os_error() {
+    let fix = match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => "run this as root: programs of another root are run with chroot(2)",
         _ => "see why that program cannot be run",
     };
-    Trouble::cannot_tell(format!("{label} cannot be run: {error}"), "the library is tried before it is enabled", mend)
+    Trouble::cannot_tell(format!("{label} cannot be run: {error}"), "the library is tried before it is enabled", fix)
 }
 
 /// The output of a program goes to memory: a pipe could fill up, and a file could be left behind.

@@ -41,13 +41,13 @@ impl Token {
 
 /// The set of names that a pattern matches.
 #[derive(Clone, Debug)]
-pub(crate) struct Names {
+pub(crate) struct NameSet {
     tokens: Vec<Token>,
     /// The initial positions.
     starts: Vec<usize>,
 }
 
-impl Names {
+impl NameSet {
     /// Returns the set for a pattern for names; `None` for a pattern for addresses.
     pub(crate) fn of(pattern: Pattern<'_>) -> Option<Self> {
         let labels = pattern.domain().iter().map(|byte| match byte {
@@ -158,8 +158,8 @@ impl Names {
 mod tests {
     use super::*;
 
-    fn names(text: &str) -> Names {
-        Names::of(Pattern::parse(text.as_bytes()).unwrap()).unwrap()
+    fn names(text: &str) -> NameSet {
+        NameSet::of(Pattern::parse(text.as_bytes()).unwrap()).unwrap()
     }
 
     #[test]

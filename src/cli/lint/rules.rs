@@ -10,7 +10,7 @@ use nss_bypass_core::rules::options;
 use nss_bypass_core::rules::pattern::{Kind, Pattern, network_of};
 use nss_bypass_core::rules::rule::{Action, Rule};
 
-use crate::lint::cover::Names;
+use crate::lint::cover::NameSet;
 use crate::lint::finding::{Finding, Severity};
 use crate::lint::source::{Placed, Source};
 use crate::lint::{self, here, words};
@@ -30,7 +30,7 @@ pub(crate) fn findings(sources: &[Source], search: &[PathBuf]) -> Vec<Finding> {
             source.config.rules.iter().zip(places).map(move |(rule, place)| Placed { rule, source, place })
         })
         .collect();
-    let names: Vec<Option<Names>> = rules.iter().map(|placed| Names::of(placed.rule.pattern())).collect();
+    let names: Vec<Option<NameSet>> = rules.iter().map(|placed| NameSet::of(placed.rule.pattern())).collect();
     let mut findings = Vec::new();
     let mut idle: HashSet<usize> = HashSet::new();
     for (at, placed) in rules.iter().enumerate() {
@@ -190,7 +190,7 @@ fn outranks(one: (usize, Pattern<'_>), other: (usize, Pattern<'_>)) -> bool {
 ///
 /// A pattern that matches all names of another has no literal byte that the other lacks, and to take precedence it has
 /// as many, except for the dot of `.x`. So only patterns with the same letters need to be compared.
-fn covered(rules: &[Placed<'_>], names: &[Option<Names>]) -> Vec<(usize, String)> {
+fn covered(rules: &[Placed<'_>], names: &[Option<NameSet>]) -> Vec<(usize, String)> {
     let mut groups: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
     for (at, placed) in rules.iter().enumerate() {
         let pattern = placed.rule.pattern();
@@ -230,7 +230,7 @@ fn covered(rules: &[Placed<'_>], names: &[Option<Names>]) -> Vec<(usize, String)
 }
 
 /// Finds `pass` rules for names that no rule bypasses, nor resolves after libc.
-fn needless_passes(rules: &[Placed<'_>], names: &[Option<Names>], idle: &HashSet<usize>) -> Vec<Finding> {
+fn needless_passes(rules: &[Placed<'_>], names: &[Option<NameSet>], idle: &HashSet<usize>) -> Vec<Finding> {
     let mut pairs = 0;
     let mut meet = |at: usize, other: usize| {
         pairs += 1;
@@ -467,17 +467,17 @@ mod tests {
 
     #[test]
     fn what_is_not_on_this_machine_is_named() {
-        let folder = std::env::temp_dir().join(format!("nss-bypass-lint-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(folder.join("directory")).unwrap();
+        let directory = std::env::temp_dir().join(format!("nss-bypass-lint-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir_all(directory.join("directory")).unwrap();
         for (name, content) in [("tool-1", "\x7fELF"), ("script", "#!/bin/sh\n"), ("hosts", "")] {
-            std::fs::write(folder.join(name), content).unwrap();
+            std::fs::write(directory.join(name), content).unwrap();
         }
-        std::os::unix::fs::symlink("tool-1", folder.join("tool")).unwrap();
-        let at = folder.to_str().unwrap();
+        std::os::unix::fs::symlink("tool-1", directory.join("tool")).unwrap();
+        let at = directory.to_str().unwrap();
         let here = |text: &str| {
             let text = text.replace('@', at);
-            let mut findings = findings(&[source("f", &text)], std::slice::from_ref(&folder));
+            let mut findings = findings(&[source("f", &text)], std::slice::from_ref(&directory));
             findings.sort_by_key(|finding| (finding.line, finding.column));
             let said = findings.iter().map(|finding| finding.to_string().replace(at, "@"));
             said.collect::<Vec<_>>()
@@ -519,7 +519,7 @@ mod tests {
         for text in ["bypass a for @/tool-1 tool* tool-? @/* @/t??l-1 * via fe80::1%lo", "log @/log", "log stderr"] {
             assert_eq!(here(text), [""; 0], "{text}");
         }
-        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]

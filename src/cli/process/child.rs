@@ -28,10 +28,10 @@ const FORWARDED: [i32; 10] = [
     libc::SIGTSTP,
 ];
 
-/// The signals that were blocked before [`hold_signals`]: the child starts with these.
-pub(crate) struct Held(libc::sigset_t);
+/// The signals that were blocked before [`block_signals`]: the child starts with these.
+pub(crate) struct SignalMask(libc::sigset_t);
 
-impl Held {
+impl SignalMask {
     /// Restores the signal mask.
     pub(crate) fn release(self) {
         // SAFETY: a set that is valid during the call.
@@ -40,16 +40,16 @@ impl Held {
 }
 
 /// Blocks these signals in this thread, and in all that it starts.
-pub(crate) fn hold_signals() -> Held {
+pub(crate) fn block_signals() -> SignalMask {
     let signals = set(&FORWARDED);
     let mut before = set(&[]);
     // SAFETY: two sets that are valid during the call.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const signals, &raw mut before) };
-    Held(before)
+    SignalMask(before)
 }
 
 /// Runs a command to its end. Fails if it cannot be started.
-pub(crate) fn run(mut command: Command, held: &Held) -> io::Result<End> {
+pub(crate) fn run(mut command: Command, held: &SignalMask) -> io::Result<End> {
     // If SIGCHLD is ignored, which is inherited, the status of the child is not available.
     // SAFETY: no handler of this program is installed.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn it_ends_as_the_command_does() {
-        let held = hold_signals();
+        let held = block_signals();
         let sh = |script: &str| {
             let mut command = Command::new("/bin/sh");
             command.args(["-c", script]);

@@ -15,7 +15,7 @@ pub(crate) const CACHE: &str = "/etc/ld.so.cache";
 pub(crate) const C_ARES: &str = "libcares.so.2";
 
 /// The directories that the dynamic linker searches last.
-const FOLDERS: [&str; 8] = [
+const DIRECTORIES: [&str; 8] = [
     "/lib/x86_64-linux-gnu",
     "/usr/lib/x86_64-linux-gnu",
     "/lib/aarch64-linux-gnu",
@@ -67,9 +67,9 @@ pub(crate) fn wanted_by(program: &Path, elf: &Elf, name: &str) -> Option<PathBuf
 /// Returns the first library of this name for the machine.
 fn find(name: &str, cache: &[u8], machine: elf::Machine) -> Option<(PathBuf, Elf)> {
     let searched = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let searched = env::split_paths(&searched).map(|folder| folder.join(name)).collect::<Vec<_>>();
+    let searched = env::split_paths(&searched).map(|directory| directory.join(name)).collect::<Vec<_>>();
     let known = in_cache(cache, name.as_bytes()).unwrap_or_default();
-    let last = FOLDERS.iter().map(|folder| Path::new(folder).join(name));
+    let last = DIRECTORIES.iter().map(|directory| Path::new(directory).join(name));
     let mut paths = searched.into_iter().filter(|path| path.is_absolute()).chain(known).chain(last);
     paths.find_map(|path| elf::read_elf(&path).ok().filter(|elf| elf.machine == machine).map(|elf| (path, elf)))
 }

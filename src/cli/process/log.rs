@@ -37,7 +37,7 @@ struct Progress {
 /// A log in a directory of its own, which is removed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Log {
-    folder: PathBuf,
+    directory: PathBuf,
     /// Locked as long as the directory is in use: SIGKILL leaves the directory behind, but not the lock.
     _lock: File,
     progress: Arc<Mutex<Progress>>,
@@ -48,15 +48,15 @@ impl Log {
     /// file, and other users cannot find out the name of the directory.
     pub(crate) fn start(echo: Echo) -> io::Result<Self> {
         remove_abandoned(Path::new(TEMPORARY), SETTLED);
-        let folder = make_folder()?;
-        let lock = File::open(&folder)?;
+        let directory = make_directory()?;
+        let lock = File::open(&directory)?;
         // If it cannot be locked, it is not removed by others either.
         let _ = flock(&lock, FlockOperation::NonBlockingLockExclusive);
-        let path = folder.join("log");
+        let path = directory.join("log");
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         fs::set_permissions(&path, Permissions::from_mode(0o666))?;
         let progress = Progress { file: File::open(&path)?, rest: Vec::new(), lookups: Lookups::default(), echo };
-        let log = Self { folder, _lock: lock, progress: Arc::new(Mutex::new(progress)) };
+        let log = Self { directory, _lock: lock, progress: Arc::new(Mutex::new(progress)) };
         let watch = inotify::init(inotify::CreateFlags::CLOEXEC)?;
         inotify::add_watch(&watch, &path, inotify::WatchFlags::MODIFY)?;
         let progress = Arc::clone(&log.progress);
@@ -72,7 +72,7 @@ impl Log {
 
     /// Returns the path of the file.
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.join("log")
+        self.directory.join("log")
     }
 
     /// Returns what has been looked up since the last call.
@@ -85,7 +85,7 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
@@ -139,7 +139,7 @@ fn remove_abandoned(place: &Path, settled: Duration) {
         if !is_named_so || !entry.metadata().is_ok_and(|status| is_old(&status)) {
             continue;
         }
-        let lock = File::open(entry.path()).map(|folder| flock(folder, FlockOperation::NonBlockingLockExclusive));
+        let lock = File::open(entry.path()).map(|directory| flock(directory, FlockOperation::NonBlockingLockExclusive));
         if lock.is_ok_and(|lock| lock.is_ok()) {
             let _ = fs::remove_dir_all(entry.path());
         }
@@ -147,14 +147,14 @@ fn remove_abandoned(place: &Path, settled: Duration) {
 }
 
 /// Creates a directory that all users can enter, and no other user can list.
-fn make_folder() -> io::Result<PathBuf> {
+fn make_directory() -> io::Result<PathBuf> {
     let mut random = [0; 8];
     File::open("/dev/urandom")?.read_exact(&mut random)?;
     let name = format!("{BEGINNING}{:016x}", u64::from_ne_bytes(random));
-    let folder = Path::new(TEMPORARY).join(name);
-    DirBuilder::new().mode(0o711).create(&folder)?;
-    fs::set_permissions(&folder, Permissions::from_mode(0o711))?;
-    Ok(folder)
+    let directory = Path::new(TEMPORARY).join(name);
+    DirBuilder::new().mode(0o711).create(&directory)?;
+    fs::set_permissions(&directory, Permissions::from_mode(0o711))?;
+    Ok(directory)
 }
 
 #[cfg(test)]
@@ -180,9 +180,9 @@ mod tests {
         assert_eq!(log.lookups().counts(), Counts { lookups: 3, matched: 2 });
         writeln!(file, "no rule)").unwrap();
         assert_eq!(log.lookups().counts(), Counts { lookups: 1, matched: 0 });
-        let folder = log.folder.clone();
+        let directory = log.directory.clone();
         drop(log);
-        assert!(!folder.exists());
+        assert!(!directory.exists());
     }
 
     #[test]
@@ -190,16 +190,16 @@ mod tests {
         let place = std::env::temp_dir().join(format!("nss-bypass-log-{}", std::process::id()));
         let names = ["nss-bypass-0123456789abcdef", "nss-bypass-fedcba9876543210", "nss-bypass-other"];
         let [abandoned, used, other] = names.map(|name| place.join(name));
-        for folder in [&abandoned, &used, &other] {
-            fs::create_dir_all(folder).unwrap();
-            fs::write(folder.join("log"), "").unwrap();
+        for directory in [&abandoned, &used, &other] {
+            fs::create_dir_all(directory).unwrap();
+            fs::write(directory.join("log"), "").unwrap();
         }
         let lock = File::open(&used).unwrap();
         flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
         remove_abandoned(&place, SETTLED);
         assert!(abandoned.exists(), "it may be about to be locked");
         remove_abandoned(&place, Duration::ZERO);
-        assert_eq!([&abandoned, &used, &other].map(|folder| folder.exists()), [false, true, true]);
+        assert_eq!([&abandoned, &used, &other].map(|directory| directory.exists()), [false, true, true]);
         fs::remove_dir_all(&place).unwrap();
     }
 }

@@ -48,10 +48,10 @@ pub(crate) fn find(command: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Unf
     }
     let mut refused = None;
     if !command.is_empty() {
-        for folder in path.unwrap_or(OsStr::new(DEFAULT_PATH)).as_bytes().split(|&byte| byte == b':') {
+        for directory in path.unwrap_or(OsStr::new(DEFAULT_PATH)).as_bytes().split(|&byte| byte == b':') {
             // As for execvp(3), an empty entry is the current directory.
-            let folder = if folder.is_empty() { Path::new(".") } else { Path::new(OsStr::from_bytes(folder)) };
-            let file = folder.join(command);
+            let directory = if directory.is_empty() { Path::new(".") } else { Path::new(OsStr::from_bytes(directory)) };
+            let file = directory.join(command);
             if is_executable(&file) {
                 return Ok(file);
             }
@@ -151,14 +151,14 @@ mod tests {
         one.file("tool", "", 0o644);
         let tool = other.file("tool", "", 0o755);
         let plain = one.file("plain", "", 0o644);
-        fs::create_dir_all(one.0.join("folder")).unwrap();
+        fs::create_dir_all(one.0.join("directory")).unwrap();
         let search = format!("{}:{}", one.0.display(), other.0.display());
         let look = |command: &str| find(OsStr::new(command), Some(OsStr::new(&search)));
         assert_eq!(look("tool"), Ok(tool.clone()));
         assert_eq!(look("plain"), Err(Unfound::NotExecutable(plain.clone())));
         assert_eq!(look(tool.to_str().unwrap()), Ok(tool));
         assert_eq!(look(plain.to_str().unwrap()), Err(Unfound::NotExecutable(plain)));
-        assert!(look("folder").unwrap_err().to_string().ends_with("is a directory"));
+        assert!(look("directory").unwrap_err().to_string().ends_with("is a directory"));
         assert!(look("nobody").unwrap_err().to_string().contains("no command \"nobody\""));
         assert!(look("").unwrap_err().to_string().contains("no command \"\""));
         assert!(look("/nowhere/x").unwrap_err().to_string().starts_with("/nowhere/x: No such file"));
@@ -167,16 +167,16 @@ mod tests {
 
     #[test]
     fn a_script_is_read_by_its_interpreter() {
-        let folder = Scratch::new("scripts");
+        let directory = Scratch::new("scripts");
         let search = Some(OsStr::new("/usr/bin:/bin"));
-        let runs = |text: &str| resolve(&folder.file("script", text, 0o755), search).map(|program| program.path);
+        let runs = |text: &str| resolve(&directory.file("script", text, 0o755), search).map(|program| program.path);
         assert_eq!(runs("#!/bin/sh\n").unwrap(), Path::new("/bin/sh"));
         assert_eq!(runs("#!/usr/bin/env cat\n").unwrap(), Path::new("/usr/bin/cat"));
         assert_eq!(runs("#!/usr/bin/env -S A=1 cat -u\n").unwrap(), Path::new("/usr/bin/cat"));
         assert_eq!(runs("echo no first line\n").unwrap(), Path::new("/bin/sh"));
         assert!(runs("#!/nowhere/sh\n").unwrap_err().to_string().contains("/nowhere/sh does not exist"));
         assert!(runs("#!/usr/bin/env nobody\n").unwrap_err().to_string().contains("no command \"nobody\""));
-        let own = folder.0.join("script");
+        let own = directory.0.join("script");
         assert!(runs(&format!("#!{}\n", own.display())).unwrap_err().to_string().contains("circle"));
     }
 }

@@ -122,29 +122,29 @@ pub(crate) fn why_hidden() -> &'static str {
     }
 }
 
-fn folder(pid: u32) -> PathBuf {
+fn directory(pid: u32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}"))
 }
 
 fn name(pid: u32) -> String {
-    printable(fs::read(folder(pid).join("comm")).unwrap_or_default().trim_ascii_end())
+    printable(fs::read(directory(pid).join("comm")).unwrap_or_default().trim_ascii_end())
 }
 
 fn look_at(pid: u32, files: &mut Files<'_>) -> io::Result<Option<Process>> {
-    let folder = folder(pid);
-    let stat = fs::read_to_string(folder.join("stat"))?;
+    let directory = directory(pid);
+    let stat = fs::read_to_string(directory.join("stat"))?;
     // Kernel threads have no size, and neither have zombies.
     if field(&stat, SIZE) == Some(0) {
         return Ok(None);
     }
     // A process that may read the mappings (CAP_PERFMON) may not be allowed to read the rest, without which they are of
     // no use.
-    let root = fs::metadata(folder.join("root"))?;
-    let mappings = maps::files(&fs::read(folder.join("maps"))?);
+    let root = fs::metadata(directory.join("root"))?;
+    let mappings = maps::files(&fs::read(directory.join("maps"))?);
     let has = |name: fn(&str) -> bool| {
         mappings.iter().any(|mapping| mapping.path.file_name().and_then(|name| name.to_str()).is_some_and(name))
     };
-    let program = files.program(&folder, &mappings);
+    let program = files.program(&directory, &mappings);
     // If musl's dynamic linker is a link to its libc.so, as in Debian, the latter is the name of the mapping.
     let libc = if program.is_musl || has(|name| name.starts_with("ld-musl-")) {
         Libc::Musl
@@ -157,22 +157,22 @@ fn look_at(pid: u32, files: &mut Files<'_>) -> io::Result<Option<Process>> {
         pid,
         name: name(pid),
         started: started(&stat),
-        executable: fs::read_link(folder.join("exe")).ok(),
+        executable: fs::read_link(directory.join("exe")).ok(),
         root: (root.dev(), root.ino()),
-        namespaces: Namespaces::of(&folder),
-        is_secure: secure(&folder),
+        namespaces: Namespaces::of(&directory),
+        is_secure: secure(&directory),
         libc,
         go: program.go,
         has_c_ares: has(|name| name.starts_with(C_ARES)),
-        library: files.library(&folder, &mappings),
+        library: files.library(&directory, &mappings),
     }))
 }
 
 impl Namespaces {
-    fn of(folder: &Path) -> Self {
+    fn of(directory: &Path) -> Self {
         let number = |kind: &str| {
             // Such as "net:[4026531840]".
-            let link = fs::read_link(folder.join("ns").join(kind)).ok()?;
+            let link = fs::read_link(directory.join("ns").join(kind)).ok()?;
             link.to_str()?.split_once('[')?.1.strip_suffix(']')?.parse().ok()
         };
         Self { mount: number("mnt"), network: number("net"), pid: number("pid") }
@@ -184,16 +184,16 @@ impl Namespaces {
     }
 }
 
-fn preload_variable(folder: &Path) -> Option<Vec<u8>> {
-    let environment = fs::read(folder.join("environ")).ok()?;
+fn preload_variable(directory: &Path) -> Option<Vec<u8>> {
+    let environment = fs::read(directory.join("environ")).ok()?;
     let mut variables = environment.split(|byte| *byte == 0);
     variables.find_map(|variable| variable.strip_prefix(b"LD_PRELOAD=")).map(<[u8]>::to_vec)
 }
 
 /// Returns AT_SECURE of the auxiliary vector (getauxval(3)).
-fn secure(folder: &Path) -> Option<bool> {
+fn secure(directory: &Path) -> Option<bool> {
     const WORD: usize = size_of::<usize>();
-    let vector = fs::read(folder.join("auxv")).ok()?;
+    let vector = fs::read(directory.join("auxv")).ok()?;
     let word = |bytes: &[u8]| bytes.try_into().ok().map(usize::from_ne_bytes);
     vector.chunks_exact(2 * WORD).find_map(|pair| {
         let (kind, value) = pair.split_at_checked(WORD)?;
@@ -243,15 +243,15 @@ impl<'a> Files<'a> {
     }
 
     /// Returns the first mapped file that is the library.
-    fn library(&mut self, folder: &Path, mappings: &[Mapping]) -> Option<Loaded> {
+    fn library(&mut self, directory: &Path, mappings: &[Mapping]) -> Option<Loaded> {
         // The headers, notes and strings of a file are at its beginning.
         for mapping in mappings.iter().filter(|mapping| mapping.offset == 0) {
             let key = (mapping.device.clone(), mapping.inode, mapping.path.clone());
-            let identity = self.identities.entry(key).or_insert_with(|| identify(folder, mapping, mappings));
+            let identity = self.identities.entry(key).or_insert_with(|| identify(directory, mapping, mappings));
             let Some(identity) = identity else { continue };
             if identity.is_library || self.known.iter().any(|known| known.is_same_build(identity)) {
                 let identity = identity.clone();
-                let variable = preload_variable(folder);
+                let variable = preload_variable(directory);
                 return Some(Loaded { path: mapping.path.clone(), deleted: mapping.deleted, identity, variable });
             }
         }
@@ -259,10 +259,10 @@ impl<'a> Files<'a> {
     }
 
     /// Returns the properties of the program.
-    fn program(&mut self, folder: &Path, mappings: &[Mapping]) -> Kind {
+    fn program(&mut self, directory: &Path, mappings: &[Mapping]) -> Kind {
         let Some(first) = mappings.first() else { return Kind::default() };
         let key = (first.device.clone(), first.inode, first.path.clone());
-        *self.programs.entry(key).or_insert_with(|| match elf::read(&folder.join("exe")) {
+        *self.programs.entry(key).or_insert_with(|| match elf::read(&directory.join("exe")) {
             Ok(Form::Elf(program)) => Kind { go: program.go, is_musl: program.is_musl() },
             _ => Kind::default(),
         })
@@ -271,23 +271,23 @@ impl<'a> Files<'a> {
 
 /// Identifies a mapped file, whatever is at its path now: through map_files, which requires more privileges than the
 /// rest of /proc; otherwise by its path, if that leads to the same file; otherwise in the memory of the process.
-fn identify(folder: &Path, mapping: &Mapping, all: &[Mapping]) -> Option<Identity> {
-    let itself = folder.join("map_files").join(&mapping.range);
+fn identify(directory: &Path, mapping: &Mapping, all: &[Mapping]) -> Option<Identity> {
+    let itself = directory.join("map_files").join(&mapping.range);
     if let Ok(identity) = Identity::of_file(&itself) {
         return Some(identity);
     }
-    let by_path = folder.join("root").join(mapping.path.strip_prefix("/").unwrap_or(&mapping.path));
+    let by_path = directory.join("root").join(mapping.path.strip_prefix("/").unwrap_or(&mapping.path));
     let is_there = !mapping.deleted && fs::metadata(&by_path).is_ok_and(|status| status.ino() == mapping.inode);
     if is_there && let Ok(identity) = Identity::of_file(&by_path) {
         return Some(identity);
     }
-    in_memory(folder, mapping, all).ok().map(|bytes| Identity::of_bytes(&bytes))
+    in_memory(directory, mapping, all).ok().map(|bytes| Identity::of_bytes(&bytes))
 }
 
 /// Returns the mapped bytes of a file if it is an ELF file: the data files of a program may have any size.
-fn in_memory(folder: &Path, mapping: &Mapping, all: &[Mapping]) -> io::Result<Vec<u8>> {
+fn in_memory(directory: &Path, mapping: &Mapping, all: &[Mapping]) -> io::Result<Vec<u8>> {
     const MOST: u64 = 4 << 20;
-    let memory = File::open(folder.join("mem"))?;
+    let memory = File::open(directory.join("mem"))?;
     let mut head = [0; 4];
     memory.read_exact_at(&mut head, mapping.addresses.0)?;
     let mut bytes = Vec::new();

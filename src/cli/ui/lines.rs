@@ -66,10 +66,10 @@ pub(crate) fn warn(text: impl Display) {
 }
 
 /// Writes lines to standard error, prefixed with the name of the command.
-pub(crate) fn complain(text: impl Display) {
+pub(crate) fn print_error(text: impl Display) {
     const NAME: &str = "nss-bypass: ";
     let text = fitted(&format!("{NAME}{text}"), width(&io::stderr()));
-    output::complain(text.strip_prefix(NAME).unwrap_or(&text));
+    output::print_error(text.strip_prefix(NAME).unwrap_or(&text));
 }
 
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub(crate) fn warn(line: impl Display) {
 }
 
 /// Writes a line to standard error, prefixed with the name of the command.
-pub(crate) fn complain(line: impl Display) {
+pub(crate) fn print_error(line: impl Display) {
     let name = paint(palette::Style::Title, "nss-bypass:");
     let _ = writeln!(anstream::stderr(), "{name} {line}");
 }

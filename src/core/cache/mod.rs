@@ -13,25 +13,25 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use self::store::Store;
-use crate::dns::{Ask, Outcome};
-use crate::hash::Folded;
+use crate::dns::{DnsLookup, Outcome};
+use crate::hash::FoldedHasher;
 use crate::model::{Address, Answer, Family};
 use crate::network::Interfaces;
 use crate::rules::rule::{Answering, CacheSize};
 use crate::sys::{clock, memory, namespace};
 
 /// How long routes and interfaces are retained.
-const WAYS_STAY: Duration = Duration::from_secs(1);
+const ROUTE_LIFETIME: Duration = Duration::from_secs(1);
 
 /// The maximum number of addresses whose routes are retained.
 const SOURCES: usize = 256;
 
 /// The maximum size of an answer in bytes of names and addresses. A server can send a response of 64 KiB, which aliases
 /// can make even larger in memory, and must not be able to fill the memory of a process.
-const LARGEST_ANSWER: usize = 4 << 10;
+const MAX_ANSWER: usize = 4 << 10;
 
 /// The available memory in bytes without which no entry is added.
-const SOME_MEMORY: usize = 64 << 10;
+const MIN_FREE_MEMORY: usize = 64 << 10;
 
 /// The cache of one state of the configuration.
 pub struct Cache {
@@ -67,13 +67,19 @@ pub(crate) struct KeyRef<'a> {
 }
 
 impl<'a> KeyRef<'a> {
-    fn new(ask: &Ask<'a>, bytes: &'a mut [u8; 16], answering: &'a Answering, resolution: u64, network: u64) -> Self {
+    fn new(
+        ask: &DnsLookup<'a>,
+        bytes: &'a mut [u8; 16],
+        answering: &'a Answering,
+        resolution: u64,
+        network: u64,
+    ) -> Self {
         let (kind, name) = match *ask {
-            Ask::One { name, family, checked } => {
+            DnsLookup::One { name, family, checked } => {
                 (u8::from(family == Family::Inet6) << 1 | u8::from(checked), name.as_bytes())
             }
-            Ask::Both(name) => (4, name.as_bytes()),
-            Ask::NameOf(address) => {
+            DnsLookup::Both(name) => (4, name.as_bytes()),
+            DnsLookup::NameOf(address) => {
                 let octets = match address {
                     IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
                     IpAddr::V6(v6) => v6.octets(),
@@ -82,7 +88,7 @@ impl<'a> KeyRef<'a> {
                 (if address.is_ipv4() { 5 } else { 6 }, &bytes[..])
             }
         };
-        let mut hasher = Folded::default();
+        let mut hasher = FoldedHasher::default();
         hasher.write(name);
         hasher.write_u8(kind);
         // The hash covers the whole key: an entry with the same hash is replaced.
@@ -135,7 +141,7 @@ impl View<'_> {
     /// resolv.conf.
     pub(crate) fn question<'q>(
         &self,
-        ask: &Ask<'q>,
+        ask: &DnsLookup<'q>,
         bytes: &'q mut [u8; 16],
         answering: &'q Answering,
         resolution: u64,
@@ -157,7 +163,7 @@ impl View<'_> {
         let seconds = outcome.lifetime.unwrap_or(0).min(most);
         // Not the time of the view either: the lifetime begins approximately when the response arrived.
         let now = clock::since_boot();
-        if seconds == 0 || size(outcome) > LARGEST_ANSWER || !memory::can_have(SOME_MEMORY) {
+        if seconds == 0 || size(outcome) > MAX_ANSWER || !memory::can_have(MIN_FREE_MEMORY) {
             return;
         }
         let key = Key {
@@ -172,7 +178,7 @@ impl View<'_> {
     }
 
     fn hash_of(&self, address: Address) -> u64 {
-        let mut hasher = Folded::default();
+        let mut hasher = FoldedHasher::default();
         match address.ip {
             IpAddr::V4(v4) => hasher.write(&v4.octets()),
             IpAddr::V6(v6) => hasher.write(&v6.octets()),
@@ -191,8 +197,8 @@ impl View<'_> {
             return known.value;
         }
         let (source, is_known) = ask();
-        if is_known && memory::can_have(SOME_MEMORY) {
-            self.cache.sources.put(hash, key, source, self.now.saturating_add(WAYS_STAY), self.now);
+        if is_known && memory::can_have(MIN_FREE_MEMORY) {
+            self.cache.sources.put(hash, key, source, self.now.saturating_add(ROUTE_LIFETIME), self.now);
         }
         source
     }
@@ -203,8 +209,8 @@ impl View<'_> {
             return known.value.clone();
         }
         let interfaces = ask();
-        if interfaces.is_known && memory::can_have(SOME_MEMORY) {
-            let until = self.now.saturating_add(WAYS_STAY);
+        if interfaces.is_known && memory::can_have(MIN_FREE_MEMORY) {
+            let until = self.now.saturating_add(ROUTE_LIFETIME);
             self.cache.interfaces.put(self.network, self.network, interfaces.clone(), until, self.now);
         }
         interfaces

@@ -37,11 +37,11 @@ fn record_type(family: Family) -> RecordType {
 /// Reads the response to one query, with aliases (`getanswer_r`).
 pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
     let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
-    let (echo, records) = reply.read().ok_or(UNUSABLE)?;
+    let (question, records) = reply.read().ok_or(UNUSABLE)?;
     let wanted = record_type(family);
     let mut target: Option<WireName<'_>> = None;
     // The name in the question section, spelt as in the response, becomes the first alias.
-    let queried = echo.name.host_text().filter(|_| reply.rcode() != rcode::NXDOMAIN).ok_or(NOT_FOUND)?;
+    let queried = question.name.host_text().filter(|_| reply.rcode() != rcode::NXDOMAIN).ok_or(NOT_FOUND)?;
     let mut answer = Answer { canonical: queried, ..Answer::default() };
     for record in records {
         let record = record.map_err(|_| UNUSABLE)?;
@@ -54,7 +54,7 @@ pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
             if let Some(text) = name.host_text() {
                 answer.aliases.push(std::mem::replace(&mut answer.canonical, text));
             }
-        } else if record.kind == wanted && record.is_of(&echo.name, target.as_ref()) {
+        } else if record.kind == wanted && record.is_of(&question.name, target.as_ref()) {
             answer.addresses.extend(address(&record));
         }
     }
@@ -65,7 +65,7 @@ pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
 /// (`getanswer_ptr`).
 pub(super) fn pointer(replies: &Replies, address: IpAddr) -> Result<Answer, Miss> {
     let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
-    let (echo, records) = reply.read().ok_or(UNUSABLE)?;
+    let (question, records) = reply.read().ok_or(UNUSABLE)?;
     let mut target: Option<WireName<'_>> = None;
     for record in records {
         let record = record.map_err(|_| UNUSABLE)?;
@@ -74,7 +74,7 @@ pub(super) fn pointer(replies: &Replies, address: IpAddr) -> Result<Answer, Miss
         }
         if record.kind == RecordType::CNAME {
             target = Some(record.target().ok_or(UNUSABLE)?);
-        } else if record.kind == RecordType::PTR && record.is_of(&echo.name, target.as_ref()) {
+        } else if record.kind == RecordType::PTR && record.is_of(&question.name, target.as_ref()) {
             let name = record.target().ok_or(UNUSABLE)?;
             let canonical = name.host_text().ok_or(NO_HOST_NAME)?;
             return Ok(Answer { canonical, aliases: Vec::new(), addresses: vec![Address { ip: address, scope: 0 }] });
@@ -100,11 +100,11 @@ pub(super) fn both(replies: &Replies) -> Result<Answer, Miss> {
 /// Adds the addresses of one response, and the canonical name if there is none yet (`gaih_getanswer_slice`).
 fn slice(bytes: &[u8], answer: &mut Answer) -> Result<(), Miss> {
     let reply = Reply::new(bytes).ok_or(UNUSABLE)?;
-    let (echo, records) = reply.read().ok_or(UNUSABLE)?;
+    let (question, records) = reply.read().ok_or(UNUSABLE)?;
     let store_canonical = answer.addresses.is_empty();
     let known = answer.addresses.len();
     let mut target: Option<WireName<'_>> = None;
-    let mut canonical = echo.name.host_text().filter(|_| reply.answers() > 0).ok_or(NOT_FOUND)?;
+    let mut canonical = question.name.host_text().filter(|_| reply.answers() > 0).ok_or(NOT_FOUND)?;
     for record in records {
         let record = record.map_err(|_| UNUSABLE)?;
         // glibc does not check the class here.
@@ -113,8 +113,8 @@ fn slice(bytes: &[u8], answer: &mut Answer) -> Result<(), Miss> {
             if let Some(text) = name.host_text() {
                 canonical = text;
             }
-        } else if record.kind == echo.kind
-            && record.is_of(&echo.name, target.as_ref())
+        } else if record.kind == question.kind
+            && record.is_of(&question.name, target.as_ref())
             && let Some(address) = address(&record)
         {
             if store_canonical && answer.addresses.len() == known {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::answer;
 use super::exchange::replies::Replies;
-use super::message::{Marks, Question, Reply, is_host_name, to_wire};
+use super::message::{QueryFlags, Question, Reply, is_host_name, to_wire};
 use super::search::verdict;
 use crate::model::Name;
 use crate::model::{Answer, Family, Miss};
@@ -21,9 +21,10 @@ pub struct Read {
 /// Reads `first` and, unless it is empty, `second` as the responses to a query for `name` with this ID. Returns `None`
 /// if such a name is never queried.
 pub fn read(name: &[u8], id: u16, first: &[u8], second: &[u8], address: IpAddr) -> Option<Read> {
-    let marks = Marks { edns: id & 1 != 0, dnssec: id & 2 != 0, recursion: true, authentic_data: id & 4 != 0 };
+    let query_flags =
+        QueryFlags { edns: id & 1 != 0, dnssec: id & 2 != 0, recursion: true, authentic_data: id & 4 != 0 };
     is_host_name(Name::new(name));
-    let question = Question::new(id, &to_wire(name)?, RecordType::A, marks);
+    let question = Question::new(id, &to_wire(name)?, RecordType::A, query_flags);
     let reply = Reply::new(first);
     if let Some(reply) = reply {
         let _ = (reply.is_lame(), reply.is_truncated(), reply.is_server_failure());
@@ -41,6 +42,6 @@ pub fn read(name: &[u8], id: u16, first: &[u8], second: &[u8], address: IpAddr) 
 
 /// Returns the query message; `None` if such a name is never queried.
 pub fn question(name: &[u8], id: u16) -> Option<Vec<u8>> {
-    let marks = Marks { edns: false, dnssec: false, recursion: true, authentic_data: false };
-    Some(Question::new(id, &to_wire(name)?, RecordType::A, marks).bytes)
+    let query_flags = QueryFlags { edns: false, dnssec: false, recursion: true, authentic_data: false };
+    Some(Question::new(id, &to_wire(name)?, RecordType::A, query_flags).bytes)
 }

@@ -6,14 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 use super::answer;
 use super::message;
 use super::parameters::Parameters;
-use super::search::{self, NoAnswer, Search, Want};
+use super::search::{self, NoAnswer, QueryType, Search};
 use crate::files::resolv_conf::SortEntry;
 use crate::model::{Answer, Failure, Family, Miss, Name, Status};
 use crate::sys::{Errno, environment};
 
 /// What is looked up in DNS.
 #[derive(Clone, Copy, Debug)]
-pub enum Ask<'a> {
+pub enum DnsLookup<'a> {
     /// Addresses of one family, and aliases: `gethostbyname3_r`. With `checked`, which is `gethostbyname2_r`, there is
     /// no query if the name is not a valid host name.
     One {
@@ -31,7 +31,7 @@ pub enum Ask<'a> {
     NameOf(IpAddr),
 }
 
-impl Ask<'_> {
+impl DnsLookup<'_> {
     /// Returns whether the name may be an alias: it has no dots, and HOSTALIASES is set.
     pub fn may_be_alias(&self) -> bool {
         match self {
@@ -59,7 +59,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// The outcome of a lookup that sends no query.
-    fn unasked(miss: Miss) -> Self {
+    fn without_query(miss: Miss) -> Self {
         Self { result: Err(miss), server: None, h_errno: None, lifetime: None }
     }
 
@@ -73,24 +73,24 @@ impl Outcome {
 }
 
 /// Performs a lookup.
-pub fn lookup(parameters: &Parameters<'_>, ask: Ask<'_>) -> Outcome {
+pub fn lookup(parameters: &Parameters<'_>, ask: DnsLookup<'_>) -> Outcome {
     match ask {
-        Ask::One { name, family, checked } => one(parameters, name, family, checked),
-        Ask::Both(name) => both(parameters, name),
-        Ask::NameOf(address) => name_of(parameters, address),
+        DnsLookup::One { name, family, checked } => one(parameters, name, family, checked),
+        DnsLookup::Both(name) => both(parameters, name),
+        DnsLookup::NameOf(address) => name_of(parameters, address),
     }
 }
 
 fn one(parameters: &Parameters<'_>, name: Name<'_>, family: Family, checked: bool) -> Outcome {
     if checked && !message::is_host_name(name) {
-        return Outcome::unasked(NO_SUCH_NAME);
+        return Outcome::without_query(NO_SUCH_NAME);
     }
-    let want = match family {
-        Family::Inet => Want::A,
-        Family::Inet6 => Want::Aaaa,
+    let query_type = match family {
+        Family::Inet => QueryType::A,
+        Family::Inet6 => QueryType::Aaaa,
     };
     let mut search = Search::new(parameters);
-    let replies = search.run(&search::with_alias(name.as_bytes(), parameters.options), want);
+    let replies = search.run(&search::with_alias(name.as_bytes(), parameters.options), query_type);
     let result = match replies {
         Ok(replies) => answer::one(&replies, family),
         Err(no_answer) => Err(no_answer.into()),
@@ -101,11 +101,11 @@ fn one(parameters: &Parameters<'_>, name: Name<'_>, family: Family, checked: boo
 
 fn both(parameters: &Parameters<'_>, name: Name<'_>) -> Outcome {
     if !message::is_host_name(name) {
-        return Outcome::unasked(NO_SUCH_NAME);
+        return Outcome::without_query(NO_SUCH_NAME);
     }
-    let want = if parameters.options.no_aaaa { Want::A } else { Want::Both };
+    let query_type = if parameters.options.no_aaaa { QueryType::A } else { QueryType::Both };
     let mut search = Search::new(parameters);
-    let replies = search.run(&search::with_alias(name.as_bytes(), parameters.options), want);
+    let replies = search.run(&search::with_alias(name.as_bytes(), parameters.options), query_type);
     let result = match replies {
         Ok(replies) => answer::both(&replies),
         Err(no_answer) => Err(no_answer.into()),
@@ -116,7 +116,7 @@ fn both(parameters: &Parameters<'_>, name: Name<'_>) -> Outcome {
 fn name_of(parameters: &Parameters<'_>, address: IpAddr) -> Outcome {
     let address = unwrapped(address);
     let mut search = Search::new(parameters);
-    let (result, h_errno) = match search.query(reverse_name(address).as_bytes(), Want::Ptr) {
+    let (result, h_errno) = match search.query(reverse_name(address).as_bytes(), QueryType::Ptr) {
         // Only a search initialises `h_errno` with HOST_NOT_FOUND, and a reverse lookup is not a search.
         Ok(replies) => (answer::pointer(&replies, address), None),
         // glibc restores errno before it evaluates it, so the status is always NOTFOUND.
@@ -129,7 +129,7 @@ fn name_of(parameters: &Parameters<'_>, address: IpAddr) -> Outcome {
 /// order.
 fn sorted(parameters: &Parameters<'_>, mut answer: Answer) -> Answer {
     if !parameters.sortlist.is_empty() {
-        let sorted = answer.addresses.len().min(MOST_SORTED);
+        let sorted = answer.addresses.len().min(MAX_SORTED);
         answer.addresses.get_mut(..sorted).unwrap_or_default().sort_by_key(|address| {
             let IpAddr::V4(ip) = address.ip else { return parameters.sortlist.len() };
             let matches = |entry: &SortEntry| ip.to_bits() & entry.mask.to_bits() == entry.address.to_bits();
@@ -166,7 +166,7 @@ fn reverse_name(address: IpAddr) -> String {
 }
 
 /// The number of addresses that glibc sorts (`MAX_NR_ADDRS`). Any others keep their place.
-const MOST_SORTED: usize = 48;
+const MAX_SORTED: usize = 48;
 
 const NO_SUCH_NAME: Miss = Miss::new(Status::NotFound, Failure::NotFound);
 

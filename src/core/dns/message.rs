@@ -39,13 +39,13 @@ pub(super) struct Question {
 const KIND_AND_CLASS: usize = 4;
 /// The maximum lengths of a name and of a label in bytes (RFC 1035, section 2.3.4), and the length of an OPT record
 /// without options.
-const LONGEST_NAME: usize = 255;
-const LONGEST_LABEL: u8 = 63;
+const MAX_NAME: usize = 255;
+const MAX_LABEL: u8 = 63;
 const OPT: usize = 11;
 
 /// How the options of resolv.conf change a query.
 #[derive(Clone, Copy)]
-pub(super) struct Marks {
+pub(super) struct QueryFlags {
     /// `edns0`: the query has an OPT record.
     pub(super) edns: bool,
     /// RES_USE_DNSSEC: the OPT record has the DO bit (RFC 3225).
@@ -59,21 +59,21 @@ pub(super) struct Marks {
 impl Question {
     /// Creates a query of class IN, as glibc's `__res_context_mkquery` does (resolv/res_mkquery.c). `name` is in wire
     /// format.
-    pub(super) fn new(id: u16, name: &[u8], kind: RecordType, marks: Marks) -> Self {
-        let flags = u16::from(marks.recursion) << 8 | u16::from(marks.authentic_data) << 5;
-        let mut bytes = Vec::with_capacity(HEADER + LONGEST_NAME + KIND_AND_CLASS + OPT);
-        for word in [id, flags, 1, 0, 0, u16::from(marks.edns)] {
+    pub(super) fn new(id: u16, name: &[u8], kind: RecordType, query_flags: QueryFlags) -> Self {
+        let flags = u16::from(query_flags.recursion) << 8 | u16::from(query_flags.authentic_data) << 5;
+        let mut bytes = Vec::with_capacity(HEADER + MAX_NAME + KIND_AND_CLASS + OPT);
+        for word in [id, flags, 1, 0, 0, u16::from(query_flags.edns)] {
             bytes.extend_from_slice(&word.to_be_bytes());
         }
         bytes.extend_from_slice(name);
         let kind_at = bytes.len();
         bytes.extend_from_slice(&u16::from(kind).to_be_bytes());
         bytes.extend_from_slice(&u16::from(DNSClass::IN).to_be_bytes());
-        if marks.edns {
+        if query_flags.edns {
             // RFC 6891, section 6.1.2: the root, type OPT, the payload size; no extended RCODE, version 0, DO; no
             // options.
             bytes.push(0);
-            let extended = u16::from(marks.dnssec) << 15;
+            let extended = u16::from(query_flags.dnssec) << 15;
             for word in [u16::from(RecordType::OPT), EDNS_PAYLOAD, 0, extended, 0] {
                 bytes.extend_from_slice(&word.to_be_bytes());
             }
@@ -147,11 +147,11 @@ pub(super) fn to_wire(text: &[u8]) -> Option<Vec<u8>> {
         end_label(&mut wire, label)?;
         wire.push(0); // After a final dot, it has been added already.
     }
-    (wire.len() <= LONGEST_NAME).then_some(wire)
+    (wire.len() <= MAX_NAME).then_some(wire)
 }
 
 fn end_label(wire: &mut [u8], label: usize) -> Option<()> {
-    let length = u8::try_from(wire.len() - label - 1).ok().filter(|length| (1..=LONGEST_LABEL).contains(length))?;
+    let length = u8::try_from(wire.len() - label - 1).ok().filter(|length| (1..=MAX_LABEL).contains(length))?;
     *wire.get_mut(label)? = length;
     Some(())
 }
@@ -212,10 +212,10 @@ impl<'a> WireName<'a> {
         loop {
             match *message.get(at)? {
                 0 => break,
-                label @ 1..=LONGEST_LABEL => {
+                label @ 1..=MAX_LABEL => {
                     let end = at + 1 + usize::from(label);
                     length += end - at;
-                    if length >= LONGEST_NAME {
+                    if length >= MAX_NAME {
                         return None;
                     }
                     if taken.is_some() {
@@ -227,7 +227,7 @@ impl<'a> WireName<'a> {
                     let target = usize::from(pointer & !POINTER) << 8 | usize::from(*message.get(at + 1)?);
                     if taken.is_none() {
                         taken = Some(at + 2 - start);
-                        joined.reserve(LONGEST_NAME);
+                        joined.reserve(MAX_NAME);
                         joined.extend_from_slice(message.get(start..at)?);
                     }
                     pointers += 1;
@@ -281,7 +281,7 @@ impl PartialEq for WireName<'_> {
 pub(super) struct Reply<'a>(&'a [u8]);
 
 /// The question section of a response.
-pub(super) struct Echo<'a> {
+pub(super) struct QuestionSection<'a> {
     pub(super) name: WireName<'a>,
     pub(super) kind: RecordType,
     class: DNSClass,
@@ -347,16 +347,17 @@ impl<'a> Reply<'a> {
     /// Returns the question and the records of the answer section in order. The iterator ends after the first malformed
     /// record, for which it returns `Err`. Returns `None` if the question is malformed or has a compression pointer
     /// (glibc's `__ns_rr_cursor_init`).
-    pub(super) fn read(&self) -> Option<(Echo<'a>, Records<'a>)> {
+    pub(super) fn read(&self) -> Option<(QuestionSection<'a>, Records<'a>)> {
         let mut decoder = self.decoder();
-        let echo = read_question(self.0, &mut decoder).filter(|echo| matches!(echo.name.0, Cow::Borrowed(_)))?;
-        Some((echo, Records { message: self.0, decoder, left: self.answers() }))
+        let question =
+            read_question(self.0, &mut decoder).filter(|question| matches!(question.name.0, Cow::Borrowed(_)))?;
+        Some((question, Records { message: self.0, decoder, left: self.answers() }))
     }
 
     /// Returns how long this response may be cached: the lowest time to live in the answer section or, for a negative
     /// response, the time that its SOA record gives (RFC 2308, section 5).
     pub(super) fn lifetime(&self) -> Lifetime {
-        let Some((Echo { kind, .. }, mut records)) = self.read() else { return Lifetime::Temporary };
+        let Some((QuestionSection { kind, .. }, mut records)) = self.read() else { return Lifetime::Temporary };
         if self.is_truncated() || !matches!(self.rcode(), rcode::NOERROR | rcode::NXDOMAIN) {
             return Lifetime::Temporary;
         }
@@ -393,11 +394,11 @@ fn read_name<'a>(message: &'a [u8], decoder: &mut BinDecoder<'a>) -> Option<Wire
     Some(name)
 }
 
-fn read_question<'a>(message: &'a [u8], decoder: &mut BinDecoder<'a>) -> Option<Echo<'a>> {
+fn read_question<'a>(message: &'a [u8], decoder: &mut BinDecoder<'a>) -> Option<QuestionSection<'a>> {
     let name = read_name(message, decoder)?;
     let kind = RecordType::from(decoder.read_u16().ok()?.unverified());
     let class = DNSClass::from(decoder.read_u16().ok()?.unverified());
-    Some(Echo { name, kind, class })
+    Some(QuestionSection { name, kind, class })
 }
 
 /// The owner name of a record.
@@ -504,7 +505,7 @@ impl<'a> Iterator for Records<'a> {
 mod tests {
     use super::*;
 
-    const PLAIN: Marks = Marks { edns: false, dnssec: false, recursion: true, authentic_data: false };
+    const PLAIN: QueryFlags = QueryFlags { edns: false, dnssec: false, recursion: true, authentic_data: false };
 
     #[test]
     fn a_question_is_what_glibc_sends() {
@@ -519,8 +520,8 @@ mod tests {
     #[test]
     fn edns_and_trust_ad_mark_the_question() {
         let name = to_wire(b"a").unwrap();
-        let marks = Marks { edns: true, authentic_data: true, ..PLAIN };
-        let question = Question::new(1, &name, RecordType::AAAA, marks);
+        let query_flags = QueryFlags { edns: true, authentic_data: true, ..PLAIN };
+        let question = Question::new(1, &name, RecordType::AAAA, query_flags);
         assert_eq!(&question.bytes[2..4], b"\x01\x20");
         assert!(question.bytes.ends_with(b"\x00\x00\x29\x04\xb0\x00\x00\x00\x00\x00\x00"));
     }
@@ -529,9 +530,9 @@ mod tests {
     fn a_question_for_another_kind_differs_in_id_and_type_only() {
         for (text, edns) in [(&b"a.Example"[..], false), (b".", true), (b"a\\001b.example", true)] {
             let name = to_wire(text).unwrap();
-            let marks = Marks { edns, ..PLAIN };
-            let first = Question::new(1, &name, RecordType::A, marks);
-            let second = Question::new(0x1234, &name, RecordType::AAAA, marks);
+            let query_flags = QueryFlags { edns, ..PLAIN };
+            let first = Question::new(1, &name, RecordType::A, query_flags);
+            let second = Question::new(0x1234, &name, RecordType::AAAA, query_flags);
             assert_eq!(first.for_kind(0x1234, RecordType::AAAA).unwrap().bytes, second.bytes);
         }
     }

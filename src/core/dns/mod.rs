@@ -15,5 +15,5 @@ mod message;
 mod parameters;
 mod search;
 
-pub use lookup::{Ask, Outcome, lookup};
+pub use lookup::{DnsLookup, Outcome, lookup};
 pub use parameters::Parameters;

@@ -8,7 +8,7 @@ use hickory_resolver::proto::rr::RecordType;
 use super::exchange::Exchange;
 use super::exchange::replies::Replies;
 use super::host_alias::host_alias;
-use super::message::{Lifetime, Marks, Question, Reply, rcode, to_wire};
+use super::message::{Lifetime, QueryFlags, Question, Reply, rcode, to_wire};
 use super::parameters::Parameters;
 use crate::files::resolv_conf::Options;
 use crate::model::Failure;
@@ -19,7 +19,7 @@ const MAX_NAME: usize = 1025;
 
 /// The type of a query.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Want {
+pub(super) enum QueryType {
     A,
     Aaaa,
     /// A and AAAA, as two queries at the same time.
@@ -64,19 +64,19 @@ impl<'a> Search<'a> {
     }
 
     /// Queries the names of the search list until one has an answer.
-    pub(super) fn run(&mut self, name: &[u8], want: Want) -> Result<Replies, NoAnswer> {
+    pub(super) fn run(&mut self, name: &[u8], query_type: QueryType) -> Result<Replies, NoAnswer> {
         let dots = name.iter().filter(|&&byte| byte == b'.').count();
         let absolute = name.ends_with(b".");
         let options = self.parameters.options;
         if dots == 0
             && let Some(alias) = host_alias(name, options)
         {
-            return self.query(&alias, want);
+            return self.query(&alias, query_type);
         }
         let as_is_first = dots >= self.parameters.ndots as usize || absolute;
         let mut first_failure = None;
         if as_is_first {
-            match self.query(name, want) {
+            match self.query(name, query_type) {
                 Err(failure) if !absolute => first_failure = Some(failure.failure),
                 result => return result,
             }
@@ -86,7 +86,7 @@ impl<'a> Search<'a> {
         let searches = if dots == 0 { !options.no_default_names } else { !options.no_search };
         if !absolute && searches {
             for domain in self.parameters.search {
-                if let Some(result) = self.step(name, domain, want, &mut walk) {
+                if let Some(result) = self.step(name, domain, query_type, &mut walk) {
                     return result;
                 }
                 if walk.stopped || options.no_search {
@@ -96,7 +96,7 @@ impl<'a> Search<'a> {
         }
         let try_as_is = dots > 0 || !walk.searched || !options.no_tld_query;
         if try_as_is && !as_is_first && !walk.had_root {
-            match self.query(name, want) {
+            match self.query(name, query_type) {
                 Ok(replies) => return Ok(replies),
                 Err(failure) => walk.last = Some(failure.failure),
             }
@@ -111,11 +111,17 @@ impl<'a> Search<'a> {
     }
 
     /// Queries the name with one domain of the search list. Returns `Some` if the search ends.
-    fn step(&mut self, name: &[u8], domain: &[u8], want: Want, walk: &mut Walk) -> Option<Result<Replies, NoAnswer>> {
+    fn step(
+        &mut self,
+        name: &[u8],
+        domain: &[u8],
+        query_type: QueryType,
+        walk: &mut Walk,
+    ) -> Option<Result<Replies, NoAnswer>> {
         walk.searched = true;
         let domain = domain.strip_prefix(b".").unwrap_or(domain);
         walk.had_root |= domain.is_empty();
-        let failure = match self.query(&[name, b".", domain].concat(), want) {
+        let failure = match self.query(&[name, b".", domain].concat(), query_type) {
             Ok(replies) => return Some(Ok(replies)),
             Err(NoAnswer { failure, .. }) => failure,
         };
@@ -134,15 +140,15 @@ impl<'a> Search<'a> {
     }
 
     /// Queries one name without the search list.
-    pub(super) fn query(&mut self, name: &[u8], want: Want) -> Result<Replies, NoAnswer> {
+    pub(super) fn query(&mut self, name: &[u8], query_type: QueryType) -> Result<Replies, NoAnswer> {
         self.exchange.last_rcode = rcode::NOERROR;
         self.exchange.has_reply = false;
-        let Some(questions) = self.questions(name, want) else {
+        let Some(questions) = self.questions(name, query_type) else {
             self.errno = Errno(libc::EMSGSIZE);
             self.lifetime = None;
             return Err(self.no_answer(Failure::NoRecovery));
         };
-        let hide_data = want == Want::Aaaa && self.parameters.options.no_aaaa;
+        let hide_data = query_type == QueryType::Aaaa && self.parameters.options.no_aaaa;
         let replies = match self.exchange.send(&questions) {
             Ok(replies) => replies,
             Err(errno) => {
@@ -162,12 +168,12 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn questions(&self, name: &[u8], want: Want) -> Option<Vec<Question>> {
+    fn questions(&self, name: &[u8], query_type: QueryType) -> Option<Vec<Question>> {
         if name.is_empty() || name.len() >= MAX_NAME {
             return None;
         }
         let options = &self.parameters.options;
-        let marks = Marks {
+        let query_flags = QueryFlags {
             edns: options.edns0 || options.dnssec,
             dnssec: options.dnssec,
             authentic_data: options.trust_ad,
@@ -175,20 +181,20 @@ impl<'a> Search<'a> {
         };
         let wire = to_wire(name)?;
         let (first, second) = random::ids();
-        Some(match want {
-            Want::Both => {
-                let inet = Question::new(first, &wire, RecordType::A, marks);
+        Some(match query_type {
+            QueryType::Both => {
+                let inet = Question::new(first, &wire, RecordType::A, query_flags);
                 let inet6 = inet.for_kind(second, RecordType::AAAA)?;
                 vec![inet, inet6]
             }
-            Want::A => vec![Question::new(first, &wire, RecordType::A, marks)],
-            Want::Ptr => vec![Question::new(first, &wire, RecordType::PTR, marks)],
+            QueryType::A => vec![Question::new(first, &wire, RecordType::A, query_flags)],
+            QueryType::Ptr => vec![Question::new(first, &wire, RecordType::PTR, query_flags)],
             // With `no-aaaa`, glibc still has to find out whether the name exists, with a query of type A
             // (resolv/res-noaaaa.c).
-            Want::Aaaa if options.no_aaaa => {
-                vec![Question::new(first, &wire, RecordType::A, Marks { edns: false, ..marks })]
+            QueryType::Aaaa if options.no_aaaa => {
+                vec![Question::new(first, &wire, RecordType::A, QueryFlags { edns: false, ..query_flags })]
             }
-            Want::Aaaa => vec![Question::new(first, &wire, RecordType::AAAA, marks)],
+            QueryType::Aaaa => vec![Question::new(first, &wire, RecordType::AAAA, query_flags)],
         })
     }
 }

@@ -153,7 +153,7 @@ impl Options {
 
 /// What the result depends on besides the file.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
+pub struct ResolverEnvironment<'a> {
     /// LOCALDOMAIN: the search list, which replaces that of the file even if it is empty.
     pub localdomain: Option<&'a [u8]>,
     /// RES_OPTIONS: options that are applied after those of the file.
@@ -181,7 +181,7 @@ fn after<'a>(line: &'a [u8], keyword: &[u8]) -> Option<&'a [u8]> {
 }
 
 /// Parses the file; `None` if there is no readable file.
-pub fn parse(text: Option<&[u8]>, around: &Surroundings<'_>) -> ResolvConf {
+pub fn parse(text: Option<&[u8]>, environment: &ResolverEnvironment<'_>) -> ResolvConf {
     let mut conf = ResolvConf {
         servers: Vec::new(),
         search: Vec::new(),
@@ -199,23 +199,23 @@ pub fn parse(text: Option<&[u8]>, around: &Surroundings<'_>) -> ResolvConf {
             let domains: Vec<Box<[u8]>> = blank_words(rest).map(Into::into).collect();
             search = if domains.is_empty() { search } else { Some(domains) };
         } else if let Some(rest) = after(line, b"nameserver") {
-            conf.servers.extend(blank_words(rest).next().and_then(|word| server(word, around)));
+            conf.servers.extend(blank_words(rest).next().and_then(|word| server(word, environment)));
         } else if let Some(rest) = after(line, b"sortlist") {
             sortlist(rest, &mut conf.sortlist);
         } else if let Some(rest) = after(line, b"options") {
-            options(rest, &mut conf, around.minor);
+            options(rest, &mut conf, environment.minor);
         }
     }
     if conf.servers.is_empty() {
         conf.servers.push(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, PORT)));
     }
     conf.servers.truncate(MAX_SERVERS);
-    conf.search = match around.localdomain {
+    conf.search = match environment.localdomain {
         Some(list) => localdomain(list),
-        None => search.unwrap_or_else(|| domain_of(around.hostname).into_iter().collect()),
+        None => search.unwrap_or_else(|| domain_of(environment.hostname).into_iter().collect()),
     };
-    if let Some(text) = around.res_options {
-        options(text, &mut conf, around.minor);
+    if let Some(text) = environment.res_options {
+        options(text, &mut conf, environment.minor);
     }
     conf
 }
@@ -237,13 +237,13 @@ fn domain_of(hostname: &[u8]) -> Option<Box<[u8]>> {
     hostname.get(dot + 1..).map(Into::into)
 }
 
-fn server(word: &[u8], around: &Surroundings<'_>) -> Option<SocketAddr> {
+fn server(word: &[u8], environment: &ResolverEnvironment<'_>) -> Option<SocketAddr> {
     if let Some(inet) = inet_aton(word) {
         return Some(SocketAddr::V4(SocketAddrV4::new(inet, PORT)));
     }
     let mut parts = word.splitn(2, |&byte| byte == b'%');
     let inet6 = inet_pton6(parts.next()?)?;
-    let scope = parts.next().and_then(|scope| (around.scope_id)(&inet6, scope)).unwrap_or(0);
+    let scope = parts.next().and_then(|scope| (environment.scope_id)(&inet6, scope)).unwrap_or(0);
     Some(SocketAddr::V6(SocketAddrV6::new(inet6, PORT, 0, scope)))
 }
 
@@ -326,14 +326,14 @@ mod tests {
 
     fn with(text: &str, localdomain: Option<&[u8]>, res_options: Option<&[u8]>) -> ResolvConf {
         let scope_id = |_: &Ipv6Addr, scope: &[u8]| (scope == b"eth0").then_some(7);
-        let around = Surroundings {
+        let environment = ResolverEnvironment {
             localdomain,
             res_options,
             hostname: b"host.corp.example",
             scope_id: &scope_id,
             minor: glibc::STRICT_ERROR,
         };
-        parse(Some(text.as_bytes()), &around)
+        parse(Some(text.as_bytes()), &environment)
     }
 
     fn search(conf: &ResolvConf) -> Vec<&str> {
@@ -342,14 +342,14 @@ mod tests {
 
     #[test]
     fn no_file_means_the_local_server() {
-        let around = Surroundings {
+        let environment = ResolverEnvironment {
             localdomain: None,
             res_options: None,
             hostname: b"host",
             scope_id: &|_, _| None,
             minor: glibc::NO_AAAA,
         };
-        let conf = parse(None, &around);
+        let conf = parse(None, &environment);
         assert_eq!(conf.servers, ["127.0.0.1:53".parse().unwrap()]);
         assert_eq!((conf.ndots, conf.timeout, conf.attempts, conf.search.len()), (1, 5, 2, 0));
     }
@@ -407,9 +407,14 @@ mod tests {
     #[test]
     fn an_option_counts_from_its_release_on() {
         let read = |minor| {
-            let around =
-                Surroundings { localdomain: None, res_options: None, hostname: b"host", scope_id: &|_, _| None, minor };
-            let options = parse(Some(b"options no-aaaa trust-ad strict-error rotate -rotate"), &around).options;
+            let environment = ResolverEnvironment {
+                localdomain: None,
+                res_options: None,
+                hostname: b"host",
+                scope_id: &|_, _| None,
+                minor,
+            };
+            let options = parse(Some(b"options no-aaaa trust-ad strict-error rotate -rotate"), &environment).options;
             (options.trust_ad, options.no_aaaa, options.strict_error, options.rotate)
         };
         assert_eq!(read(glibc::NO_AAAA - 1), (true, false, false, true));

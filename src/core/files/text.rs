@@ -243,7 +243,7 @@ mod tests {
     fn no_text_stops_a_parser() {
         for seed in 0..2_000 {
             let text = noise(seed, 400);
-            let around = resolv_conf::Surroundings {
+            let around = resolv_conf::ResolverEnvironment {
                 localdomain: (seed % 2 == 0).then_some(&text),
                 res_options: Some(&text),
                 hostname: &text,

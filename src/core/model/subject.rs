@@ -12,5 +12,5 @@ pub enum Subject<'a> {
     /// An address, or a name that is an address in text form.
     Address(IpAddr),
     /// No name: the NULL node of getaddrinfo(3).
-    Nobody,
+    NoName,
 }

@@ -11,7 +11,7 @@ use super::hostent;
 use super::modules::{HostsQuery, Modules, NOT_FOUND, SideEffects, before_any, latest};
 use super::query::{HostKey, Selection};
 use super::resolved::Resolved;
-use crate::dns::Ask;
+use crate::dns::DnsLookup;
 use crate::files::nsswitch::{Action, Module, Service};
 use crate::model::{Answer, Failure, Family, Miss, Name, Status};
 use crate::sys::Errno;
@@ -34,14 +34,14 @@ pub(super) fn resolve(context: &Context<'_>, name: Name<'_>, selection: Selectio
 /// Looks up IPv4 addresses alone, as glibc does with `gethostbyname2_r`.
 fn by_gethostbyname(context: &Context<'_>, name: Name<'_>) -> Resolved {
     let resolved = hostent::resolve(context, HostKey::Name(name, Family::Inet), None);
-    let told_apart = |miss: Miss| match (miss.status, miss.failure) {
+    let getaddrinfo_failure = |miss: Miss| match (miss.status, miss.failure) {
         (Status::NotFound, Failure::NoData) => Failure::NoData,
         (Status::NotFound, _) => Failure::NotFound,
         (_, failure @ (Failure::System(_) | Failure::TryAgain)) => failure,
         // There was a response, but it was unusable: the name exists.
         _ => Failure::NoData,
     };
-    Resolved { result: resolved.result.map_err(|miss| Miss { failure: told_apart(miss), ..miss }), ..resolved }
+    Resolved { result: resolved.result.map_err(|miss| Miss { failure: getaddrinfo_failure(miss), ..miss }), ..resolved }
 }
 
 fn by_modules(context: &Context<'_>, name: Name<'_>, selection: Selection) -> Resolved {
@@ -57,7 +57,7 @@ fn by_modules(context: &Context<'_>, name: Name<'_>, selection: Selection) -> Re
     let mut walk =
         ModuleWalk { modules: &modules, name, selection, effects: SideEffects::default(), codes: Codes::default() };
     let result = walk.through(&list);
-    let result = result.map_err(|miss| Miss { failure: walk.told_apart(miss), ..miss });
+    let result = result.map_err(|miss| Miss { failure: walk.getaddrinfo_failure(miss), ..miss });
     Resolved { source: walk.effects.source, h_errno: walk.effects.h_errno, ..Resolved::new(result) }
 }
 
@@ -120,7 +120,7 @@ impl ModuleWalk<'_> {
     fn both_families(&mut self, module: &Module) -> Option<Result<Answer, Miss>> {
         let asked = match module {
             Module::Files => self.modules.files(HostsQuery::NameOfBothFamilies(self.name), None),
-            Module::Dns => self.modules.dns(Ask::Both(self.name)),
+            Module::Dns => self.modules.dns(DnsLookup::Both(self.name)),
             Module::Other(_) => return None,
         };
         // Unlike for a single family, a missing file counts as "not found".
@@ -156,7 +156,7 @@ impl ModuleWalk<'_> {
         let (name, checked) = (self.name, !self.selection.canonical);
         let asked = match module {
             Module::Files => self.modules.files(HostsQuery::Name(name, family), None),
-            Module::Dns => self.modules.dns(Ask::One { name, family, checked }),
+            Module::Dns => self.modules.dns(DnsLookup::One { name, family, checked }),
             Module::Other(_) => return None,
         };
         let result = self.effects.note(asked);
@@ -167,7 +167,7 @@ impl ModuleWalk<'_> {
     }
 
     /// Derives getaddrinfo's failure from that of the last module.
-    fn told_apart(&self, miss: Miss) -> Failure {
+    fn getaddrinfo_failure(&self, miss: Miss) -> Failure {
         match (self.selection.family, miss.status, miss.failure) {
             (_, Status::TryAgain | Status::Unavail, Failure::System(errno)) => Failure::System(errno),
             (None, _, failure @ (Failure::TryAgain | Failure::NoData)) => failure,

@@ -4,7 +4,7 @@ use crate::cache::View;
 use crate::model::Name;
 use crate::rules::rule::Answering;
 use crate::sys::Errno;
-use crate::tables::{HostModules, Looks, Tables};
+use crate::tables::{HostModules, Recheck, Tables};
 
 /// The system's files, the rule, and the cache.
 pub(super) struct Context<'a> {
@@ -15,7 +15,7 @@ pub(super) struct Context<'a> {
     /// `None` if nothing is cached.
     pub(super) cache: Option<View<'a>>,
     /// How often the status of the system's files is checked.
-    pub(super) looks: Looks,
+    pub(super) recheck: Recheck,
 }
 
 impl Context<'_> {
@@ -44,7 +44,7 @@ impl Context<'_> {
         if self.has_addresses() {
             return Ok(HostModules::files());
         }
-        let modules = self.tables.host_modules(self.looks)?;
+        let modules = self.tables.host_modules(self.recheck)?;
         Ok(if self.answering.via.is_empty() { modules } else { modules.with_dns() })
     }
 }

@@ -8,9 +8,9 @@ use std::net::IpAddr;
 
 use super::context::Context;
 use super::modules::{HostsQuery, Modules, SideEffects, TOO_SMALL, before_any, latest, unreadable};
-use super::query::{HostKey, Room};
+use super::query::{CallerBuffer, HostKey};
 use super::resolved::Resolved;
-use crate::dns::Ask;
+use crate::dns::DnsLookup;
 use crate::files::host_conf::HostConf;
 use crate::files::nsswitch::{Action, Module, Service};
 use crate::model::{Answer, Failure, Miss, Source, Status};
@@ -23,13 +23,13 @@ const NO_MODULE: Miss = Miss::new(Status::Unavail, Failure::System(0));
 const CANNOT_MERGE: Miss = Miss::new(Status::Unavail, Failure::Unmerged).with_errno(libc::EINVAL);
 
 /// Performs a lookup.
-pub(super) fn resolve(context: &Context<'_>, key: HostKey<'_>, room: Option<&dyn Room>) -> Resolved {
+pub(super) fn resolve(context: &Context<'_>, key: HostKey<'_>, buffer: Option<&dyn CallerBuffer>) -> Resolved {
     let cannot_read = |errno: Errno| Resolved { unreadable: Some(errno), ..Resolved::new(Err(unreadable(errno))) };
     let modules = match Modules::new(context) {
         Ok(modules) => modules,
         Err(errno) => return cannot_read(errno),
     };
-    if room.is_some_and(|room| !room.fits_key(key)) {
+    if buffer.is_some_and(|buffer| !buffer.fits_key(key)) {
         return Resolved::new(Err(TOO_SMALL));
     }
     let list = match context.host_modules() {
@@ -37,9 +37,9 @@ pub(super) fn resolve(context: &Context<'_>, key: HostKey<'_>, room: Option<&dyn
         Err(errno) => return cannot_read(errno),
     };
     let mut effects = SideEffects::default();
-    let mut result = walk(&modules, &list, key, room, &mut effects);
-    if let (Ok(answer), Some(room), HostKey::Address(_)) = (&result, room, key)
-        && !room.fits_answer(answer, effects.source.is_some_and(Source::is_dns))
+    let mut result = walk(&modules, &list, key, buffer, &mut effects);
+    if let (Ok(answer), Some(buffer), HostKey::Address(_)) = (&result, buffer, key)
+        && !buffer.fits_answer(answer, effects.source.is_some_and(Source::is_dns))
     {
         result = Err(TOO_SMALL); // glibc has already failed when host.conf's `trim` would make the answer fit.
     }
@@ -51,13 +51,13 @@ fn walk(
     modules: &Modules<'_>,
     list: &[Service],
     key: HostKey<'_>,
-    room: Option<&dyn Room>,
+    buffer: Option<&dyn CallerBuffer>,
     effects: &mut SideEffects,
 ) -> Result<Answer, Miss> {
     let mut last = Err(before_any(list, NO_MODULE));
     let mut to_merge: Option<Answer> = None;
     for Service { module, actions } in list {
-        let Some(mut result) = ask(modules, module, key, room, effects) else {
+        let Some(mut result) = ask(modules, module, key, buffer, effects) else {
             // A module without the function: only the action CONTINUE continues (`__nss_lookup`).
             if actions.on(Status::Unavail) != Action::Continue {
                 break;
@@ -89,18 +89,18 @@ fn ask(
     modules: &Modules<'_>,
     module: &Module,
     key: HostKey<'_>,
-    room: Option<&dyn Room>,
+    buffer: Option<&dyn CallerBuffer>,
     effects: &mut SideEffects,
 ) -> Option<Result<Answer, Miss>> {
     let asked = match (module, key) {
-        (Module::Files, key) => modules.files(hosts_query(key), room),
-        (Module::Dns, HostKey::Name(name, family)) => modules.dns(Ask::One { name, family, checked: true }),
+        (Module::Files, key) => modules.files(hosts_query(key), buffer),
+        (Module::Dns, HostKey::Name(name, family)) => modules.dns(DnsLookup::One { name, family, checked: true }),
         (Module::Dns, HostKey::NameOfAnyFamily(_) | HostKey::NameOfUnknownFamily(_)) => Modules::dns_of_other_family(),
         // glibc allocates the list of addresses in the buffer before it sends a query.
-        (Module::Dns, HostKey::Address(_)) if room.is_some_and(|room| !room.fits_address_list()) => {
+        (Module::Dns, HostKey::Address(_)) if buffer.is_some_and(|buffer| !buffer.fits_address_list()) => {
             Modules::dns_without_room()
         }
-        (Module::Dns, HostKey::Address(address)) => modules.dns(Ask::NameOf(address)),
+        (Module::Dns, HostKey::Address(address)) => modules.dns(DnsLookup::NameOf(address)),
         (Module::Other(_), _) => return None,
     };
     Some(effects.note(asked))

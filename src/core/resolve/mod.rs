@@ -19,9 +19,9 @@ use crate::model::{Answer, Failure, Miss, Status};
 use crate::network::Interfaces;
 use crate::rules::rule::Answering;
 use crate::sys::clock::Tick;
-use crate::tables::{Looks, Tables};
+use crate::tables::{Recheck, Tables};
 
-pub use query::{HostKey, Nodes, Query, Room, Selection};
+pub use query::{CallerBuffer, HostKey, Nodes, Query, Selection};
 pub use resolved::{HErrno, Resolved};
 
 /// The process does not have enough memory for a lookup.
@@ -37,8 +37,8 @@ impl<'a> Resolver<'a> {
     /// Creates the resolver for a rule with this `answering`, with a cache if its answers are cached.
     pub fn new(tables: &'a Tables, answering: &'a Answering, cache: Option<&'a Cache>) -> Self {
         let cache = cache.and_then(Cache::view);
-        let looks = if cache.is_some() { Looks::OnceIn(Tick::now()) } else { Looks::Always };
-        Self { context: Context { tables, answering, exact_name: None, cache, looks }, has_memory: true }
+        let recheck = if cache.is_some() { Recheck::OncePerTick(Tick::now()) } else { Recheck::Always };
+        Self { context: Context { tables, answering, exact_name: None, cache, recheck }, has_memory: true }
     }
 
     /// The same for a rule whose pattern is exactly this name.
@@ -64,7 +64,7 @@ impl<'a> Resolver<'a> {
                 self.sorted(Resolved::new(Ok(Answer { canonical, aliases: Vec::new(), addresses })), nodes)
             }
             _ if !self.has_memory => Resolved::new(Err(NO_MEMORY)),
-            Query::Host { key, room } => hostent::resolve(&self.context, key, room),
+            Query::Host { key, buffer } => hostent::resolve(&self.context, key, buffer),
             Query::Addresses { name, selection, nodes } => {
                 self.sorted(addrinfo::resolve(&self.context, name, selection), nodes)
             }

@@ -5,9 +5,9 @@ use std::ffi::CStr;
 use std::net::{IpAddr, SocketAddr};
 
 use super::context::Context;
-use super::query::Room;
+use super::query::CallerBuffer;
 use super::resolved::HErrno;
-use crate::dns::{self, Ask};
+use crate::dns::{self, DnsLookup};
 use crate::files::hosts::{self, Key};
 use crate::files::nsswitch::{Module, Service};
 use crate::files::resolv_conf::ResolvConf;
@@ -19,16 +19,16 @@ use crate::tables::resolution::{Initialisation, Resolution};
 use crate::tables::{self, Table};
 
 /// The result of a module.
-pub(super) struct Asked {
+pub(super) struct ModuleResult {
     pub(super) result: Result<Answer, Miss>,
     /// `None` if the module has used no source.
     source: Option<Source>,
     h_errno: HErrno,
 }
 
-impl Asked {
+impl ModuleResult {
     /// The result of a module that has used no source.
-    fn unasked(miss: Miss) -> Self {
+    fn without_source(miss: Miss) -> Self {
         Self { result: Err(miss), source: None, h_errno: HErrno::default() }
     }
 }
@@ -42,7 +42,7 @@ pub(super) struct SideEffects {
 
 impl SideEffects {
     /// Records what a module leaves behind, and returns its result.
-    pub(super) fn note(&mut self, asked: Asked) -> Result<Answer, Miss> {
+    pub(super) fn note(&mut self, asked: ModuleResult) -> Result<Answer, Miss> {
         if asked.source.is_some_and(Source::is_dns) {
             self.h_errno.thread = asked.h_errno.thread;
         }
@@ -159,19 +159,19 @@ pub(super) struct Modules<'r> {
 impl<'r> Modules<'r> {
     /// As in glibc, every lookup begins with resolv.conf, even if the name is in /etc/hosts (`__resolv_context_get`).
     pub(super) fn new(context: &'r Context<'r>) -> Result<Self, Errno> {
-        let resolution = if context.has_addresses() { None } else { Some(context.tables.resolution(context.looks)?) };
+        let resolution = if context.has_addresses() { None } else { Some(context.tables.resolution(context.recheck)?) };
         Ok(Self { context, resolution })
     }
 
     /// Asks `files`. It reads the whole file if all lines with a name are used, otherwise only as far as necessary;
-    /// with `room`, as long as the lines fit there.
-    pub(super) fn files(&self, query: HostsQuery<'_>, room: Option<&dyn Room>) -> Asked {
-        let Context { tables, answering, cache, looks, .. } = self.context;
+    /// with `buffer`, as long as the lines fit there.
+    pub(super) fn files(&self, query: HostsQuery<'_>, buffer: Option<&dyn CallerBuffer>) -> ModuleResult {
+        let Context { tables, answering, cache, recheck, .. } = self.context;
         let lines = self.context.lines(query.name());
         // All addresses of a rule are used.
         let multi = lines.is_some() || tables.host_conf().multi;
         let query = if lines.is_some() { query.without_root_dot() } else { query };
-        let fits = |text: &[u8]| room.is_none_or(|room| room.fits_hosts(text, query.key(), multi));
+        let fits = |text: &[u8]| buffer.is_none_or(|buffer| buffer.fits_hosts(text, query.key(), multi));
         let look = |text: &[u8]| if fits(text) { query.look(text, multi).map(Ok) } else { Some(Err(TOO_SMALL)) };
         let read = |path: &CStr| match multi && query.heeds_multi() {
             true => tables::hosts(path).map(|text| look(&text)),
@@ -179,8 +179,8 @@ impl<'r> Modules<'r> {
         };
         let found = match (&lines, &answering.hosts) {
             (Some(lines), _) => Ok(look(lines)),
-            (None, Hosts::Off) => return Asked::unasked(NOT_FOUND),
-            (None, Hosts::System) if cache.is_some() => tables.kept_hosts(*looks).map(|text| look(&text)),
+            (None, Hosts::Off) => return ModuleResult::without_source(NOT_FOUND),
+            (None, Hosts::System) if cache.is_some() => tables.retained_hosts(*recheck).map(|text| look(&text)),
             (None, Hosts::System) => match tables.unchanged_hosts() {
                 Some(text) => Ok(look(&text)),
                 None => read(tables::HOSTS),
@@ -198,16 +198,18 @@ impl<'r> Modules<'r> {
         // A lookup that reads to the end of the file sets `h_errno` to HOST_NOT_FOUND.
         let reads_to_the_end = (multi && found.is_ok()) || matches!(found, Err(NOT_FOUND));
         let caller = reads_to_the_end.then_some(Err(Failure::NotFound));
-        Asked { result: found, source: Some(Source::Files), h_errno: HErrno { thread: None, caller } }
+        ModuleResult { result: found, source: Some(Source::Files), h_errno: HErrno { thread: None, caller } }
     }
 
     /// Asks `dns`, unless the cache has the answer.
-    pub(super) fn dns(&self, ask: Ask<'_>) -> Asked {
+    pub(super) fn dns(&self, ask: DnsLookup<'_>) -> ModuleResult {
         let Context { cache, answering, .. } = self.context;
-        let Some((resolution, initialisation)) = &self.resolution else { return Asked::unasked(NOT_FOUND) };
-        let mut room = [0; 16];
+        let Some((resolution, initialisation)) = &self.resolution else {
+            return ModuleResult::without_source(NOT_FOUND);
+        };
+        let mut buffer = [0; 16];
         let keeps = cache.as_ref().filter(|_| !ask.may_be_alias()).zip(resolution.serial);
-        let keeps = keeps.map(|(cache, serial)| (cache, cache.question(&ask, &mut room, answering, serial)));
+        let keeps = keeps.map(|(cache, serial)| (cache, cache.question(&ask, &mut buffer, answering, serial)));
         let kept = keeps.as_ref().and_then(|(cache, question)| cache.answer(question));
         let source = if kept.is_some() { Source::Cache } else { Source::Dns };
         let outcome = kept.unwrap_or_else(|| {
@@ -222,17 +224,17 @@ impl<'r> Modules<'r> {
         });
         let caller = Some(outcome.result.as_ref().map(|_| ()).map_err(|miss| miss.failure));
         let h_errno = HErrno { thread: outcome.h_errno, caller };
-        Asked { result: outcome.result, source: Some(source(outcome.server)), h_errno }
+        ModuleResult { result: outcome.result, source: Some(source(outcome.server)), h_errno }
     }
 
     /// The result of `dns` for an address family that has no record type.
-    pub(super) fn dns_of_other_family() -> Asked {
-        Asked::unasked(NO_SUCH_FAMILY)
+    pub(super) fn dns_of_other_family() -> ModuleResult {
+        ModuleResult::without_source(NO_SUCH_FAMILY)
     }
 
     /// The result of `dns` if the caller's buffer is too small for what glibc stores there first.
-    pub(super) fn dns_without_room() -> Asked {
-        Asked::unasked(TOO_SMALL)
+    pub(super) fn dns_without_room() -> ModuleResult {
+        ModuleResult::without_source(TOO_SMALL)
     }
 
     /// Returns the settings of resolv.conf, with the changes of the rule.

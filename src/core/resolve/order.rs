@@ -56,14 +56,14 @@ pub(super) fn known_interfaces(cache: Option<&View<'_>>) -> Interfaces {
 fn destinations(addresses: &[Address], port: u16, cache: Option<&View<'_>>) -> Vec<Destination> {
     let unknown = |to: &Address| Destination { ip: to.ip, source: None, interface: OnceCell::new() };
     let mut found: Vec<Destination> = addresses.iter().map(unknown).collect();
-    let mut scout = Scout::default();
+    let mut finder = SourceFinder::default();
     // IPv6 first, since an IPv6 socket can be used for IPv4 too.
     for is_inet6 in [true, false] {
         let mut previous: Option<(Address, Option<IpAddr>)> = None;
         for (address, destination) in addresses.iter().zip(&mut found).filter(|(to, _)| to.ip.is_ipv6() == is_inet6) {
             let source = match previous {
                 Some((same, source)) if same == *address => source,
-                _ => source_towards(*address, port, &mut scout, cache),
+                _ => source_towards(*address, port, &mut finder, cache),
             };
             previous = Some((*address, source));
             destination.source = source;
@@ -73,10 +73,10 @@ fn destinations(addresses: &[Address], port: u16, cache: Option<&View<'_>>) -> V
 }
 
 /// Returns the source address for a destination, from the cache or from the kernel.
-fn source_towards(address: Address, port: u16, scout: &mut Scout, cache: Option<&View<'_>>) -> Option<IpAddr> {
+fn source_towards(address: Address, port: u16, finder: &mut SourceFinder, cache: Option<&View<'_>>) -> Option<IpAddr> {
     let mut ask = || {
-        let source = scout.source_towards(&endpoint(address.ip, port, address.scope));
-        (source, scout.socket.is_some())
+        let source = finder.source_towards(&endpoint(address.ip, port, address.scope));
+        (source, finder.socket.is_some())
     };
     match cache {
         Some(cache) => cache.source(address, ask),
@@ -86,14 +86,14 @@ fn source_towards(address: Address, port: u16, scout: &mut Scout, cache: Option<
 
 /// Determines source addresses with one socket at a time, since there may be only one file descriptor available.
 #[derive(Default)]
-struct Scout {
+struct SourceFinder {
     socket: Option<Socket>,
     is_inet6: bool,
     /// A connected socket keeps its source address until it is disconnected.
     is_connected: bool,
 }
 
-impl Scout {
+impl SourceFinder {
     fn source_towards(&mut self, peer: &SocketAddr) -> Option<IpAddr> {
         if self.socket.is_none() || (peer.is_ipv6() && !self.is_inet6) {
             self.open(peer);

@@ -14,7 +14,7 @@ pub enum Query<'a> {
         /// What is looked up.
         key: HostKey<'a>,
         /// The caller's buffer, into which glibc reads /etc/hosts; `None` for the functions with a static result.
-        room: Option<&'a dyn Room>,
+        buffer: Option<&'a dyn CallerBuffer>,
     },
     /// `getaddrinfo` with a name.
     Addresses {
@@ -86,7 +86,7 @@ pub struct Nodes {
 
 /// The buffer of the `_r` functions. If something does not fit, the lookup ends, regardless of the actions in
 /// nsswitch.conf.
-pub trait Room {
+pub trait CallerBuffer {
     /// Returns whether what glibc stores before the lookup fits (glibc, nss/digits_dots.c).
     fn fits_key(&self, key: HostKey<'_>) -> bool;
     /// Returns whether glibc's `files` module can search this text of /etc/hosts for `key`. `multi` is that of

@@ -11,7 +11,7 @@ use super::options::{self, MAX_SERVERS, MAX_TTLS, RuleOptions};
 use super::pattern::Kind;
 use super::rule::{Action, Answering, CacheSize, Fallback, Rule, Terms};
 use super::servers::NameServers;
-use super::syntax::{Statement, Word, Wrong, listed, nearest, number, quoted, separates_items, words, wrong};
+use super::syntax::{Statement, SyntaxError, Word, listed, nearest, number, quoted, separates_items, words, wrong};
 use crate::model::Diagnostic;
 use crate::settings::log::{LogSpecification, Place};
 
@@ -61,11 +61,11 @@ pub struct Environment<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beginning {
     /// It has a `databases` line.
-    NamesDatabases,
+    HasDatabases,
     /// A rule comes first.
-    NamesNone,
+    HasRule,
     /// It has neither.
-    SaysNothing,
+    Undecided,
 }
 
 /// Looks for `databases` at the beginning of a file, without allocating memory, since this is done whenever a program
@@ -75,13 +75,13 @@ pub fn look_for_databases(text: &[u8]) -> Beginning {
     for line in text.split(|&byte| byte == b'\n') {
         let line = line.trim_ascii_start();
         if line.starts_with(DATABASES.as_bytes()) {
-            return Beginning::NamesDatabases;
+            return Beginning::HasDatabases;
         }
         if line.starts_with(b"bypass") || line.starts_with(b"pass") {
-            return Beginning::NamesNone;
+            return Beginning::HasRule;
         }
     }
-    Beginning::SaysNothing
+    Beginning::Undecided
 }
 
 const DATABASES: &str = "databases";
@@ -90,7 +90,7 @@ const DATABASES: &str = "databases";
 pub fn before_rules(text: &[u8]) -> &[u8] {
     let mut end = 0;
     for line in text.split_inclusive(|&byte| byte == b'\n') {
-        if look_for_databases(line) == Beginning::NamesNone {
+        if look_for_databases(line) == Beginning::HasRule {
             break;
         }
         end += line.len();
@@ -115,9 +115,9 @@ pub fn parse_shared(text: &Arc<Vec<u8>>, source: &str) -> (Config, Vec<Diagnosti
         let (length, statement) = Statement::read(rest, &mut room);
         // A rule with an error ends the beginning of the file too.
         is_before_rules =
-            is_before_rules && look_for_databases(rest.get(..length).unwrap_or_default()) != Beginning::NamesNone;
+            is_before_rules && look_for_databases(rest.get(..length).unwrap_or_default()) != Beginning::HasRule;
         if let Some(statement) = statement
-            && let Err(Wrong { at, message }) = reader.add_statement(&statement, is_before_rules)
+            && let Err(SyntaxError { at, message }) = reader.add_statement(&statement, is_before_rules)
         {
             reader.config.rules.truncate(before);
             let column = u32::try_from(at + 1).unwrap_or(u32::MAX);
@@ -155,7 +155,7 @@ impl Reader {
     }
 
     /// Adds a line. Rules that an erroneous line has added before the error are removed by the caller.
-    fn add_statement(&mut self, statement: &Statement<'_, '_>, is_before_rules: bool) -> Result<(), Wrong> {
+    fn add_statement(&mut self, statement: &Statement<'_, '_>, is_before_rules: bool) -> Result<(), SyntaxError> {
         match statement.keyword.text {
             b"bypass" => self.add_rules(statement, &self.bypass.clone()),
             b"pass" => self.add_rules(statement, &self.pass.clone()),
@@ -182,7 +182,7 @@ impl Reader {
     }
 
     /// Parses a `bypass` or `pass` line: patterns and, from the first option on, options.
-    fn add_rules(&mut self, statement: &Statement<'_, '_>, plain: &Arc<Terms>) -> Result<(), Wrong> {
+    fn add_rules(&mut self, statement: &Statement<'_, '_>, plain: &Arc<Terms>) -> Result<(), SyntaxError> {
         let words = statement.words;
         // The first word after the keyword is a pattern, even if it is also the name of an option.
         let option = words.iter().skip(1).position(|word| options::find(*word).is_some());
@@ -199,9 +199,9 @@ impl Reader {
     }
 
     /// Adds the rule of one pattern.
-    fn add_rule(&mut self, word: &Word<'_>, terms: &Arc<Terms>) -> Result<(), Wrong> {
+    fn add_rule(&mut self, word: &Word<'_>, terms: &Arc<Terms>) -> Result<(), SyntaxError> {
         let start = self.start + word.at;
-        let rule = Rule::parse(terms, self.line, start..start + word.text.len()).map_err(|error| Wrong {
+        let rule = Rule::parse(terms, self.line, start..start + word.text.len()).map_err(|error| SyntaxError {
             at: word.at + error.at,
             message: format!("{}: {}", quoted(word.text), error.message),
         })?;
@@ -210,7 +210,7 @@ impl Reader {
     }
 
     /// Applies the options of a line to its rules, which are those from the index `first` on.
-    fn add_options(&mut self, options: &[Word<'_>], patterns: &[Word<'_>], first: usize) -> Result<(), Wrong> {
+    fn add_options(&mut self, options: &[Word<'_>], patterns: &[Word<'_>], first: usize) -> Result<(), SyntaxError> {
         let rules = self.config.rules.get_mut(first..).unwrap_or_default();
         let Some((option, rule)) = options.first().zip(rules.first()) else { return Ok(()) };
         let is_alone = !option.is("for") && !options.iter().any(|option| option.is("fallback"));
@@ -233,7 +233,7 @@ impl Reader {
 }
 
 /// Parses a `cache` line: a number of entries and, optionally, `max-ttl` and a number of seconds.
-fn parse_cache(statement: &Statement<'_, '_>) -> Result<CacheSize, Wrong> {
+fn parse_cache(statement: &Statement<'_, '_>) -> Result<CacheSize, SyntaxError> {
     let Some((&entries, rest)) = statement.words.split_first() else {
         return wrong(statement.end, "\"cache\" needs a number of entries");
     };
@@ -254,7 +254,7 @@ fn parse_cache(statement: &Statement<'_, '_>) -> Result<CacheSize, Wrong> {
 
 /// Parses a `databases` line: names of databases. The line is looked for whenever a program starts, and nothing after
 /// the first rule is read then.
-fn parse_databases(statement: &Statement<'_, '_>, is_before_rules: bool) -> Result<Vec<Database>, Wrong> {
+fn parse_databases(statement: &Statement<'_, '_>, is_before_rules: bool) -> Result<Vec<Database>, SyntaxError> {
     if statement.words.is_empty() {
         return wrong(statement.end, format!("\"{DATABASES}\" needs the name of a database"));
     }
@@ -265,7 +265,7 @@ fn parse_databases(statement: &Statement<'_, '_>, is_before_rules: bool) -> Resu
 }
 
 /// Parses a `log` line: a place and, optionally, a level.
-fn parse_log(statement: &Statement<'_, '_>) -> Result<LogSpecification, Wrong> {
+fn parse_log(statement: &Statement<'_, '_>) -> Result<LogSpecification, SyntaxError> {
     let Some((&value, rest)) = statement.words.split_first() else {
         return wrong(statement.end, "\"log\" needs a place");
     };
@@ -285,7 +285,7 @@ fn parse_log(statement: &Statement<'_, '_>) -> Result<LogSpecification, Wrong> {
 /// Parses the variables. Unlike in a file, only the invalid item is ignored, not the whole line.
 pub fn parse_environment(environment: &Environment<'_>) -> (Config, Vec<Diagnostic>) {
     let mut faults = Vec::new();
-    let mut fault = |variable: &str, Wrong { at, message }| {
+    let mut fault = |variable: &str, SyntaxError { at, message }| {
         let column = u32::try_from(at + 1).unwrap_or(u32::MAX);
         faults.push(Diagnostic { source: variable.to_owned(), line: 1, column, message });
     };
@@ -507,10 +507,10 @@ mod tests {
     #[test]
     fn databases_are_found_before_the_first_rule_only() {
         let table = [
-            ("", Beginning::SaysNothing),
-            ("# databases\ncache 5\n", Beginning::SaysNothing),
-            ("# bypass\n\t databases passwd\nbypass a", Beginning::NamesDatabases),
-            ("\npass a\ndatabases passwd\n", Beginning::NamesNone),
+            ("", Beginning::Undecided),
+            ("# databases\ncache 5\n", Beginning::Undecided),
+            ("# bypass\n\t databases passwd\nbypass a", Beginning::HasDatabases),
+            ("\npass a\ndatabases passwd\n", Beginning::HasRule),
         ];
         for (text, expected) in table {
             assert_eq!(look_for_databases(text.as_bytes()), expected, "{text}");

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use super::syntax::{Word, Wrong, listed, nearest, quoted, wrong};
+use super::syntax::{SyntaxError, Word, listed, nearest, quoted, wrong};
 
 /// A database of nsswitch.conf(5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ impl Database {
         self.0
     }
 
-    pub(super) fn parse(word: &Word<'_>) -> Result<Self, Wrong> {
+    pub(super) fn parse(word: &Word<'_>) -> Result<Self, SyntaxError> {
         if let Some(database) = Self::ALL.into_iter().find(|database| database.0.to_bytes() == word.text) {
             return Ok(database);
         }

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use super::programs::Program;
 use super::rule::{Answering, Fallback, Hosts};
 use super::servers::NameServers;
-use super::syntax::{Word, Wrong, listed, nearest, number, on_or_off, quoted, wrong};
+use super::syntax::{SyntaxError, Word, listed, nearest, number, on_or_off, quoted, wrong};
 use crate::files::resolv_conf::{OptionChange, Switch};
 
 /// The permitted timeouts of a name server in seconds: the range of resolv.conf(5).
@@ -44,9 +44,9 @@ pub struct OptionRow {
 #[derive(Clone, Copy)]
 enum Parse {
     /// The option has one value.
-    Value(fn(&mut RuleOptions, Word<'_>) -> Result<(), Wrong>),
+    Value(fn(&mut RuleOptions, Word<'_>) -> Result<(), SyntaxError>),
     /// The option has one value or more: all words up to the next option.
-    Values(fn(&mut RuleOptions, &[Word<'_>]) -> Result<(), Wrong>),
+    Values(fn(&mut RuleOptions, &[Word<'_>]) -> Result<(), SyntaxError>),
 }
 
 /// All options.
@@ -103,7 +103,7 @@ const BESIDE_ADDRESS: [&str; 3] = ["address", "fallback", "for"];
 const fn value(
     name: &'static str,
     usage: &'static str,
-    parse: fn(&mut RuleOptions, Word<'_>) -> Result<(), Wrong>,
+    parse: fn(&mut RuleOptions, Word<'_>) -> Result<(), SyntaxError>,
 ) -> OptionRow {
     OptionRow { name, usage, parse: Parse::Value(parse) }
 }
@@ -111,7 +111,7 @@ const fn value(
 const fn values(
     name: &'static str,
     usage: &'static str,
-    parse: fn(&mut RuleOptions, &[Word<'_>]) -> Result<(), Wrong>,
+    parse: fn(&mut RuleOptions, &[Word<'_>]) -> Result<(), SyntaxError>,
 ) -> OptionRow {
     OptionRow { name, usage, parse: Parse::Values(parse) }
 }
@@ -136,7 +136,7 @@ pub fn takes(option: &str, value: &[u8]) -> bool {
 }
 
 /// Parses the options of a rule: names, each followed by one value or, for some options, by several.
-pub(super) fn parse(mut words: &[Word<'_>]) -> Result<RuleOptions, Wrong> {
+pub(super) fn parse(mut words: &[Word<'_>]) -> Result<RuleOptions, SyntaxError> {
     let mut options = RuleOptions::default();
     let mut seen: Vec<Word<'_>> = Vec::new();
     while let Some((&word, rest)) = words.split_first() {
@@ -170,11 +170,11 @@ pub(super) fn parse(mut words: &[Word<'_>]) -> Result<RuleOptions, Wrong> {
 }
 
 /// A word after the first of several values may be a misspelt option.
-fn or_option(values: &[Word<'_>], wrong: Wrong) -> Wrong {
+fn or_option(values: &[Word<'_>], wrong: SyntaxError) -> SyntaxError {
     let meant =
         values.iter().skip(1).find(|word| word.at == wrong.at).filter(|word| nearest_option(word.text).is_some());
     match meant {
-        Some(word) => Wrong { at: word.at, message: unknown(word.text) },
+        Some(word) => SyntaxError { at: word.at, message: unknown(word.text) },
         None => wrong,
     }
 }
@@ -187,7 +187,7 @@ fn unknown(text: &[u8]) -> String {
     format!("unknown option {}: {hint}", quoted(text))
 }
 
-fn fallback(word: Word<'_>) -> Result<Fallback, Wrong> {
+fn fallback(word: Word<'_>) -> Result<Fallback, SyntaxError> {
     match word.text {
         b"never" => Ok(Fallback::Never),
         b"error" => Ok(Fallback::Error),
@@ -196,14 +196,14 @@ fn fallback(word: Word<'_>) -> Result<Fallback, Wrong> {
     }
 }
 
-fn address(word: &Word<'_>) -> Result<IpAddr, Wrong> {
+fn address(word: &Word<'_>) -> Result<IpAddr, SyntaxError> {
     match std::str::from_utf8(word.text).ok().and_then(|text| text.parse().ok()) {
         Some(address) => Ok(address),
         None => wrong(word.at, format!("{} is no address such as 10.1.2.3 or fd00::1", quoted(word.text))),
     }
 }
 
-fn hosts(word: Word<'_>) -> Result<Hosts, Wrong> {
+fn hosts(word: Word<'_>) -> Result<Hosts, SyntaxError> {
     match (word.text, CString::new(word.text)) {
         (b"on", _) => Ok(Hosts::System),
         (b"off", _) => Ok(Hosts::Off),
@@ -215,7 +215,7 @@ fn hosts(word: Word<'_>) -> Result<Hosts, Wrong> {
 }
 
 /// Parses a word of resolv.conf's `options`. Unlike in resolv.conf, an unknown option is an error.
-fn change(word: &Word<'_>) -> Result<OptionChange, Wrong> {
+fn change(word: &Word<'_>) -> Result<OptionChange, SyntaxError> {
     if let Some(value) = word.text.strip_prefix(b"ndots:") {
         return number(Word { at: word.at + 6, text: value }, NDOTS, "dots").map(OptionChange::Ndots);
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 
-use crate::hash::{self, Folded};
+use crate::hash::{self, FoldedHasher};
 use crate::model::{Name, Subject};
 use crate::rules::config::Config;
 use crate::rules::pattern::{self, Kind};
@@ -42,7 +42,7 @@ pub struct Policy {
     others: Vec<u32>,
     /// The last `*`.
     any: Option<u32>,
-    networks: HashMap<(IpAddr, u8), u32, BuildHasherDefault<Folded>>,
+    networks: HashMap<(IpAddr, u8), u32, BuildHasherDefault<FoldedHasher>>,
     /// The prefix lengths that occur, longest first.
     prefixes: Vec<u8>,
 }
@@ -57,7 +57,7 @@ struct Table {
     /// The lengths of the keys, ascending. No pattern is longer than 255 bytes.
     lengths: Vec<u8>,
     /// The first bytes of the keys.
-    firsts: Small,
+    firsts: ByteSet,
 }
 
 #[derive(Debug)]
@@ -72,9 +72,9 @@ type Link = u32;
 
 /// A set of numbers up to 255.
 #[derive(Debug, Default)]
-struct Small([u64; 4]);
+struct ByteSet([u64; 4]);
 
-impl Small {
+impl ByteSet {
     fn insert(&mut self, number: usize) {
         if let Some(word) = self.0.get_mut(number / 64) {
             *word |= 1 << (number % 64);
@@ -238,7 +238,7 @@ impl Policy {
             names: self.rules.iter().filter(bypasses).any(|rule| !is_network(rule)),
             addresses: !self.prefixes.is_empty()
                 && self.rules.iter().filter(bypasses).any(|rule| is_network(rule) || rule.names_addresses()),
-            nobody: matches!(self.decide_subject(Subject::Nobody), Verdict::Bypass(_)),
+            no_name: matches!(self.decide_subject(Subject::NoName), Verdict::Bypass(_)),
             libc_first: self.rules.iter().any(Rule::is_libc_first),
         }
     }
@@ -272,7 +272,7 @@ impl Policy {
         match subject {
             Subject::Name(name) => self.decide(name),
             Subject::Address(address) => self.decide_address(address),
-            Subject::Nobody => verdict(self.any_rule()),
+            Subject::NoName => verdict(self.any_rule()),
         }
     }
 
@@ -314,7 +314,7 @@ impl Policy {
                 let is_in = address.is_ipv4() == network.is_ipv4() && pattern::network_of(address, prefix) == network;
                 is_in.then_some((false, usize::from(prefix)))
             }
-            (Subject::Nobody, Kind::Any) => Some((false, 0)),
+            (Subject::NoName, Kind::Any) => Some((false, 0)),
             (Subject::Address(address), Kind::Exact) => {
                 let is_given = |given: &IpAddr| given.to_canonical() == address.to_canonical();
                 let bits = if address.to_canonical().is_ipv4() { 32 } else { 128 };
@@ -325,7 +325,7 @@ impl Policy {
             {
                 Some((false, 0))
             }
-            (Subject::Address(_) | Subject::Nobody, _) => None,
+            (Subject::Address(_) | Subject::NoName, _) => None,
         };
         let mut ranked: Vec<_> =
             self.rules.iter().enumerate().filter_map(|(n, rule)| Some((rank(rule)?, n, rule))).collect();
@@ -359,7 +359,7 @@ pub struct Scope {
     /// Some addresses may be bypassed.
     pub addresses: bool,
     /// Lookups without a name are bypassed.
-    pub nobody: bool,
+    pub no_name: bool,
     /// Some names or addresses may be resolved by nss-bypass after libc has found nothing.
     pub libc_first: bool,
 }
@@ -430,9 +430,9 @@ mod tests {
     #[test]
     fn the_scope_is_what_rules_may_take_away() {
         let scope = |text| {
-            let Scope { names, addresses, nobody, libc_first } = policy(text).scope();
+            let Scope { names, addresses, no_name, libc_first } = policy(text).scope();
             assert_eq!(libc_first, text.contains("fallback"), "{text}");
-            (names, addresses, nobody)
+            (names, addresses, no_name)
         };
         assert_eq!(scope("pass * fallback error\npass x 10.0.0.0/8 fallback always\n"), (false, false, false));
         assert_eq!(scope(""), (false, false, false));
@@ -469,10 +469,10 @@ mod tests {
 
     #[test]
     fn the_host_itself_is_meant_by_everything_only() {
-        let nobody = |text: &str| line(policy(text).decide_subject(Subject::Nobody));
-        assert_eq!(nobody("bypass a *.b\nbypass *\nbypass c*\n"), 2);
-        assert_eq!(nobody("bypass *\npass *\n"), -2);
-        assert_eq!(nobody("bypass 0.0.0.0/0 ::/0 a?\n"), 0);
+        let no_name = |text: &str| line(policy(text).decide_subject(Subject::NoName));
+        assert_eq!(no_name("bypass a *.b\nbypass *\nbypass c*\n"), 2);
+        assert_eq!(no_name("bypass *\npass *\n"), -2);
+        assert_eq!(no_name("bypass 0.0.0.0/0 ::/0 a?\n"), 0);
     }
 
     #[test]
@@ -492,7 +492,7 @@ mod tests {
         assert_eq!((name("x.y"), name("a"), name("b")), (-1001, 2, -3));
         let address = |address: &str| line(policy.decide_address(address.parse().unwrap()));
         assert_eq!((address("10.3.0.1"), address("10.1.0.1"), address("10.2.0.1")), (-1001, 2, -3));
-        assert_eq!(line(policy.decide_subject(Subject::Nobody)), -1001);
+        assert_eq!(line(policy.decide_subject(Subject::NoName)), -1001);
         let lines = |subject| policy.candidates(subject).iter().map(|rule| rule.origin().line).collect::<Vec<_>>();
         assert_eq!(lines(Subject::Address("10.1.2.3".parse().unwrap())), [2, 1]);
     }
@@ -507,7 +507,7 @@ mod tests {
         assert_eq!(lines(Subject::Name(Name::new(b"A.x."))), [5, 3, 6, 4, 2, 1]);
         assert_eq!(lines(Subject::Address("10.1.2.3".parse().unwrap())), [9, 8, 7]);
         assert_eq!(lines(Subject::Address("::ffff:10.1.2.3".parse().unwrap())), [9, 8, 7]);
-        assert_eq!(lines(Subject::Nobody), [1]);
+        assert_eq!(lines(Subject::NoName), [1]);
     }
 
     struct Random(u64);

@@ -1,14 +1,14 @@
 //! The programs that a rule is restricted to.
 
 use super::pattern::glob;
-use super::syntax::{Word, Wrong, quoted, wrong};
+use super::syntax::{SyntaxError, Word, quoted, wrong};
 
 /// A program: the base name of its executable, or its absolute path. `*` matches any bytes except `/`, `?` one byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program(Box<str>);
 
 impl Program {
-    pub(super) fn parse(word: &Word<'_>) -> Result<Self, Wrong> {
+    pub(super) fn parse(word: &Word<'_>) -> Result<Self, SyntaxError> {
         let error = |message: &str| wrong(word.at, format!("{}: {message}", quoted(word.text)));
         let Ok(text) = std::str::from_utf8(word.text) else { return error("the name of a program is UTF-8") };
         if text.contains('/') && !text.starts_with('/') {

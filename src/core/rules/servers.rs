@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::str::FromStr;
 
-use super::syntax::{Word, Wrong, quoted, wrong};
+use super::syntax::{SyntaxError, Word, quoted, wrong};
 use crate::sys::socket::interface_index;
 
 /// The port of name servers (RFC 1035, section 4.2).
@@ -51,7 +51,7 @@ impl NameServers {
     }
 
     /// Parses name servers.
-    pub(super) fn parse(words: &[Word<'_>]) -> Result<Self, Wrong> {
+    pub(super) fn parse(words: &[Word<'_>]) -> Result<Self, SyntaxError> {
         let (mut addresses, mut interfaces) = (Vec::new(), Vec::new());
         for (number, word) in words.iter().enumerate() {
             let (address, interface) = server(word)?;
@@ -63,7 +63,7 @@ impl NameServers {
 }
 
 /// Parses a name server: an address, optionally followed by `%` and an interface, and by `#` and a port.
-fn server(word: &Word<'_>) -> Result<(SocketAddr, Option<CString>), Wrong> {
+fn server(word: &Word<'_>) -> Result<(SocketAddr, Option<CString>), SyntaxError> {
     let error = |message: &str| wrong(word.at, format!("{}: {message}", quoted(word.text)));
     let Ok(text) = std::str::from_utf8(word.text) else { return error("a server is an address") };
     let (host, port) = text.split_once('#').map_or((text, None), |(host, port)| (host, Some(port)));

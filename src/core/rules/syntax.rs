@@ -3,13 +3,13 @@
 use std::ops::RangeInclusive;
 
 /// An error: the offset of the byte in the line, from 0, and the message.
-pub(super) struct Wrong {
+pub(super) struct SyntaxError {
     pub(super) at: usize,
     pub(super) message: String,
 }
 
-pub(super) fn wrong<T>(at: usize, message: impl Into<String>) -> Result<T, Wrong> {
-    Err(Wrong { at, message: message.into() })
+pub(super) fn wrong<T>(at: usize, message: impl Into<String>) -> Result<T, SyntaxError> {
+    Err(SyntaxError { at, message: message.into() })
 }
 
 /// A word and its position.
@@ -122,7 +122,7 @@ pub(super) fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-pub(super) fn number(word: Word<'_>, range: RangeInclusive<u32>, what: &str) -> Result<u32, Wrong> {
+pub(super) fn number(word: Word<'_>, range: RangeInclusive<u32>, what: &str) -> Result<u32, SyntaxError> {
     let digits = std::str::from_utf8(word.text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     match digits.and_then(|text| text.parse().ok()).filter(|value| range.contains(value)) {
         Some(value) => Ok(value),
@@ -133,7 +133,7 @@ pub(super) fn number(word: Word<'_>, range: RangeInclusive<u32>, what: &str) -> 
     }
 }
 
-pub(super) fn on_or_off(word: Word<'_>) -> Result<bool, Wrong> {
+pub(super) fn on_or_off(word: Word<'_>) -> Result<bool, SyntaxError> {
     match word.text {
         b"on" => Ok(true),
         b"off" => Ok(false),

@@ -9,7 +9,7 @@ use crate::sys::file::{self, Ownership};
 pub const CONFIGURATION: &CStr = c"/etc/nss-bypass.conf";
 
 /// The directories that lead to it.
-const FOLDERS: [&CStr; 2] = [c"/", c"/etc"];
+const DIRECTORIES: [&CStr; 2] = [c"/", c"/etc"];
 
 /// Why a privileged program must not follow a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Distrust {
     /// The file is not owned by root, or others can write to it.
     File,
     /// This directory is not owned by root, or others can write to it.
-    Folder(&'static CStr),
+    Directory(&'static CStr),
 }
 
 /// Returns why privileged programs must not follow [`CONFIGURATION`], whose owner and mode are these; `None` if they
@@ -26,8 +26,8 @@ pub fn distrust(configuration: Ownership) -> Option<Distrust> {
     if !configuration.is_roots_alone() {
         return Some(Distrust::File);
     }
-    let is_safe = |folder: &&CStr| file::ownership(folder).is_ok_and(|ownership| ownership.is_roots_alone());
-    FOLDERS.into_iter().find(|folder| !is_safe(folder)).map(Distrust::Folder)
+    let is_safe = |directory: &&CStr| file::ownership(directory).is_ok_and(|ownership| ownership.is_roots_alone());
+    DIRECTORIES.into_iter().find(|directory| !is_safe(directory)).map(Distrust::Directory)
 }
 
 /// Returns whether privileged programs may read a file that a rule names, with this owner and mode: nobody but root can

@@ -20,7 +20,7 @@ use crate::sys::file::{self, Content, Identity, Ownership};
 
 /// Estimated memory for rules per byte of their text, for the shortest rules: `*.a` and a blank.
 const MEMORY_PER_BYTE: usize = 64;
-const SOME_MEMORY: usize = 64 << 10;
+const BASE_MEMORY: usize = 64 << 10;
 
 /// How many bytes are read whenever a program starts, to look for a `databases` line: one page.
 const BEGINNING: usize = 4096;
@@ -73,9 +73,9 @@ pub fn may_name_databases(path: &CStr) -> bool {
     let mut room = [const { MaybeUninit::uninit() }; BEGINNING];
     let beginning = file::read_beginning(path, &mut room);
     match config::look_for_databases(beginning) {
-        Beginning::NamesDatabases => true,
-        Beginning::NamesNone => false,
-        Beginning::SaysNothing => beginning.len() == BEGINNING,
+        Beginning::HasDatabases => true,
+        Beginning::HasRule => false,
+        Beginning::Undecided => beginning.len() == BEGINNING,
     }
 }
 
@@ -134,7 +134,7 @@ impl Settings {
                 diagnostics.push(fault(error.to_string()));
             }
         }
-        if !has_room(text.len().saturating_mul(MEMORY_PER_BYTE) + SOME_MEMORY) {
+        if !has_room(text.len().saturating_mul(MEMORY_PER_BYTE) + BASE_MEMORY) {
             return None;
         }
         let (policy, wrong) = self.policy(&text, executable);

@@ -12,7 +12,7 @@ use super::file::Descriptor;
 
 /// The number of sockets that are recorded: for the name servers of resolv.conf and some that only a rule has. Others
 /// are not recorded.
-const MOST: usize = 8;
+const MAX_SOCKETS: usize = 8;
 
 #[derive(Clone, Copy)]
 struct Open {
@@ -27,7 +27,7 @@ const NOTHING: Open = Open { descriptor: -1, frame: 0, inode: 0 };
 
 thread_local! {
     /// It has no destructor and is never borrowed, so that it remains usable after a jump at any moment.
-    static SOCKETS: Cell<[Open; MOST]> = const { Cell::new([NOTHING; MOST]) };
+    static SOCKETS: Cell<[Open; MAX_SOCKETS]> = const { Cell::new([NOTHING; MAX_SOCKETS]) };
     /// Whether a socket is recorded. Most lookups check nothing else.
     static ANY: Cell<bool> = const { Cell::new(false) };
 }

@@ -21,7 +21,7 @@ macro_rules! calls {
 
 calls! {
     /// openat(2)
-    fn openat(folder: c_int, path: *const c_char, flags: c_int, mode: mode_t) = SYS_openat;
+    fn openat(directory: c_int, path: *const c_char, flags: c_int, mode: mode_t) = SYS_openat;
     /// read(2)
     fn read(file: c_int, buffer: *mut c_void, size: size_t) = SYS_read;
     /// pread(2)

@@ -5,8 +5,8 @@ use std::ffi::CStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::file;
-use super::loaded::{self, late};
-use super::symbols::{From, Late};
+use super::loaded::{self, lazy};
+use super::symbols::{From, LazySymbol};
 
 /// Returns a copy of a variable's value. It is copied at once, since the program may change its environment at any
 /// time; libc's own resolver takes the same risk.
@@ -150,7 +150,7 @@ pub fn is_privileged() -> bool {
     (unsafe { libc::getauxval(libc::AT_SECURE) }) != 0
 }
 
-late! {
+lazy! {
     /// getenv(3)
     fn getenv(name: *const libc::c_char) -> *mut libc::c_char, absent: std::ptr::null_mut();
     /// gethostname(2)
@@ -173,7 +173,7 @@ pub fn hostname() -> Vec<u8> {
 /// Returns the short name of the program, for the log: glibc's copy of `argv[0]` after the last slash
 /// (program_invocation_short_name(3)).
 pub fn program() -> Vec<u8> {
-    static NAME: Late = Late::new(From::Program, c"program_invocation_short_name", loaded::by_dlsym);
+    static NAME: LazySymbol = LazySymbol::new(From::Program, c"program_invocation_short_name", loaded::by_dlsym);
     // SAFETY: null or libc's variable, which is set before the code of any library runs.
     let name = unsafe { NAME.get().cast::<*const libc::c_char>().as_ref() };
     name.and_then(|name| copied(*name)).unwrap_or_default()

@@ -3,7 +3,7 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::fmt;
 
-super::loaded::late! {
+super::loaded::lazy! {
     /// strerror_r(3), as in POSIX
     fn __xpg_strerror_r(number: c_int, text: *mut c_char, size: usize) -> c_int, absent: -1;
 }

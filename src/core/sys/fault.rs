@@ -2,7 +2,7 @@
 //! (`--cfg nss_bypass_fault`); in any other build, [`point`] does nothing.
 
 #[cfg(nss_bypass_fault)]
-super::loaded::late! {
+super::loaded::lazy! {
     /// getenv(3)
     fn getenv(name: *const std::ffi::c_char) -> *mut std::ffi::c_char, absent: std::ptr::null_mut();
 }

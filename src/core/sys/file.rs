@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libc::{c_char, c_int};
 
-use super::loaded::late;
+use super::loaded::lazy;
 use super::{Errno, calls, checked, checked_int, glibc, memory};
 
 /// A file descriptor that is closed when it is dropped.
@@ -79,7 +79,7 @@ const STAT_VERSION: c_int = 0;
 
 // Before glibc 2.33, stat and fstat were inline functions that called these. The kernel is called as the rest of libc
 // calls it, which a sandbox permits.
-late! {
+lazy! {
     /// stat(2)
     fn stat(path: *const c_char, status: *mut libc::stat) -> c_int,
         // SAFETY: guaranteed by the caller.
@@ -347,9 +347,9 @@ pub fn append(path: &CStr, text: &[u8]) -> Result<(), Errno> {
         | libc::O_NOFOLLOW
         | libc::O_NONBLOCK
         | libc::O_NOCTTY;
-    let (folder, name) = folder_of(path)?;
+    let (directory, name) = parent_of(path)?;
     // SAFETY: `name` is a C string; the mode is passed, as O_CREAT requires.
-    let file = Descriptor(checked_int(unsafe { calls::openat(folder.0, name.as_ptr(), flags, 0o600) })?);
+    let file = Descriptor(checked_int(unsafe { calls::openat(directory.0, name.as_ptr(), flags, 0o600) })?);
     let status = status_of(file.0)?;
     if status.st_mode & libc::S_IFMT != libc::S_IFREG || status.st_nlink != 1 {
         return Err(Errno(libc::EINVAL));
@@ -359,26 +359,26 @@ pub fn append(path: &CStr, text: &[u8]) -> Result<(), Errno> {
 
 /// Opens the directory of an absolute path without following other users' symbolic links, and returns it with the last
 /// component.
-fn folder_of(path: &CStr) -> Result<(Descriptor, CString), Errno> {
-    let enter = |folder: i32, name: &CStr, flag: i32| {
+fn parent_of(path: &CStr) -> Result<(Descriptor, CString), Errno> {
+    let enter = |directory: i32, name: &CStr, flag: i32| {
         // SAFETY: `name` is a C string.
-        let opened = unsafe { calls::openat(folder, name.as_ptr(), libc::O_PATH | libc::O_CLOEXEC | flag, 0) };
+        let opened = unsafe { calls::openat(directory, name.as_ptr(), libc::O_PATH | libc::O_CLOEXEC | flag, 0) };
         checked_int(opened).map(Descriptor)
     };
     let mut parts = path.to_bytes().split(|&byte| byte == b'/').filter(|part| !part.is_empty()).peekable();
-    let mut folder = enter(libc::AT_FDCWD, c"/", libc::O_DIRECTORY)?;
+    let mut directory = enter(libc::AT_FDCWD, c"/", libc::O_DIRECTORY)?;
     while let Some(part) = parts.next() {
         let name = CString::new(part).map_err(|_| Errno(libc::EINVAL))?;
         if parts.peek().is_none() {
-            return Ok((folder, name));
+            return Ok((directory, name));
         }
-        let next = enter(folder.0, &name, libc::O_NOFOLLOW)?;
+        let next = enter(directory.0, &name, libc::O_NOFOLLOW)?;
         let status = status_of(next.0)?;
         // SAFETY: geteuid has no preconditions.
         let own = unsafe { geteuid() };
-        folder = match status.st_mode & libc::S_IFMT {
+        directory = match status.st_mode & libc::S_IFMT {
             libc::S_IFLNK if status.st_uid != 0 && status.st_uid != own => return Err(Errno(libc::ELOOP)),
-            libc::S_IFLNK => enter(folder.0, &name, libc::O_DIRECTORY)?,
+            libc::S_IFLNK => enter(directory.0, &name, libc::O_DIRECTORY)?,
             _ => next,
         };
     }

@@ -6,12 +6,12 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::loaded;
-use super::symbols::{From, Late};
+use super::symbols::{From, LazySymbol};
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
 /// libc's flag that the process has one thread only (sys/single_threaded.h, since 2.32); null if there is none.
-static SINGLE_THREADED: Late = Late::new(From::Program, c"__libc_single_threaded", loaded::by_dlsym);
+static SINGLE_THREADED: LazySymbol = LazySymbol::new(From::Program, c"__libc_single_threaded", loaded::by_dlsym);
 static FORKED_BESIDE_THREADS: AtomicBool = AtomicBool::new(false);
 
 unsafe extern "C" {

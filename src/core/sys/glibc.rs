@@ -5,7 +5,7 @@ use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::{ptr, slice};
 
-use super::loaded::late;
+use super::loaded::lazy;
 
 /// IPv4 lines of /etc/hosts match an IPv4-mapped IPv6 address (bug 25457).
 pub const MAPPED_ADDRESSES_IN_HOSTS: u32 = 38;
@@ -32,7 +32,7 @@ pub const FILES_BEFORE_DNS: u32 = 35;
 /// getaddrinfo supports Multipath TCP.
 pub const MPTCP: u32 = 42;
 
-late! {
+lazy! {
     /// gnu_get_libc_version(3)
     fn gnu_get_libc_version() -> *const std::ffi::c_char, absent: c"".as_ptr();
     /// dl_iterate_phdr(3)

@@ -12,12 +12,12 @@ use libc::{c_char, c_int, c_void};
 
 use super::symbols::{Found, From, find};
 
-/// Defines functions of libc that are looked up when they are first called (see [`super::symbols::Late`]). It is used
+/// Defines functions of libc that are looked up when they are first called (see [`super::symbols::LazySymbol`]). It is used
 /// for functions that few processes call, since each symbol that the library imports adds about 800 instructions to the
 /// start of every program. `absent` is the result if there is no such function, and `otherwise` finds a function that
 /// the search does not find ([`by_dlsym`] by default).
 #[macro_export]
-macro_rules! late {
+macro_rules! lazy {
     (@otherwise) => { $crate::sys::loaded::by_dlsym };
     (@otherwise $otherwise:path) => { $otherwise };
     ($($(#[$doc:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, absent: $absent:expr
@@ -33,11 +33,11 @@ macro_rules! late {
                     Ok(name) => name,
                     Err(_) => c"",
                 };
-            static FUNCTION: $crate::sys::symbols::Late =
-                $crate::sys::symbols::Late::new(
+            static FUNCTION: $crate::sys::symbols::LazySymbol =
+                $crate::sys::symbols::LazySymbol::new(
                     $crate::sys::symbols::From::Program,
                     NAME,
-                    $crate::late!(@otherwise $($otherwise)?),
+                    $crate::lazy!(@otherwise $($otherwise)?),
                 );
             let function = FUNCTION.get();
             if function.is_null() {
@@ -52,7 +52,7 @@ macro_rules! late {
         }
     )*};
 }
-pub use late;
+pub use lazy;
 
 /// Finds a function of libdl.
 fn of_libdl(name: &CStr, found: Found) -> *mut c_void {
@@ -88,7 +88,7 @@ fn in_library(library: &CStr, symbol: &CStr) -> *mut c_void {
     unsafe { find(library, symbol.as_ptr()) }
 }
 
-late! {
+lazy! {
     /// dlopen(3); null if there is none.
     pub fn dlopen(file: *const c_char, mode: c_int) -> *mut c_void, absent: ptr::null_mut(), otherwise: of_libdl;
     /// dlsym(3). On a minimal system that has only the files that its programs need, libdl may be missing. The symbol
@@ -100,7 +100,7 @@ late! {
     fn dlerror() -> *mut c_char, absent: ptr::null_mut(), otherwise: of_libdl;
 }
 
-/// The default of [`late`]: calls dlsym(3) if the list of libraries cannot be read.
+/// The default of [`lazy`]: calls dlsym(3) if the list of libraries cannot be read.
 pub fn by_dlsym(symbol: &CStr, found: Found) -> *mut c_void {
     match found {
         Found::At(address) => address,
@@ -152,7 +152,7 @@ mod tests {
         assert!(unsafe { libc::dlerror() }.is_null());
     }
 
-    late! {
+    lazy! {
         /// strtoul(3)
         fn strtoul(text: *const c_char, end: *mut *mut c_char, base: c_int) -> std::ffi::c_ulong, absent: 1;
         /// libc has no such function.

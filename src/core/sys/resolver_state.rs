@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::symbols::{From, Late};
+use super::symbols::{From, LazySymbol};
 use super::{errno, fault, loaded, set_errno};
 
 const MAX_SERVERS: usize = 3;
@@ -70,7 +70,8 @@ type GetHostByNameR = unsafe extern "C-unwind" fn(
 
 /// Returns libc's own function, even if another library overrides it: that library must not see these calls.
 fn gethostbyname_r() -> Option<GetHostByNameR> {
-    static FUNCTION: Late = Late::new(From::Libc, c"gethostbyname_r", |name, _| loaded::symbol(c"libc.so.6", name));
+    static FUNCTION: LazySymbol =
+        LazySymbol::new(From::Libc, c"gethostbyname_r", |name, _| loaded::symbol(c"libc.so.6", name));
     let function = FUNCTION.get();
     // SAFETY: it is the function of this name and type, and not null.
     (!function.is_null()).then(|| unsafe { std::mem::transmute::<*mut c_void, GetHostByNameR>(function) })
@@ -158,7 +159,7 @@ pub fn read() -> Option<State> {
 }
 
 /// Returns whether the calling thread's `_res` agrees with `state`.
-pub fn says(state: &State) -> bool {
+pub fn agrees_with(state: &State) -> bool {
     super::fault::point();
     raw().is_some_and(|raw| {
         raw.flags() == state.options
@@ -269,9 +270,9 @@ mod tests {
             assert!(refresh());
             let mut state = read().unwrap();
             assert!(!state.servers.is_empty() && state.retry > 0);
-            assert!(says(&state));
+            assert!(agrees_with(&state));
             state.sortlist.push((Ipv4Addr::LOCALHOST, Ipv4Addr::BROADCAST));
-            assert!(!says(&state));
+            assert!(!agrees_with(&state));
         })
         .join()
         .unwrap();

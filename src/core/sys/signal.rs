@@ -6,9 +6,9 @@ use std::ptr;
 use libc::{c_int, pid_t, sigset_t, sigval, uid_t};
 
 use super::calls;
-use super::loaded::late;
+use super::loaded::lazy;
 
-late! {
+lazy! {
     /// sigfillset(3)
     fn sigfillset(set: *mut sigset_t) -> c_int, absent: -1;
     /// sigemptyset(3)

@@ -4,11 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 
 use super::clock::Deadline;
 use super::file::Descriptor;
-use super::loaded::late;
+use super::loaded::lazy;
 use super::{Errno, abandoned, calls, checked, checked_int, reentrancy};
 
 /// The time in milliseconds after which the program may jump out of a lookup that waits.
-const PATIENCE: i32 = 20;
+const FIRST_WAIT: i32 = 20;
 
 /// A socket address in the format of the kernel.
 #[derive(Clone, Copy)]
@@ -71,7 +71,7 @@ pub enum Ready {
     /// The socket has an error, such as one reported by ICMP.
     Error,
     /// The deadline has passed.
-    Late,
+    TimedOut,
 }
 
 /// A socket of one lookup.
@@ -214,11 +214,11 @@ impl Socket {
             Wait::Writable => libc::POLLOUT,
             Wait::Either => libc::POLLIN | libc::POLLOUT,
         };
-        let mut longest = PATIENCE;
+        let mut longest = FIRST_WAIT;
         loop {
             let mut poll = libc::pollfd { fd: self.0.0, events, revents: 0 };
             if deadline.is_past() {
-                return Ok(Ready::Late);
+                return Ok(Ready::TimedOut);
             }
             let left = deadline.remaining_ms().min(longest);
             // SAFETY: one valid pollfd is passed.
@@ -291,7 +291,7 @@ pub fn send_to_path(path: &[u8], message: &[u8]) -> Result<(), Errno> {
     checked(unsafe { calls::sendto(socket.0.0, bytes, size, libc::MSG_NOSIGNAL, to, length) }).map(|_| ())
 }
 
-late! {
+lazy! {
     /// if_nametoindex(3)
     fn if_nametoindex(name: *const libc::c_char) -> libc::c_uint, absent: 0;
 }

@@ -331,14 +331,14 @@ pub fn keeping_errno<T>(search: impl FnOnce() -> T) -> T {
 }
 
 /// A symbol that is looked up when it is first needed.
-pub struct Late {
+pub struct LazySymbol {
     from: From,
     name: &'static CStr,
     otherwise: fn(&CStr, Found) -> *mut c_void,
     address: AtomicPtr<c_void>,
 }
 
-impl Late {
+impl LazySymbol {
     /// Creates one for this name. `otherwise` is called if the search does not find the symbol.
     pub const fn new(from: From, name: &'static CStr, otherwise: fn(&CStr, Found) -> *mut c_void) -> Self {
         Self { from, name, otherwise, address: AtomicPtr::new(ptr::null_mut()) }
@@ -397,7 +397,7 @@ mod tests {
     #[test]
     fn what_must_be_called_for_its_address_is_left_to_dlsym() {
         assert_eq!(find(c"strlen", From::Program), Found::Unknown);
-        assert_eq!(Late::new(From::Program, c"strlen", |name, _| by_dlsym(name)).get(), by_dlsym(c"strlen"));
+        assert_eq!(LazySymbol::new(From::Program, c"strlen", |name, _| by_dlsym(name)).get(), by_dlsym(c"strlen"));
     }
 
     /// The program is this test.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use libc::{c_int, c_void, pthread_attr_t, pthread_t};
 
 use super::Errno;
-use super::loaded::{self, late};
+use super::loaded::{self, lazy};
 use super::symbols::{Found, From, find};
 
 /// The function that a thread runs. It may end by an exception or by pthread_exit in the program's own code, hence
@@ -19,7 +19,7 @@ type Create = unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, Routin
 
 static CREATE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
-late! {
+lazy! {
     /// pthread_attr_init(3)
     fn pthread_attr_init(attributes: *mut pthread_attr_t) -> c_int, absent: libc::ENOSYS;
     /// pthread_attr_destroy(3)

@@ -13,7 +13,7 @@ use once_cell::race::OnceBox;
 
 use crate::files::host_conf::{self, HostConf, HostEnvironment};
 use crate::files::nsswitch::{self, Action, Actions, Module, Nsswitch, Service};
-use crate::files::resolv_conf::{self, Surroundings};
+use crate::files::resolv_conf::{self, ResolverEnvironment};
 use crate::files::services;
 use crate::files::{
     self,
@@ -45,7 +45,7 @@ const SERVICES_DB: &CStr = c"/var/db/services.db";
 const USR_NSSWITCH_CONF: &CStr = c"/usr/etc/nsswitch.conf";
 
 /// The size in bytes up to which the contents of the hosts(5) file are retained.
-const KEPT_HOSTS: usize = 64 << 10;
+const MAX_RETAINED_HOSTS: usize = 64 << 10;
 
 /// A table, and the state of the file from which it was read.
 struct Read<T> {
@@ -59,17 +59,17 @@ struct Read<T> {
 struct Cached<T> {
     table: Snapshot<Read<T>>,
     /// The [`Tick`] in which the file was last found unchanged; 0 if there is none.
-    seen_in: AtomicU64,
+    checked_in: AtomicU64,
 }
 
 /// How often lookups check whether a file has changed.
 #[derive(Clone, Copy, Debug)]
-pub enum Looks {
+pub enum Recheck {
     /// Every lookup checks, as in glibc.
     Always,
     /// One lookup of a thread in each tick of the kernel's clock checks; the current tick is given. For lookups with a
     /// cache.
-    OnceIn(Tick),
+    OncePerTick(Tick),
 }
 
 /// A table for the duration of one lookup: the shared one or, while that cannot be replaced, one of its own.
@@ -108,16 +108,16 @@ impl<T> Deref for Table<T> {
 
 impl<T> Cached<T> {
     const fn new() -> Self {
-        Self { table: Snapshot::new(), seen_in: AtomicU64::new(0) }
+        Self { table: Snapshot::new(), checked_in: AtomicU64::new(0) }
     }
 
-    fn was_seen(&self, looks: Looks) -> bool {
-        matches!(looks, Looks::OnceIn(tick) if self.seen_in.load(Ordering::Relaxed) == tick.number())
+    fn is_checked(&self, recheck: Recheck) -> bool {
+        matches!(recheck, Recheck::OncePerTick(tick) if self.checked_in.load(Ordering::Relaxed) == tick.number())
     }
 
-    fn is_seen(&self, looks: Looks) {
-        if let Looks::OnceIn(tick) = looks {
-            self.seen_in.store(tick.number(), Ordering::Relaxed);
+    fn mark_checked(&self, recheck: Recheck) {
+        if let Recheck::OncePerTick(tick) = recheck {
+            self.checked_in.store(tick.number(), Ordering::Relaxed);
         }
     }
 
@@ -126,15 +126,15 @@ impl<T> Cached<T> {
     fn get(
         &self,
         path: &CStr,
-        looks: Looks,
+        recheck: Recheck,
         keep: impl Fn(&T) -> bool,
         parse: impl Fn(Option<&[u8]>, Option<&T>) -> T,
     ) -> Table<T> {
         fault::point();
         let before = match self.table.read() {
-            Some(read) if keep(&read.table) || self.was_seen(looks) => return Table(read),
+            Some(read) if keep(&read.table) || self.is_checked(recheck) => return Table(read),
             Some(read) if read.error.is_none_or(is_absence) && read.identity == file::identity(path) => {
-                self.is_seen(looks);
+                self.mark_checked(recheck);
                 return Table(read);
             }
             before => before,
@@ -286,22 +286,22 @@ impl Tables {
     }
 
     /// Returns resolv.conf(5). As in glibc, RES_OPTIONS and LOCALDOMAIN are evaluated when the file is read.
-    fn resolv_conf(&self, looks: Looks) -> Table<Resolution> {
+    fn resolv_conf(&self, recheck: Recheck) -> Table<Resolution> {
         fault::point();
         self.resolv_conf.get(
             RESOLV_CONF,
-            looks,
+            recheck,
             |_| false,
             |text, before| {
                 let [localdomain, res_options] = [variable(c"LOCALDOMAIN"), variable(c"RES_OPTIONS")];
-                let around = Surroundings {
+                let environment = ResolverEnvironment {
                     localdomain: localdomain.as_deref(),
                     res_options: res_options.as_deref(),
                     hostname: &hostname(),
                     scope_id: &scope_id,
                     minor: glibc::minor(),
                 };
-                Resolution::new(resolv_conf::parse(text, &around), before)
+                Resolution::new(resolv_conf::parse(text, &environment), before)
             },
         )
     }
@@ -312,10 +312,10 @@ impl Tables {
     ///
     /// # Errors
     /// `_res` has to be initialised or updated, and the file cannot be read.
-    pub fn resolution(&self, looks: Looks) -> Result<(Table<Resolution>, Initialisation), Errno> {
+    pub fn resolution(&self, recheck: Recheck) -> Result<(Table<Resolution>, Initialisation), Errno> {
         fault::point();
         self.host_conf();
-        let file = self.resolv_conf(looks);
+        let file = self.resolv_conf(recheck);
         if file.error().is_none() && file.is_copied() {
             return Ok((file, Initialisation::done()));
         }
@@ -333,13 +333,13 @@ impl Tables {
         match (is_initialised, state, file.error()) {
             (Some(false), _, Some(error)) => Err(error),
             (Some(_), ..) => {
-                let file = self.resolv_conf(Looks::Always);
+                let file = self.resolv_conf(Recheck::Always);
                 Ok(match resolver_state::read() {
-                    Some(state) if !file.is_copied_in(&state) => Table::own(file.with_wishes(&state)),
+                    Some(state) if !file.is_copied_in(&state) => Table::own(file.with_program_settings(&state)),
                     _ => file,
                 })
             }
-            (None, Some(state), _) if !file.was_copied_in(&state) => Ok(Table::own(file.with_wishes(&state))),
+            (None, Some(state), _) if !file.was_copied_in(&state) => Ok(Table::own(file.with_program_settings(&state))),
             (None, _, Some(error)) => Err(error),
             (None, _, None) => Ok(file),
         }
@@ -349,14 +349,14 @@ impl Tables {
     ///
     /// # Errors
     /// The file cannot be read, or a line of it is invalid.
-    fn nsswitch(&self, looks: Looks) -> Result<Table<Option<Nsswitch>>, Errno> {
+    fn nsswitch(&self, recheck: Recheck) -> Result<Table<Option<Nsswitch>>, Errno> {
         let minor = glibc::minor();
         let is_read_once = minor < glibc::NSS_DATABASE;
         let mut table =
-            self.nsswitch.get(NSSWITCH_CONF, looks, |_| is_read_once, |text, _| nsswitch::parse(text, minor));
+            self.nsswitch.get(NSSWITCH_CONF, recheck, |_| is_read_once, |text, _| nsswitch::parse(text, minor));
         if table.0.error == Some(Errno(libc::ENOENT)) && reads_usr_nsswitch_conf() {
             let parse = |text: Option<&[u8]>, _: Option<&_>| nsswitch::parse(text, minor);
-            table = self.usr_nsswitch.get(USR_NSSWITCH_CONF, looks, |_| is_read_once, parse);
+            table = self.usr_nsswitch.get(USR_NSSWITCH_CONF, recheck, |_| is_read_once, parse);
         }
         match table.error() {
             Some(error) if !is_read_once => Err(error),
@@ -369,10 +369,10 @@ impl Tables {
     ///
     /// # Errors
     /// nsswitch.conf cannot be read, or a line of it is invalid.
-    pub fn host_modules(&self, looks: Looks) -> Result<HostModules, Errno> {
+    pub fn host_modules(&self, recheck: Recheck) -> Result<HostModules, Errno> {
         match self.chosen_hosts.read() {
             Some(chosen) => Ok(HostModules::Chosen(chosen)),
-            None => self.nsswitch(looks).map(HostModules::Listed),
+            None => self.nsswitch(recheck).map(HostModules::Listed),
         }
     }
 
@@ -402,7 +402,7 @@ impl Tables {
         match self.chosen_services.read() {
             Some(chosen) => Ok(Services::read(&chosen)),
             None => Ok(self
-                .nsswitch(Looks::Always)?
+                .nsswitch(Recheck::Always)?
                 .as_ref()
                 .map_or_else(Services::default, |known| Services::read(&known.services))),
         }
@@ -413,12 +413,12 @@ impl Tables {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn kept_hosts(&self, looks: Looks) -> Result<Table<Vec<u8>>, Errno> {
+    pub fn retained_hosts(&self, recheck: Recheck) -> Result<Table<Vec<u8>>, Errno> {
         fault::point();
         if let Some(read) = self.hosts.table.read()
-            && (self.hosts.was_seen(looks) || read.identity == file::identity(HOSTS))
+            && (self.hosts.is_checked(recheck) || read.identity == file::identity(HOSTS))
         {
-            self.hosts.is_seen(looks);
+            self.hosts.mark_checked(recheck);
             return Ok(Table(read));
         }
         self.read_hosts()
@@ -428,10 +428,10 @@ impl Tables {
     fn read_hosts(&self) -> Result<Table<Vec<u8>>, Errno> {
         let now = clock::wall();
         let content = file::read(HOSTS)?;
-        let stays = content.identity.is_settled(now) && content.bytes.len() <= KEPT_HOSTS;
+        let stays = content.identity.is_settled(now) && content.bytes.len() <= MAX_RETAINED_HOSTS;
         let read = Read { identity: content.identity, error: None, table: as_glibc_reads_hosts(content.bytes) };
         // Memory from the emergency reserve must remain available to others, so it is not used for what is retained.
-        let stays = stays && memory::can_have(KEPT_HOSTS);
+        let stays = stays && memory::can_have(MAX_RETAINED_HOSTS);
         Ok(Table(if stays { self.hosts.table.replace(read).unwrap_or_else(Arc::new) } else { Arc::new(read) }))
     }
 
@@ -448,7 +448,7 @@ impl Tables {
         let identity = file::identity(HOSTS);
         match self.hosts.table.read() {
             Some(read) if read.identity == identity => Some(Table(read)),
-            _ if identity.is_settled(clock::wall()) && identity.size() <= KEPT_HOSTS => self.read_hosts().ok(),
+            _ if identity.is_settled(clock::wall()) && identity.size() <= MAX_RETAINED_HOSTS => self.read_hosts().ok(),
             _ => None,
         }
     }
@@ -456,7 +456,7 @@ impl Tables {
     /// Returns gai.conf(5), which is read once, unless it has `reload yes`.
     pub fn gai_conf(&self) -> Table<GaiConf> {
         fault::point();
-        self.gai_conf.get(GAI_CONF, Looks::Always, |conf| !conf.reload, |text, _| gai_conf::parse(text))
+        self.gai_conf.get(GAI_CONF, Recheck::Always, |conf| !conf.reload, |text, _| gai_conf::parse(text))
     }
 
     /// Returns host.conf(5), which is read once.

@@ -64,12 +64,12 @@ impl Drop for Initialisation {
 
 /// The memory that glibc needs to initialise `_res`. If glibc has no memory for its first copy of resolv.conf, it never
 /// releases a lock.
-const SOME_MEMORY: usize = 64 << 10;
+const MIN_FREE_MEMORY: usize = 64 << 10;
 
 /// Has glibc initialise or update `_res`. Returns `None` if that is not safe now, and `false` if glibc cannot read the
 /// file.
 pub(super) fn initialise() -> Option<bool> {
-    (fork::is_safe_for_locks() && memory::can_have(SOME_MEMORY)).then(resolver_state::refresh)
+    (fork::is_safe_for_locks() && memory::can_have(MIN_FREE_MEMORY)).then(resolver_state::refresh)
 }
 
 fn hash(state: &State) -> u64 {
@@ -93,7 +93,7 @@ impl Resolution {
 
     /// Returns whether this thread's `_res` agrees with the file.
     pub fn is_copied(&self) -> bool {
-        resolver_state::says(&self.copy)
+        resolver_state::agrees_with(&self.copy)
     }
 
     /// Returns whether this state of `_res` agrees with the file.
@@ -118,12 +118,12 @@ impl Resolution {
     /// Returns the settings of the program in `_res`, completed by the file. As in glibc, a program that has changed
     /// neither servers nor domains nor networks keeps the whole search list, of which `_res` contains only the
     /// beginning.
-    pub fn with_wishes(&self, state: &State) -> Self {
+    pub fn with_program_settings(&self, state: &State) -> Self {
         let conf = &self.conf;
         let lists = |state: &State| (state.servers.clone(), state.search.clone(), state.sortlist.clone());
         let keeps_lists = lists(state) == lists(&self.copy);
         let sortlist = || state.sortlist.iter().map(|&(address, mask)| SortEntry { address, mask }).collect();
-        let wished = ResolvConf {
+        let merged = ResolvConf {
             servers: if keeps_lists { conf.servers.clone() } else { state.servers.clone() },
             search: if keeps_lists { conf.search.clone() } else { state.search.clone() },
             sortlist: if keeps_lists { conf.sortlist.clone() } else { sortlist() },
@@ -133,7 +133,7 @@ impl Resolution {
             attempts: u32::try_from(state.retry).unwrap_or(0),
             options: options(state.options),
         };
-        Self { conf: wished, copy: state.clone(), serial: None, older: Vec::new() }
+        Self { conf: merged, copy: state.clone(), serial: None, older: Vec::new() }
     }
 }
 
@@ -206,11 +206,16 @@ fn options(bits: u64) -> Options {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::resolv_conf::{Surroundings, parse};
+    use crate::files::resolv_conf::{ResolverEnvironment, parse};
 
     fn resolution(text: &str, before: Option<&Resolution>) -> Resolution {
-        let around =
-            Surroundings { localdomain: None, res_options: None, hostname: b"host", scope_id: &|_, _| None, minor: 36 };
+        let around = ResolverEnvironment {
+            localdomain: None,
+            res_options: None,
+            hostname: b"host",
+            scope_id: &|_, _| None,
+            minor: 36,
+        };
         Resolution::new(parse(Some(text.as_bytes()), &around), before)
     }
 
@@ -220,7 +225,7 @@ mod tests {
     fn options_survive_the_way_into_res_and_back() {
         let file = resolution(TEXT, None);
         assert_eq!(options(file.copy.options), file.conf.options);
-        assert_eq!(file.with_wishes(&file.copy).conf, file.conf);
+        assert_eq!(file.with_program_settings(&file.copy).conf, file.conf);
     }
 
     #[test]
@@ -230,11 +235,11 @@ mod tests {
         assert!(file.is_copied_in(&state));
         state.retry = -1;
         assert!(!file.is_copied_in(&state));
-        let wished = file.with_wishes(&state).conf;
-        assert_eq!((wished.attempts, wished.search.len(), wished.timeout), (0, 8, 3));
+        let merged = file.with_program_settings(&state).conf;
+        assert_eq!((merged.attempts, merged.search.len(), merged.timeout), (0, 8, 3));
         state.servers.clear();
-        let wished = file.with_wishes(&state).conf;
-        assert_eq!((wished.servers.len(), wished.search.len()), (0, 6));
+        let merged = file.with_program_settings(&state).conf;
+        assert_eq!((merged.servers.len(), merged.search.len()), (0, 6));
     }
 
     #[test]

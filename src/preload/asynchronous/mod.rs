@@ -61,7 +61,7 @@ pub(crate) unsafe fn getaddrinfo_a(
             let list = unsafe { entries(list, count) };
             let known_mode = mode == GAI_WAIT || mode == GAI_NOWAIT;
             // SAFETY: guaranteed by the caller.
-            let ours = known_mode && list.iter().any(|&request| unsafe { request::is_for_rules(request) });
+            let ours = known_mode && list.iter().any(|&request| unsafe { request::matches_rule(request) });
             if !ours && real::getaddrinfo_a.get().is_some() {
                 // SAFETY: guaranteed by the caller.
                 list.iter().filter(|_| known_mode).for_each(|&request| unsafe { request::log_forwarded(request) });

@@ -43,15 +43,15 @@ pub(super) unsafe fn is_in_progress(request: *const Gaicb) -> bool {
 ///
 /// # Safety
 /// `request` must be NULL, or point to a request as for getaddrinfo_a(3).
-pub(super) unsafe fn is_for_rules(request: *const Gaicb) -> bool {
+pub(super) unsafe fn matches_rule(request: *const Gaicb) -> bool {
     // SAFETY: guaranteed by the caller.
-    unsafe { read(request) }.is_some_and(|request| verdict::has_say(request.node().subject()))
+    unsafe { read(request) }.is_some_and(|request| verdict::has_matching_rule(request.node().subject()))
 }
 
 /// Logs that the request is forwarded.
 ///
 /// # Safety
-/// As for [`is_for_rules`].
+/// As for [`matches_rule`].
 pub(super) unsafe fn log_forwarded(request: *const Gaicb) {
     // SAFETY: guaranteed by the caller.
     if let Some(request) = unsafe { read(request) } {
@@ -62,7 +62,7 @@ pub(super) unsafe fn log_forwarded(request: *const Gaicb) {
 /// Reads the arguments that getaddrinfo will be called with, as far as rules are concerned.
 ///
 /// # Safety
-/// As for [`is_for_rules`].
+/// As for [`matches_rule`].
 unsafe fn read<'a>(request: *const Gaicb) -> Option<Request<'a>> {
     if request.is_null() {
         return None;

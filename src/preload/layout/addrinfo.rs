@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::ptr;
 
 use libc::{addrinfo, c_char, c_int, c_void, sockaddr, sockaddr_in, sockaddr_in6};
-use nss_bypass_core::late;
+use nss_bypass_core::lazy;
 use nss_bypass_core::model::{Address, Answer};
 use nss_bypass_core::sys::fault;
 
 use crate::request::service::Service;
 
-late! {
+lazy! {
     /// freeaddrinfo(3)
     fn freeaddrinfo(list: *mut addrinfo) -> (), absent: ();
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use nss_bypass_core::files::hosts::{Key, Line, lines_with, parse_line};
 use nss_bypass_core::files::text::until_nul;
 use nss_bypass_core::model::{Answer, Family, Subject};
-use nss_bypass_core::resolve::{HostKey, Room};
+use nss_bypass_core::resolve::{CallerBuffer, HostKey};
 
 use super::hostent::{Layout, Order, width};
 
@@ -43,7 +43,7 @@ impl Buffer {
     }
 }
 
-impl Room for Buffer {
+impl CallerBuffer for Buffer {
     /// If the first byte of a name can be the beginning of an address, glibc requires room for an address.
     fn fits_key(&self, key: HostKey<'_>) -> bool {
         const ADDRESS: usize = 16;

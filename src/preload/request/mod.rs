@@ -152,7 +152,7 @@ impl<'a> Request<'a> {
             }
             Node::Name(name) => Target::Name(name),
             Node::Address(numeric) => Target::Addresses(vec![numeric.address(selection, leaves)?], numeric.text()),
-            Node::Nobody => Target::Addresses(own_addresses(family, hints.has(libc::AI_PASSIVE)), b""),
+            Node::NoName => Target::Addresses(own_addresses(family, hints.has(libc::AI_PASSIVE)), b""),
         };
         let port = services.first().map_or(0, |service| service.port);
         let nodes = Nodes { services: services.len(), port, interfaces };
@@ -171,13 +171,13 @@ impl Checked<'_> {
     }
 
     /// Returns whether a source is queried.
-    pub(crate) fn asks(&self) -> bool {
+    pub(crate) fn queries_source(&self) -> bool {
         matches!(self.target, Target::Name(_))
     }
 
     /// Returns whether glibc looks up the name with `gethostbyname2_r`: for IPv4 without the canonical name.
     pub(crate) fn is_by_gethostbyname(&self) -> bool {
-        self.asks() && self.selection.family == Some(Family::Inet) && !self.selection.canonical
+        self.queries_source() && self.selection.family == Some(Family::Inet) && !self.selection.canonical
     }
 
     /// Returns the `ai_flags` of each node.
@@ -196,11 +196,11 @@ impl Checked<'_> {
 }
 
 fn check_flags(node: Node<'_>, hints: Hints, service: Option<&[u8]>) -> Result<(), c_int> {
-    let nobody = node == Node::Nobody;
-    if nobody && matches!(service, None | Some(b"*")) {
+    let no_name = node == Node::NoName;
+    if no_name && matches!(service, None | Some(b"*")) {
         return Err(libc::EAI_NONAME);
     }
-    if hints.has(!KNOWN_FLAGS) || (nobody && hints.has(libc::AI_CANONNAME)) {
+    if hints.has(!KNOWN_FLAGS) || (no_name && hints.has(libc::AI_CANONNAME)) {
         return Err(libc::EAI_BADFLAGS);
     }
     Ok(())
@@ -263,8 +263,8 @@ mod tests {
     #[test]
     fn checks_come_in_glibcs_order() {
         let code = |hints, service: Option<&'static [u8]>| checked(name(), hints, service).err();
-        assert_eq!(checked(Node::Nobody, hints(0x800, 99, 99, 0), None).err(), Some(libc::EAI_NONAME));
-        let canonical = checked(Node::Nobody, hints(libc::AI_CANONNAME, 99, 0, 0), Some(b"80"));
+        assert_eq!(checked(Node::NoName, hints(0x800, 99, 99, 0), None).err(), Some(libc::EAI_NONAME));
+        let canonical = checked(Node::NoName, hints(libc::AI_CANONNAME, 99, 0, 0), Some(b"80"));
         assert_eq!(canonical.err(), Some(libc::EAI_BADFLAGS));
         assert_eq!(code(hints(0x800, 99, 99, 0), None), Some(libc::EAI_BADFLAGS));
         assert_eq!(code(hints(0, 99, 99, 0), None), Some(libc::EAI_FAMILY));

@@ -15,7 +15,7 @@ use crate::netdb::EAI_ADDRFAMILY;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Node<'a> {
     /// NULL, or `*`, which has the same meaning: this host.
-    Nobody,
+    NoName,
     /// An address.
     Address(Numeric<'a>),
     /// A name that has to be looked up.
@@ -34,7 +34,7 @@ impl<'a> Node<'a> {
     /// Interprets the text as glibc's `gaih_inet` and `text_to_binary_address` do.
     pub(super) fn new(text: Option<&'a [u8]>) -> Self {
         match text {
-            None | Some(b"*") => Self::Nobody,
+            None | Some(b"*") => Self::NoName,
             Some(text) => numeric(text).map_or(Self::Name(Name::of_c_string(text)), Self::Address),
         }
     }
@@ -42,7 +42,7 @@ impl<'a> Node<'a> {
     /// Returns what rules are matched against.
     pub(crate) fn subject(self) -> Subject<'a> {
         match self {
-            Self::Nobody => Subject::Nobody,
+            Self::NoName => Subject::NoName,
             Self::Address(numeric) => Subject::Address(numeric.ip),
             Self::Name(name) => Subject::Name(name),
         }
@@ -125,7 +125,7 @@ mod tests {
         for name in ["1.2.3.4.", "1.2.3.256", "1.2.3.4 ", "dead.beef", "abc", "", "a:b", "1.2.3.4x"] {
             assert!(matches!(Node::new(Some(name.as_bytes())), Node::Name(_)), "{name}");
         }
-        assert!(Node::new(None) == Node::Nobody && Node::new(Some(b"*")) == Node::Nobody);
+        assert!(Node::new(None) == Node::NoName && Node::new(Some(b"*")) == Node::NoName);
     }
 
     fn is_plain(text: &str) -> bool {

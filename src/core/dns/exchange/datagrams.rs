@@ -17,7 +17,7 @@ pub(super) enum Event<'a> {
     /// A datagram has been received. If it is not `whole`, only its beginning is available.
     Datagram { bytes: &'a [u8], whole: bool },
     /// The time of the current round is over.
-    Late,
+    TimedOut,
     /// The socket has failed.
     Failed,
 }
@@ -122,7 +122,7 @@ impl<'q> Datagrams<'q> {
                 self.heard = true;
                 self.received(bytes, whole)
             }
-            Event::Late => self.late(),
+            Event::TimedOut => self.timed_out(),
             Event::Failed => self.failed(),
         }
     }
@@ -182,7 +182,7 @@ impl<'q> Datagrams<'q> {
     /// Handles a timeout. If only one of two queries has been responded to, a server or a firewall may have dropped the
     /// second of two queries that were sent at once. They are then sent one after the other and, if that fails, from
     /// two source ports.
-    fn late(&mut self) -> Next {
+    fn timed_out(&mut self) -> Next {
         if !self.is_half_answered() {
             self.heard = true;
             return Next::End { end: End::NextServer, keep_socket: true };
@@ -229,7 +229,7 @@ impl<'q> Datagrams<'q> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::message::{Marks, to_wire};
+    use crate::dns::message::{QueryFlags, to_wire};
     use hickory_resolver::proto::rr::RecordType;
 
     const TOGETHER: Mode = Mode { one_by_one: false, reopen: false, learnt: false };
@@ -259,8 +259,8 @@ mod tests {
     use Row::{Event as On, Sends as Got};
 
     fn questions(count: usize) -> Vec<Question> {
-        let marks = Marks { edns: false, dnssec: false, recursion: true, authentic_data: false };
-        let first = Question::new(1, &to_wire(b"name.example").unwrap(), RecordType::A, marks);
+        let query_flags = QueryFlags { edns: false, dnssec: false, recursion: true, authentic_data: false };
+        let first = Question::new(1, &to_wire(b"name.example").unwrap(), RecordType::A, query_flags);
         let second = first.for_kind(2, RecordType::AAAA).unwrap();
         [first, second].into_iter().take(count).collect()
     }
@@ -368,14 +368,14 @@ mod tests {
             On(Event::Writable, Next::SendBoth),
             On(Event::Sent(2), Next::Wait(Wait::Readable)),
             Got(Answer(0, 0), Next::Wait(Wait::Readable)),
-            On(Event::Late, Next::Again { reopen: false }),
+            On(Event::TimedOut, Next::Again { reopen: false }),
         ];
         rows.extend(ask());
         rows.push(Got(Answer(0, 0), Next::Wait(Wait::Writable)));
-        rows.push(On(Event::Late, Next::Again { reopen: true }));
+        rows.push(On(Event::TimedOut, Next::Again { reopen: true }));
         rows.extend(ask());
         rows.push(Got(Answer(0, 0), Next::Reopen));
-        rows.push(On(Event::Late, Next::End { end: End::Answered, keep_socket: true }));
+        rows.push(On(Event::TimedOut, Next::End { end: End::Answered, keep_socket: true }));
         assert_eq!(walk(2, TOGETHER, rows), ([true, false], REOPEN, true));
     }
 
@@ -384,7 +384,7 @@ mod tests {
         let rows = vec![
             On(Event::Writable, Next::SendBoth),
             On(Event::Sent(2), Next::Wait(Wait::Readable)),
-            On(Event::Late, Next::End { end: End::NextServer, keep_socket: true }),
+            On(Event::TimedOut, Next::End { end: End::NextServer, keep_socket: true }),
         ];
         assert_eq!(walk(2, TOGETHER, rows), ([false, false], TOGETHER, true));
     }

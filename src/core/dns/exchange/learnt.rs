@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::datagrams::Mode;
-use crate::hash::Folded;
+use crate::hash::FoldedHasher;
 use crate::sys::{clock, namespace};
 
 /// How long a mode is remembered, in seconds.
@@ -56,7 +56,7 @@ fn now() -> u64 {
 
 /// Returns the slot of a server, and the part of its hash that is stored there.
 fn place(server: &SocketAddr) -> (&'static AtomicU64, u64) {
-    let mut hasher = Folded::default();
+    let mut hasher = FoldedHasher::default();
     match server.ip() {
         IpAddr::V4(v4) => hasher.write(&v4.octets()),
         IpAddr::V6(v6) => hasher.write(&v6.octets()),

@@ -27,7 +27,7 @@ const DATAGRAM: usize = 8192;
 
 /// How many datagrams of one server are still read after its timeout, since they may have arrived while the process was
 /// not running. The number is limited so that a flood of unrelated datagrams does not prolong a lookup.
-const LAST_LOOKS: u32 = 16;
+const MAX_LATE_READS: u32 = 16;
 
 /// The exchanges of one lookup.
 pub(super) struct Exchange<'a> {
@@ -178,7 +178,7 @@ impl<'a> Exchange<'a> {
         }
         let mut buffer = Vec::with_capacity(DATAGRAM);
         let mut deadline = Deadline::after(wait);
-        let mut last_looks = LAST_LOOKS;
+        let mut late_reads = MAX_LATE_READS;
         // A new or unused socket is writable.
         let mut event = if slot.is_some() { Event::Writable } else { Event::Failed };
         loop {
@@ -208,7 +208,7 @@ impl<'a> Exchange<'a> {
                 },
                 (Next::Wait(wait), Some(socket)) => {
                     (self.parameters.meanwhile)();
-                    waited(socket, wait, deadline, &mut last_looks, &mut buffer)
+                    waited(socket, wait, deadline, &mut late_reads, &mut buffer)
                 }
             };
         }
@@ -250,18 +250,18 @@ fn waited<'b>(
     socket: &Socket,
     wait: Wait,
     deadline: Deadline,
-    last_looks: &mut u32,
+    late_reads: &mut u32,
     buffer: &'b mut Vec<u8>,
 ) -> Event<'b> {
     let ready = match socket.wait(wait, deadline) {
-        Ok(Ready::Late) if *last_looks > 0 && socket.has_data() => {
-            *last_looks -= 1;
+        Ok(Ready::TimedOut) if *late_reads > 0 && socket.has_data() => {
+            *late_reads -= 1;
             Ok(Ready::Read)
         }
         ready => ready,
     };
     match ready {
-        Ok(Ready::Late) => Event::Late,
+        Ok(Ready::TimedOut) => Event::TimedOut,
         Ok(Ready::Write) => Event::Writable,
         Ok(Ready::Read) => match socket.receive(buffer) {
             Err(Errno(libc::EINTR | libc::EAGAIN)) => Event::Interrupted,

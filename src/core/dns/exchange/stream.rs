@@ -38,7 +38,7 @@ fn converse(
 ) -> Result<Replies, Errno> {
     match socket.connect(server) {
         Err(Errno(libc::EINPROGRESS)) => {
-            if socket.wait(Wait::Writable, deadline)? == Ready::Late {
+            if socket.wait(Wait::Writable, deadline)? == Ready::TimedOut {
                 return Err(Errno(libc::ETIMEDOUT));
             }
             socket.finish_connecting(server)?;
@@ -85,7 +85,7 @@ fn send_all(socket: &Socket, mut bytes: &[u8], deadline: Deadline) -> Result<(),
             Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
             Err(Errno(libc::EINTR)) => {}
             Err(Errno(libc::EAGAIN)) => {
-                if socket.wait(Wait::Writable, deadline)? == Ready::Late {
+                if socket.wait(Wait::Writable, deadline)? == Ready::TimedOut {
                     return Err(Errno(libc::ETIMEDOUT));
                 }
             }
@@ -102,7 +102,7 @@ fn read_exact(socket: &Socket, mut buffer: &mut [u8], deadline: Deadline) -> Res
             Ok(count) => buffer = buffer.get_mut(count..).unwrap_or_default(),
             Err(Errno(libc::EINTR)) => {}
             Err(Errno(libc::EAGAIN)) => {
-                if socket.wait(Wait::Readable, deadline)? == Ready::Late {
+                if socket.wait(Wait::Readable, deadline)? == Ready::TimedOut {
                     return Err(Errno(libc::ETIMEDOUT));
                 }
             }
