@@ -154,7 +154,7 @@ pub(super) struct Terms {
 }
 
 /// A pattern, and what is done with the names that match it. It is small, since there may be many rules: everything
-/// that rules can share is in [`Terms`].
+/// that rules can share is in `Terms`.
 #[derive(Clone, Debug)]
 pub struct Rule {
     terms: Arc<Terms>,
