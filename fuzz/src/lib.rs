@@ -106,7 +106,7 @@ pub fn configuration(data: &[u8]) {
     }
     let at_start = config::parse(config::before_rules(data), "fuzz.conf").0.databases;
     assert_eq!(at_start, config.databases, "databases that are not found at the start of a program");
-    assert!(at_start.is_empty() || config::look_for_databases(data) == Beginning::NamesDatabases);
+    assert!(at_start.is_empty() || config::look_for_databases(data) == Beginning::HasDatabases);
     let named = config.rules.iter().flat_map(Rule::programs).map(|program| program.as_str().as_bytes().to_vec());
     let executables =
         named.take(4).map(|name| if name.starts_with(b"/") { name } else { [b"/bin/", &name[..]].concat() });
@@ -142,7 +142,7 @@ fn decide(policy: &Policy, text: &[u8]) {
     for word in text.split(|byte| b" \n,".contains(byte)).take(64) {
         policy.decide(Name::new(word));
     }
-    policy.decide_subject(Subject::Nobody);
+    policy.decide_subject(Subject::NoName);
     policy.decide_address(Ipv4Addr::LOCALHOST.into());
     policy.decide_address(Ipv6Addr::LOCALHOST.into());
 }
@@ -153,7 +153,7 @@ pub fn resolv_conf(data: &[u8]) {
     let (options, rest) = split(rest, b'\n');
     let (hostname, text) = split(rest, b'\n');
     for set in [false, true] {
-        let around = resolv_conf::Surroundings {
+        let around = resolv_conf::ResolverEnvironment {
             localdomain: set.then_some(localdomain),
             res_options: set.then_some(options),
             hostname,

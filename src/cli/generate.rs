@@ -1,6 +1,6 @@
-//! The manual page nss-bypass(1) and the completions, made from the definitions of the arguments.
+//! The manual page nss-bypass(1) and the completions, which are generated from the definitions of the arguments.
 //!
-//! No part of the command that people have: only of a build with the feature `generate` (scripts/manuals).
+//! This is not part of the installed command, but only of a build with the feature `generate` (scripts/manuals).
 
 use std::io;
 #[cfg(feature = "generate")]
@@ -10,17 +10,17 @@ use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-/// The shells, and where each looks for the completions of this command.
+/// The shells, with the file names of their completions.
 const SHELLS: [(Shell, &str); 3] =
     [(Shell::Bash, "nss-bypass.bash"), (Shell::Zsh, "_nss-bypass"), (Shell::Fish, "nss-bypass.fish")];
 
-/// Writes everything into a folder.
+/// Writes everything to a directory.
 #[cfg(feature = "generate")]
-pub(crate) fn all(command: &Command, folder: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    std::fs::write(folder.join("nss-bypass.1"), manual(command)?)?;
+pub(crate) fn all(command: &Command, directory: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(directory)?;
+    std::fs::write(directory.join("nss-bypass.1"), manual(command)?)?;
     for (shell, file) in SHELLS {
-        std::fs::write(folder.join(file), completions(command, shell))?;
+        std::fs::write(directory.join(file), completions(command, shell))?;
     }
     Ok(())
 }
@@ -28,21 +28,21 @@ pub(crate) fn all(command: &Command, folder: &Path) -> io::Result<()> {
 fn completions(command: &Command, shell: Shell) -> Vec<u8> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut visible(command), NAME, &mut text);
-    // clap_complete writes the "-" of the name in one way where a word of the line is looked up, and in another where the
-    // verb's own words are: so bash would complete nothing behind the verb.
+    // clap_complete replaces the "-" in the name in different ways where it looks up a word of the line and where it
+    // completes the options of the verb, so that bash would complete nothing after the verb.
     let text = String::from_utf8_lossy(&text).replace("nss__subcmd__bypass", "nss__bypass");
     text.into_bytes()
 }
 
 const NAME: &str = "nss-bypass";
 
-/// The command without the verbs that are not for people: clap_complete offers hidden ones too.
+/// Returns the command without hidden verbs, for which clap_complete would generate completions too.
 fn visible(command: &Command) -> Command {
     let shown = Command::new(NAME).version(env!("CARGO_PKG_VERSION")).args(command.get_arguments().cloned());
     shown.subcommands(command.get_subcommands().filter(|verb| !verb.is_hide_set()).cloned())
 }
 
-/// The manual page: the command, then a section for each verb.
+/// Returns the manual page: the command, followed by a section for each verb.
 fn manual(command: &Command) -> io::Result<String> {
     let mut command = command.clone().disable_help_subcommand(true);
     command.build();
@@ -63,10 +63,10 @@ fn manual(command: &Command) -> io::Result<String> {
     Ok(tidy(&text))
 }
 
-/// When what the page says changed last.
+/// The date of the last change of the page's contents.
 const DATE: &str = "2026-11-25";
 
-/// The page without the preambles that each part brings, empty paragraphs, and blanks at the end of lines.
+/// Removes the repeated preambles of the parts, empty paragraphs, and trailing blanks.
 fn tidy(text: &str) -> String {
     let mut lines: Vec<&str> = Vec::new();
     for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
@@ -106,20 +106,20 @@ fn section(verb: &Command) -> io::Result<String> {
     page.render_description_section(&mut text)?;
     page.render_options_section(&mut text)?;
     let text = String::from_utf8_lossy(&text).into_owned();
-    // The headings of a page of its own are paragraphs here.
+    // The headings of a separate page become paragraphs here.
     let body: Vec<&str> = text.lines().map(|line| if line.starts_with(".SH ") { ".PP" } else { line }).collect();
     let body = body.join("\n").replacen(".PP\n", "", 1);
     let after = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
     Ok(format!(".SH {}\n{body}\n{}", verb.get_name().to_uppercase(), preformatted("", &after)))
 }
 
-/// Text whose lines stay as they are, under a heading if there is one.
+/// Returns text whose line breaks are preserved, with a heading unless it is empty.
 fn preformatted(heading: &str, text: &str) -> String {
     let mut page = if heading.is_empty() { ".PP\n".to_owned() } else { format!(".SH {heading}\n") };
     page += ".nf\n";
     for line in text.lines() {
         let line = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq");
-        // A line that begins with a dot or an apostrophe is a request.
+        // A line that begins with a dot or an apostrophe would be a request.
         page += if line.starts_with(['.', '\'']) { "\\&" } else { "" };
         page += if line.is_empty() { ".sp" } else { &line };
         page += "\n";
@@ -136,8 +136,8 @@ mod tests {
 
     const CONFIGURATION: &str = include_str!("man/nss-bypass.conf.5");
 
-    /// What a tool that reads a page complains of; none where it is not there.
-    fn complaints(tool: &str, arguments: &[&str], page: &str) -> Option<String> {
+    /// Returns the warnings of a tool that reads manual pages; `None` if it is not installed.
+    fn warnings(tool: &str, arguments: &[&str], page: &str) -> Option<String> {
         let mut process = Process::new(tool)
             .args(arguments)
             .env("LC_ALL", "C.UTF-8")
@@ -146,25 +146,26 @@ mod tests {
             .stderr(Stdio::piped())
             .spawn()
             .ok()?;
-        // Larger than a pipe holds, and nobody reads meanwhile: so from another thread.
+        // Written by another thread, since the page is larger than the buffer of a pipe, which is not read in the
+        // meantime.
         let mut input = process.stdin.take()?;
         let page = page.to_owned();
         let writer = std::thread::spawn(move || input.write_all(page.as_bytes()));
         let output = process.wait_with_output().ok()?;
         let _ = writer.join();
-        // mandoc writes what it finds to standard output, groff the page.
+        // mandoc writes warnings to standard output, groff the page.
         let said = if tool == "mandoc" { output.stdout } else { output.stderr };
         Some(String::from_utf8_lossy(&said).into_owned())
     }
 
     fn is_clean(page: &str) {
-        let groff = complaints("groff", &["-man", "-Tutf8", "-ww", "-rLL=78n"], page);
+        let groff = warnings("groff", &["-man", "-Tutf8", "-ww", "-rLL=78n"], page);
         assert_eq!(groff.unwrap_or_default(), "");
-        let mandoc = complaints("mandoc", &["-T", "lint", "-W", "warning"], page);
+        let mandoc = warnings("mandoc", &["-T", "lint", "-W", "warning"], page);
         assert_eq!(mandoc.unwrap_or_default(), "");
     }
 
-    /// The verbs that are for people.
+    /// Returns the verbs that are not hidden.
     fn verbs(command: &Command) -> impl Iterator<Item = &Command> {
         command.get_subcommands().filter(|verb| !verb.is_hide_set())
     }
@@ -183,13 +184,13 @@ mod tests {
         is_clean(&page);
     }
 
-    /// What a shell offers behind these words; none where the shell is not there.
+    /// Returns what a shell offers after these words; `None` if the shell is not installed.
     fn offered(shell: Shell, words: &str) -> Option<Vec<String>> {
-        let folder = std::env::temp_dir().join(format!("nss-bypass-completions-{}-{shell}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
+        let directory = std::env::temp_dir().join(format!("nss-bypass-completions-{}-{shell}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
         let (_, file) = SHELLS.into_iter().find(|(other, _)| *other == shell)?;
-        std::fs::write(folder.join(file), completions(&crate::command(), shell)).unwrap();
-        // On Debian's fish, --no-config leaves out completions of others.
+        std::fs::write(directory.join(file), completions(&crate::command(), shell)).unwrap();
+        // With Debian's fish, --no-config excludes completions of other packages.
         let script = match shell {
             Shell::Bash => include_str!("completions/ask.bash"),
             Shell::Zsh => include_str!("completions/ask.zsh"),
@@ -197,15 +198,19 @@ mod tests {
         };
         let option = if shell == Shell::Zsh { "-fc" } else { "-c" };
         let mut process = Process::new(shell.to_string());
-        process.args([option, script]).env("FILE", folder.join(file)).env("FOLDER", &folder).env("WORDS", words);
-        process.env("HOME", &folder).stdin(Stdio::null());
+        process
+            .args([option, script])
+            .env("FILE", directory.join(file))
+            .env("DIRECTORY", &directory)
+            .env("WORDS", words);
+        process.env("HOME", &directory).stdin(Stdio::null());
         let output = process.output().ok();
-        let _ = std::fs::remove_dir_all(&folder);
+        let _ = std::fs::remove_dir_all(&directory);
         let text = String::from_utf8_lossy(&output?.stdout).into_owned();
         Some(text.lines().map(|line| line.split(['\t', ' ']).next().unwrap_or_default().to_owned()).collect())
     }
 
-    /// In each shell: the verbs, and then the options of the verb; never a verb that is not for people.
+    /// Each shell completes the verbs, except hidden ones, and then the options of the verb.
     #[test]
     fn completions_complete_the_verb_and_what_follows_it() {
         for (shell, _) in SHELLS {

@@ -1,8 +1,9 @@
-//! nss-bypass, the command: finds out what answers for a name, and runs commands under the library.
+//! nss-bypass, the command: it finds out what answers for a name, runs commands with the library, and manages its
+//! installation.
 //!
-//! One verb a file, on the same core as the library, so that what it explains is what the library does.
+//! Each verb has a file. The command uses the same core as the library, so what it explains is what the library does.
 
-// A command prints; the library it is about never does.
+// The command prints; the library never does.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod ui;
@@ -59,11 +60,11 @@ enum Verb {
 
 fn main() -> ExitCode {
     #[cfg(feature = "generate")]
-    if let Some(folder) = std::env::var_os("NSS_BYPASS_MANUALS") {
-        return match generate::all(&command(), folder.as_ref()) {
+    if let Some(directory) = std::env::var_os("NSS_BYPASS_MANUALS") {
+        return match generate::all(&command(), directory.as_ref()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                output::complain(error);
+                output::print_error(error);
                 ExitCode::FAILURE
             }
         };
@@ -91,7 +92,7 @@ fn command() -> clap::Command {
     Arguments::command()
 }
 
-/// What the command line says. Help is for standard output, a complaint for standard error.
+/// Parses the command line. Help is written to standard output, usage errors to standard error.
 fn arguments() -> Result<Arguments, Exit> {
     let colour = output::wants_colour(&io::stdout()) && output::wants_colour(&io::stderr());
     let command = command().color(if colour { ColorChoice::Always } else { ColorChoice::Never });
@@ -99,14 +100,14 @@ fn arguments() -> Result<Arguments, Exit> {
         let _ = error.print();
         match error.exit_code() {
             0 => Exit::Success,
-            // Every other status may be the command's.
+            // Any other status may be that of the command to run.
             _ if verb_on_command_line().is_some_and(|verb| verb == "run" || verb == "learn") => Exit::NotRun,
             _ => Exit::Usage,
         }
     })
 }
 
-/// The verb, where the command line is not understood as a whole.
+/// Returns the verb of a command line that could not be parsed.
 fn verb_on_command_line() -> Option<OsString> {
     let mut words = std::env::args_os().skip(1);
     loop {

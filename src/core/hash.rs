@@ -1,33 +1,35 @@
-//! A hash of short bytes, eight at a time, by folded multiplication: the product of two words, its halves laid over each
-//! other. There are no secrets in what is hashed here, and std's own hasher would ask the kernel for random keys.
+//! A hash of short byte strings, eight bytes at a time, by folded multiplication: the upper and the lower half of the
+//! 128-bit product of two 64-bit words are combined with XOR. What is hashed here is not chosen by an attacker, and
+//! std's own hasher would ask the kernel for random keys.
 
 use std::hash::Hasher;
 
-/// Odd, and without a pattern: the golden ratio's fraction.
+/// An odd number without a regular bit pattern: the fractional part of the golden ratio.
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The hasher.
+/// The hasher. Its value is the hash of what has been written so far.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Folded(u64);
+pub(crate) struct FoldedHasher(u64);
 
-impl Default for Folded {
+impl Default for FoldedHasher {
     fn default() -> Self {
         Self(MULTIPLIER)
     }
 }
 
-impl Folded {
+impl FoldedHasher {
     fn add(&mut self, word: u64) {
-        // Not 0, whatever is added, or all that follows would be lost.
+        // The highest bit is set so that the factor is never 0: a product of 0 would erase the state.
         let factor = (self.0 ^ word) | 1 << 63;
         let product = u128::from(factor) * u128::from(MULTIPLIER ^ word.rotate_left(32));
         self.0 = product as u64 ^ (product >> 64) as u64;
     }
 }
 
-impl Hasher for Folded {
+impl Hasher for FoldedHasher {
     fn write(&mut self, bytes: &[u8]) {
-        // The last word may begin within the one before: what counts twice does no harm, and nothing is copied.
+        // The last word may overlap the one before it. Bytes that are hashed twice do no harm, and nothing has to be
+        // copied.
         let last = match (bytes.last_chunk(), bytes.first_chunk(), bytes.last_chunk()) {
             (Some(last), _, _) => u64::from_le_bytes(*last),
             (None, Some(first), Some(last)) => {
@@ -37,7 +39,7 @@ impl Hasher for Folded {
         };
         let (words, _) = bytes.as_chunks::<8>();
         words.iter().for_each(|word| self.add(u64::from_le_bytes(*word)));
-        // With the length, so that zeros at the end count.
+        // The length is included so that trailing zeros make a difference.
         self.add(last ^ (bytes.len() as u64) << 56);
     }
 
@@ -58,9 +60,9 @@ impl Hasher for Folded {
     }
 }
 
-/// The hash of some bytes.
+/// Returns the hash of a byte string.
 pub(crate) fn of(bytes: &[u8]) -> u64 {
-    let mut hasher = Folded::default();
+    let mut hasher = FoldedHasher::default();
     hasher.write(bytes);
     hasher.finish()
 }

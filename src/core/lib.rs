@@ -1,8 +1,9 @@
 //! The rules and the resolver of nss-bypass.
 //!
-//! In the order in which they build on each other: [`model`] is the vocabulary; [`sys`] alone touches the system;
-//! [`files`] has the parsers of the system's files and [`tables`] what they say now; [`rules`] decide which names are
-//! answered here, and [`settings`] say where they are read from; [`dns`] asks name servers; [`cache`] holds their answers; [`resolve`] puts it all together.
+//! In the order in which the modules depend on each other: [`model`] defines the vocabulary; [`sys`] is the only module
+//! that makes system calls; [`files`] parses the system's configuration files, and [`tables`] holds their current
+//! contents; [`rules`] decide which names are answered by nss-bypass, and [`settings`] say where the rules are read
+//! from; [`dns`] queries name servers; [`cache`] stores their answers; [`resolve`] combines all of these.
 
 #![deny(unsafe_code)]
 

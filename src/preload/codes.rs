@@ -1,40 +1,40 @@
-//! Failures as libc's codes: one exhaustive match each.
+//! Conversion between failures and libc's codes, with one exhaustive match each.
 
 use std::ptr;
 
 use libc::c_int;
-use nss_bypass_core::late;
+use nss_bypass_core::lazy;
 use nss_bypass_core::model::Failure;
 use nss_bypass_core::sys::Errno;
 
 use crate::netdb::{EAI_NODATA, NETDB_INTERNAL};
 
-late! {
-    /// This thread's h_errno (netdb.h).
+lazy! {
+    /// The h_errno of the calling thread (netdb.h).
     fn __h_errno_location() -> *mut c_int, absent: ptr::null_mut();
 }
 
 fn h_errno_of_thread() -> Option<&'static mut c_int> {
     // SAFETY: no preconditions.
     let place = unsafe { __h_errno_location() };
-    // SAFETY: null, or a valid pointer to this thread's variable, which nothing else uses meanwhile.
+    // SAFETY: null, or a valid pointer to this thread's variable, to which there is no other reference now.
     unsafe { place.as_mut() }
 }
 
-/// Sets this thread's h_errno.
+/// Sets the h_errno of this thread.
 pub(crate) fn set_h_errno(value: c_int) {
     if let Some(h_errno) = h_errno_of_thread() {
         *h_errno = value;
     }
 }
 
-/// This thread's h_errno.
+/// Returns the h_errno of this thread.
 pub(crate) fn thread_h_errno() -> c_int {
     h_errno_of_thread().map_or(0, |h_errno| *h_errno)
 }
 
-/// What a code of getaddrinfo or getnameinfo says of a lookup, with what is in errno. None: it is about the arguments, or
-/// the caller's memory.
+/// Returns the failure that a code of getaddrinfo or getnameinfo means, given errno; `None` if the code is about the
+/// arguments or the caller's memory.
 pub(crate) fn failure_of_eai(code: c_int, Errno(errno): Errno) -> Option<Failure> {
     match code {
         libc::EAI_NONAME => Some(Failure::NotFound),
@@ -46,7 +46,7 @@ pub(crate) fn failure_of_eai(code: c_int, Errno(errno): Errno) -> Option<Failure
     }
 }
 
-/// What `h_errno` says of a lookup without an answer, with what is in errno.
+/// Returns the failure that a value of `h_errno` means, given errno.
 pub(crate) fn failure_of_h_errno(value: c_int, Errno(errno): Errno) -> Failure {
     match value {
         2 => Failure::TryAgain,
@@ -57,7 +57,7 @@ pub(crate) fn failure_of_h_errno(value: c_int, Errno(errno): Errno) -> Failure {
     }
 }
 
-/// What getaddrinfo returns.
+/// Returns the code of getaddrinfo for a failure.
 pub(crate) fn eai(failure: Failure) -> c_int {
     match failure {
         Failure::NotFound | Failure::NoRecovery | Failure::Absent | Failure::Unmerged => libc::EAI_NONAME,
@@ -67,7 +67,7 @@ pub(crate) fn eai(failure: Failure) -> c_int {
     }
 }
 
-/// What `h_errno` shows; none: what it showed before.
+/// Returns the value of `h_errno` for a failure; `None` if it is left unchanged.
 pub(crate) fn h_errno(failure: Failure) -> Option<c_int> {
     match failure {
         Failure::NotFound => Some(1),
@@ -79,7 +79,7 @@ pub(crate) fn h_errno(failure: Failure) -> Option<c_int> {
     }
 }
 
-/// What errno is left with; none: as it was.
+/// Returns the errno for a failure; `None` if it is left unchanged.
 pub(crate) fn errno(failure: Failure) -> Option<Errno> {
     match failure {
         Failure::TryAgain => Some(Errno(libc::EAGAIN)),

@@ -1,4 +1,4 @@
-//! `__nss_configure_lookup` (nss.h): what the program itself chooses, as getent's `-s` does.
+//! `__nss_configure_lookup` (nss.h), with which a program selects modules itself, as `getent -s` does.
 
 use libc::{c_char, c_int};
 use nss_bypass_core::files::nsswitch;
@@ -9,18 +9,18 @@ use crate::request::text::text;
 use crate::state::TABLES;
 use crate::{hook, real};
 
-/// The call is always libc's; a choice that it accepts is taken note of.
+/// Forwards the call to libc, and records the selection if libc accepts it.
 ///
 /// # Safety
-/// Both are C strings, as libc's contract asks.
+/// Both arguments must be C strings or null, as for libc's function.
 pub(crate) unsafe fn configure_lookup(database: *const c_char, modules: *const c_char) -> Option<c_int> {
     // SAFETY: the same arguments.
     let result = unsafe { real::__nss_configure_lookup.get()?(database, modules) };
     if result == 0 {
         hook::run(hook::owns_nothing, |_| -> Option<()> {
-            // SAFETY: the arguments are the caller's, under libc's contract, and libc has just accepted them.
+            // SAFETY: the arguments are the caller's, according to libc's contract, and libc has just accepted them.
             unsafe { note(database, modules) };
-            None // errno as libc left it.
+            None // errno is left as libc has set it.
         });
     }
     Some(result)
@@ -29,9 +29,9 @@ pub(crate) unsafe fn configure_lookup(database: *const c_char, modules: *const c
 /// # Safety
 /// As for [`configure_lookup`].
 unsafe fn note(database: *const c_char, modules: *const c_char) {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let database = unsafe { text(database) };
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let modules = unsafe { text(modules) };
     let choose = match database {
         Some(b"hosts") => Tables::choose_host_modules,

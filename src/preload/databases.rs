@@ -1,7 +1,8 @@
-//! `databases` and `NSS_BYPASS_DATABASES`: what nscd is not asked about in this process.
+//! `databases` and `NSS_BYPASS_DATABASES`: the databases about which nscd is not asked in this process.
 //!
-//! glibc asks nscd about no database whose modules the program itself chose (`__nss_database_custom`). So the modules that
-//! nsswitch.conf has are chosen once more. With it the process no longer reads nsswitch.conf again when that changes.
+//! glibc does not ask nscd about a database whose modules the program itself has selected (`__nss_database_custom`).
+//! Therefore, the modules of nsswitch.conf are selected explicitly. As a side effect, the process does not read
+//! nsswitch.conf again when it changes.
 
 use std::ffi::CString;
 
@@ -12,8 +13,8 @@ use nss_bypass_core::{settings, tables};
 use crate::state::{self, STARTED_WITH};
 use crate::{hook, real};
 
-/// Sees to it that nscd is not asked about the databases that are named. Called when the library is loaded: before the
-/// program could ask. Next to nothing is done where there is no such line and no variable.
+/// Ensures that nscd is not asked about the configured databases. It is called when the library is loaded, before the
+/// program can make a lookup, and does next to nothing if there is neither such a line nor such a variable.
 #[inline(always)]
 pub(crate) fn configure() {
     let given = |name| STARTED_WITH.get(name);
@@ -26,11 +27,11 @@ pub(crate) fn configure() {
     }
 }
 
-/// The same by all that the settings say, which are read for it.
+/// The same after reading all settings.
 #[cold]
 #[inline(never)]
 pub(crate) fn configure_all() {
-    // A panic must not reach the dynamic linker. No lookup and no cancellation can come about in here.
+    // A panic must not reach the dynamic linker. No lookup is made and no cancellation point is reached here.
     hook::caught(|_| {
         state::settings().databases().into_iter().for_each(configure_one);
         Some(())
@@ -39,10 +40,10 @@ pub(crate) fn configure_all() {
 
 fn configure_one(database: Database) {
     let Some(real) = real::__nss_configure_lookup.get() else { return };
-    // A choice also ends the reading of nsswitch.conf. Where glibc could use nothing of it, it would then have no modules for
-    // any other database, and stops the program over that (`__nss_group_lookup2`, glibc 2.36).
+    // A selection also makes glibc stop reading nsswitch.conf. If glibc could not use that file, it would then have no
+    // modules for any other database, and abort the program because of that (`__nss_group_lookup2`, glibc 2.36).
     let Some(modules) = tables::modules_of(database.name()) else { return };
     let Ok(modules) = CString::new(modules) else { return };
-    // SAFETY: two C strings, which libc copies or reads at once.
+    // SAFETY: two C strings, which libc copies or reads during the call.
     unsafe { real(database.name().as_ptr(), modules.as_ptr()) };
 }

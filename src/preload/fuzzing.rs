@@ -1,4 +1,4 @@
-//! The packers, and the room that they want: an opening for the fuzz targets.
+//! Entry points for the fuzz targets: packing results, and the buffer size that this requires.
 
 use libc::{addrinfo, c_char, c_int, hostent};
 use nss_bypass_core::files::hosts::Key;
@@ -9,10 +9,10 @@ use crate::layout::hostent::{self as host, Order};
 use crate::layout::room::{self, Buffer};
 use crate::request::service::Service;
 
-/// See `hostent::pack`. The lists come first in answers of DNS about an address.
+/// See `hostent::pack`. The lists come first in DNS answers to reverse lookups.
 ///
 /// # Safety
-/// `host` is writable, `buffer` for `length` bytes.
+/// `host` must be writable, and `buffer` writable for `length` bytes.
 pub unsafe fn pack(
     answer: &Answer,
     host: *mut hostent,
@@ -21,12 +21,12 @@ pub unsafe fn pack(
     lists_first: bool,
 ) -> Option<()> {
     let order = if lists_first { Order::ListsFirst } else { Order::ListsLast };
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { host::pack(answer, host, buffer, length, order) }
 }
 
-/// A list for freeaddrinfo, in the order given; services are socket type, protocol and port. None where it is not to be
-/// finished: then it has been freed.
+/// Creates a list for freeaddrinfo in the given order; services are socket type, protocol and port. Unless `finished`,
+/// the list is freed again, and the result is `None`.
 pub fn list(
     addresses: &[Address],
     services: &[(c_int, c_int, u16)],
@@ -39,12 +39,13 @@ pub fn list(
     list::build(addresses, &services, flags, name, finished)
 }
 
-/// Bytes that glibc wants of a buffer at this address to look for `key` in a text of /etc/hosts.
+/// Returns the number of bytes that glibc requires of a buffer at this address to search a text of /etc/hosts for
+/// `key`.
 pub fn room(text: &[u8], key: Key<'_>, multi: bool, address: usize) -> usize {
     room::room(text, key, multi, address)
 }
 
-/// Whether a buffer is long enough for that.
+/// Returns whether a buffer is large enough for that.
 pub fn is_enough(address: usize, length: usize, text: &[u8], key: Key<'_>, multi: bool) -> bool {
     Buffer { address, length }.is_enough(text, key, multi)
 }

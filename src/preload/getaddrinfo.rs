@@ -1,4 +1,4 @@
-//! getaddrinfo(3): arguments → request → verdict → query → what was resolved → a list.
+//! getaddrinfo(3): arguments → request → verdict → query → result → list.
 
 use libc::{addrinfo, c_char, c_int};
 use nss_bypass_core::model::{Failure, Source};
@@ -13,12 +13,12 @@ use crate::request::{Checked, Request};
 use crate::state;
 use crate::verdict::{Ending, FromLibc, Lookup, addresses_in_log};
 
-/// What getaddrinfo returns.
+/// The result of getaddrinfo.
 #[derive(Clone, Copy)]
 pub(crate) struct Returned {
     pub(crate) code: c_int,
-    /// Whether any source was asked about the name.
-    has_asked: bool,
+    /// Whether a source has been queried for the name.
+    has_queried: bool,
 }
 
 impl From<Returned> for c_int {
@@ -27,16 +27,17 @@ impl From<Returned> for c_int {
     }
 }
 
-/// Whether a thread must not be cancelled now: there is a list, or no source was asked, so that glibc would not have been
-/// cancelled either.
+/// Returns whether the thread must not be cancelled now: the result has to be freed, or no source was queried, so that
+/// glibc would not have reached a cancellation point either.
 pub(crate) fn owns(returned: Returned) -> bool {
-    returned.code == 0 || !returned.has_asked
+    returned.code == 0 || !returned.has_queried
 }
 
-/// getaddrinfo(3) for a node that a rule matches. None: the call is forwarded, or what libc returned stands.
+/// getaddrinfo(3) for a node that a rule matches. Returns `None` if the call is to be forwarded, or libc's result is to
+/// be returned.
 ///
 /// # Safety
-/// The arguments are as getaddrinfo's contract asks: strings or NULL, an addrinfo or NULL, a place for the result.
+/// The arguments must be as for getaddrinfo(3): strings or NULL, an addrinfo or NULL, and a pointer to the result.
 pub(crate) unsafe fn getaddrinfo(
     node: *const c_char,
     service: *const c_char,
@@ -44,11 +45,11 @@ pub(crate) unsafe fn getaddrinfo(
     result: *mut *mut addrinfo,
     call: Call<c_int>,
 ) -> Option<Returned> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let request = unsafe { Request::read(node, service, hints) };
     let node = request.node();
     let rules = state::rules()?;
-    // SAFETY: the place is readable. Called where libc has written a list there.
+    // SAFETY: the pointer is readable. It is called only after libc has written a list there.
     let first = || unsafe { result.read() };
     // SAFETY: it is libc's list.
     let found = || addresses_in_log(unsafe { addresses(first()) }.into_iter());
@@ -62,7 +63,7 @@ pub(crate) unsafe fn getaddrinfo(
         Err(refusal) => {
             set_errno(refusal.errno);
             lookup.log(Ending::Refused(refusal.code), None);
-            return Some(Returned { code: refusal.code, has_asked: false });
+            return Some(Returned { code: refusal.code, has_queried: false });
         }
     };
     let resolved = resolver.resolve(checked.query());
@@ -72,20 +73,20 @@ pub(crate) unsafe fn getaddrinfo(
     } else {
         let code = match answer(&resolved, &checked) {
             Ok(List(first)) => {
-                // SAFETY: the caller's promise. It is written on success only, as in glibc.
+                // SAFETY: guaranteed by the caller. As in glibc, it is written only on success.
                 unsafe { result.write(first) };
                 0
             }
             Err(code) => code,
         };
         set_errno(leaves(&resolved, &checked));
-        Some(Returned { code, has_asked: checked.asks() })
+        Some(Returned { code, has_queried: checked.queries_source() })
     };
     lookup.log(ending, resolved.source);
     returned
 }
 
-/// The list, or getaddrinfo's code.
+/// Returns the list, or getaddrinfo's code.
 fn answer(resolved: &Resolved, checked: &Checked<'_>) -> Result<List, c_int> {
     match &resolved.result {
         Ok(answer) => {
@@ -96,12 +97,12 @@ fn answer(resolved: &Resolved, checked: &Checked<'_>) -> Result<List, c_int> {
     }
 }
 
-/// Why there is no answer. What kept glibc from asking any module, it often tells by nothing but errno.
+/// Returns why there is no answer. If glibc could not ask any module, errno is often the only indication.
 fn reason(resolved: &Resolved, failure: Failure) -> Failure {
     resolved.unreadable.map_or(failure, |Errno(errno)| Failure::System(errno))
 }
 
-/// What libc's code says of a node. Only names are looked up, and services, which nscd may not know either.
+/// Returns what libc's code means for a node. Only names are looked up, and services, which nscd may not know either.
 fn from_libc<'a>(node: Node<'_>, code: c_int, found: &'a dyn Fn() -> String) -> FromLibc<'a> {
     match (code, node) {
         (0, _) => FromLibc::Found(found),
@@ -118,12 +119,12 @@ fn ending(resolved: &Resolved) -> Ending<'_> {
     }
 }
 
-/// What is left in errno.
+/// Returns the errno to leave.
 fn leaves(resolved: &Resolved, checked: &Checked<'_>) -> Errno {
-    // `gethostbyname2_r` leaves 0 where there is nothing to say.
+    // `gethostbyname2_r` leaves 0 if there is no error.
     let quiet = if checked.is_by_gethostbyname() { Errno(0) } else { checked.errno };
     match &resolved.result {
-        // glibc's resolver clears it on its way.
+        // glibc's resolver clears errno.
         Ok(_) if resolved.source.is_some_and(Source::is_dns) => Errno(0),
         Ok(_) => quiet,
         Err(miss) => {

@@ -1,4 +1,4 @@
-//! The gethostbyname family and gethostbyaddr: arguments → key → verdict → query → what was resolved → a hostent, in the
+//! The gethostbyname and gethostbyaddr functions: arguments → key → verdict → query → result → a hostent, in the
 //! caller's buffer or in static memory.
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -20,38 +20,39 @@ use crate::request::text::{is_digits_and_dots, text};
 use crate::state;
 use crate::verdict::{Ending, FromLibc, Lookup, addresses_in_log};
 
-/// gethostbyname(3). None: the call is forwarded, or what libc returned stands, as with all functions here.
+/// gethostbyname(3). Like all functions here, it returns `None` if the call is to be forwarded, or libc's result is to
+/// be returned.
 ///
 /// # Safety
-/// `name` is NULL or a C string, and what libc returned is NULL or its hostent, as with all functions here.
+/// `name` must be NULL or a C string, and libc's result, as for all functions here, NULL or its hostent.
 pub(crate) unsafe fn gethostbyname(name: *const c_char, call: Call<*mut hostent>) -> Option<*mut hostent> {
     static RESULT: Static = Static::new();
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let key = unsafe { key_of_name(name, libc::AF_INET) }?;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { to_static("gethostbyname", key, &RESULT, call) }
 }
 
 /// gethostbyname2(3)
 ///
 /// # Safety
-/// `name` is NULL or a C string.
+/// `name` must be NULL or a C string.
 pub(crate) unsafe fn gethostbyname2(
     name: *const c_char,
     family: c_int,
     call: Call<*mut hostent>,
 ) -> Option<*mut hostent> {
     static RESULT: Static = Static::new();
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let key = unsafe { key_of_name(name, family) }?;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { to_static("gethostbyname2", key, &RESULT, call) }
 }
 
 /// gethostbyaddr(3)
 ///
 /// # Safety
-/// `address` is NULL or readable for `size` bytes.
+/// `address` must be NULL, or readable for `size` bytes.
 pub(crate) unsafe fn gethostbyaddr(
     address: *const c_void,
     size: socklen_t,
@@ -59,16 +60,17 @@ pub(crate) unsafe fn gethostbyaddr(
     call: Call<*mut hostent>,
 ) -> Option<*mut hostent> {
     static RESULT: Static = Static::new();
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let key = unsafe { key_of_address(address, size, family) }?;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { to_static("gethostbyaddr", key, &RESULT, call) }
 }
 
 /// gethostbyname_r(3)
 ///
 /// # Safety
-/// `name` is NULL or a C string, and there is a writable place for each result and `length` writable bytes at `buffer`.
+/// `name` must be NULL or a C string, the pointers to results must be writable, and `buffer` writable for `length`
+/// bytes.
 pub(crate) unsafe fn gethostbyname_r(
     name: *const c_char,
     host: *mut hostent,
@@ -78,9 +80,9 @@ pub(crate) unsafe fn gethostbyname_r(
     h_errno: *mut c_int,
     call: Call<c_int>,
 ) -> Option<c_int> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let key = unsafe { key_of_name(name, libc::AF_INET) }?;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { to_buffer("gethostbyname_r", key, Out { host, buffer, length, result, h_errno }, call) }
 }
 
@@ -98,16 +100,16 @@ pub(crate) unsafe fn gethostbyname2_r(
     h_errno: *mut c_int,
     call: Call<c_int>,
 ) -> Option<c_int> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let key = unsafe { key_of_name(name, family) }?;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { to_buffer("gethostbyname2_r", key, Out { host, buffer, length, result, h_errno }, call) }
 }
 
 /// gethostbyaddr_r(3)
 ///
 /// # Safety
-/// `address` is NULL or readable for `size` bytes; the rest as for [`gethostbyname_r`].
+/// `address` must be NULL, or readable for `size` bytes; otherwise as for [`gethostbyname_r`].
 pub(crate) unsafe fn gethostbyaddr_r(
     address: *const c_void,
     size: socklen_t,
@@ -119,25 +121,25 @@ pub(crate) unsafe fn gethostbyaddr_r(
     h_errno: *mut c_int,
     call: Call<c_int>,
 ) -> Option<c_int> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let key = unsafe { key_of_address(address, size, family) }?;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { to_buffer("gethostbyaddr_r", key, Out { host, buffer, length, result, h_errno }, call) }
 }
 
-/// None: libc's, since it is numeric.
+/// Returns `None` if the call is to be forwarded to libc, since the name is numeric.
 ///
 /// # Safety
-/// `name` is NULL or a C string, which stays for `'a`.
+/// `name` must be NULL, or a C string that is valid for `'a`.
 unsafe fn key_of_name<'a>(name: *const c_char, family: c_int) -> Option<HostKey<'a>> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let name = unsafe { text(name) }?;
     let known = match family {
         libc::AF_INET => Some(Family::Inet),
         libc::AF_INET6 => Some(Family::Inet6),
         _ => None,
     };
-    // glibc takes any other family for AF_INET here, and only here.
+    // Only here does glibc treat any other family as AF_INET.
     if is_digits_and_dots(name, known.unwrap_or(Family::Inet)) {
         return None;
     }
@@ -149,16 +151,16 @@ unsafe fn key_of_name<'a>(name: *const c_char, family: c_int) -> Option<HostKey<
     })
 }
 
-/// None: libc's, since no source is asked about it, or it is no address.
+/// Returns `None` if the call is to be forwarded to libc, since no source is queried for the address or it is invalid.
 ///
 /// # Safety
-/// `address` is NULL or readable for `size` bytes.
+/// `address` must be NULL, or readable for `size` bytes.
 unsafe fn key_of_address(address: *const c_void, size: socklen_t, family: c_int) -> Option<HostKey<'static>> {
     if address.is_null() {
         return None;
     }
     let ip = match (family, size) {
-        // SAFETY: the caller's promise; no alignment is asked for.
+        // SAFETY: guaranteed by the caller; no alignment is required.
         (libc::AF_INET, 4) => IpAddr::from(unsafe { address.cast::<[u8; 4]>().read_unaligned() }),
         // SAFETY: as above.
         (libc::AF_INET6, 16) => IpAddr::from(unsafe { address.cast::<[u8; 16]>().read_unaligned() }),
@@ -167,7 +169,7 @@ unsafe fn key_of_address(address: *const c_void, size: socklen_t, family: c_int)
     (ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED)).then_some(HostKey::Address(ip))
 }
 
-/// Where a `_r` function puts its result.
+/// The result parameters of a `_r` function.
 #[derive(Clone, Copy)]
 struct Out {
     host: *mut hostent,
@@ -177,16 +179,16 @@ struct Out {
     h_errno: *mut c_int,
 }
 
-/// The way of the `_r` functions.
+/// The common part of the `_r` functions.
 ///
 /// # Safety
-/// `out` has a writable place for each result, and `out.length` writable bytes.
+/// The pointers in `out` must be writable, and `out.buffer` writable for `out.length` bytes.
 unsafe fn to_buffer(function: &'static str, key: HostKey<'_>, out: Out, call: Call<c_int>) -> Option<c_int> {
     let rules = state::rules()?;
     let at_entry = call.at_entry();
-    // SAFETY: libc has written there what it returns beside a code, as the caller promises.
+    // SAFETY: libc has written both, according to the caller.
     let (host, h_errno) = (|| unsafe { *out.result }, || unsafe { *out.h_errno });
-    // SAFETY: called where it is libc's hostent.
+    // SAFETY: called only if it is libc's hostent.
     let found = || unsafe { in_log(key, host()) };
     let call = call.map(|code| match code {
         _ if !host().is_null() => FromLibc::Found(&found),
@@ -202,9 +204,9 @@ unsafe fn to_buffer(function: &'static str, key: HostKey<'_>, out: Out, call: Ca
     } else {
         leave_h_errno(&resolved);
         Some(match &resolved.result {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             Ok(answer) => unsafe { write_answer(answer, order(key, &resolved), &resolved, out) },
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             Err(miss) => unsafe { write_miss(*miss, &resolved, out, at_entry) },
         })
     };
@@ -212,45 +214,45 @@ unsafe fn to_buffer(function: &'static str, key: HostKey<'_>, out: Out, call: Ca
     code
 }
 
-/// Into this buffer. What would not fit there is no reason for another answer than libc's if nothing is found with room
-/// for everything either.
+/// Resolves the key for this buffer. After libc, an answer that does not fit must not replace libc's if a lookup
+/// without the limit of the buffer finds nothing either.
 fn resolve(lookup: &Lookup<'_>, key: HostKey<'_>, buffer: &Buffer) -> Resolved {
     let resolver = lookup.resolver();
-    let resolved = resolver.resolve(Query::Host { key, room: Some(buffer) });
+    let resolved = resolver.resolve(Query::Host { key, buffer: Some(buffer) });
     if lookup.is_after_libc() && matches!(ending(key, &resolved), Ending::Refused(_)) {
-        let roomy = resolver.resolve(Query::Host { key, room: None });
-        if roomy.result.is_err() {
-            return roomy;
+        let unlimited = resolver.resolve(Query::Host { key, buffer: None });
+        if unlimited.result.is_err() {
+            return unlimited;
         }
     }
     resolved
 }
 
-/// What was found, for the log.
+/// Returns what was found, for the log.
 ///
 /// # Safety
-/// A hostent of libc's.
+/// `host` must be libc's hostent.
 unsafe fn in_log(key: HostKey<'_>, host: *const hostent) -> String {
     if let HostKey::Address(_) = key {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         return printable(&unsafe { name(host) });
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     addresses_in_log(unsafe { addresses(host) }.into_iter())
 }
 
 /// # Safety
 /// As for [`to_buffer`].
 unsafe fn write_answer(answer: &Answer, order: Order, resolved: &Resolved, out: Out) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let Some(()) = (unsafe { pack(answer, out.host, out.buffer, out.length, order) }) else {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         return unsafe { write_too_small(out) };
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { out.result.write(out.host) };
-    if let Some(value) = told(resolved) {
-        // SAFETY: the caller's promise.
+    if let Some(value) = module_h_errno(resolved) {
+        // SAFETY: guaranteed by the caller.
         unsafe { out.h_errno.write(value) };
     }
     set_errno(Errno(0));
@@ -260,10 +262,10 @@ unsafe fn write_answer(answer: &Answer, order: Order, resolved: &Resolved, out: 
 /// # Safety
 /// As for [`to_buffer`].
 unsafe fn write_miss(miss: Miss, resolved: &Resolved, out: Out, at_entry: Errno) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { out.result.write(ptr::null_mut()) };
-    if let Some(value) = codes::h_errno(miss.failure).or_else(|| told(resolved)) {
-        // SAFETY: the caller's promise.
+    if let Some(value) = codes::h_errno(miss.failure).or_else(|| module_h_errno(resolved)) {
+        // SAFETY: guaranteed by the caller.
         unsafe { out.h_errno.write(value) };
     }
     let code = code_of(miss, at_entry);
@@ -274,18 +276,18 @@ unsafe fn write_miss(miss: Miss, resolved: &Resolved, out: Out, at_entry: Errno)
 /// # Safety
 /// As for [`to_buffer`].
 unsafe fn write_too_small(out: Out) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { out.result.write(ptr::null_mut()) };
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { out.h_errno.write(NETDB_INTERNAL) };
     set_errno(Errno(libc::ERANGE));
     libc::ERANGE
 }
 
-/// The way of the functions with a static result.
+/// The common part of the functions with a static result.
 ///
 /// # Safety
-/// What libc returned is NULL or its hostent.
+/// libc's result must be NULL or its hostent.
 unsafe fn to_static(
     function: &'static str,
     key: HostKey<'_>,
@@ -298,14 +300,14 @@ unsafe fn to_static(
         Call::AfterLibc { returned, .. } => returned,
         Call::First { .. } => ptr::null_mut(),
     };
-    // SAFETY: called where it is libc's hostent.
+    // SAFETY: called only if it is libc's hostent.
     let found = || unsafe { in_log(key, returned) };
     let call = call.map(|host| match host.is_null() {
         false => FromLibc::Found(&found),
         true => FromLibc::Failed(codes::failure_of_h_errno(codes::thread_h_errno(), errno())),
     });
     let lookup = Lookup::of(function, key.subject(), &rules, &call)?;
-    let resolved = lookup.resolver().resolve(Query::Host { key, room: None });
+    let resolved = lookup.resolver().resolve(Query::Host { key, buffer: None });
     let ending = ending(key, &resolved);
     let host = if lookup.falls_back(ending) {
         None
@@ -336,26 +338,26 @@ fn store_answer(answer: &Answer, resolved: &Resolved, place: &Static) -> *mut ho
 
 fn store_miss(miss: Miss, resolved: &Resolved, at_entry: Errno) -> *mut hostent {
     set_errno(Errno(code_of(miss, at_entry)));
-    let said = || told(resolved).filter(|&value| value != NETDB_SUCCESS);
+    let said = || module_h_errno(resolved).filter(|&value| value != NETDB_SUCCESS);
     if let Some(value) = codes::h_errno(miss.failure).or_else(said) {
         set_h_errno(value);
     }
     ptr::null_mut()
 }
 
-/// This thread's h_errno is left as glibc's resolver leaves it on its way.
+/// Sets this thread's h_errno to the value that glibc's resolver leaves.
 fn leave_h_errno(resolved: &Resolved) {
     if let Some(value) = resolved.h_errno.thread.and_then(codes::h_errno) {
         set_h_errno(value);
     }
 }
 
-/// What the module that was asked last wrote where `h_errno` is wanted.
-fn told(resolved: &Resolved) -> Option<c_int> {
+/// Returns the value that the last module has written to the caller's `h_errno`.
+fn module_h_errno(resolved: &Resolved) -> Option<c_int> {
     resolved.h_errno.caller?.map_or_else(codes::h_errno, |()| Some(NETDB_SUCCESS))
 }
 
-/// In which order glibc fills the buffer.
+/// Returns the order in which glibc fills the buffer.
 fn order(key: HostKey<'_>, resolved: &Resolved) -> Order {
     match key {
         HostKey::Address(_) if resolved.source.is_some_and(Source::is_dns) => Order::ListsFirst,
@@ -372,8 +374,8 @@ fn ending<'r>(key: HostKey<'_>, resolved: &'r Resolved) -> Ending<'r> {
     }
 }
 
-/// What a `_r` function returns for a miss (glibc, nss/getXXbyYY_r.c), which is also left in errno. `at_entry` is errno at
-/// the call, which glibc returns where nothing on its way has set it.
+/// Returns what a `_r` function returns for a miss (glibc, nss/getXXbyYY_r.c), which is also left in errno. `at_entry`
+/// is the errno at the call, which glibc returns if nothing has set it since.
 fn code_of(miss: Miss, at_entry: Errno) -> c_int {
     match (miss.status, miss.failure) {
         (Status::NotFound, _) => 0,

@@ -1,5 +1,5 @@
-//! getnameinfo(3) for an address that a rule matches (glibc, inet/getnameinfo.c), without libc's own reverse lookup and its
-//! reader of services, which both ask nscd.
+//! getnameinfo(3) for an address that a rule matches (glibc, inet/getnameinfo.c), without libc's own reverse lookup and
+//! lookup of services, both of which ask nscd.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -28,7 +28,7 @@ const KNOWN_FLAGS: c_int = libc::NI_NUMERICHOST
     | NI_IDN
     | NI_DEPRECATED;
 
-/// A socket address and the hints that go with it.
+/// A socket address and the flags.
 #[derive(Clone, Copy)]
 struct Socket {
     address: *const sockaddr,
@@ -39,19 +39,19 @@ struct Socket {
 }
 
 impl Socket {
-    /// None: an address that has no name, which libc refuses or tells without asking anybody.
+    /// Returns `None` for an address that has no name, which libc rejects or formats without a lookup.
     ///
     /// # Safety
-    /// `address` is NULL or readable for `length` bytes.
+    /// `address` must be NULL, or readable for `length` bytes.
     unsafe fn read(address: *const sockaddr, length: socklen_t, flags: c_int) -> Option<Self> {
         if address.is_null() || (length as usize) < size_of::<libc::sa_family_t>() {
             return None;
         }
-        // SAFETY: the family stands first and is readable; no alignment is asked for.
+        // SAFETY: the family comes first and is readable; no alignment is required.
         let family = unsafe { address.cast::<libc::sa_family_t>().read_unaligned() };
         let (ip, port) = match c_int::from(family) {
             libc::AF_INET if length as usize >= size_of::<sockaddr_in>() => {
-                // SAFETY: readable for its length, which was just compared.
+                // SAFETY: readable for its length, which has been compared.
                 let inet = unsafe { address.cast::<sockaddr_in>().read_unaligned() };
                 (IpAddr::V4(Ipv4Addr::from(inet.sin_addr.s_addr.to_ne_bytes())), inet.sin_port)
             }
@@ -69,7 +69,7 @@ impl Socket {
         self.flags & flag != 0
     }
 
-    /// The name of an answer, as the flags want it.
+    /// Returns the name of an answer, in the form that the flags request.
     fn name(&self, answer: &Answer) -> Vec<u8> {
         let mut name = answer.canonical.clone();
         if self.has(libc::NI_NOFQDN) {
@@ -78,22 +78,22 @@ impl Socket {
         name
     }
 
-    /// Numbers as text are libc's: with these flags it asks nobody.
+    /// Has libc format the numbers: with these flags, it makes no lookup.
     ///
     /// # Safety
-    /// The socket address is as it was when it was read; the buffers are writable or NULL.
+    /// The socket address must be unchanged since it was read; the buffers must be writable or NULL.
     unsafe fn in_numbers(&self, host: TextBuffer, service: TextBuffer) -> c_int {
         let Some(real) = real::getnameinfo.get() else { return libc::EAI_SYSTEM };
         let flags = libc::NI_NUMERICHOST | libc::NI_NUMERICSERV;
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         unsafe { real(self.address, self.length, host.start, host.length, service.start, service.length, flags) }
     }
 }
 
-/// getnameinfo(3). None: the call is forwarded, or what libc returned stands.
+/// getnameinfo(3). Returns `None` if the call is to be forwarded, or libc's result is to be returned.
 ///
 /// # Safety
-/// The arguments are as its contract asks: a socket address, and two buffers that are writable or NULL.
+/// The arguments must be as for getnameinfo(3): a socket address, and two buffers that are writable or NULL.
 pub(crate) unsafe fn getnameinfo(
     address: *const sockaddr,
     size: socklen_t,
@@ -106,21 +106,21 @@ pub(crate) unsafe fn getnameinfo(
 ) -> Option<c_int> {
     let refused = flags & libc::NI_NAMEREQD != 0 && host.is_null() && service.is_null();
     if flags & !KNOWN_FLAGS != 0 || refused {
-        return None; // libc says why.
+        return None; // libc returns the error.
     }
     let host = TextBuffer { start: host, length: host_length };
     let service = TextBuffer { start: service, length: service_length };
     let asks_host = host.is_wanted() && flags & libc::NI_NUMERICHOST == 0;
     let asks_service = service.is_wanted() && flags & libc::NI_NUMERICSERV == 0;
     if !asks_host && !asks_service {
-        return None; // Numbers as text: libc asks nobody, and is no cancellation point.
+        return None; // Only numbers are requested: libc makes no lookup, and this is not a cancellation point.
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let socket = unsafe { Socket::read(address, size, flags) }?;
     let rules = state::rules()?;
     let errno_of_libc = errno();
     set_errno(call.at_entry());
-    // SAFETY: libc has written the name there, if it says so.
+    // SAFETY: libc has written the name there if its result says so.
     let name_by_libc = || unsafe { host.read() };
     let in_log = || printable(&name_by_libc());
     let mut has_numbers = false;
@@ -134,7 +134,7 @@ pub(crate) unsafe fn getnameinfo(
     });
     let lookup = Lookup::of("getnameinfo", Subject::Address(socket.ip), &rules, &call)?;
     let resolved = (asks_host && socket.ip != IpAddr::V6(Ipv6Addr::UNSPECIFIED))
-        .then(|| lookup.resolver().resolve(Query::Host { key: HostKey::Address(socket.ip), room: None }));
+        .then(|| lookup.resolver().resolve(Query::Host { key: HostKey::Address(socket.ip), buffer: None }));
     let name = resolved.as_ref().and_then(found).map(|answer| socket.name(answer));
     let ending = match (&resolved, &name) {
         (_, Some(name)) => Ending::Name(name),
@@ -144,36 +144,36 @@ pub(crate) unsafe fn getnameinfo(
     let code = if lookup.falls_back(ending) {
         None
     } else {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let code = unsafe { write(&socket, ending, host, if has_numbers { TextBuffer::NONE } else { service }) };
-        // Numbers of libc's are better than a name for which there is no room.
+        // libc's numeric result is better than a name for which there is no room.
         Some(code).filter(|&code| code == 0 || !has_numbers)
     };
     lookup.log(ending, resolved.and_then(|resolved| resolved.source));
     code
 }
 
-/// Writes what is wanted of both.
+/// Writes the requested texts.
 ///
 /// # Safety
 /// As for [`getnameinfo`].
 unsafe fn write(socket: &Socket, ending: Ending<'_>, host: TextBuffer, service: TextBuffer) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let code = if host.is_wanted() { unsafe { write_host(socket, ending, host) } } else { 0 };
     if code != 0 || !service.is_wanted() {
         return code;
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { write_service(socket, service) }
 }
 
-/// Whether libc has written an address as its text, with or without a scope.
+/// Returns whether libc has written the address in numeric form, with or without a scope.
 fn is_text_of(ip: IpAddr, text: &[u8]) -> bool {
     let address = text.split(|&byte| byte == b'%').next().unwrap_or_default();
     std::str::from_utf8(address).is_ok_and(|text| text.parse() == Ok(ip))
 }
 
-/// What was found, if anything was.
+/// Returns the answer, if there is one.
 fn found(resolved: &Resolved) -> Option<&Answer> {
     resolved.result.as_ref().ok()
 }
@@ -184,7 +184,7 @@ unsafe fn write_host(socket: &Socket, ending: Ending<'_>, host: TextBuffer) -> c
     match ending {
         Ending::Name(name) => {
             let name = if socket.has(NI_IDN) { idn::to_u_labels(name) } else { name.to_vec() };
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             unsafe { host.write(&name) }
         }
         Ending::Failed(failure @ (Failure::System(_) | Failure::TryAgain)) => {
@@ -197,7 +197,7 @@ unsafe fn write_host(socket: &Socket, ending: Ending<'_>, host: TextBuffer) -> c
             codes::eai(failure)
         }
         _ if socket.has(libc::NI_NAMEREQD) => libc::EAI_NONAME,
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         _ => unsafe { socket.in_numbers(host, TextBuffer::NONE) },
     }
 }
@@ -208,37 +208,38 @@ unsafe fn write_service(socket: &Socket, service: TextBuffer) -> c_int {
     if !socket.has(libc::NI_NUMERICSERV) {
         let protocol: &[u8] = if socket.has(libc::NI_DGRAM) { b"udp" } else { b"tcp" };
         if let Some(name) = TABLES.services().ok().and_then(|services| services.by_port(socket.port, protocol)) {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             return unsafe { service.write(&name) };
         }
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { socket.in_numbers(TextBuffer::NONE, service) }
 }
 
-/// `NI_NOFQDN`: of a name in this host's own domain, what stands before the domain.
+/// `NI_NOFQDN`: removes the domain from a name in this host's own domain.
 fn cut_own_domain(name: &mut Vec<u8>) {
     static DOMAIN: OnceBox<Option<Vec<u8>>> = OnceBox::new();
     let Some(domain) = DOMAIN.get_or_init(|| Box::new(own_domain())) else { return };
     let found = (0..name.len()).find(|&at| name.get(at..).is_some_and(|rest| rest.starts_with(domain)));
-    // The first place where it stands, or none.
+    // Only the first occurrence is considered.
     if let Some(dot) = found.and_then(|at| at.checked_sub(1)).filter(|&dot| name.get(dot) == Some(&b'.')) {
         name.truncate(dot);
     }
 }
 
-/// The domain of this host, found out once (`nrl_domainname`): of "localhost", of the host's name, of that name's
-/// canonical form, or of the name of 127.0.0.1; the first that has one.
+/// Returns the domain of this host, which is determined once (glibc's `nrl_domainname`): that of "localhost", of the
+/// host name, of the canonical form of the host name, or of the name of 127.0.0.1, whichever is the first to have one.
 fn own_domain() -> Option<Vec<u8>> {
     let domain = |name: &[u8]| {
         let dot = name.iter().position(|&byte| byte == b'.')?;
         name.get(dot + 1..).map(<[u8]>::to_vec)
     };
-    // By the system's files and servers, never by the rule of some address: it is found out once for all.
+    // Determined from the system's files and name servers, and not by the rule for some address, since it is determined
+    // only once.
     let answering = Answering::default();
     let resolver = Resolver::new(&TABLES, &answering, None);
     let canonical =
-        |key| found(&resolver.resolve(Query::Host { key, room: None })).map(|answer| answer.canonical.clone());
+        |key| found(&resolver.resolve(Query::Host { key, buffer: None })).map(|answer| answer.canonical.clone());
     let of_name = |name| canonical(HostKey::Name(Name::new(name), Family::Inet));
     let host = hostname();
     of_name(b"localhost")

@@ -1,15 +1,15 @@
-//! What surrounds every hook: the exported function, and the guard around what answers it.
+//! The exported functions, and the guard around what answers them.
 //!
-//! What holds in the frame of an exported function:
+//! Invariants of the frame of an exported function:
 //!
-//! - Nothing in it has a destructor: arguments and results are plain. A thread that is cancelled, jumps or throws out of
-//!   the real function leaves nothing behind. (libgcc_s unwinds such a frame, and the unwinder that is linked into this
-//!   library cannot work on its state: a destructor there would end the process.)
-//! - The real function is called outside of the guard: with the thread's own cancellation state, outside of
+//! - Nothing in it has a destructor: arguments and results are plain data. A thread that is cancelled, jumps or throws
+//!   an exception out of the real function leaves nothing behind. (libgcc_s unwinds such a frame, and the unwinder that
+//!   is linked into this library cannot use its state: a destructor there would end the process.)
+//! - The real function is called outside the guard: with the thread's own cancellation state, outside of
 //!   `catch_unwind`, not marked as being in a lookup, and with errno as it was at the call.
-//! - The guard restores errno where the call is forwarded.
-//! - What libc answered is looked at afterwards, in a guard of its own, and only where a rule has libc answer first. All
-//!   that is kept meanwhile is plain: a time, and errno at the call.
+//! - The guard restores errno if the call is forwarded.
+//! - libc's result is examined afterwards, in a guard of its own, and only if there is a rule that has libc answer
+//!   first. All that is retained in between is plain data: a time stamp, and the errno at the call.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -22,7 +22,7 @@ use nss_bypass_core::sys::{Errno, clock, errno, set_errno};
 
 use crate::state;
 
-/// Exports the functions of a table of hooks: see [`hooks`].
+/// Defines the exported functions of a table of hooks: see [`hooks`].
 macro_rules! export {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $result:ty { $($how:tt)* })*) => {
         $(export!(@one [$(#[$doc])*] $name($($argument: $type),*) -> $result { $($how)* });)*
@@ -31,7 +31,7 @@ macro_rules! export {
         forwards: $forwards:expr, answer: $answer:path, owns: $owns:path, absent: $absent:expr
     }) => {
         export!(@function [$($doc)*] $name($($argument: $type),*) -> $result, $absent, {
-            // SAFETY: the caller's promise, under libc's contract.
+            // SAFETY: guaranteed by the caller, according to libc's contract.
             let forwards = unsafe { $forwards };
             // SAFETY: as above.
             hook::run_unless(forwards, $owns, |at_entry| unsafe { $answer($($argument,)* Call::First { at_entry }) })
@@ -44,7 +44,7 @@ macro_rules! export {
         answer_unguarded: $answer:path, absent: $absent:expr
     }) => {
         export!(@function [$($doc)*] $name($($argument: $type),*) -> $result, $absent, {
-            // SAFETY: the caller's promise, under libc's contract.
+            // SAFETY: guaranteed by the caller, according to libc's contract.
             unsafe { $answer($($argument),*) }
         }, |_| None::<$result>);
     };
@@ -53,7 +53,7 @@ macro_rules! export {
         $($doc)*
         ///
         /// # Safety
-        /// libc's.
+        /// As for libc's function of this name.
         #[allow(unused_unsafe, reason = "what is known without the arguments takes none")]
         #[unsafe(no_mangle)]
         pub unsafe extern "C-unwind" fn $name($($argument: $type),*) -> $result {
@@ -70,24 +70,24 @@ macro_rules! export {
     };
 }
 
-/// How far a call has come, for what answers it.
+/// The state of a call, for the function that answers it.
 #[derive(Clone, Copy)]
 pub(crate) enum Call<R> {
-    /// It came in, with this errno.
+    /// It has just been made, with this errno.
     First { at_entry: Errno },
-    /// libc has answered it, and a rule has libc answer first.
+    /// libc has answered it, and there is a rule that has libc answer first.
     AfterLibc { returned: R, forwarded: Forwarded },
 }
 
 impl<R> Call<R> {
-    /// errno as the program had it.
+    /// Returns errno as it was at the call.
     pub(crate) fn at_entry(&self) -> Errno {
         match self {
             Self::First { at_entry } | Self::AfterLibc { forwarded: Forwarded { at_entry, .. }, .. } => *at_entry,
         }
     }
 
-    /// The same, with what is to be known of libc's answer.
+    /// Converts libc's result.
     pub(crate) fn map<S>(self, known: impl FnOnce(R) -> S) -> Call<S> {
         match self {
             Self::First { at_entry } => Call::First { at_entry },
@@ -96,22 +96,22 @@ impl<R> Call<R> {
     }
 }
 
-/// A call on its way to libc.
+/// A call that is being forwarded to libc.
 #[derive(Clone, Copy)]
 pub(crate) struct Forwarded {
     at_entry: Errno,
-    /// When it went there (CLOCK_MONOTONIC).
+    /// When it was forwarded (CLOCK_MONOTONIC).
     pub(crate) begun: Duration,
 }
 
 impl Forwarded {
-    /// None: no rule has libc answer first.
+    /// Returns `None` if no rule has libc answer first.
     #[inline]
     pub(crate) fn begin() -> Option<Self> {
         state::has_libc_first().then(|| Self { at_entry: errno(), begun: clock::monotonic() })
     }
 
-    /// When libc has answered.
+    /// Records libc's result.
     #[inline]
     pub(crate) fn answered<R>(self, returned: R) -> Call<R> {
         Call::AfterLibc { returned, forwarded: self }
@@ -122,29 +122,29 @@ const PTHREAD_CANCEL_DISABLE: c_int = 1;
 const PTHREAD_CANCEL_DEFERRED: c_int = 0;
 
 unsafe extern "C-unwind" {
-    // Turning cancellation back on may act on a request that came meanwhile, and so unwind.
+    // Enabling cancellation may act on a pending request, and thus unwind.
     fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
     fn pthread_setcanceltype(kind: c_int, old: *mut c_int) -> c_int;
     fn pthread_testcancel();
 }
 
-/// Runs what answers a hook, which is told errno as it was at the call. None: the call is forwarded, and errno is as it
-/// was.
+/// Runs the function that answers a hook, which is passed the errno at the call. If it returns `None`, the call is to
+/// be forwarded, and errno is restored.
 ///
-/// A call from within the library's own code, such as a log to a program's own transport, is forwarded. So is one in which
-/// anything panics. Cancellation is off meanwhile, since it would unwind through frames with destructors; it is
-/// turned on again last, where nothing is left to drop: `T` and the closure are plain. (A frame with something to drop
-/// would end the process: libgcc_s unwinds it, and the unwinder linked into this library cannot work on its state.) A
-/// request that came meanwhile is then heeded, as in libc's own lookups, if `owns` says that the result is nothing that
-/// somebody must free.
-pub(crate) fn run<T: Copy>(owns: fn(T) -> bool, ours: impl FnOnce(Errno) -> Option<T> + Copy) -> Option<T> {
-    // The type is restored after the state: pthread_setcancelstate acts on a request without noting PTHREAD_CANCELED as
-    // the thread's result, pthread_setcanceltype notes it, as libc's lookups do (glibc 2.36, nptl).
+/// A call from within the library's own code, such as from a log to a program's own transport, is forwarded, and so is
+/// one in which anything panics. Cancellation is disabled in the meantime, since it would unwind frames with
+/// destructors; it is enabled again at the end, when there is nothing to drop: `T` and the closure are plain data. (A
+/// frame with a destructor would end the process: libgcc_s unwinds it, and the unwinder that is linked into this
+/// library cannot use its state.) A request that is pending then is acted upon, as in libc's own lookups, unless `owns`
+/// says that the result has to be freed.
+pub(crate) fn run<T: Copy>(owns: fn(T) -> bool, handler: impl FnOnce(Errno) -> Option<T> + Copy) -> Option<T> {
+    // The type is restored after the state: pthread_setcancelstate acts on a request without setting the thread's
+    // result to PTHREAD_CANCELED, while pthread_setcanceltype sets it, as libc's lookups do (glibc 2.36, nptl).
     let mut kind: c_int = 0;
     // SAFETY: `kind` is writable.
     unsafe { pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &mut kind) };
-    let result = uncancelled(|| contained(ours));
-    // SAFETY: the type is one that libc gave; a null pointer for the old one is allowed on Linux.
+    let result = uncancelled(|| contained(handler));
+    // SAFETY: the type was returned by libc; a null pointer for the old one is permitted on Linux.
     unsafe { pthread_setcanceltype(kind, ptr::null_mut()) };
     if result.is_some_and(|result| !owns(result)) {
         // SAFETY: no preconditions; it unwinds through frames without destructors, or does nothing.
@@ -153,49 +153,49 @@ pub(crate) fn run<T: Copy>(owns: fn(T) -> bool, ours: impl FnOnce(Errno) -> Opti
     result
 }
 
-/// The same, unless it is known already that the call is forwarded.
+/// The same, unless it is already known that the call is to be forwarded.
 #[inline]
 pub(crate) fn run_unless<T: Copy>(
     forwards: bool,
     owns: fn(T) -> bool,
-    ours: impl FnOnce(Errno) -> Option<T> + Copy,
+    handler: impl FnOnce(Errno) -> Option<T> + Copy,
 ) -> Option<T> {
-    if forwards { None } else { run(owns, ours) }
+    if forwards { None } else { run(owns, handler) }
 }
 
-/// Runs something with this thread's cancellation off, and then acts on a request that came meanwhile if the thread
-/// wants that at any time (pthread_setcanceltype(3)).
-pub(crate) fn uncancelled<T: Copy>(ours: impl FnOnce() -> T + Copy) -> T {
+/// Runs a function with cancellation disabled in this thread, and then acts on a pending request if the thread's
+/// cancellation type is asynchronous (pthread_setcanceltype(3)).
+pub(crate) fn uncancelled<T: Copy>(handler: impl FnOnce() -> T + Copy) -> T {
     let mut state: c_int = 0;
     // SAFETY: `state` is writable.
     unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &mut state) };
-    let result = ours();
-    // SAFETY: the state is one that libc gave; a null pointer for the old one is allowed on Linux.
+    let result = handler();
+    // SAFETY: the state was returned by libc; a null pointer for the old one is permitted on Linux.
     unsafe { pthread_setcancelstate(state, ptr::null_mut()) };
     result
 }
 
-/// The thread is not to be cancelled now.
+/// For `owns`: the thread must not be cancelled now.
 pub(crate) fn owns_something<T>(_: T) -> bool {
     true
 }
 
-/// The result lives in the caller's memory, or for ever.
+/// For `owns`: the result is in the caller's memory, or is never freed.
 pub(crate) fn owns_nothing<T>(_: T) -> bool {
     false
 }
 
-fn contained<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
+fn contained<T: Copy>(handler: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
     let _guard = ReentrancyGuard::enter()?;
-    caught(ours)
+    caught(handler)
 }
 
-/// Contains panics only, with cancellation off already. For what looks nothing up, and so may also be called by a
-/// signal's handler in the midst of a lookup.
-pub(crate) fn caught<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
+/// Contains panics only; cancellation must be disabled already. This is for functions that make no lookup, and may
+/// therefore be called by a signal handler during a lookup.
+pub(crate) fn caught<T: Copy>(handler: impl FnOnce(Errno) -> Option<T>) -> Option<T> {
     let before = errno();
     silence_panics();
-    let result = catch_unwind(AssertUnwindSafe(|| ours(before))).unwrap_or(None);
+    let result = catch_unwind(AssertUnwindSafe(|| handler(before))).unwrap_or(None);
     if result.is_none() {
         set_errno(before);
     }
@@ -205,9 +205,9 @@ pub(crate) fn caught<T: Copy>(ours: impl FnOnce(Errno) -> Option<T>) -> Option<T
 #[cfg(panic = "abort")]
 compile_error!("a panic must end in libc's answer, not in the end of the host process: build with panic = \"unwind\"");
 
-/// Makes panics of this library silent, once. std is linked into it, so no other code's panics are touched.
+/// Makes panics of this library silent. std is linked into the library, so panics of other code are not affected.
 pub(crate) fn silence_panics() {
-    static SILENT: AtomicBool = AtomicBool::new(cfg!(any(fuzzing, test))); // There somebody wants to hear of them.
+    static SILENT: AtomicBool = AtomicBool::new(cfg!(any(fuzzing, test))); // Fuzzing and tests report panics.
     if !SILENT.load(Ordering::Relaxed) && !SILENT.swap(true, Ordering::Relaxed) {
         std::panic::set_hook(Box::new(|_| {}));
     }
@@ -233,7 +233,7 @@ mod tests {
 
         pub(super) struct Fake;
 
-        /// What the real function found: errno, the cancellation state, and whether a lookup was under way.
+        /// What the real function has found: errno, the cancellation state, and whether a lookup was in progress.
         pub(super) static FOUND: [AtomicI32; 3] = [const { AtomicI32::new(-1) }; 3];
 
         unsafe extern "C-unwind" fn found(number: c_int) -> c_int {
@@ -262,12 +262,12 @@ mod tests {
     /// Answers even numbers.
     unsafe fn answer(number: c_int, call: Call<c_int>) -> Option<c_int> {
         assert!(matches!(call, Call::First { at_entry: Errno(4242) }));
-        set_errno(Errno(1)); // As any lookup does on its way.
+        set_errno(Errno(1)); // As a lookup may do.
         (number % 2 == 0).then_some(number)
     }
 
     export! {
-        /// A hook of a table of one.
+        /// A hook of a table with a single row.
         nss_bypass_test_hook(number: c_int) -> c_int {
             forwards: number > 100, answer: answer, owns: owns_nothing, absent: 0
         }

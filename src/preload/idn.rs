@@ -1,5 +1,5 @@
-//! Internationalised names (`AI_IDN`, `AI_CANONIDN`), converted as glibc converts them: with libidn2, where that is
-//! installed (inet/idna.c); before glibc 2.28 with glibc's own libcidn, which follows IDNA 2003 (libidn/idn-stub.c).
+//! Internationalised names (`AI_IDN`, `AI_CANONIDN`), converted as in glibc: with libidn2, if it is installed
+//! (inet/idna.c); before glibc 2.28, with glibc's own libcidn, which implements IDNA 2003 (libidn/idn-stub.c).
 
 use std::ffi::CStr;
 use std::mem;
@@ -7,34 +7,35 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{c_char, c_int, c_void, wchar_t};
-use nss_bypass_core::late;
+use nss_bypass_core::lazy;
 use nss_bypass_core::sys::{fault, glibc, loaded};
 
 use crate::netdb::EAI_IDN_ENCODE;
 
-late! {
-    /// wchar.h; an `mbstate_t` is two words, zero at the beginning.
+lazy! {
+    /// mbrtowc(3); an `mbstate_t` consists of two words, which are initially zero.
     fn mbrtowc(wide: *mut wchar_t, text: *const c_char, length: usize, state: *mut [c_int; 2]) -> usize, absent: 0;
 }
 
 /// A library that converts names.
 struct Library {
     file: &'static CStr,
-    /// getaddrinfo's code where the library is not installed.
+    /// getaddrinfo's code if the library is not installed.
     absent: c_int,
-    /// The conversion's own code where it had no memory.
+    /// The library's own code if it could not allocate memory.
     no_memory: c_int,
 }
 
 /// idn2.h
 static LIBIDN2: Library = Library { file: c"libidn2.so.0", absent: EAI_IDN_ENCODE, no_memory: -100 };
-/// libidn/idna.h, where 202 is `IDNA_DLOPEN_ERROR`
+/// libidn/idna.h
 static LIBCIDN: Library = Library { file: c"libcidn.so.1", absent: libc::EAI_SYSTEM, no_memory: 201 };
 
-/// A conversion: text in the locale's encoding or in UTF-8 in, malloc's memory out. The last argument is a set of flags.
+/// A conversion: it takes text in the locale's encoding or in UTF-8, and flags, and returns memory of malloc.
 type Convert = unsafe extern "C" fn(*const c_char, *mut *mut c_char, c_int) -> c_int;
 
-/// A function of such a library, looked up when it is first needed. The library then stays loaded, as it does for glibc.
+/// A function of such a library, which is looked up when it is first needed. As with glibc, the library is then never
+/// unloaded.
 struct Function {
     library: &'static Library,
     symbol: &'static CStr,
@@ -74,12 +75,12 @@ impl Function {
     fn get(&self) -> Option<Convert> {
         let mut address = self.address.load(Ordering::Acquire);
         if address.is_null() {
-            // SAFETY: the name is a C string; the constructors of these libraries are safe to run at any time.
+            // SAFETY: the name is a C string; the constructors of these libraries can run at any time.
             let library = unsafe { loaded::dlopen(self.library.file.as_ptr(), libc::RTLD_NOW) };
             if library.is_null() {
-                return None; // It may be there the next time.
+                return None; // It may be installed the next time.
             }
-            // SAFETY: the handle is valid and the symbol a C string.
+            // SAFETY: the handle is valid, and the symbol is a C string.
             address = unsafe { loaded::dlsym(library, self.symbol.as_ptr()) };
             self.address.store(address, Ordering::Release);
         }
@@ -90,7 +91,7 @@ impl Function {
         Some(unsafe { mem::transmute::<*mut c_void, Convert>(address) })
     }
 
-    /// EAI_IDN_ENCODE where the library cannot convert the text, and the library's code where it is not installed.
+    /// Calls the function. Returns EAI_IDN_ENCODE if the library rejects the text, and `absent` if it is not installed.
     fn call(&self, text: &CStr, flags: c_int) -> Result<Vec<u8>, c_int> {
         fault::point();
         let convert = self.get().ok_or(self.library.absent)?;
@@ -101,27 +102,27 @@ impl Function {
             code if code == self.library.no_memory => return Err(libc::EAI_MEMORY),
             _ => return Err(EAI_IDN_ENCODE),
         }
-        // SAFETY: on success it is a C string from malloc.
+        // SAFETY: on success, it is a C string allocated by malloc.
         let bytes = unsafe { CStr::from_ptr(converted) }.to_bytes().to_vec();
-        // SAFETY: as above, and nobody else has it.
+        // SAFETY: as above, and nothing else refers to it.
         unsafe { libc::free(converted.cast()) };
         Ok(bytes)
     }
 }
 
-/// The A-label form of a name with bytes beyond ASCII, in the current locale's encoding; or getaddrinfo's code. errno is
-/// left as the conversion leaves it. Of the caller's `ai_flags`, libcidn takes `AI_IDN_ALLOW_UNASSIGNED` and
-/// `AI_IDN_USE_STD3_ASCII_RULES`, which are without effect since glibc 2.28.
+/// Returns the A-label form of a name with non-ASCII bytes in the current locale's encoding, or getaddrinfo's code.
+/// errno is left as the conversion leaves it. Of the caller's `ai_flags`, libcidn honours `AI_IDN_ALLOW_UNASSIGNED` and
+/// `AI_IDN_USE_STD3_ASCII_RULES`, which have no effect since glibc 2.28.
 pub(crate) fn to_a_labels(name: &CStr, ai_flags: c_int) -> Result<Vec<u8>, c_int> {
     if !uses_libidn2() {
-        // IDNA_ALLOW_UNASSIGNED and IDNA_USE_STD3_ASCII_RULES are these two bits, eight places lower.
+        // These two bits, shifted by eight, are IDNA_ALLOW_UNASSIGNED and IDNA_USE_STD3_ASCII_RULES.
         return IDNA_2003.to_a_labels.call(name, ai_flags >> 8 & 3);
     }
-    // A backslash would mean one thing to libidn2 and another to DNS.
+    // A backslash has different meanings for libidn2 and for DNS.
     if is_text_without_backslash(name) { IDNA_2008.to_a_labels.call(name, 0) } else { Err(EAI_IDN_ENCODE) }
 }
 
-/// Reads a name as the current locale's encoding has it (inet/idna_name_classify.c).
+/// Decodes a name in the current locale's encoding (inet/idna_name_classify.c).
 fn is_text_without_backslash(name: &CStr) -> bool {
     let mut rest = name.to_bytes_with_nul();
     let mut state = [0; 2];
@@ -133,18 +134,18 @@ fn is_text_without_backslash(name: &CStr) -> bool {
             0 => return !has_backslash,
             length => match rest.get(length..) {
                 Some(after) => rest = after,
-                None => return false, // (size_t) -1 or -2: no character, or a part of one.
+                None => return false, // (size_t) -1 or -2: an invalid or an incomplete character.
             },
         }
         has_backslash |= wide == wchar_t::from(b'\\');
     }
 }
 
-/// The U-label form of a canonical name, in the current locale's encoding; the name itself where there is none.
+/// Returns the U-label form of a canonical name in the current locale's encoding, or the name itself if there is none.
 pub(crate) fn to_u_labels(name: &[u8]) -> Vec<u8> {
     let is_a_label = |label: &[u8]| label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"xn--"));
     if !name.split(|&byte| byte == b'.').any(is_a_label) {
-        return name.to_vec(); // Nothing to convert, and no library to load for it.
+        return name.to_vec(); // There is nothing to convert, so no library has to be loaded.
     }
     let text = std::ffi::CString::new(name).ok();
     text.and_then(|text| conversions().to_u_labels.call(&text, 0).ok()).unwrap_or_else(|| name.to_vec())

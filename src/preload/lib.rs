@@ -1,17 +1,19 @@
-//! libnss_bypass.so: the functions that it puts before libc's.
+//! libnss_bypass.so: the functions with which it overrides libc's.
 //!
-//! A lookup goes one way: a row of the table below exports the function and, inside of the guard (`hook`), has it
-//! answered: `request` reads the C arguments, `verdict` asks the rules, core's resolver resolves, `layout` writes
-//! the caller's memory. What is not answered here is forwarded to the real function (`real`), outside of the guard.
+//! The path of a lookup: a row of the table below exports the function and calls, inside the guard (`hook`), the
+//! function that answers it: `request` reads the C arguments, `verdict` evaluates the rules, core's resolver resolves
+//! the name, and `layout` writes the caller's memory. A call that is not answered by nss-bypass is forwarded to the
+//! real function (`real`), outside the guard.
 
-/// The table of hooks. A row exports a function (see `hook`) and keeps the real one (see `real`). The tests read the names here.
+/// The table of hooks. Each row defines an exported function (see `hook`) and a variable for the real one (see `real`).
+/// The tests read the names from here.
 ///
-/// - `forwards`: whether the call is forwarded at once, known without the guard
-/// - `answer`: the function that answers it; None: it is forwarded. Where a rule has libc answer first, it is called again
-///   with what libc returned, and None lets that stand
-/// - `owns`: whether its result is something that somebody must free, so that the thread must not be cancelled now
-/// - `answer_unguarded`: as `answer`, for a function that takes the guard by itself where it needs one
-/// - `absent`: the result where libc has no such function
+/// - `forwards`: whether the call is forwarded at once, determined without the guard
+/// - `answer`: the function that answers it; with `None`, the call is forwarded. If a rule has libc answer first, it is
+///   called again with libc's result, which is returned if the function returns `None`
+/// - `owns`: whether the result has to be freed, so that the thread must not be cancelled now
+/// - `answer_unguarded`: like `answer`, for a function that uses the guard itself where necessary
+/// - `absent`: the result if libc has no such function
 macro_rules! hooks {
     ($make:ident) => {
         $make! {
@@ -60,11 +62,12 @@ macro_rules! hooks {
                 forwards: state::forwards_addresses(), answer: getnameinfo::getnameinfo, owns: hook::owns_nothing,
                 absent: libc::EAI_SYSTEM
             }
-            /// `__nss_configure_lookup` (nss.h): libc is always called, but what the program chooses counts here too.
+            /// `__nss_configure_lookup` (nss.h): always forwarded to libc; nss-bypass follows the program's selection.
             __nss_configure_lookup(database: *const c_char, modules: *const c_char) -> c_int {
                 answer_unguarded: configure_lookup::configure_lookup, absent: -1
             }
-            /// getaddrinfo_a(3). gai_error(3) needs no hook: it reads the code in the request, wherever it was answered.
+            /// getaddrinfo_a(3). gai_error(3) needs no hook: it reads the code in the request, whichever side has set
+            /// it.
             getaddrinfo_a(mode: c_int, list: *const *mut Gaicb, count: c_int, event: *const Sigevent) -> c_int {
                 answer_unguarded: asynchronous::getaddrinfo_a, absent: libc::EAI_SYSTEM
             }

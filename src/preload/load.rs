@@ -1,7 +1,7 @@
-//! What happens once, when the library is loaded.
+//! What is done once, when the library is loaded.
 //!
-//! Every program pays for this at its start, so it touches few pages: it is all in one place, calls little, and asks for no
-//! memory if it can do without. Real functions, settings and rules wait for the first call of a hook.
+//! This is part of the start of every program, so it touches few pages: it is all in one place, calls few functions,
+//! and allocates no memory if possible. Real functions, settings and rules are initialised at the first call of a hook.
 
 use std::ptr;
 
@@ -15,19 +15,19 @@ use crate::{databases, state};
 #[unsafe(link_section = ".init_array")]
 static ON_LOAD: extern "C" fn() = on_load;
 
-/// In a section with what else runs then (linked/glibc.c), so that it touches one page.
+/// In one section with the other code that runs then (linked/glibc.c), so that only one page is touched.
 #[unsafe(link_section = "nss_bypass_load")]
 extern "C" fn on_load() {
     unsafe extern "C" {
-        /// environ(7). A program may have a variable of the other name.
+        /// environ(7). A program may define a variable of the name without underscores.
         static __environ: *const *const c_char;
     }
-    let before = errno(); // A program begins with 0 there.
+    let before = errno(); // errno is 0 when a program starts.
     fork::watch();
-    // SAFETY: libc's variable, which libc has set by now.
+    // SAFETY: libc's variable, which libc has already set.
     let environment = if is_privileged() { ptr::null() } else { unsafe { __environ } };
-    // Where there are more variables than are kept as text, they are read as what they say.
-    // SAFETY: it is the environment, and the program has not begun.
+    // If there are more variables than fit into the storage, they are parsed now.
+    // SAFETY: it is the environment, and the program has not started.
     if unsafe { state::keep_variables(environment) } {
         databases::configure();
     } else {

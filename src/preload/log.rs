@@ -1,14 +1,14 @@
-//! `NSS_BYPASS_LOG`: one line a lookup, to a file, standard error or syslog. Off by default.
+//! `NSS_BYPASS_LOG`: one line for each lookup, to a file, to standard error or to syslog. Disabled by default.
 
 use nss_bypass_core::settings::log::{Level, LogSpecification, Place};
 use nss_bypass_core::sys::{clock, environment, errno, fault, file, set_errno, socket};
 
-/// syslog(3)'s socket, and facility `daemon` with the severities used here (RFC 3164, section 4.1.1).
+/// The socket of syslog(3), and the facility `daemon` with the severities that are used here (RFC 3164, section 4.1.1).
 const SYSLOG: &[u8] = b"/dev/log";
 const DAEMON_ERROR: u32 = 3 * 8 + 3;
 const DAEMON_INFO: u32 = 3 * 8 + 6;
 
-/// Writes one line. A log that cannot be written is not worth a program's trouble: errors are ignored.
+/// Writes one line. Errors are ignored: they must not affect the program.
 pub(crate) fn write(log: &LogSpecification, level: Level, text: &str) {
     fault::point();
     if !log.wants(level) {
@@ -27,10 +27,11 @@ pub(crate) fn write(log: &LogSpecification, level: Level, text: &str) {
             socket::send_to_path(SYSLOG, format!("<{priority}>nss-bypass[{process}]: {program}: {text}").as_bytes())
         }
     };
-    set_errno(before); // The caller's errno is part of the answer.
+    set_errno(before); // errno is part of the result of the call.
 }
 
-/// Now, in UTC, as RFC 3339 writes it, with milliseconds. libc's own conversion would read the time zone's files.
+/// Returns the current time in UTC in the format of RFC 3339, with milliseconds. libc's own conversion would read the
+/// files of the time zone.
 fn timestamp() -> String {
     let now = clock::wall();
     let (days, seconds) = (now.as_secs() / 86_400, now.as_secs() % 86_400);
@@ -39,7 +40,7 @@ fn timestamp() -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", now.subsec_millis())
 }
 
-/// Year, month and day of a day since 1970-01-01, in the Gregorian calendar.
+/// Converts days since 1970-01-01 to year, month and day in the Gregorian calendar.
 fn civil(mut days: u64) -> (u64, u64, u64) {
     let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let mut year = 1970;

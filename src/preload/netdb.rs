@@ -1,33 +1,33 @@
-//! netdb.h and signal.h, as far as the libc crate lacks them (glibc, resolv/netdb.h, bits/types/sigevent_t.h).
+//! Parts of netdb.h and signal.h that the libc crate does not have (glibc, resolv/netdb.h, bits/types/sigevent_t.h).
 
 use libc::{c_char, c_int, pthread_attr_t, sigval};
 
 // Flags of getaddrinfo(3).
 pub(crate) const AI_IDN: c_int = 0x40;
 pub(crate) const AI_CANONIDN: c_int = 0x80;
-/// AI_IDN_ALLOW_UNASSIGNED and AI_IDN_USE_STD3_ASCII_RULES: without effect, but not wrong.
+/// AI_IDN_ALLOW_UNASSIGNED and AI_IDN_USE_STD3_ASCII_RULES: permitted, but without effect.
 pub(crate) const AI_DEPRECATED: c_int = 0x300;
 
 // Flags of getnameinfo(3).
 pub(crate) const NI_IDN: c_int = 0x20;
-/// NI_IDN_ALLOW_UNASSIGNED and NI_IDN_USE_STD3_ASCII_RULES: without effect, but not wrong.
+/// NI_IDN_ALLOW_UNASSIGNED and NI_IDN_USE_STD3_ASCII_RULES: permitted, but without effect.
 pub(crate) const NI_DEPRECATED: c_int = 0xc0;
 
-// Codes of getaddrinfo(3) and its companions.
+// Return codes of getaddrinfo(3) and related functions.
 pub(crate) const EAI_NODATA: c_int = -5;
-/// The address is of another family.
+/// The address has another family.
 pub(crate) const EAI_ADDRFAMILY: c_int = -9;
-/// The name cannot be internationalised.
+/// The name cannot be converted (IDN).
 pub(crate) const EAI_IDN_ENCODE: c_int = -105;
-/// A request of getaddrinfo_a is waited for.
+/// A request of getaddrinfo_a is not complete.
 pub(crate) const EAI_INPROGRESS: c_int = -100;
-/// It was taken back.
+/// The request has been cancelled.
 pub(crate) const EAI_CANCELED: c_int = -101;
-/// It is being worked on, and cannot be taken back.
+/// The request is being processed, and cannot be cancelled.
 pub(crate) const EAI_NOTCANCELED: c_int = -102;
-/// It, or each of them, was done already.
+/// The request has, or all requests have, already been completed.
 pub(crate) const EAI_ALLDONE: c_int = -103;
-/// A signal came.
+/// Interrupted by a signal.
 pub(crate) const EAI_INTR: c_int = -104;
 
 // Modes of getaddrinfo_a(3).
@@ -45,7 +45,7 @@ pub struct Gaicb {
     pub(crate) service: *const c_char,
     pub(crate) hints: *const libc::addrinfo,
     pub(crate) result: *mut libc::addrinfo,
-    /// What gai_error(3) gives: glibc's `__return`.
+    /// The return code for gai_error(3): glibc's `__return`.
     pub(crate) code: c_int,
     reserved: [c_int; 5],
 }
@@ -60,5 +60,5 @@ pub struct Sigevent {
     pub(crate) attributes: *const pthread_attr_t,
 }
 
-/// The program's function for SIGEV_THREAD, which may also end its thread or throw.
+/// The program's function for SIGEV_THREAD, which may also end its thread or throw an exception.
 pub(crate) type NotifyFunction = unsafe extern "C-unwind" fn(sigval);

@@ -1,4 +1,4 @@
-//! The process's one copy of everything: settings, rules, tables.
+//! The state of the process: settings, rules, tables.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -19,51 +19,52 @@ use once_cell::race::OnceRef;
 use crate::request::text::is_plainly_an_address;
 use crate::{log, memory, real};
 
-/// How many faults of the configuration are logged at most: one of binary garbage has thousands.
+/// The maximum number of configuration errors that are logged: a binary file can have thousands.
 const LOGGED_FAULTS: usize = 50;
 
-/// How often the configuration is looked at, as [`now`] counts: each second.
-const LOOK_EVERY: u64 = 1 << 30;
+/// How often the status of the configuration file is checked, in units of [`now`]: once a second.
+const CHECK_INTERVAL: u64 = 1 << 30;
 
-/// resolv.conf and its relatives.
+/// The tables of resolv.conf and the other system files.
 pub(crate) static TABLES: Tables = Tables::new();
 
 static SETTINGS: OnceRef<Settings> = OnceRef::new();
 
-/// Where no variable says otherwise: most processes, which are then loaded without asking for memory.
+/// The settings without any variable, as in most processes, which then allocate no memory when the library is loaded.
 static PLAIN: Settings = Settings::plain(false, false);
 static PRIVILEGED: Settings = Settings::plain(true, false);
 
-/// For a libc that is not glibc: musl loads the library if LD_PRELOAD names it, and never asks nscd for hosts.
+/// For a libc other than glibc: musl loads the library if LD_PRELOAD names it, and never asks nscd about hosts.
 static FOREIGN: Settings = Settings::plain(false, true);
 
-/// The variables of ours that the program was started with.
+/// The variables of nss-bypass with which the program was started.
 ///
-/// Not among what is zero at the start: the dynamic linker writes to the page that these are in, in any case.
+/// In `.data` and not among the zero-initialised variables, since the dynamic linker writes to its page in any case.
 #[unsafe(link_section = ".data")]
 pub(crate) static STARTED_WITH: KeptVariables = KeptVariables::new();
 
-/// Whether they are known.
+/// Whether those variables have been stored.
 #[unsafe(link_section = ".data")]
 static IS_LOADED: AtomicBool = AtomicBool::new(false);
 
 static RULES: Snapshot<ActiveRules> = Snapshot::new();
-static NEXT_LOOK: AtomicU64 = AtomicU64::new(0);
+static NEXT_CHECK: AtomicU64 = AtomicU64::new(0);
 
-/// What [`forwards_node`] may go by, in bits: it is known, and rules may take away names, addresses, or no name at all.
+/// What [`forwards_node`] evaluates, as bits: whether the rules have been loaded, and whether they may match names,
+/// addresses, or lookups without a name.
 static SCOPE: AtomicU32 = AtomicU32::new(0);
 const KNOWN: u32 = 1;
 const NAMES: u32 = 2;
 const ADDRESSES: u32 = 4;
-const NOBODY: u32 = 8;
+const NO_NAME: u32 = 8;
 
-/// Whether some rule has libc answer first, and resolves here what it does not find.
+/// Whether some rule forwards names to libc first, and has nss-bypass resolve those that libc does not find.
 static LIBC_FIRST: AtomicBool = AtomicBool::new(false);
 
 /// The rules in force.
 pub(crate) struct ActiveRules {
     identity: Identity,
-    /// The root directory in which the file was found; none where there was no file.
+    /// The root directory in which the file was found; `None` if there was no file.
     root: Option<(u64, u64)>,
     /// Which names are answered here.
     pub(crate) policy: Policy,
@@ -71,28 +72,30 @@ pub(crate) struct ActiveRules {
 }
 
 impl ActiveRules {
-    /// Where there is no memory for a cache, nothing is kept: that is less than names which go to libc.
+    /// If there is no memory for a cache, nothing is cached: that is better than forwarding names to libc.
     fn new(identity: Identity, policy: Policy) -> Self {
         let root = if identity == Identity::default() { None } else { file::root() };
         Self { identity, root, cache: policy.cache().and_then(Cache::new), policy }
     }
 
-    /// Where lookups are logged: as the variable says or, where there is none, the file. Privileged programs log nothing.
+    /// Returns where lookups are logged: as the variable says or, without one, the file. Privileged programs log
+    /// nothing.
     pub(crate) fn log(&self) -> &LogSpecification {
         let settings = settings();
         let of_file = || self.policy.log().filter(|_| !settings.privileged);
         settings.log.as_ref().or_else(of_file).unwrap_or(&LogSpecification::OFF)
     }
 
-    /// The cache, if answers that are found like this are kept.
+    /// Returns the cache, if answers that are resolved in this way are cached.
     pub(crate) fn cache_for(&self, answering: &Answering) -> Option<&Cache> {
         self.cache.as_ref().filter(|_| self.policy.keeps(answering))
     }
 }
 
-/// The settings: the variables as they were when the library was loaded, or as they are now if that has not come yet.
+/// Returns the settings: from the variables as they were when the library was loaded, or as they are now if it has not
+/// been initialised yet.
 pub(crate) fn settings() -> &'static Settings {
-    // They are kept as long as the process lives; of two threads that read them at once, one's are never used.
+    // They are never freed; if two threads read them at the same time, those of one thread are discarded.
     SETTINGS.get_or_init(|| match () {
         () if !real::is_glibc() => &FOREIGN,
         () if is_privileged() => &PRIVILEGED,
@@ -102,86 +105,87 @@ pub(crate) fn settings() -> &'static Settings {
     })
 }
 
-/// Keeps the variables that the program was started with. False: there is no room for them.
+/// Stores the variables with which the program was started. Returns `false` if there is not enough space.
 ///
 /// # Safety
-/// Only one thread runs. The environment is null, or strings with a null pointer behind the last.
+/// There must be only one thread. `environment` must be null or an array of C strings that ends with a null pointer.
 #[inline(always)]
 pub(crate) unsafe fn keep_variables(environment: *const *const c_char) -> bool {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let is_kept = unsafe { STARTED_WITH.keep(environment, b"NSS_BYPASS") };
     IS_LOADED.store(is_kept, Ordering::Release);
     is_kept
 }
 
-/// Whether a node is forwarded at once: no rule is about its kind, nobody wants to read of it, and it is not the time to look
-/// at the configuration again. This is all that most lookups of most programs cost, so it takes no guard: it has nothing to
-/// drop, and calls nothing but a clock.
+/// Returns whether a node is forwarded at once: no rule applies to its kind, forwarded lookups are not logged, and the
+/// status of the configuration is not yet to be checked again. This is the whole cost of most lookups of most programs,
+/// so it uses no guard: it has nothing to drop, and reads a clock only.
 ///
 /// # Safety
-/// `node` is NULL or a C string.
+/// `node` must be NULL or a C string.
 pub(crate) unsafe fn forwards_node(node: *const c_char) -> bool {
     match known_scope() {
         None => false,
         Some(KNOWN) => true,
-        Some(scope) if node.is_null() => scope & NOBODY == 0,
+        Some(scope) if node.is_null() => scope & NO_NAME == 0,
         Some(scope) => {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             scope & ADDRESSES == 0 && unsafe { is_plainly_an_address(node) }
         }
     }
 }
 
-/// The same for lookups of addresses.
+/// The same for reverse lookups.
 pub(crate) fn forwards_addresses() -> bool {
     known_scope().is_some_and(|scope| scope & ADDRESSES == 0)
 }
 
-/// Whether what libc answers is to be looked at, as far as is known without a look at the configuration.
+/// Returns whether libc's results have to be examined, without checking the configuration.
 pub(crate) fn has_libc_first() -> bool {
     LIBC_FIRST.load(Ordering::Relaxed)
 }
 
 fn known_scope() -> Option<u32> {
     let scope = SCOPE.load(Ordering::Relaxed);
-    (scope & KNOWN != 0 && now() < NEXT_LOOK.load(Ordering::Relaxed)).then_some(scope)
+    (scope & KNOWN != 0 && now() < NEXT_CHECK.load(Ordering::Relaxed)).then_some(scope)
 }
 
-/// Time since some moment, in units of which there are [`LOOK_EVERY`] in a second: seconds, and nanoseconds behind them, so
-/// that nothing is to be divided.
+/// Returns the time in units of 1/[`CHECK_INTERVAL`] of a second: seconds, and nanoseconds in the lower bits, so that no
+/// division is necessary.
 fn now() -> u64 {
     let now = clock::coarse();
     now.as_secs() << 30 | u64::from(now.subsec_nanos())
 }
 
-/// The rules in force; none where everything passes. The configuration is looked at again at most once a second.
+/// Returns the rules in force; `None` if everything is forwarded. The status of the configuration is checked at most
+/// once a second.
 pub(crate) fn rules() -> Option<Arc<ActiveRules>> {
     fault::point();
     let settings = settings();
     if settings.disabled {
-        NEXT_LOOK.swap(u64::MAX, Ordering::Relaxed);
+        NEXT_CHECK.swap(u64::MAX, Ordering::Relaxed);
         SCOPE.swap(KNOWN, Ordering::Relaxed);
         return None;
     }
     let now = now();
-    let due = NEXT_LOOK.load(Ordering::Relaxed);
-    // Whoever moves the time looks; the others go on with the rules that they have.
-    let next = now.saturating_add(LOOK_EVERY);
-    let looks = now >= due && NEXT_LOOK.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-    let in_force = if looks { None } else { RULES.read() };
-    // Without any yet, another thread is looking for the first time. Its rules may not be there for a while.
-    let rules = in_force.or_else(|| look(settings))?;
+    let due = NEXT_CHECK.load(Ordering::Relaxed);
+    // The thread that advances the time checks the configuration; others continue with the current rules.
+    let next = now.saturating_add(CHECK_INTERVAL);
+    let checks = now >= due && NEXT_CHECK.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+    let in_force = if checks { None } else { RULES.read() };
+    // If there are no rules yet, another thread is loading them for the first time, which may take a while.
+    let rules = in_force.or_else(|| reload(settings))?;
     (!rules.policy.is_empty() || rules.policy.log().is_some()).then_some(rules)
 }
 
-/// Reads the configuration if it is another than the one in force, and says what is in force then.
-fn look(settings: &Settings) -> Option<Arc<ActiveRules>> {
+/// Reads the configuration if it has changed, and returns the rules that are then in force.
+fn reload(settings: &Settings) -> Option<Arc<ActiveRules>> {
     fault::point();
     let path = settings.configuration.as_ref();
     let in_force = RULES.read();
     if let Some(rules) = &in_force {
         let identity = file::identity(path);
-        // After chroot(2) the rules stay, unless the new root has some of its own.
+        // After chroot(2), the rules remain in force, unless the new root has a configuration.
         let is_left_behind = identity == Identity::default() && rules.root.is_some() && rules.root != file::root();
         if identity == rules.identity || is_left_behind {
             return in_force;
@@ -192,10 +196,11 @@ fn look(settings: &Settings) -> Option<Arc<ActiveRules>> {
     };
     match RULES.replace(ActiveRules::new(identity, policy)) {
         Ok(rules) => {
-            let Scope { names, addresses, nobody, libc_first } = rules.policy.scope();
-            let bits = [(names, NAMES), (addresses, ADDRESSES), (nobody, NOBODY)];
+            let Scope { names, addresses, no_name, libc_first } = rules.policy.scope();
+            let bits = [(names, NAMES), (addresses, ADDRESSES), (no_name, NO_NAME)];
             let scope = bits.iter().filter(|(is, _)| *is).fold(KNOWN, |scope, (_, bit)| scope | bit);
-            // Who wants to read of every lookup gets the long way. (Swapped, since helgrind knows no other atomic write.)
+            // If every lookup is logged, none is forwarded at once. (`swap` is used since helgrind recognises no other
+            // atomic write.)
             LIBC_FIRST.swap(libc_first, Ordering::Relaxed);
             let log = rules.log();
             SCOPE.swap(if log.wants(Level::All) { 0 } else { scope }, Ordering::Relaxed);
@@ -207,8 +212,8 @@ fn look(settings: &Settings) -> Option<Arc<ActiveRules>> {
             }
             Some(rules)
         }
-        // They cannot be stored just now: the old ones stay for another second, and where there are none, these are for
-        // this lookup. No name that they match may be libc's meanwhile.
+        // They cannot be stored now: the previous rules remain in force for another second or, if there are none, these
+        // are used for this lookup. A name that they match must not be forwarded to libc in the meantime.
         Err(rules) => RULES.read().or_else(|| Some(Arc::new(rules))),
     }
 }

@@ -1,4 +1,4 @@
-//! The verdict on a name or an address: whether it is resolved here, by which rule, and the log of what came of it.
+//! The verdict on a name or an address: whether nss-bypass resolves it, and by which rule; and the log of the results.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,13 +18,13 @@ use crate::log;
 use crate::memory;
 use crate::state::{self, ActiveRules, TABLES};
 
-/// Whether the rules have a say in a lookup, and the program has not chosen otherwise.
-pub(crate) fn has_say(subject: Subject<'_>) -> bool {
-    let has_say = |rules: Arc<ActiveRules>| !matches!(rules.policy.decide_subject(subject), Verdict::Pass(_));
-    state::rules().is_some_and(has_say) && !TABLES.has_foreign_choice()
+/// Returns whether a rule applies to a lookup, and the program has not selected other modules.
+pub(crate) fn has_matching_rule(subject: Subject<'_>) -> bool {
+    let has_matching_rule = |rules: Arc<ActiveRules>| !matches!(rules.policy.decide_subject(subject), Verdict::Pass(_));
+    state::rules().is_some_and(has_matching_rule) && !TABLES.has_foreign_choice()
 }
 
-/// Logs what is forwarded where the rules have no say in it.
+/// Logs a lookup that is forwarded because no rule applies to it.
 pub(crate) fn log_forwarded(function: &str, subject: Subject<'_>) {
     if let Some(rules) = state::rules()
         && let log = rules.log()
@@ -35,24 +35,24 @@ pub(crate) fn log_forwarded(function: &str, subject: Subject<'_>) {
     }
 }
 
-/// What libc answered.
+/// libc's result.
 pub(crate) enum FromLibc<'a> {
-    /// Something, which is this for the log.
+    /// Something was found; the function returns it for the log.
     Found(&'a dyn Fn() -> String),
     /// Nothing.
     Failed(Failure),
-    /// Nothing, for a reason that has nothing to do with the name: this code.
+    /// Nothing was found, for a reason that is not related to the name, with this code.
     Refused(libc::c_int),
 }
 
 impl FromLibc<'_> {
-    /// What a call ended with; a lookup failed if it says so.
+    /// Returns the result for a code: a failed lookup, if there is a failure.
     pub(crate) fn unfound(failure: Option<Failure>, code: libc::c_int) -> Self {
         failure.map_or(Self::Refused(code), Self::Failed)
     }
 }
 
-/// A lookup that is resolved here, as a rule says.
+/// A lookup that nss-bypass resolves under a rule.
 pub(crate) struct Lookup<'r> {
     /// For the log.
     function: &'static str,
@@ -60,12 +60,12 @@ pub(crate) struct Lookup<'r> {
     rules: &'r ActiveRules,
     rule: &'r Rule,
     begun: Duration,
-    /// What libc said of it before.
+    /// libc's failure, if libc has been asked before.
     after: Option<Failure>,
 }
 
 impl<'r> Lookup<'r> {
-    /// None: it is forwarded, or what libc answered stands.
+    /// Returns `None` if the call is to be forwarded, or libc's result is to be returned.
     pub(crate) fn of(
         function: &'static str,
         subject: Subject<'r>,
@@ -85,7 +85,7 @@ impl<'r> Lookup<'r> {
             }
         };
         let (rule, from_libc) = match (rules.policy.decide_subject(subject), call) {
-            // It is out of nscd's way already, and only libc can ask the modules that it wants.
+            // libc does not ask nscd then, and only libc can load the modules that the program has selected.
             (Verdict::Bypass(_), Call::First { .. }) | (Verdict::LibcFirst(_), Call::AfterLibc { .. })
                 if TABLES.has_foreign_choice() =>
             {
@@ -117,7 +117,7 @@ impl<'r> Lookup<'r> {
         None
     }
 
-    /// The resolver under the rule.
+    /// Returns the resolver for the rule.
     pub(crate) fn resolver(&self) -> Resolver<'_> {
         let answering = self.rule.answering();
         let mut resolver = Resolver::new(&TABLES, answering, self.rules.cache_for(answering));
@@ -127,13 +127,13 @@ impl<'r> Lookup<'r> {
         if memory::is_short() { resolver.without_memory() } else { resolver }
     }
 
-    /// Whether libc has answered before.
+    /// Returns whether libc has been asked before.
     pub(crate) fn is_after_libc(&self) -> bool {
         self.after.is_some()
     }
 
-    /// Whether the answer is libc's after all, now that the lookup has ended so: as the rule's `fallback` says or, where
-    /// libc has answered before, because nothing was found here either.
+    /// Returns whether libc's answer is used after all, given the result: because of the rule's `fallback` or, if libc
+    /// has been asked before, because nss-bypass has found nothing either.
     pub(crate) fn falls_back(&self, ending: Ending<'_>) -> bool {
         match (self.after, self.rule.answering().fallback, ending) {
             (Some(_), _, Ending::Failed(_) | Ending::NumbersOnly) => true,
@@ -145,7 +145,7 @@ impl<'r> Lookup<'r> {
         }
     }
 
-    /// Logs how it ended.
+    /// Logs the result.
     pub(crate) fn log(&self, ending: Ending<'_>, source: Option<Source>) {
         let log = self.rules.log();
         if log.wants(Level::Bypass) {
@@ -165,7 +165,7 @@ impl<'r> Lookup<'r> {
     }
 }
 
-/// Whether it is resolved here after all, now that libc has failed so.
+/// Returns whether nss-bypass resolves the name after this failure of libc.
 fn is_resolved_after(fallback: Fallback, failure: Failure) -> bool {
     match fallback {
         Fallback::Never => false,
@@ -174,18 +174,18 @@ fn is_resolved_after(fallback: Fallback, failure: Failure) -> bool {
     }
 }
 
-/// How a lookup ended.
+/// The result of a lookup.
 #[derive(Clone, Copy)]
 pub(crate) enum Ending<'a> {
-    /// With these addresses.
+    /// These addresses.
     Addresses(&'a Answer),
-    /// With this name.
+    /// This name.
     Name(&'a [u8]),
-    /// With no question at all: only numbers were wanted.
+    /// No lookup was made: only numbers were requested.
     NumbersOnly,
-    /// Without an answer.
+    /// No answer.
     Failed(Failure),
-    /// Before any lookup: the arguments were wrong, with this code.
+    /// No lookup was made: the arguments were invalid, with this code.
     Refused(libc::c_int),
 }
 
@@ -193,7 +193,7 @@ fn new_record(function: &str, subject: Subject<'_>, handling: Handling, rule: St
     let subject = match subject {
         Subject::Name(name) => printable(name.as_bytes()),
         Subject::Address(address) => address.to_string(),
-        Subject::Nobody => "NULL".to_owned(),
+        Subject::NoName => "NULL".to_owned(),
     };
     Record { function: function.to_owned(), subject, handling, rule, ending: None, note: None }
 }
@@ -221,7 +221,7 @@ fn result(ending: Ending<'_>) -> String {
     }
 }
 
-/// Addresses as the log has them.
+/// Formats addresses for the log.
 pub(crate) fn addresses_in_log(addresses: impl Iterator<Item = IpAddr>) -> String {
     addresses.map(|address| address.to_string()).collect::<Vec<_>>().join(" ")
 }

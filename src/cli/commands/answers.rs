@@ -1,4 +1,4 @@
-//! The rows of `explain`: what each source answers, as soon as it is known.
+//! The rows of `explain`: the answer of each source, which is shown as soon as it is known.
 
 use std::io::IsTerminal;
 
@@ -6,7 +6,7 @@ use crate::diagnose::examine::Event;
 use crate::diagnose::sources::{Outcome, Reply, Source};
 use crate::ui::screen::{Node, Progress, Style, show};
 
-/// What the sources answer, a row as soon as it is known.
+/// The answers of the sources.
 #[derive(Default)]
 pub(crate) struct Table {
     sources: Vec<Source>,
@@ -40,7 +40,8 @@ impl Table {
         }
     }
 
-    /// Shows the rows that are known and not shown yet: in order for a second, and then as they come, if somebody watches.
+    /// Shows the rows that are known and have not been shown: in order during the first second, and then, on a
+    /// terminal, as they arrive.
     fn show_known(&mut self, is_late: bool) {
         let as_they_come = is_late && std::io::stdout().is_terminal();
         for number in 0..self.replies.len() {
@@ -66,7 +67,7 @@ impl Table {
         show(&row.twig(self.shown.iter().all(|shown| *shown)));
     }
 
-    /// Shows the rest, which did not answer in time.
+    /// Shows the remaining rows, of sources that have not answered in time.
     pub(crate) fn finish(&mut self, replies: &[Reply]) {
         for (number, reply) in replies.iter().enumerate() {
             if self.shown.get(number) == Some(&false) {

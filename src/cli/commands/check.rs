@@ -1,4 +1,4 @@
-//! `check`: what is wrong with a configuration, and what in it does nothing.
+//! `check`: errors in a configuration, and parts of it that have no effect.
 
 use std::env;
 use std::ffi::CString;
@@ -74,7 +74,7 @@ pub(crate) struct Check {
     json: bool,
 }
 
-/// The finding in lines of text.
+/// Formats a finding as lines of text.
 fn shown(finding: &Finding, colour: bool) -> String {
     let (style, severity) = match finding.severity {
         Severity::Fault => (Style::Bad, String::new()),
@@ -86,7 +86,7 @@ fn shown(finding: &Finding, colour: bool) -> String {
     format!("{place}: {severity}{}{fix}", finding.message)
 }
 
-/// What is written with --json.
+/// The output with --json.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     version: u32,
@@ -95,7 +95,7 @@ struct Report<'a> {
     findings: &'a [Finding],
 }
 
-/// Checks, and says what was found.
+/// Checks the configuration, and prints the findings.
 pub(crate) fn run(arguments: &Check) -> Exit {
     let (file, is_default) = match (&arguments.file, env::var_os("NSS_BYPASS_CONF")) {
         (Some(file), _) => (file.clone(), false),
@@ -135,7 +135,7 @@ fn report(arguments: &Check, rules: usize, findings: &[Finding]) -> Exit {
     let healthy = faults == 0 && (warnings == 0 || !arguments.strict);
     if arguments.json {
         if let Err(error) = output::say_json(&Report { version: 1, healthy, rules, findings }) {
-            output::complain(error);
+            output::print_error(error);
             return Exit::CannotTell;
         }
     } else {
@@ -155,7 +155,7 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// What is in a file; nothing where it cannot be read.
+/// Reads a file; empty if it cannot be read.
 fn read_file(path: &Path, is_default: bool, findings: &mut Vec<Finding>) -> Source {
     let name = path.to_string_lossy().into_owned();
     let content = CString::new(path.as_os_str().as_bytes())
@@ -185,8 +185,8 @@ fn read_file(path: &Path, is_default: bool, findings: &mut Vec<Finding>) -> Sour
     }
 }
 
-/// Whether programs that run with more privileges than their caller refuse the file. They read the one in /etc only, so
-/// of any other it is a note.
+/// Returns a finding if programs that run with more privileges than their caller ignore the file. They read the file in
+/// /etc only, so for any other file it is a note.
 fn distrust(path: &Path, name: &str, content: &Content) -> Option<Finding> {
     let is_link = path.symlink_metadata().is_ok_and(|status| status.is_symlink());
     let why = match trust::distrust(content.ownership) {
@@ -196,7 +196,7 @@ fn distrust(path: &Path, name: &str, content: &Content) -> Option<Finding> {
             format!("its owner is user {}, not root", content.ownership.user)
         }
         Some(Distrust::File) => format!("others than root can write it (mode {:04o})", content.ownership.mode & 0o7777),
-        Some(Distrust::Folder(folder)) => format!("others than root can write {}", folder.to_string_lossy()),
+        Some(Distrust::Directory(directory)) => format!("others than root can write {}", directory.to_string_lossy()),
     };
     let programs = "programs with set-user-ID or file capabilities";
     Some(if path.as_os_str().as_bytes() == CONFIGURATION.to_bytes() {
@@ -211,7 +211,7 @@ fn distrust(path: &Path, name: &str, content: &Content) -> Option<Finding> {
     })
 }
 
-/// Whether other users' programs cannot read a file that is meant for all.
+/// Returns a finding if programs of other users cannot read a file that is for all programs.
 fn private(path: &Path, why: &str) -> Option<Finding> {
     let tree = Tree::new(Path::new("/")).ok()?;
     let trouble = verify::is_for_all(&tree, path, why).err()?;
@@ -220,7 +220,7 @@ fn private(path: &Path, why: &str) -> Option<Finding> {
     Some(Finding { fix: trouble.commands.into_iter().next(), ..finding })
 }
 
-/// What is in the variables.
+/// Reads the variables.
 fn read_variables(findings: &mut Vec<Finding>) -> [Source; 3] {
     let value = |variable: &str| env::var_os(variable).map(OsStringExt::into_vec);
     let (patterns, via) = (value("NSS_BYPASS"), value("NSS_BYPASS_VIA"));

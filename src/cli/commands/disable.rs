@@ -1,4 +1,4 @@
-//! `nss-bypass disable`: the library's words go from /etc/ld.so.preload, and nothing else.
+//! `nss-bypass disable`: removes the library's entries from /etc/ld.so.preload, and nothing else.
 
 use clap::Args;
 
@@ -43,10 +43,10 @@ fn run(place: &Place) -> Result<Done, Trouble> {
     let mut done = Done::unchanged(&path);
     let Some(old) = on_disk.read()? else {
         done.say(format!("There is no {}: nothing is to be taken out", path.display()));
-        on_disk.tidy(b"")?;
+        on_disk.clean_up(b"")?;
         return Ok(done);
     };
-    let Some(new) = on_disk.take_out(&old, &|word| ours.is(&tree, word))? else {
+    let Some(new) = on_disk.remove_entries(&old, &|word| ours.is(&tree, word))? else {
         done.say(format!("{} does not name the library", path.display()));
         return Ok(done);
     };

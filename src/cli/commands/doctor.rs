@@ -12,7 +12,7 @@ use crate::diagnose::daemon::Presence;
 use crate::diagnose::examine::{self, Event};
 use crate::diagnose::finding::{Finding, State};
 use crate::diagnose::hint;
-use crate::diagnose::question::{Manner, Question};
+use crate::diagnose::question::{ExamineOptions, Question};
 use crate::diagnose::surroundings::Surroundings;
 use crate::diagnose::target::{self, Target};
 use crate::diagnose::verdict::Finding as Verdict;
@@ -63,7 +63,7 @@ struct Report {
 /// Runs the verb.
 pub(crate) fn run(arguments: &Arguments) -> Exit {
     if let Some(hint) = arguments.names.iter().find_map(|name| hint::for_subject(name.as_bytes())) {
-        output::complain(hint);
+        output::print_error(hint);
         return Exit::Usage;
     }
     let target = match arguments.target.enter() {
@@ -102,7 +102,7 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
 }
 
 impl Report {
-    /// The last branch, and what to type.
+    /// Formats the last branch, and the commands to type.
     fn end(&self) -> String {
         let count = |state| self.findings.iter().filter(|finding| finding.state == state).count();
         let all = self.findings.len();
@@ -124,13 +124,13 @@ impl Report {
     }
 }
 
-/// Do the sources agree about a name?
+/// Determines whether the sources agree about a name.
 fn sample(bytes: &[u8], arguments: &Arguments, around: &Surroundings, target: &Target) -> Finding {
     let question = Question::new(bytes);
     let (nscd, cache) = examine::look(&question);
-    let manner = Manner { ask_nscd: arguments.ask, timeout: arguments.timeout.map(Duration::from_secs) };
+    let options = ExamineOptions { ask_nscd: arguments.ask, timeout: arguments.timeout.map(Duration::from_secs) };
     let mut progress = Progress::new();
-    let examiner = target.examiner(around, &question, &nscd, cache.as_ref(), manner);
+    let examiner = target.examiner(around, &question, &nscd, cache.as_ref(), options);
     let examination = examiner.examine(&mut |event| {
         if let Event::Waiting(sources, time) = event {
             progress.show(&format!("{}: {}", printable(bytes), sources.join(", ")), time.as_secs());

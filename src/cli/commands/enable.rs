@@ -1,4 +1,4 @@
-//! `nss-bypass enable`: every program of the machine gets the library, after it was seen to do no harm.
+//! `nss-bypass enable`: loads the library into every program of the system, after trials.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::install::replace::{Old, PreloadFile};
 use crate::install::rules::Rules;
 use crate::install::spelling::{self, Ours};
 use crate::install::tree::Tree;
-use crate::install::trial::{Trials, Way};
+use crate::install::trial::{PreloadMethod, Trials};
 use crate::install::trouble::Trouble;
 use crate::install::verify::{self, verify};
 use crate::ui::exit::Exit;
@@ -57,7 +57,7 @@ pub(crate) fn enable(arguments: &Enable) -> Exit {
     end_with("enable", arguments.json, done)
 }
 
-/// The root, and the library, which is safe to name there.
+/// Returns the root, and a library that is safe to enable there.
 fn checked(place: &Place) -> Result<(Tree, PathBuf), Trouble> {
     let tree = place.tree()?;
     let library = place.library(&tree).ok_or_else(|| no_library(&tree))?;
@@ -93,7 +93,7 @@ fn run(arguments: &Enable) -> Result<Done, Trouble> {
         let trials = Trials::prepare(&tree, &mut progress)?;
         let (word, _) = choose_word(&tree, &library, &trials, &mut progress)?;
         let new = file::with(bytes, word.as_os_str().as_bytes()).ok_or_else(not_readable)?;
-        let put = || trials.run_with(&word, &library, Way::File, &mut progress);
+        let put = || trials.run_with(&word, &library, PreloadMethod::File, &mut progress);
         let tried = replace_and_try(&on_disk, old.as_ref(), &new, put)?;
         done.changed = true;
         done.trials = Some(tried);
@@ -105,14 +105,14 @@ fn run(arguments: &Enable) -> Result<Done, Trouble> {
     Ok(done)
 }
 
-/// Puts the new file in the old one's place, and the old one back where the trials fail.
+/// Replaces the file, and restores the old one if the trials fail.
 fn replace_and_try(
     on_disk: &PreloadFile,
     old: Option<&Old>,
     new: &[u8],
     trials: impl FnOnce() -> Result<usize, Trouble>,
 ) -> Result<usize, Trouble> {
-    // Who is told to end now ends with a file that was tried, or with the old one.
+    // If this process is told to terminate, it leaves behind either a file that has been tried, or the old one.
     let _until_the_end = Blocked::all();
     on_disk.save(old)?;
     on_disk.set_untried(true)?;
@@ -136,7 +136,7 @@ fn describe(done: &mut Done, library: &Path, word: &Path) {
     done.say("Programs that start from now on have it; \"nss-bypass status\" lists those that run without it.");
 }
 
-/// What of the rules and of the file would not have the effect that somebody expects.
+/// Returns warnings about rules and files that would not have the expected effect.
 fn of_rules(rules: Rules, tree: &Tree) -> Vec<Trouble> {
     let fault = |fault: &Diagnostic| {
         let why = "that line is not in force, in no program";
@@ -148,21 +148,21 @@ fn of_rules(rules: Rules, tree: &Tree) -> Vec<Trouble> {
     warnings
 }
 
-/// The file, without a library whose trials were not seen to end, since a run was killed during them.
+/// Returns the file, without a library whose trials are incomplete because a run was killed.
 fn read_tried(on_disk: &PreloadFile, tree: &Tree, library: &Path) -> Result<Option<Old>, Trouble> {
     let old = on_disk.read()?;
     match &old {
         Some(untried) if on_disk.is_untried() => {
             let ours = Ours::named(tree, library);
-            on_disk.take_out(untried, &|word| ours.is(tree, word))?;
+            on_disk.remove_entries(untried, &|word| ours.is(tree, word))?;
             on_disk.read()
         }
         _ => Ok(old),
     }
 }
 
-/// How the file is to name the library: with `$LIB` where there is an empty one for other programs and all goes well with
-/// both, or else by its path. And how many trials went well with it.
+/// Returns the entry for the file: with `$LIB` if there is an empty library for other programs and the trials succeed
+/// with both, otherwise the library's path. Also returns how many trials succeeded.
 fn choose_word(
     tree: &Tree,
     library: &Path,
@@ -170,14 +170,14 @@ fn choose_word(
     progress: &mut Progress,
 ) -> Result<(PathBuf, usize), Trouble> {
     if let Some(word) = spelling::with_token(tree, library) {
-        // Whatever may be loaded under that word is loaded into root's programs too.
+        // Any file that the entry may refer to is loaded into root's programs too.
         let files = spelling::files(tree, word.as_os_str().as_bytes());
         files.iter().try_for_each(|file| verify(tree, file))?;
-        if let Ok(tried) = trials.run_with(&word, library, Way::Variable, progress) {
+        if let Ok(tried) = trials.run_with(&word, library, PreloadMethod::Variable, progress) {
             return Ok((word, tried));
         }
     }
-    let tried = trials.run_with(library, library, Way::Variable, progress)?;
+    let tried = trials.run_with(library, library, PreloadMethod::Variable, progress)?;
     Ok((library.to_owned(), tried))
 }
 
@@ -188,7 +188,7 @@ fn undo(on_disk: &PreloadFile, old: Option<&Old>, trouble: Trouble) -> Trouble {
     }
 }
 
-/// Whether the library is in the file, where a person would see it too. Another copy of it must go first.
+/// Returns whether the library is in the file, not counting comments. Fails if another copy of it is in the file.
 fn is_there(tree: &Tree, bytes: &[u8], library: &Path) -> Result<bool, Trouble> {
     let (this, any) = (Ours::named(tree, library), Ours::any(tree, Some(library)));
     let entries = file::entries(bytes).into_iter().filter(|entry| !entry.in_comment);

@@ -1,4 +1,4 @@
-//! `explain`: what the rules say of a name, what each source answers, and what is to blame where they differ.
+//! `explain`: what the rules say of a name, what each source answers, and what is responsible if the answers differ.
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -16,7 +16,7 @@ use crate::diagnose::examine::{self, Examination};
 use crate::diagnose::fix;
 use crate::diagnose::hint;
 use crate::diagnose::nscd::{self, Cache, Entry};
-use crate::diagnose::question::{Manner, Question};
+use crate::diagnose::question::{ExamineOptions, Question};
 use crate::diagnose::rules;
 use crate::diagnose::sources::Reply;
 use crate::diagnose::surroundings::Surroundings;
@@ -58,7 +58,7 @@ pub(crate) struct Arguments {
     subjects: Vec<OsString>,
 }
 
-/// All that is found out about a name, for programs.
+/// All facts about a name, for JSON.
 #[derive(Debug, Serialize)]
 struct Report {
     subject: String,
@@ -67,7 +67,7 @@ struct Report {
     cache: Option<Cache>,
     sources: Vec<Reply>,
     conclusion: Conclusion,
-    /// As `fix`, under the name that it had first.
+    /// The same as `fix`, under its original name.
     cure: Vec<String>,
     fix: Vec<String>,
 }
@@ -76,11 +76,11 @@ struct Report {
 #[derive(Debug, Serialize)]
 struct Verdict {
     bypass: bool,
-    /// libc answers first, and the library resolves what it does not find.
+    /// libc is asked first, and the library resolves what it does not find.
     libc_first: bool,
-    /// The rule that decides, and then those that lost to it.
+    /// The rule that applies, followed by the other rules that match, in order of precedence.
     rules: Vec<RuleLine>,
-    /// Rules that match, and count in other programs only.
+    /// Rules that match, but are restricted to other programs.
     for_others: Vec<RuleLine>,
     faults: Vec<String>,
     disabled: bool,
@@ -97,7 +97,7 @@ struct RuleLine {
     libc_first: bool,
     pattern: String,
     addresses: Vec<IpAddr>,
-    /// Those that the rule counts in; empty: all.
+    /// The programs that the rule is restricted to; empty if it applies in all programs.
     programs: Vec<String>,
     #[serde(skip)]
     text: String,
@@ -126,7 +126,7 @@ impl Conclusion {
 pub(crate) fn run(arguments: &Arguments) -> Exit {
     for subject in &arguments.subjects {
         if let Some(hint) = hint::for_subject(subject.as_bytes()) {
-            output::complain(hint);
+            output::print_error(hint);
             return Exit::Usage;
         }
     }
@@ -159,10 +159,10 @@ fn worse(one: Exit, other: Exit) -> Exit {
     [Exit::Trouble, Exit::CannotTell].into_iter().find(|exit| [one, other].contains(exit)).unwrap_or(Exit::Success)
 }
 
-/// One name; for programs, its report.
+/// Explains one name. Returns the finding and, for JSON, the report.
 fn one(arguments: &Arguments, around: &Surroundings, target: &Target, bytes: &[u8]) -> (Finding, Option<Report>) {
     let question = Question::new(bytes);
-    // Before anybody is asked: the cache as it was.
+    // Before any source is queried, to show the previous contents of the cache.
     let (nscd, cache) = examine::look(&question);
     let verdict = Verdict::new(around, &question);
     let mut table = Table::default();
@@ -171,8 +171,8 @@ fn one(arguments: &Arguments, around: &Surroundings, target: &Target, bytes: &[u
         show(&verdict.node().branch());
         show(&nscd_node(&nscd, cache.as_ref()).branch());
     }
-    let manner = Manner { ask_nscd: arguments.ask, timeout: arguments.timeout.map(Duration::from_secs) };
-    let examiner = target.examiner(around, &question, &nscd, cache.as_ref(), manner);
+    let options = ExamineOptions { ask_nscd: arguments.ask, timeout: arguments.timeout.map(Duration::from_secs) };
+    let examiner = target.examiner(around, &question, &nscd, cache.as_ref(), options);
     let examination = examiner.examine(&mut |event| {
         if !arguments.json {
             table.on(event);
@@ -198,7 +198,7 @@ fn one(arguments: &Arguments, around: &Surroundings, target: &Target, bytes: &[u
     (finding, Some(report))
 }
 
-/// The last branch, and what to type.
+/// Formats the last branch, and the commands to type.
 fn conclusion_text(judgement: &Judgement, lines: &[String]) -> String {
     let style = match judgement.finding {
         Finding::Agreed => Style::Good,
@@ -234,7 +234,7 @@ impl RuleLine {
     }
 }
 
-/// For a person.
+/// Formats a diagnostic.
 pub(crate) fn in_words(fault: &Diagnostic) -> String {
     if fault.line == 0 { format!("{}: {}", fault.source, fault.message) } else { fault.to_string() }
 }
@@ -300,7 +300,7 @@ fn nscd_node(nscd: &Presence, cache: Option<&Cache>) -> Node {
     }
 }
 
-/// For a person.
+/// Returns the name and the version of a daemon.
 pub(crate) fn program(daemon: &Daemon) -> String {
     let version = daemon.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
     match daemon.kind {
@@ -312,7 +312,7 @@ pub(crate) fn program(daemon: &Daemon) -> String {
     }
 }
 
-/// Facts about a daemon, a line each.
+/// Returns facts about a daemon, one in each line.
 pub(crate) fn about(daemon: &Daemon) -> Vec<String> {
     let mut lines = Vec::new();
     let user = if daemon.user == 0 { "root".to_owned() } else { format!("user {}", daemon.user) };

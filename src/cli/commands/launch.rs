@@ -1,4 +1,4 @@
-//! A command under the library, for `run` and `learn`: found, looked at, started, and perhaps watched.
+//! Commands with the library, for `run` and `learn`: finding, examining, starting and observing them.
 
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
@@ -20,21 +20,21 @@ use crate::process::lookups::Lookups;
 use crate::process::obstacle::{self, Obstacle};
 use crate::process::program::{self, Program, Unfound};
 use crate::ui::exit::Exit;
-use crate::ui::lines::complain;
+use crate::ui::lines::print_error;
 use crate::ui::output;
 
-/// A rule that changes nothing: libc keeps a name that nobody has (RFC 6761, section 6.4).
+/// A rule without effect: it passes a name that does not exist (RFC 6761, section 6.4).
 const NO_NAME: &str = "!nss-bypass.invalid";
 
 /// What to run, and how.
 pub(crate) struct Launch<'a> {
     /// The command and its arguments.
     pub(crate) command: &'a [OsString],
-    /// The library, where the command line says which.
+    /// The library, if it is given on the command line.
     pub(crate) library: Option<&'a Path>,
-    /// Not where the library cannot work.
+    /// Whether to refuse to run a command in which the library cannot work.
     pub(crate) strict: bool,
-    /// The variables that the library reads.
+    /// Variables for the library.
     pub(crate) variables: Vec<(&'static str, OsString)>,
 }
 
@@ -44,14 +44,14 @@ pub(crate) struct Ready {
     name: OsString,
 }
 
-/// How a watched command ended, and what it looked up.
+/// The result of an observed command, and what it has looked up.
 pub(crate) struct Watched {
     pub(crate) end: End,
     pub(crate) lookups: Lookups,
 }
 
 impl Launch<'_> {
-    /// Finds the command and the library, and says where the one cannot work in the other.
+    /// Finds the command and the library, and prints a warning if the library cannot work in the command.
     pub(crate) fn prepare(self) -> Result<Ready, Exit> {
         let library = library::find(self.library).or_else(refuse)?;
         let Some((name, rest)) = self.command.split_first() else { return refuse("a command is missing") };
@@ -67,18 +67,18 @@ impl Launch<'_> {
 }
 
 impl Ready {
-    /// Replaces this process by the command; comes back only where that cannot be.
+    /// Replaces this process by the command; returns only if that fails.
     pub(crate) fn replace(mut self) -> Exit {
         failed_to_run(&self.command.exec(), &self.name)
     }
 
-    /// Runs the command as a child whose lookups are logged for us.
+    /// Runs the command as a child, with a log of its lookups.
     pub(crate) fn watch(mut self, echo: Echo) -> Result<Watched, Exit> {
-        let held = child::hold_signals();
+        let held = child::block_signals();
         let log = match Log::start(echo) {
             Ok(log) => log,
             Err(error) => {
-                complain(format_args!("lookups cannot be seen: {error}"));
+                print_error(format_args!("lookups cannot be seen: {error}"));
                 held.release();
                 return Err(self.replace());
             }
@@ -87,14 +87,14 @@ impl Ready {
         place.push(",all");
         self.command.env("NSS_BYPASS_LOG", place);
         if !has_rules(self.sets()) {
-            // Without any rule the library does not look at lookups at all.
+            // Without any rule, the library does not log lookups.
             self.command.env("NSS_BYPASS", NO_NAME);
         }
         let end = child::run(self.command, &held).map_err(|error| failed_to_run(&error, &self.name))?;
         Ok(Watched { end, lookups: log.lookups() })
     }
 
-    /// The variables of ours that the command gets.
+    /// Returns a function that tells whether the command gets a variable.
     fn sets(&self) -> impl Fn(&str) -> bool + '_ {
         |name| {
             let mut set = self.command.get_envs().filter_map(|(variable, value)| value.map(|value| (variable, value)));
@@ -103,7 +103,7 @@ impl Ready {
     }
 }
 
-/// Ends as the command did.
+/// Ends as the command has ended.
 pub(crate) fn end_as(end: End) -> Exit {
     match end {
         End::Exited(status) => Exit::Command(status),
@@ -114,31 +114,31 @@ pub(crate) fn end_as(end: End) -> Exit {
     }
 }
 
-/// Whether there are rules, as far as variables and files that are there tell.
+/// Returns whether there are rules, as far as variables and existing files show.
 pub(crate) fn has_rules(is_given: impl Fn(&str) -> bool) -> bool {
     let has = |name: &str| is_given(name) || is_set(name);
     has("NSS_BYPASS") || has("NSS_BYPASS_CONF") || Path::new("/etc/nss-bypass.conf").exists()
 }
 
-/// Whether a variable says something.
+/// Returns whether a variable is set and not empty.
 pub(crate) fn is_set(variable: &str) -> bool {
     env::var_os(variable).is_some_and(|value| !value.is_empty())
 }
 
-/// Whether NSS_BYPASS_DISABLE is set.
+/// Returns whether NSS_BYPASS_DISABLE is set.
 pub(crate) fn is_disabled() -> bool {
     Settings::read().disabled
 }
 
-/// A complaint, and the way that the command ends after it.
+/// Prints an error, and returns the exit code that follows from it.
 pub(crate) fn refuse<T>(message: impl std::fmt::Display) -> Result<T, Exit> {
-    complain(message);
+    print_error(message);
     Err(Exit::NotRun)
 }
 
 fn find(name: &OsStr) -> Result<PathBuf, Exit> {
     program::find(name, env::var_os("PATH").as_deref()).map_err(|why| {
-        complain(&why);
+        print_error(&why);
         match why {
             Unfound::Missing(_) => Exit::NotFound,
             Unfound::NotExecutable(_) => Exit::NotExecutable,
@@ -147,11 +147,12 @@ fn find(name: &OsStr) -> Result<PathBuf, Exit> {
 }
 
 fn failed_to_run(error: &io::Error, name: &OsStr) -> Exit {
-    complain(format_args!("{}: {}", name.display(), output::reason(error)));
+    print_error(format_args!("{}: {}", name.display(), output::reason(error)));
     if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::NotExecutable }
 }
 
-/// Our library before what is there already. ld.so loads a library that is named twice once, and by its first place.
+/// Returns LD_PRELOAD with the library before the existing entries. ld.so loads a library that is named twice only
+/// once, at the first position.
 fn preload(library: &Path, before: Option<&OsStr>) -> OsString {
     let mut value = library.as_os_str().to_owned();
     if let Some(before) = before.filter(|before| !before.is_empty()) {
@@ -161,16 +162,17 @@ fn preload(library: &Path, before: Option<&OsStr>) -> OsString {
     value
 }
 
-/// Says why the library cannot work in the command, if so, and what would. False: preloaded there, it would do harm.
+/// Prints why the library cannot work in the command, if that is so, and what would work. Returns `false` if preloading
+/// it would do harm.
 fn look_for_obstacles(strict: bool, name: &OsStr, file: &Path, library: &Library) -> Result<bool, Exit> {
     let program = match program::resolve(file, env::var_os("PATH").as_deref()) {
         Ok(program) => program,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            complain(format_args!("{}: {error}", name.display()));
+            print_error(format_args!("{}: {error}", name.display()));
             return Err(Exit::NotFound);
         }
         Err(error) => {
-            complain(format_args!("whether the library works in {} cannot be seen: {error}", file.display()));
+            print_error(format_args!("whether the library works in {} cannot be seen: {error}", file.display()));
             return if strict { Err(Exit::NotRun) } else { Ok(true) };
         }
     };
@@ -179,8 +181,8 @@ fn look_for_obstacles(strict: bool, name: &OsStr, file: &Path, library: &Library
     let obstacles = obstacle::of_program(&program.path, &program.elf, &library.elf, go_debug);
     let shown = shown(name, &program);
     for obstacle in &obstacles {
-        complain(format_args!("the library cannot work in {shown}: {obstacle}."));
-        complain(format_args!("what would work: {}.", obstacle.fix()));
+        print_error(format_args!("the library cannot work in {shown}: {obstacle}."));
+        print_error(format_args!("what would work: {}.", obstacle.fix()));
     }
     if obstacles.is_empty() {
         warn_of_c_ares(&shown, &program);
@@ -188,11 +190,11 @@ fn look_for_obstacles(strict: bool, name: &OsStr, file: &Path, library: &Library
     if strict && !obstacles.is_empty() {
         return refuse("--strict: it is not run");
     }
-    // Another loader than glibc's ends the program where it cannot load a library.
+    // A dynamic linker other than glibc's aborts the program if it cannot load a library.
     Ok(!obstacles.iter().any(|obstacle| matches!(obstacle, Obstacle::Musl | Obstacle::OtherLoader(_))))
 }
 
-/// The command for a person, with the program that it is in the end.
+/// Formats the command, with the program that it runs in the end.
 fn shown(name: &OsStr, program: &Program) -> String {
     let place = match program.scripts.len() {
         0 if program.path == Path::new(name) => String::new(),
@@ -202,17 +204,19 @@ fn shown(name: &OsStr, program: &Program) -> String {
     format!("{}{place}", name.display())
 }
 
-/// The library works there, but not for all lookups. Which of the two a program uses for a name cannot be seen from outside.
+/// Prints a warning that the library affects only a part of the lookups. Which resolver a program uses for a name
+/// cannot be determined from outside.
 fn warn_of_c_ares(shown: &str, program: &Program) {
     let Some(by) = libraries::wanted_by(&program.path, &program.elf, C_ARES) else { return };
     let by = if by == program.path { String::new() } else { format!(" by way of {}", by.display()) };
-    complain(format_args!(
+    print_error(format_args!(
         "{shown} is linked with {C_ARES}{by}: what it looks up with c-ares goes to the name servers of resolv.conf without \
          libc, so that no rule counts there, and no nscd is asked."
     ));
 }
 
-/// An absolute path, since the command may go to another folder before it looks a name up.
+/// Returns the absolute path of a configuration, since the command may change its working directory before its first
+/// lookup.
 pub(crate) fn configuration(path: &Path, strict: bool) -> Result<OsString, Exit> {
     let name = CString::new(path.as_os_str().as_bytes()).or_else(refuse)?;
     let content = match file::read(&name) {
@@ -220,7 +224,7 @@ pub(crate) fn configuration(path: &Path, strict: bool) -> Result<OsString, Exit>
         Err(error) => return refuse(format_args!("{}: {}", path.display(), output::refusal(error.0))),
     };
     let faults = config::parse(&content.bytes, &path.to_string_lossy()).1;
-    faults.iter().for_each(complain);
+    faults.iter().for_each(print_error);
     if strict && !faults.is_empty() {
         return refuse("--strict: the rules have faults");
     }

@@ -1,4 +1,4 @@
-//! `learn`: a command with libc answering first, and the rules for the names that libc did not find.
+//! `learn`: runs a command with libc answering first, and prints the rules for the names that libc did not find.
 
 use std::collections::BTreeSet;
 use std::ffi::{CString, OsStr, OsString};
@@ -22,7 +22,7 @@ use crate::install::append::{Configuration, NewRule};
 use crate::process::log::Echo;
 use crate::process::lookups::{Lookup, Lookups, Outcome};
 use crate::ui::exit::Exit;
-use crate::ui::lines::complain;
+use crate::ui::lines::print_error;
 use crate::ui::output;
 
 const EXAMPLES: &str = "\
@@ -80,37 +80,37 @@ pub(crate) struct Learn {
 /// What is needed until the command has ended.
 struct Session {
     ready: Ready,
-    /// The servers of the rule by which names are found, where it names some.
+    /// The name servers of the rule that resolves names, if it has any.
     via: Box<[SocketAddr]>,
-    /// The configuration that rules are for.
+    /// The path of the configuration for which the rules are.
     path: PathBuf,
-    /// The same, where they are appended.
+    /// The configuration to append the rules to, if requested.
     file: Option<Configuration>,
     output: Option<File>,
 }
 
-/// What was learnt.
+/// The output.
 #[derive(Debug, Serialize)]
 struct Report<'a> {
     lookups: Vec<&'a Lookup>,
     /// Lines for the configuration.
     rules: Vec<&'a str>,
-    /// Names that only nss-bypass found, and that have no rule.
+    /// Names that only nss-bypass found, and for which there is no rule.
     without_rule: &'a [Unruled],
-    /// The configuration that the rules are for.
+    /// The path of the configuration for which the rules are.
     file: String,
-    /// Lines that were appended to it; none where that was not wanted or did not work.
+    /// Lines that were appended to it; `None` if that was not requested or failed.
     written: Option<Vec<&'a str>>,
 }
 
-/// A name that has no rule.
+/// A name for which there is no rule.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Unruled {
     name: String,
     why: &'static str,
 }
 
-/// Runs the command, and says what it looked up.
+/// Runs the command, and prints what it has looked up.
 pub(crate) fn run(arguments: &Learn) -> Exit {
     let Session { ready, via, path, file, output } = match prepare(arguments) {
         Ok(session) => session,
@@ -136,7 +136,7 @@ pub(crate) fn run(arguments: &Learn) -> Exit {
     let text = if arguments.json { in_json(&report) } else { in_words(&report, &watched.lookups) };
     let is_shown = show(&text, output);
     if let Some(trouble) = &trouble {
-        complain(trouble);
+        print_error(trouble);
     }
     match launch::end_as(watched.end) {
         Exit::Command(0) if trouble.is_some() || !is_shown => Exit::Trouble,
@@ -180,11 +180,11 @@ fn absolute(path: &Path) -> Result<OsString, Exit> {
         .or_else(|error| refuse(format_args!("{}: {error}", path.display())))
 }
 
-/// The configuration, before a command runs whose rules could not be written in the end.
+/// Opens the configuration before the command runs, so that the rules can be written afterwards.
 fn writable(arguments: &Learn, path: &Path) -> Result<Configuration, Exit> {
     let (file, faults) = Configuration::look(path).or_else(refuse)?;
     if arguments.conf.is_none() {
-        faults.iter().for_each(complain);
+        faults.iter().for_each(print_error);
         if arguments.strict && !faults.is_empty() {
             return refuse("--strict: the rules have faults");
         }
@@ -192,12 +192,12 @@ fn writable(arguments: &Learn, path: &Path) -> Result<Configuration, Exit> {
     Ok(file)
 }
 
-/// Adds `+*` to the variable, unless there is a rule for everything that resolves more or the same; the servers of the rule
-/// that counts then.
+/// Adds `+*` to the variable, unless there is a rule for all names that resolves the same names or more. Returns the
+/// name servers of the rule that then applies.
 fn ask_libc_first(settings: &mut Settings) -> Box<[SocketAddr]> {
     let of_everything = |settings: &Settings| {
         let loaded = settings.load(Executable::Any, |_| true)?;
-        match loaded.policy.decide_subject(Subject::Nobody) {
+        match loaded.policy.decide_subject(Subject::NoName) {
             Verdict::LibcFirst(rule) if rule.answering().fallback == Fallback::Always => {
                 Some(Ok(rule.answering().via.now().into()))
             }
@@ -212,14 +212,14 @@ fn ask_libc_first(settings: &mut Settings) -> Box<[SocketAddr]> {
     match of_everything(settings) {
         Some(Ok(via)) => via,
         Some(Err(rule)) => {
-            complain(format_args!("nothing will be learnt, since libc is asked for no name ({rule})"));
+            print_error(format_args!("nothing will be learnt, since libc is asked for no name ({rule})"));
             Box::default()
         }
         None => Box::default(),
     }
 }
 
-/// The rules for what only nss-bypass found, and the names for which there are none.
+/// Returns the rules for the names that only nss-bypass found, and those names for which there are none.
 fn rules(lookups: &Lookups, via: &[SocketAddr]) -> (Vec<NewRule>, Vec<Unruled>) {
     let (mut rules, mut unruled): (Vec<NewRule>, Vec<Unruled>) = (Vec::new(), Vec::new());
     let key = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
@@ -231,7 +231,7 @@ fn rules(lookups: &Lookups, via: &[SocketAddr]) -> (Vec<NewRule>, Vec<Unruled>) 
         format!(" via {}", via.iter().map(server).collect::<Vec<_>>().join(" "))
     };
     let mut seen = BTreeSet::new();
-    // Where a rule of its own decided, that is what somebody wants for the name.
+    // If another rule applied to the name, the administrator has decided about it.
     for row in lookups.rows().filter(|row| row.outcome() == Outcome::Hidden && row.rule.ends_with(" *")) {
         if !seen.insert(key(&row.name)) {
             continue;
@@ -246,7 +246,8 @@ fn rules(lookups: &Lookups, via: &[SocketAddr]) -> (Vec<NewRule>, Vec<Unruled>) 
     (rules, unruled)
 }
 
-/// The pattern of a name, if it has only what host names have: no shell and no parser may see more in it.
+/// Returns the pattern for a name, if it consists of characters of host names: no shell and no parser may interpret it
+/// differently.
 fn pattern(name: &str) -> Option<String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     let subject = match name.parse() {
@@ -256,7 +257,7 @@ fn pattern(name: &str) -> Option<String> {
     Rules::pattern_for(subject).filter(|pattern| pattern.bytes().all(is_plain))
 }
 
-/// As a configuration has it.
+/// Formats a name server as in a configuration.
 fn server(server: &SocketAddr) -> String {
     let port = if server.port() == 53 { String::new() } else { format!("#{}", server.port()) };
     match server {
@@ -287,7 +288,7 @@ fn in_words(report: &Report<'_>, lookups: &Lookups) -> String {
     parts.join("\n\n")
 }
 
-/// Whether it could be written.
+/// Writes the text, and returns whether that succeeded.
 fn show(text: &str, output: Option<File>) -> bool {
     let Some(mut file) = output else {
         output::warn(text);
@@ -295,7 +296,7 @@ fn show(text: &str, output: Option<File>) -> bool {
     };
     let written = writeln!(file, "{}", anstream::adapter::strip_str(text));
     if let Err(error) = &written {
-        complain(format_args!("what was looked up could not be written: {}", output::reason(error)));
+        print_error(format_args!("what was looked up could not be written: {}", output::reason(error)));
     }
     written.is_ok()
 }

@@ -1,4 +1,5 @@
-//! What a command looked up, as `learn` and `run --summary` show it: in 80 columns, a row for each distinct lookup.
+//! The lookups of a command, as `learn` and `run --summary` show them: in 80 columns, with a row for each distinct
+//! lookup.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,7 +9,7 @@ use crate::process::lookups::{Lookup, Lookups, Outcome};
 use crate::ui::palette::paint;
 use crate::ui::screen::{Style, WIDTH, printable, time, wrapped};
 
-/// What stands above the names of one kind.
+/// Returns the heading of the names with this outcome.
 fn heading(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Hidden => "Not found by libc, and then resolved by nss-bypass:",
@@ -18,7 +19,7 @@ fn heading(outcome: Outcome) -> &'static str {
     }
 }
 
-/// The cells of a row, but for the result.
+/// Returns the cells of a row, except for the result.
 fn cells(lookup: &Lookup) -> [String; 5] {
     let count = lookup.count.to_string();
     let took = lookup.microseconds.map(|took| time(Duration::from_micros(u64::try_from(took).unwrap_or(u64::MAX))));
@@ -27,10 +28,10 @@ fn cells(lookup: &Lookup) -> [String; 5] {
     [count, lookup.function.clone(), program, took.unwrap_or_default(), answered_by]
 }
 
-/// How wide each column is. A longer cell moves what is behind it.
+/// Returns the widths of the columns. A longer cell shifts those after it.
 fn widths(lookups: &Lookups) -> [usize; 5] {
     const MOST: [usize; 5] = [6, 18, 16, 9, 24];
-    // What took up to a second moves nothing.
+    // Durations of up to a second do not shift anything.
     let mut widths = [0, 0, 0, 8, 0];
     for cells in lookups.rows().map(cells) {
         for ((width, cell), most) in widths.iter_mut().zip(&cells).zip(MOST) {
@@ -40,7 +41,7 @@ fn widths(lookups: &Lookups) -> [usize; 5] {
     widths
 }
 
-/// The row; what does not fit goes on below it, broken at blanks.
+/// Formats a row; what does not fit is wrapped at blanks.
 fn row(lookup: &Lookup, [count, function, program, took, by]: [usize; 5]) -> String {
     const INDENT: usize = 6;
     let [a, b, c, d, e] = cells(lookup);
@@ -58,7 +59,7 @@ fn row(lookup: &Lookup, [count, function, program, took, by]: [usize; 5]) -> Str
     format!("{}\n{}", head.trim_end(), below.collect::<String>())
 }
 
-/// How much there was.
+/// Formats the numbers of lookups and names.
 fn total(lookups: &Lookups) -> String {
     let counted = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
     let name = |lookup: &Lookup| lookup.name.trim_end_matches('.').to_ascii_lowercase();
@@ -66,7 +67,7 @@ fn total(lookups: &Lookups) -> String {
     format!("{} of {}", counted(lookups.counts().lookups, "lookup"), counted(names, "name"))
 }
 
-/// All of it, without the last newline.
+/// Formats the whole table, without a final newline.
 pub(crate) fn table(lookups: &Lookups) -> String {
     let widths = widths(lookups);
     let mut text = paint(Style::Title, &total(lookups)) + "\n";

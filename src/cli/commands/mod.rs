@@ -1,4 +1,4 @@
-//! One verb a file.
+//! The verbs, with one file for each.
 
 pub(crate) mod answers;
 pub(crate) mod check;

@@ -1,4 +1,4 @@
-//! `run`: a command under the library, once.
+//! `run`: runs a command with the library.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -17,10 +17,10 @@ use crate::commands::lookups;
 use crate::lint::words;
 use crate::process::log::Echo;
 use crate::ui::exit::Exit;
-use crate::ui::lines::{complain, warn};
+use crate::ui::lines::{print_error, warn};
 use crate::ui::output;
 
-/// What takes every lookup away from nscd.
+/// The patterns that bypass nscd for every lookup.
 const EVERYTHING: [&str; 3] = ["*", "0.0.0.0/0", "::/0"];
 
 const EXAMPLES: &str = "\
@@ -84,7 +84,7 @@ pub(crate) struct Run {
     command: Vec<OsString>,
 }
 
-/// Replaces this process by the command, or waits for it where its lookups are of interest.
+/// Replaces this process by the command, or waits for it if its lookups are observed.
 pub(crate) fn run(arguments: &Run) -> Exit {
     let prepared = echo(arguments).and_then(|echo| {
         let variables = variables(arguments)?;
@@ -106,12 +106,12 @@ pub(crate) fn run(arguments: &Run) -> Exit {
     } else {
         let counts = watched.lookups.counts();
         let lookups = if counts.lookups == 1 { "lookup" } else { "lookups" };
-        complain(format_args!("{} {lookups}, {} matched", counts.lookups, counts.matched));
+        print_error(format_args!("{} {lookups}, {} matched", counts.lookups, counts.matched));
     }
     launch::end_as(watched.end)
 }
 
-/// Which lines of the log standard error gets, where the lookups are watched; none where they are not.
+/// Returns which lines of the log are written to standard error if lookups are observed; `None` if they are not.
 fn echo(arguments: &Run) -> Result<Option<Echo>, Exit> {
     match arguments.log.as_deref().map(OsStr::as_bytes) {
         Some(b"stderr" | b"stderr,all") => Ok(Some(Echo::All)),
@@ -121,7 +121,7 @@ fn echo(arguments: &Run) -> Result<Option<Echo>, Exit> {
     }
 }
 
-/// The variables that the library reads.
+/// Returns the variables for the library.
 fn variables(arguments: &Run) -> Result<Vec<(&'static str, OsString)>, Exit> {
     let mut variables = Vec::new();
     if let Some(rules) = rules(arguments)? {
@@ -152,14 +152,14 @@ fn variables(arguments: &Run) -> Result<Vec<(&'static str, OsString)>, Exit> {
 
 fn warn_of_nothing_to_do(variables: &[(&str, OsString)]) {
     if !has_rules(|name| variables.iter().any(|(other, _)| *other == name)) {
-        complain("there are no rules, so that every name is forwarded to libc: give -m, --all or --conf");
+        print_error("there are no rules, so that every name is forwarded to libc: give -m, --all or --conf");
     }
     if is_disabled() {
-        complain("NSS_BYPASS_DISABLE is set, so that every name is forwarded to libc");
+        print_error("NSS_BYPASS_DISABLE is set, so that every name is forwarded to libc");
     }
 }
 
-/// The words of options, joined as NSS_BYPASS has them. `parse` reads one of them.
+/// Joins the values of an option in the format of NSS_BYPASS. `parse` parses one of them.
 fn joined(
     option: &str,
     words: &[OsString],
@@ -168,11 +168,15 @@ fn joined(
     let mut faults = false;
     for word in words {
         for Diagnostic { column, message, .. } in parse(word.as_bytes()).1 {
-            complain(format_args!("{option} \"{}\", column {column}: {}", word.display(), words::with_hint(&message)));
+            print_error(format_args!(
+                "{option} \"{}\", column {column}: {}",
+                word.display(),
+                words::with_hint(&message)
+            ));
             faults = true;
         }
         if word.as_bytes().iter().all(|byte| matches!(byte, b' ' | b'\t' | b',')) {
-            complain(format_args!("{option} \"{}\": there is nothing in it", word.display()));
+            print_error(format_args!("{option} \"{}\": there is nothing in it", word.display()));
             faults = true;
         }
     }
@@ -183,7 +187,7 @@ fn joined(
     Ok(OsString::from_vec(words.join(&b',')))
 }
 
-/// The patterns of --all and -m; none where neither is given.
+/// Returns the patterns of --all and -m; `None` if neither is given.
 fn rules(arguments: &Run) -> Result<Option<OsString>, Exit> {
     let everything = EVERYTHING.iter().filter(|_| arguments.all).map(OsString::from);
     let patterns: Vec<OsString> = everything.chain(arguments.patterns.iter().cloned()).collect();
@@ -199,7 +203,7 @@ fn rules(arguments: &Run) -> Result<Option<OsString>, Exit> {
     joined("-m", &patterns, parse_rules).map(Some)
 }
 
-/// Whether `+*` is among them.
+/// Returns whether `+*` is among the patterns.
 fn has_libc_answer_all_first(patterns: &[OsString]) -> bool {
     let rules = patterns.iter().flat_map(|word| parse_rules(word.as_bytes()).0.rules);
     rules.into_iter().any(|rule| rule.is_libc_first() && rule.pattern().kind() == Kind::Any)
@@ -209,12 +213,12 @@ fn parse_rules(text: &[u8]) -> (Config, Vec<Diagnostic>) {
     config::parse_environment(&Environment { rules: Some(text), via: None, databases: None })
 }
 
-/// Says of patterns what nobody looks up: they count as they are.
+/// Prints warnings about patterns that no program looks up; they are used nevertheless.
 fn warn_of_no_names(option: &str, list: &OsStr) {
     let (config, _) = parse_rules(list.as_bytes());
     for pattern in config.rules.iter().map(Rule::pattern).filter(|pattern| pattern.kind() != Kind::Network) {
         if let Some(why) = words::no_name(pattern.as_str()) {
-            complain(format_args!("{option}: \"{pattern}\" is taken for a name: {why}"));
+            print_error(format_args!("{option}: \"{pattern}\" is taken for a name: {why}"));
         }
     }
 }

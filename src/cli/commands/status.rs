@@ -1,4 +1,4 @@
-//! `nss-bypass status`: where the library is loaded, by which way and in which version. Nothing is changed or tried.
+//! `nss-bypass status`: where the library is loaded, how, and in which version. It changes nothing and runs no trials.
 
 use std::path::{Path, PathBuf};
 
@@ -42,17 +42,17 @@ pub(crate) struct Status {
     json: bool,
 }
 
-/// So many processes of a kind are named; JSON has them all.
+/// How many processes of a kind are listed; JSON has all of them.
 const NAMED: usize = 8;
 
-/// All that is known.
+/// All facts.
 #[derive(Debug)]
 struct Report {
     file: InFile,
-    /// The words of the file that mean the library.
+    /// The entries of the file that refer to the library.
     named: Vec<Word>,
     variable: Option<String>,
-    /// The word of LD_PRELOAD that is the library.
+    /// The entry of LD_PRELOAD that is the library.
     in_variable: Option<Word>,
     rules: Rules,
     processes: Processes,
@@ -61,26 +61,26 @@ struct Report {
     removal: Removal,
 }
 
-/// The running programs of this root.
+/// The running programs with this root directory.
 #[derive(Debug, Default)]
 struct Processes {
-    with: Vec<Having>,
-    /// Started before the file was written.
+    with: Vec<LoadedProcess>,
+    /// Programs that were started before the file was written.
     earlier: Vec<Process>,
-    /// Started later, and without it all the same.
+    /// Programs that were started later, but do not have the library.
     without: Vec<Process>,
-    /// Could not be looked at.
+    /// How many programs could not be examined.
     hidden: usize,
-    /// Have another root: containers, chroots.
+    /// How many programs have another root directory: containers, chroots.
     elsewhere: usize,
 }
 
-/// A program that has the library.
+/// A program that has loaded the library.
 #[derive(Debug)]
-struct Having {
+struct LoadedProcess {
     process: Process,
     loaded: scan::Loaded,
-    /// Whether it is another build than the one that is installed, or cannot be seen to be the same.
+    /// Whether it is another build than the installed one, or cannot be determined to be the same.
     differs: bool,
 }
 
@@ -124,7 +124,7 @@ impl Verdict {
 /// Whether the library's file can be removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Removal {
-    /// None: it could not be told.
+    /// `None` if that could not be determined.
     can: Option<bool>,
     why: String,
 }
@@ -179,7 +179,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Trouble {
     Trouble::cannot_tell(format!("{}: {error}", path.display()), why, "see what is there, or run this as root")
 }
 
-/// The running programs, by what they have.
+/// Returns the running programs by category.
 fn processes(tree: &Tree, file: &InFile, named: &[Word], reference: Option<&Identity>) -> Result<Processes, Trouble> {
     let since = file.modified.filter(|_| !named.is_empty());
     let mut progress = Progress::new();
@@ -196,7 +196,7 @@ fn processes(tree: &Tree, file: &InFile, named: &[Word], reference: Option<&Iden
         match process.library.clone() {
             Some(loaded) => {
                 let differs = !reference.is_some_and(|reference| reference.is_same_build(&loaded.identity));
-                found.with.push(Having { process, loaded, differs });
+                found.with.push(LoadedProcess { process, loaded, differs });
             }
             None if since.zip(process.started).is_some_and(|(file, process)| process <= file) => {
                 found.earlier.push(process);
@@ -207,14 +207,14 @@ fn processes(tree: &Tree, file: &InFile, named: &[Word], reference: Option<&Iden
     Ok(found)
 }
 
-/// Some processes by name, and how many more there are.
+/// Returns the names of some processes, and how many more there are.
 fn names<'a>(processes: impl Iterator<Item = &'a Process>) -> String {
     let all: Vec<String> = processes.map(|process| format!("{} {}", process.name, process.pid)).collect();
     let shown = all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     if all.len() > NAMED { format!("{shown} and {} more", all.len() - NAMED) } else { shown }
 }
 
-/// What is wrong with a word of the file that means the library.
+/// Returns the problems with an entry of the file that refers to the library.
 fn faults_of(tree: &Tree, word: &Word) -> Vec<Trouble> {
     match word.target {
         Target::Missing => vec![Trouble::new(
@@ -244,7 +244,13 @@ impl Report {
                 "run \"nss-bypass disable\", then \"nss-bypass enable\"",
             ));
         }
-        let differing = || self.processes.with.iter().filter(|having| having.differs).map(|having| &having.process);
+        let differing = || {
+            self.processes
+                .with
+                .iter()
+                .filter(|loaded_process| loaded_process.differs)
+                .map(|loaded_process| &loaded_process.process)
+        };
         let count = differing().count();
         if count > 0 {
             troubles.push(Trouble::new(
@@ -274,8 +280,8 @@ impl Report {
         }
     }
 
-    /// A file that programs have mapped may go: they keep what they have. One that is named may not, since every program
-    /// that is started then complains.
+    /// A file that programs have mapped can be removed: they keep the mapping. One that is named cannot, since every
+    /// program that starts would then print a warning.
     fn removal(&self, tree: &Tree, ours: &Ours, library: Option<PathBuf>) -> Removal {
         let new = |can, why: String| Removal { can, why };
         let Some(library) = library.filter(|library| tree.metadata(library).is_ok()) else {
@@ -285,11 +291,12 @@ impl Report {
         if !self.named.is_empty() {
             return new(Some(false), format!("no, {PRELOAD_FILE} names it: run \"nss-bypass disable\" first"));
         }
-        let hands_it_on = |having: &&Having| {
-            let list = having.loaded.variable.as_deref().unwrap_or_default();
+        let hands_it_on = |loaded_process: &&LoadedProcess| {
+            let list = loaded_process.loaded.variable.as_deref().unwrap_or_default();
             list.split(|byte| b" :".contains(byte)).any(|word| !word.is_empty() && ours.is(tree, word))
         };
-        let by_variable = || self.processes.with.iter().filter(hands_it_on).map(|having| &having.process);
+        let by_variable =
+            || self.processes.with.iter().filter(hands_it_on).map(|loaded_process| &loaded_process.process);
         let number = by_variable().count();
         if number > 0 {
             let processes = counted(number, "process was", "processes were");
@@ -351,7 +358,11 @@ impl Report {
 
     fn print_processes(&self) {
         let processes = &self.processes;
-        let same = processes.with.iter().filter(|having| !having.differs).map(|having| &having.process);
+        let same = processes
+            .with
+            .iter()
+            .filter(|loaded_process| !loaded_process.differs)
+            .map(|loaded_process| &loaded_process.process);
         let list = |count: usize, what: &str, names: String| {
             if count > 0 {
                 say(format_args!("Processes:   {count} {what}{}{names}", if names.is_empty() { "" } else { ": " }));
@@ -359,7 +370,7 @@ impl Report {
         };
         say(format_args!("Processes:   {} have the library", processes.with.len()));
         list(same.clone().count(), "in this version", names(same));
-        for Having { process, loaded, differs } in &processes.with {
+        for LoadedProcess { process, loaded, differs } in &processes.with {
             let version = if *differs { "another version" } else { "the same version" };
             let deleted = if loaded.deleted { ", whose file was deleted or replaced" } else { "" };
             if loaded.deleted || *differs {
@@ -382,18 +393,18 @@ impl Report {
             processes.iter().map(one).collect()
         };
         let network = Namespaces::own().network;
-        let with = |having: &Having| {
+        let with = |loaded_process: &LoadedProcess| {
             json!({
-                "pid": having.process.pid,
-                "name": having.process.name,
-                "path": having.loaded.path.to_string_lossy(),
-                "deleted": having.loaded.deleted,
-                "build": having.loaded.identity.build,
-                "differs": having.differs,
-                "executable": having.process.executable.as_ref().map(|path| path.to_string_lossy()),
-                "secure": having.process.is_secure,
-                "c_ares": having.process.has_c_ares,
-                "same_network": having.process.namespaces.network.zip(network).map(|(its, own)| its == own),
+                "pid": loaded_process.process.pid,
+                "name": loaded_process.process.name,
+                "path": loaded_process.loaded.path.to_string_lossy(),
+                "deleted": loaded_process.loaded.deleted,
+                "build": loaded_process.loaded.identity.build,
+                "differs": loaded_process.differs,
+                "executable": loaded_process.process.executable.as_ref().map(|path| path.to_string_lossy()),
+                "secure": loaded_process.process.is_secure,
+                "c_ares": loaded_process.process.has_c_ares,
+                "same_network": loaded_process.process.namespaces.network.zip(network).map(|(its, own)| its == own),
             })
         };
         let named = |word: &Word| json!({"line": word.line, "word": word.text(), "build": build_of(word)});
@@ -418,7 +429,7 @@ impl Report {
                 "unseen": self.processes.hidden,
                 "elsewhere": self.processes.elsewhere,
             },
-            "versions_differ": self.processes.with.iter().any(|having| having.differs),
+            "versions_differ": self.processes.with.iter().any(|loaded_process| loaded_process.differs),
             "removable": self.removal.can,
             "troubles": self.troubles.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })

@@ -1,4 +1,4 @@
-//! The sources of an answer, each asked in a thread of its own.
+//! Queries to the sources, each in a thread of its own.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 
 use nss_bypass_core::rules::pattern::Kind;
 use nss_bypass_core::rules::rule::{Answering, Rule};
-use nss_bypass_core::tables::{Looks, Tables};
+use nss_bypass_core::tables::{Recheck, Tables};
 
 use crate::diagnose::daemon::Presence;
 use crate::diagnose::glibc;
@@ -14,12 +14,12 @@ use crate::diagnose::nscd;
 use crate::diagnose::question::Examiner;
 use crate::diagnose::sources::{self, Outcome, Reply, Source};
 
-/// Name servers, each with whether only the rule names it; or why there are none.
+/// The name servers, each with whether only the rule names it; or why there are none.
 pub(crate) type Servers = Result<Vec<(SocketAddr, bool)>, String>;
 
-/// A piece of what is found out.
-pub(crate) enum Piece {
-    /// A row that is shown.
+/// A result of a task.
+pub(crate) enum TaskResult {
+    /// A row of the table.
     Row(usize, Reply),
     LibcEdited(Outcome),
     LibraryEdited(Outcome),
@@ -28,9 +28,9 @@ pub(crate) enum Piece {
     Reaches(Option<bool>),
 }
 
-pub(crate) type Task = Box<dyn FnOnce(&Sender<Piece>) + Send>;
+pub(crate) type Task = Box<dyn FnOnce(&Sender<TaskResult>) + Send>;
 
-/// The rows in which sources stand.
+/// The rows of the sources.
 pub(crate) const NSCD: usize = 0;
 pub(crate) const WITH_NSCD: usize = 1;
 pub(crate) const LIBC: usize = 2;
@@ -40,7 +40,7 @@ pub(crate) const SERVERS: usize = 4;
 impl Examiner<'_> {
     pub(crate) fn tasks(&self, servers: &Servers) -> Vec<Task> {
         let mut tasks = vec![self.ask_libc(), self.ask_plain_rule(), self.ask_hosts()];
-        if self.manner.ask_nscd && matches!(self.nscd, Presence::Present(_)) {
+        if self.options.ask_nscd && matches!(self.nscd, Presence::Present(_)) {
             tasks.extend(self.ask_nscd());
         }
         let answering = self.rule().map(|rule| rule.answering().clone());
@@ -51,7 +51,7 @@ impl Examiner<'_> {
             }
             Err(why) => {
                 let row = Reply::timed(Source::Server(SocketAddr::from(([0, 0, 0, 0], 53))), || Outcome::failed(why));
-                tasks.push(Box::new(move |sender| send(sender, Piece::Row(SERVERS, row))));
+                tasks.push(Box::new(move |sender| send(sender, TaskResult::Row(SERVERS, row))));
             }
         }
         if let Some(answering) = answering {
@@ -60,7 +60,7 @@ impl Examiner<'_> {
         }
         if self.around.here.loaded.is_some() {
             let bytes = self.question.bytes();
-            tasks.push(Box::new(move |sender| send(sender, Piece::Reaches(glibc::reaches_library(&bytes)))));
+            tasks.push(Box::new(move |sender| send(sender, TaskResult::Reaches(glibc::reaches_library(&bytes)))));
         }
         tasks
     }
@@ -78,15 +78,15 @@ impl Examiner<'_> {
                 None => Outcome::failed("nsswitch.conf cannot be read"),
             });
             let is_found = reply.answer.is_found();
-            send(sender, Piece::Row(LIBC, reply));
+            send(sender, TaskResult::Row(LIBC, reply));
             if let Some(modules) = edited.filter(|_| !is_found) {
-                // Where glibc cannot read the file, it may take no modules from a program either.
+                // If glibc cannot use the file, it may not accept modules from a program either.
                 let answer = if is_readable {
                     glibc::ask(&bytes, Some(&modules))
                 } else {
                     sources::library(&Answering::default(), None, Some(&modules), question.subject()).0
                 };
-                send(sender, Piece::LibcEdited(answer));
+                send(sender, TaskResult::LibcEdited(answer));
             }
         })
     }
@@ -99,7 +99,7 @@ impl Examiner<'_> {
             let (outcome, _) = sources::library(&plain, None, None, question.subject());
             let again = edited.filter(|_| !outcome.is_found());
             let edited = again.map(|modules| sources::library(&plain, None, Some(&modules), question.subject()).0);
-            send(sender, Piece::PlainRule(outcome, edited));
+            send(sender, TaskResult::PlainRule(outcome, edited));
         })
     }
 
@@ -108,7 +108,7 @@ impl Examiner<'_> {
         Box::new(move |sender| {
             let tables = Tables::new();
             let reply = Reply::timed(Source::Hosts, || sources::hosts(&tables, question.subject()));
-            send(sender, Piece::Row(HOSTS, reply));
+            send(sender, TaskResult::Row(HOSTS, reply));
         })
     }
 
@@ -116,11 +116,11 @@ impl Examiner<'_> {
         let (question, bytes) = (self.question.clone(), self.question.bytes());
         let itself: Task = Box::new(move |sender| {
             let reply = Reply::timed(Source::Nscd, || nscd::ask(Path::new(nscd::SOCKET), question.key()));
-            send(sender, Piece::Row(NSCD, reply));
+            send(sender, TaskResult::Row(NSCD, reply));
         });
         let through: Task = Box::new(move |sender| {
             let reply = Reply::timed(Source::GlibcWithNscd, || glibc::ask(&bytes, None));
-            send(sender, Piece::Row(WITH_NSCD, reply));
+            send(sender, TaskResult::Row(WITH_NSCD, reply));
         });
         [itself, through]
     }
@@ -131,13 +131,13 @@ impl Examiner<'_> {
         let (server, is_the_rules) = server;
         Box::new(move |sender| {
             let tables = Tables::new();
-            let ask = || match tables.resolution(Looks::Always) {
+            let ask = || match tables.resolution(Recheck::Always) {
                 Ok((resolution, _)) => sources::server(&resolution, server, &answering, question.subject()),
                 Err(_) => Outcome::failed("resolv.conf cannot be read"),
             };
             let reply = Reply::timed(Source::Server(server), ask);
             let reply = if is_the_rules { reply.with_note("the rule's") } else { reply };
-            send(sender, Piece::Row(SERVERS + number, reply));
+            send(sender, TaskResult::Row(SERVERS + number, reply));
         })
     }
 
@@ -158,16 +158,16 @@ impl Examiner<'_> {
                 Some(origin) => reply.with_note(origin),
                 None => reply,
             };
-            send(sender, Piece::Row(number, reply));
+            send(sender, TaskResult::Row(number, reply));
             if let Some(modules) = edited.filter(|_| !is_found) {
                 let (outcome, _) =
                     sources::library(&answering, exact_name.as_deref(), Some(&modules), question.subject());
-                send(sender, Piece::LibraryEdited(outcome));
+                send(sender, TaskResult::LibraryEdited(outcome));
             }
         })
     }
 }
 
-fn send(sender: &Sender<Piece>, piece: Piece) {
-    let _ = sender.send(piece); // Whoever waited may have given up.
+fn send(sender: &Sender<TaskResult>, piece: TaskResult) {
+    let _ = sender.send(piece); // The receiver may have given up.
 }

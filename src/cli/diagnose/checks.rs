@@ -1,4 +1,4 @@
-//! What `doctor` looks at, one finding for each thing.
+//! The checks of `doctor`, most of which result in one finding.
 
 use std::path::Path;
 
@@ -11,11 +11,11 @@ use crate::diagnose::hosts_line::{DnsObstacle, PATH};
 use crate::diagnose::installation;
 use crate::diagnose::nscd::{self, Cache, Database, Key};
 use crate::diagnose::rules::Rules;
-use crate::diagnose::sockets::{self, Asked};
+use crate::diagnose::sockets::{self, QueriedService};
 use crate::diagnose::surroundings::Surroundings;
 use crate::ui::screen::{counted, printable};
 
-/// All of them, each as soon as it is known.
+/// Runs all checks, and passes on each finding as soon as it is known.
 pub(crate) fn all(around: &Surroundings, found: &mut dyn FnMut(Finding)) {
     let (nscd, cache) = examine::look_for(Key::Name(b""));
     socket(&nscd).into_iter().for_each(&mut *found);
@@ -33,7 +33,7 @@ pub(crate) fn all(around: &Surroundings, found: &mut dyn FnMut(Finding)) {
     installation::running(around).into_iter().for_each(&mut *found);
 }
 
-/// Is there an nscd?
+/// Checks whether there is an nscd.
 fn socket(nscd: &Presence) -> Option<Finding> {
     const CHECK: &str = "socket";
     match nscd {
@@ -46,7 +46,7 @@ fn socket(nscd: &Presence) -> Option<Finding> {
     }
 }
 
-/// Is nscd this machine's own?
+/// Checks whether nscd belongs to this system.
 fn its_machine(daemon: &Daemon, around: &Surroundings) -> Finding {
     const CHECK: &str = "daemon";
     const WHY: &str = "glibc asks it before /etc/hosts and DNS, and believes its \"no such host\"";
@@ -77,7 +77,7 @@ fn its_machine(daemon: &Daemon, around: &Surroundings) -> Finding {
     Finding::new(CHECK, State::Good, format!("{program} is this machine's own: {about}"))
 }
 
-/// With the fix for which no name need be known: libc answers first, and what it does not find is resolved here.
+/// Adds the fix that requires no names: libc answers first, and what it does not find is resolved by nss-bypass.
 fn without_names(finding: Finding, around: &Surroundings) -> Finding {
     if around.is_about_process {
         return finding;
@@ -87,7 +87,7 @@ fn without_names(finding: Finding, around: &Surroundings) -> Finding {
     finding.fix(if others { "export NSS_BYPASS=\"$NSS_BYPASS \"'+*'" } else { "export NSS_BYPASS='+*'" })
 }
 
-/// Is its cache of hosts on?
+/// Checks whether its cache of hosts is enabled.
 fn its_cache(daemon: &Daemon, cache: &Cache) -> Finding {
     const CHECK: &str = "hosts-cache";
     match (daemon.caches_hosts, cache) {
@@ -112,7 +112,7 @@ fn its_cache(daemon: &Daemon, cache: &Cache) -> Finding {
     }
 }
 
-/// Do users and groups come from another machine, too?
+/// Checks whether users and groups come from another system too.
 fn users(daemon: &Daemon) -> Option<Finding> {
     if !daemon.is_foreign() {
         return None;
@@ -128,7 +128,7 @@ fn users(daemon: &Daemon) -> Option<Finding> {
     Some(Finding::new("users", State::Note, what).why(why))
 }
 
-/// Is DNS asked?
+/// Checks whether DNS is queried.
 fn hosts_line(around: &Surroundings) -> Vec<Finding> {
     const CHECK: &str = "hosts-line";
     let line = match &around.hosts_line {
@@ -146,7 +146,7 @@ fn hosts_line(around: &Surroundings) -> Vec<Finding> {
         findings.push(Finding::new(CHECK, State::Note, what).why("glibc passes it over"));
     }
     let has_others = line.names().any(|name| name != b"files" && name != b"dns");
-    findings.push(match line.obstacle(&|module| around.standing(module)) {
+    findings.push(match line.obstacle(&|module| around.module_state(module)) {
         None => Finding::new(CHECK, State::Good, format!("{shown}: DNS is asked")),
         Some(_) if has_others => {
             Finding::new(CHECK, State::Good, format!("{shown}: other modules answer before DNS is asked"))
@@ -168,8 +168,8 @@ fn with_edit(finding: Finding, around: &Surroundings) -> Finding {
     }
 }
 
-/// Does a daemon of another machine answer a module of the `hosts` line?
-fn asked_daemon(asked: &Asked, around: &Surroundings) -> Finding {
+/// Checks whether a daemon of another system answers a module of the `hosts` line.
+fn asked_daemon(asked: &QueriedService, around: &Surroundings) -> Finding {
     const CHECK: &str = "resolved";
     let (name, module) = (asked.service.name, printable(&asked.module));
     match &asked.presence {
@@ -192,7 +192,7 @@ fn asked_daemon(asked: &Asked, around: &Surroundings) -> Finding {
     }
 }
 
-/// Is there a socket of another machine's that the `hosts` line does not ask?
+/// Checks for sockets of another system that the `hosts` line does not use.
 fn unasked(around: &Surroundings) -> Vec<Finding> {
     let others = sockets::SERVICES
         .iter()
@@ -208,7 +208,7 @@ fn unasked(around: &Surroundings) -> Vec<Finding> {
     findings.collect()
 }
 
-/// Is the configuration sound?
+/// Checks the configuration.
 fn configuration(rules: &Rules) -> Vec<Finding> {
     const CHECK: &str = "configuration";
     let faults = rules

@@ -1,4 +1,5 @@
-//! Whoever listens on nscd's socket: which program, whose process, and in which world it looks names up.
+//! The daemon that listens on nscd's socket: which program it is, its process, and the network and files that it uses
+//! for its lookups.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -14,34 +15,34 @@ use crate::process::scan::{self, Namespaces};
 use crate::ui::output;
 use crate::ui::screen::printable;
 
-/// What is at the socket.
+/// The state of the socket.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub(crate) enum Presence {
     /// There is no socket.
     Absent,
-    /// There is one, and nothing listens, or connecting is not permitted.
+    /// There is a socket, but nothing listens, or connecting is not permitted.
     Unreachable {
         /// Why.
         reason: String,
     },
-    /// Somebody listens.
+    /// A daemon listens.
     Present(Daemon),
 }
 
-/// Which program it is.
+/// The program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
-    /// glibc's.
+    /// glibc's nscd.
     Nscd,
-    /// Busybox's author's, which shares no cache.
+    /// unscd, by the author of BusyBox, which does not share its cache.
     Unscd,
-    /// It cannot be told.
+    /// The program could not be identified.
     Unknown,
 }
 
-/// Whether something of the daemon is the same as ours.
+/// Whether a property of the daemon is the same as that of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Compared {
@@ -55,10 +56,10 @@ pub(crate) enum Compared {
 pub(crate) struct Daemon {
     pub(crate) kind: Kind,
     pub(crate) version: Option<String>,
-    /// None: its process is outside our pid namespace.
+    /// `None` if its process is outside this PID namespace.
     pub(crate) pid: Option<i32>,
     pub(crate) user: u32,
-    /// What the kernel calls its process.
+    /// The name of its process in the kernel.
     pub(crate) program: Option<String>,
     pub(crate) executable: Option<String>,
     pub(crate) network_namespace: Compared,
@@ -66,12 +67,12 @@ pub(crate) struct Daemon {
     pub(crate) pid_namespace: Compared,
     pub(crate) resolv_conf: Compared,
     pub(crate) hosts: Compared,
-    /// `enable-cache hosts`, where its nscd.conf can be read.
+    /// `enable-cache hosts`, if its nscd.conf can be read.
     pub(crate) caches_hosts: Option<bool>,
 }
 
 impl Daemon {
-    /// What to call it.
+    /// Returns its name for messages.
     pub(crate) fn name(&self) -> &'static str {
         match self.kind {
             Kind::Unscd => "unscd",
@@ -79,12 +80,13 @@ impl Daemon {
         }
     }
 
-    /// Whether it looks names up in a world that is not ours.
+    /// Returns whether it belongs to another system: its process is outside this PID namespace, or in another network
+    /// namespace.
     pub(crate) fn is_foreign(&self) -> bool {
         self.pid.is_none() || self.network_namespace == Compared::Different
     }
 
-    /// In a few words, whose it is.
+    /// Describes its process in a few words.
     pub(crate) fn whereabouts(&self) -> String {
         match (self.pid, self.network_namespace) {
             (None, _) => "of a process outside this container".to_owned(),
@@ -95,7 +97,7 @@ impl Daemon {
     }
 }
 
-/// Looks at a socket. Connecting to it is all that the daemon notices.
+/// Examines a socket. The daemon notices no more than a connection.
 pub(crate) fn look(socket: &Path) -> Presence {
     let unreachable = |error: io::Error| Presence::Unreachable { reason: output::reason(&error) };
     if !socket.exists() {
@@ -133,8 +135,8 @@ pub(crate) fn look(socket: &Path) -> Presence {
     })
 }
 
-/// A daemon may have called listen(2) before it went to the background: then that process is gone, and the only running
-/// program of its kind is the one that was left.
+/// Finds the process if the given one does not exist: a daemon may have called listen(2) before it forked into the
+/// background. It is then the only running process with such a name.
 fn living(pid: i32) -> Option<i32> {
     const NAMES: [&str; 2] = ["nscd", "unscd"];
     if Path::new(&format!("/proc/{pid}")).exists() {
@@ -146,17 +148,17 @@ fn living(pid: i32) -> Option<i32> {
     i32::try_from(only.pid).ok()
 }
 
-/// A path for a person.
+/// Formats a path.
 pub(crate) fn path_text(path: &Path) -> String {
     printable(path.as_os_str().as_encoded_bytes())
 }
 
-/// The process that called listen(2). One of another PID namespace has the number 0.
+/// Returns the credentials of the process that called listen(2). In another PID namespace, its process ID is 0.
 fn peer(stream: &UnixStream) -> io::Result<libc::ucred> {
     let mut credentials = libc::ucred { pid: 0, uid: 0, gid: 0 };
     let mut size = size_of::<libc::ucred>() as libc::socklen_t;
-    // SAFETY: a descriptor that is open, and a place for the credentials with its size. (rustix has a safe function for
-    // it, whose type for process ids cannot hold the 0.)
+    // SAFETY: the descriptor is open, and there is room for the credentials. (rustix has a safe function for this, but
+    // its type of process IDs cannot represent 0.)
     let result = unsafe {
         libc::getsockopt(
             stream.as_raw_fd(),
@@ -169,7 +171,8 @@ fn peer(stream: &UnixStream) -> io::Result<libc::ucred> {
     if result == 0 { Ok(credentials) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Program and version, from the texts in the executable: it is not run, since it may be anybody's.
+/// Identifies the program and its version by strings in the executable. It is not executed, since it may be any
+/// program.
 fn identified(process: &Path) -> Option<(Kind, Option<String>)> {
     const LARGEST: u64 = 16 << 20;
     let mut bytes = Vec::new();
@@ -191,7 +194,7 @@ fn identify(executable: &[u8]) -> Option<(Kind, Option<String>)> {
     is_glibcs.then(|| (Kind::Nscd, after(b"GLIBC ")))
 }
 
-/// A file as the daemon sees it, and as we do. Only root may look.
+/// Compares a file as seen by the daemon with the same file as seen by this process, which requires root.
 fn same_file(process: Option<&Path>, path: &str) -> Compared {
     let of = |process: &Path| match fs::read(process.join("root").join(path)) {
         Ok(bytes) => Some(Some(bytes)),
@@ -209,7 +212,7 @@ fn compared<T: PartialEq>(theirs: Option<T>, ours: Option<T>) -> Compared {
     }
 }
 
-/// `enable-cache hosts` in the file that the daemon read.
+/// Returns `enable-cache hosts` of the file that the daemon has read.
 fn caches_hosts(process: &Path) -> Option<bool> {
     let line = fs::read(process.join("cmdline")).ok()?;
     let words: Vec<&[u8]> = line.split(|&byte| byte == 0).collect();

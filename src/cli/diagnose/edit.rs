@@ -1,4 +1,4 @@
-//! Lines for a shell that change a file, of this machine or of a container as its host sees it.
+//! Shell commands that change a file of this system, or of a container as its host sees it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,19 +7,19 @@ use crate::install::mounts;
 use crate::install::tree::Tree;
 use crate::ui::screen::quoted;
 
-/// A file that is to be changed.
+/// A file to be changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct File {
-    /// What the shell is to call it.
+    /// Its name in the shell.
     name: String,
-    /// Something is mounted there, as container runtimes do it: nothing can be renamed over it.
+    /// Whether it is a mount point, as container runtimes mount single files: no file can be renamed over it.
     is_mount_point: bool,
-    /// Its last line has no end.
+    /// Whether its last line has no newline.
     lacks_final_newline: bool,
 }
 
 impl File {
-    /// Looks at it. `root`: where this process's root is as the shell sees it.
+    /// Examines the file. `root` is the root directory of this process as seen by the shell.
     pub(crate) fn look(root: &str, path: &str) -> Self {
         let end = without_links(Path::new(path));
         let text = fs::read(&end).unwrap_or_default();
@@ -30,7 +30,7 @@ impl File {
         }
     }
 
-    /// A line at its end.
+    /// Returns the command that appends a line.
     pub(crate) fn append(&self, line: &str) -> String {
         let (line, name) = (apostrophes(line), &self.name);
         if self.lacks_final_newline {
@@ -40,8 +40,8 @@ impl File {
         }
     }
 
-    /// What a script of sed(1) makes of it. `sed -i` puts a new file in its place, where that can be done; else the new
-    /// text is all there before the first byte of the old one is lost.
+    /// Returns the command that applies a script of sed(1). `sed -i` replaces the file, if that is possible; otherwise
+    /// the whole new text is read before the old one is overwritten.
     pub(crate) fn sed(&self, script: &str) -> String {
         let (script, name) = (apostrophes(script), &self.name);
         if self.is_mount_point {
@@ -52,15 +52,15 @@ impl File {
     }
 }
 
-/// A path of this process, for the shell. It has no links: `sed -i` would replace one, and outside of a container those in
-/// it lead elsewhere.
+/// Returns a path of this process for the shell, without symbolic links: `sed -i` would replace a link, and outside of
+/// a container, links in it lead elsewhere.
 pub(crate) fn below(root: &str, path: &str) -> String {
     format!("{root}{}", quoted(&without_links(Path::new(path)).to_string_lossy()))
 }
 
 fn without_links(path: &Path) -> PathBuf {
     let Ok(tree) = Tree::new(Path::new("/")) else { return path.to_owned() };
-    // What is missing has no links.
+    // A missing component is not a link.
     let found = path.ancestors().filter(|_| path.is_absolute()).find_map(|above| {
         let end = tree.follow(above).ok()?.end;
         let rest = path.strip_prefix(above).ok()?;
@@ -69,7 +69,7 @@ fn without_links(path: &Path) -> PathBuf {
     found.unwrap_or_else(|| path.to_owned())
 }
 
-/// As one word of a shell, always in apostrophes.
+/// Quotes a text for a shell, always with apostrophes.
 fn apostrophes(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }

@@ -1,8 +1,9 @@
-//! Into the namespaces of a process: this command again, in a child that sees the container's files and network.
+//! Enters the namespaces of a process: this command is executed again in a child, which sees the container's files and
+//! network.
 //!
-//! What runs there is loaded by the container's own ld.so, and so it must have no more rights than the container: it gets
-//! the container's user and PID namespaces and its capabilities, and no new privileges. It is a sealed copy in memory:
-//! nothing of this machine's is open in it that the container could write to.
+//! The container's own ld.so loads that child, so it must not have more privileges than the container: it gets the
+//! container's user and PID namespaces, capabilities, and no new privileges. The executable is a sealed copy in memory,
+//! and no file of the host to which the container could write is open in it.
 
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::{self, File};
@@ -17,7 +18,7 @@ use crate::diagnose::glibc;
 use crate::ui::exit::Exit;
 use crate::ui::output;
 
-/// Why a process cannot be looked at.
+/// Why a process cannot be examined.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     exit: Exit,
@@ -30,20 +31,20 @@ impl Refusal {
     }
 
     pub(crate) fn report(&self) -> Exit {
-        output::complain(&self.why);
+        output::print_error(&self.why);
         self.exit
     }
 }
 
-/// What has become of it.
+/// The outcome of entering.
 pub(crate) enum Outcome {
-    /// A child has done everything.
+    /// A child has done all the work.
     Done(Exit),
     /// This process is where the target is.
     Inside,
 }
 
-/// Variables of the process that rules and resolver depend on. None of them names code.
+/// Variables of the process on which the rules and the resolver depend. None of them names code to be loaded.
 const VARIABLES: [&str; 11] = [
     "NSS_BYPASS",
     "NSS_BYPASS_VIA",
@@ -58,18 +59,18 @@ const VARIABLES: [&str; 11] = [
     "GODEBUG",
 ];
 
-/// By which this command, started again, gets what is known of the process.
+/// The variable by which this command, when it is executed again, is passed the facts about the process.
 const KNOWN: &str = "NSS_BYPASS_INSIDE";
 
-/// What is known of the process, if this is the command that was started again.
+/// Returns the facts about the process, if this command has been executed again.
 pub(crate) fn known() -> Option<String> {
     let text = std::env::var(KNOWN).ok()?;
-    // SAFETY: no other thread runs. It is not for children.
+    // SAFETY: there are no other threads. The variable is removed so that children do not inherit it.
     unsafe { std::env::remove_var(KNOWN) };
     Some(text)
 }
 
-/// Namespaces in the order in which they are entered: the user namespace gives the rights for the others.
+/// The namespaces in the order in which they are entered: the user namespace provides the privileges for the others.
 const NAMESPACES: [(&str, libc::c_int); 5] = [
     ("user", libc::CLONE_NEWUSER),
     ("net", libc::CLONE_NEWNET),
@@ -78,8 +79,8 @@ const NAMESPACES: [(&str, libc::c_int); 5] = [
     ("mnt", libc::CLONE_NEWNS),
 ];
 
-/// All that is taken along: opened before anything is entered.
-struct Way {
+/// Everything that is needed inside, which is opened before any namespace is entered.
+struct Preparation {
     namespaces: Vec<(&'static str, libc::c_int, File)>,
     root: Option<File>,
     capabilities: u64,
@@ -88,7 +89,7 @@ struct Way {
     environment: Vec<CString>,
 }
 
-/// Runs this command again where the process is. `known` is handed on.
+/// Executes this command again where the process is. `known` is passed on.
 pub(crate) fn enter(pid: i32, known: &str) -> Result<Outcome, Refusal> {
     let refuse = |what: &str, error: &io::Error| {
         let hint = match error.raw_os_error() {
@@ -97,16 +98,16 @@ pub(crate) fn enter(pid: i32, known: &str) -> Result<Outcome, Refusal> {
         };
         Refusal::cannot_tell(format!("process {pid}: cannot {what}: {}{hint}", output::reason(error)))
     };
-    let way = Way::look(pid, known).map_err(|error| refuse("look at its namespaces", &error))?;
-    if way.namespaces.is_empty() && way.root.is_none() {
+    let preparation = Preparation::look(pid, known).map_err(|error| refuse("look at its namespaces", &error))?;
+    if preparation.namespaces.is_empty() && preparation.root.is_none() {
         take_variables(pid);
         return Ok(Outcome::Inside);
     }
-    // SAFETY: no other thread runs.
+    // SAFETY: there are no other threads.
     let child = unsafe { libc::fork() };
     match child {
         -1 => Err(refuse("start a child", &io::Error::last_os_error())),
-        0 => match way.go() {
+        0 => match preparation.go() {
             Ok(Outcome::Inside) => {
                 take_variables(pid);
                 Ok(Outcome::Inside)
@@ -118,7 +119,7 @@ pub(crate) fn enter(pid: i32, known: &str) -> Result<Outcome, Refusal> {
     }
 }
 
-/// How a child ended.
+/// Waits for a child, and returns its exit code.
 fn wait(child: libc::pid_t) -> Exit {
     let mut status = 0;
     // SAFETY: a child of this process, and a place for its status.
@@ -135,10 +136,10 @@ fn wait(child: libc::pid_t) -> Exit {
     }
 }
 
-/// The variables of the process instead of our own.
+/// Replaces the variables by those of the process.
 fn take_variables(pid: i32) {
     for name in VARIABLES {
-        // SAFETY: no other thread runs.
+        // SAFETY: there are no other threads.
         unsafe { std::env::remove_var(name) };
     }
     for (name, value) in variables(pid) {
@@ -147,7 +148,7 @@ fn take_variables(pid: i32) {
     }
 }
 
-/// The variables of a process that count; none where they cannot be read.
+/// Returns the relevant variables of a process; empty if they cannot be read.
 fn variables(pid: i32) -> Vec<(OsString, OsString)> {
     let bytes = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let pairs = bytes.split(|&byte| byte == 0).filter_map(|pair| {
@@ -160,20 +161,20 @@ fn variables(pid: i32) -> Vec<(OsString, OsString)> {
     pairs.collect()
 }
 
-impl Way {
+impl Preparation {
     fn look(pid: i32, known: &str) -> io::Result<Self> {
-        let folder = format!("/proc/{pid}");
+        let directory = format!("/proc/{pid}");
         let mut namespaces = Vec::new();
         for (name, kind) in NAMESPACES {
-            let path = format!("{folder}/ns/{name}");
+            let path = format!("{directory}/ns/{name}");
             if fs::read_link(&path)? != fs::read_link(format!("/proc/self/ns/{name}"))? {
                 namespaces.push((name, kind, File::open(path)?));
             }
         }
-        let root = fs::read_link(format!("{folder}/root"))?;
+        let root = fs::read_link(format!("{directory}/root"))?;
         let has_own_root = root != std::path::Path::new("/") || namespaces.iter().any(|(name, ..)| *name == "mnt");
-        let root = if has_own_root { Some(File::open(format!("{folder}/root"))?) } else { None };
-        let status = fs::read_to_string(format!("{folder}/status"))?;
+        let root = if has_own_root { Some(File::open(format!("{directory}/root"))?) } else { None };
+        let status = fs::read_to_string(format!("{directory}/status"))?;
         let bounding = status.lines().find_map(|line| line.strip_prefix("CapBnd:"));
         let capabilities = bounding.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0);
         Ok(Self {
@@ -186,23 +187,24 @@ impl Way {
         })
     }
 
-    /// Enters everything, and runs the command there. Comes back where it cannot run there: there is no glibc.
+    /// Enters the namespaces, and executes the command there. Returns if it cannot be executed, because there is no
+    /// glibc.
     fn go(&self) -> Result<Outcome, (String, io::Error)> {
         let failed = |what: &str| (what.to_owned(), io::Error::last_os_error());
         for (name, kind, file) in &self.namespaces {
-            // SAFETY: a descriptor that is open; no other thread runs.
+            // SAFETY: the descriptor is open; there are no other threads.
             if unsafe { libc::setns(file.as_raw_fd(), *kind) } != 0 {
                 return Err(failed(&format!("enter its {name} namespace")));
             }
         }
-        // A PID namespace is for children only.
-        // SAFETY: no other thread runs.
+        // Only children are in the PID namespace.
+        // SAFETY: there are no other threads.
         match unsafe { libc::fork() } {
             -1 => return Err(failed("start a child in its namespaces")),
             0 => {}
             child => return Ok(Outcome::Done(wait(child))),
         }
-        // SAFETY: no pointers. Whoever wanted the answer may have been stopped.
+        // SAFETY: no pointers. The process that waits for the result may be killed.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
         self.take_root().map_err(|error| ("enter its root directory".to_owned(), error))?;
         self.give_up_rights().map_err(|error| ("give up rights".to_owned(), error))?;
@@ -213,28 +215,28 @@ impl Way {
 
     fn take_root(&self) -> io::Result<()> {
         let Some(root) = &self.root else { return Ok(()) };
-        // SAFETY: a descriptor that is open.
+        // SAFETY: the descriptor is open.
         if unsafe { libc::fchdir(root.as_raw_fd()) } != 0 {
             return Err(io::Error::last_os_error());
         }
-        // SAFETY: a C string.
+        // SAFETY: the argument is a C string.
         if unsafe { libc::chroot(c".".as_ptr()) } != 0 {
             return Err(io::Error::last_os_error());
         }
         Ok(())
     }
 
-    /// From here on there are no more rights than the process could have.
+    /// Drops all privileges that the process could not have.
     fn give_up_rights(&self) -> io::Result<()> {
         const MOST_CAPABILITIES: libc::c_ulong = 64;
         for capability in 0..MOST_CAPABILITIES {
             if self.capabilities & (1 << capability) == 0 {
-                // SAFETY: no pointers. The kernel does not know all numbers, and refuses those.
+                // SAFETY: no pointers. The kernel rejects numbers that it does not know.
                 unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
             }
         }
         if self.namespaces.iter().any(|(name, ..)| *name == "user") {
-            // SAFETY: no groups, and so no pointer is followed.
+            // SAFETY: there are no groups, so the pointer is not dereferenced.
             unsafe { libc::setgroups(0, ptr::null()) };
             // SAFETY: no pointers.
             if unsafe { libc::setresgid(0, 0, 0) } != 0 {
@@ -256,12 +258,12 @@ impl Way {
         let pointers =
             |words: &[CString]| words.iter().map(|word| word.as_ptr()).chain([ptr::null()]).collect::<Vec<_>>();
         let (arguments, environment) = (pointers(&self.arguments), pointers(&self.environment));
-        // SAFETY: a descriptor that is open, and two arrays of C strings that end with NULL.
+        // SAFETY: the descriptor is open, and both arrays consist of C strings and end with NULL.
         unsafe { libc::fexecve(self.command.as_raw_fd(), arguments.as_ptr(), environment.as_ptr()) };
     }
 }
 
-/// This executable, in memory that cannot be written to.
+/// Returns a copy of this executable in memory that cannot be written to.
 fn sealed_copy() -> io::Result<OwnedFd> {
     let mut copy = File::from(memfd_create(c"nss-bypass", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?);
     let mut bytes = Vec::new();
@@ -271,7 +273,7 @@ fn sealed_copy() -> io::Result<OwnedFd> {
     Ok(copy.into())
 }
 
-/// The command line without `--pid`.
+/// Returns the command line without `--pid`.
 fn arguments() -> Vec<CString> {
     let mut words = Vec::new();
     let mut given = std::env::args_os();
@@ -285,7 +287,7 @@ fn arguments() -> Vec<CString> {
     words.into_iter().filter_map(|word| CString::new(word.into_vec()).ok()).collect()
 }
 
-/// Our environment, but for what the process has otherwise, and for what would load code.
+/// Returns the environment, with the variables of the process, and without variables that would load code.
 fn environment(pid: i32, known: &str) -> Vec<CString> {
     let is_ours = |name: &OsStr| !name.as_bytes().starts_with(b"LD_") && !VARIABLES.iter().any(|other| name == *other);
     let own = std::env::vars_os().filter(|(name, _)| is_ours(name));

@@ -1,4 +1,4 @@
-//! All sources asked about one name, at the same time: a dead server does not delay the others.
+//! Queries all sources about one name at the same time, so that an unresponsive name server does not delay the others.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -7,9 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nss_bypass_core::rules::rule::{Fallback, Rule};
-use nss_bypass_core::tables::{Looks, Tables};
+use nss_bypass_core::tables::{Recheck, Tables};
 
-use crate::diagnose::ask::{LIBC, NSCD, Piece, Servers, WITH_NSCD};
+use crate::diagnose::ask::{LIBC, NSCD, Servers, TaskResult, WITH_NSCD};
 use crate::diagnose::daemon::{self, Daemon, Kind, Presence};
 use crate::diagnose::facts::{Answers, DaemonFacts, Facts, RuleFacts, UnreadableFile};
 use crate::diagnose::fix;
@@ -20,36 +20,36 @@ use crate::diagnose::sources::{Outcome, Reply, Source};
 use crate::diagnose::verdict::Judgement;
 use crate::ui::output;
 
-/// What happens while sources are asked.
+/// Events while sources are queried.
 pub(crate) enum Event<'a> {
-    /// These will answer, in this order.
+    /// These sources are queried, in this order.
     Sources(&'a [Source]),
-    /// The source with this number has answered.
+    /// The source with this index has answered.
     Reply(usize, &'a Reply),
-    /// A second has gone by, and these have not answered.
+    /// Another second has passed; these sources have not answered, and this is the time since the beginning.
     Waiting(Vec<String>, Duration),
 }
 
-/// What was found out about a name.
+/// The results for a name.
 pub(crate) struct Examination {
     pub(crate) replies: Vec<Reply>,
     pub(crate) judgement: Judgement,
     pub(crate) fix: Vec<String>,
 }
 
-/// What listens on nscd's socket, and what its cache holds of a name.
+/// Examines the daemon at nscd's socket, and looks for a name in its cache.
 pub(crate) fn look(question: &Question) -> (Presence, Option<Cache>) {
     look_for(question.key())
 }
 
-/// The same, for any key.
+/// The same for any key.
 pub(crate) fn look_for(key: Key<'_>) -> (Presence, Option<Cache>) {
     let socket = Path::new(nscd::SOCKET);
     match daemon::look(socket) {
         Presence::Present(mut daemon) => {
             let cache = nscd::peek(socket, key);
             if matches!((daemon.kind, &cache), (Kind::Unknown, Cache::Read { .. })) {
-                daemon.kind = Kind::Nscd; // Only glibc's has such a cache.
+                daemon.kind = Kind::Nscd; // Only glibc's nscd has such a cache.
             }
             (Presence::Present(daemon), Some(cache))
         }
@@ -57,7 +57,7 @@ pub(crate) fn look_for(key: Key<'_>) -> (Presence, Option<Cache>) {
     }
 }
 
-/// What has arrived.
+/// The results that have arrived.
 #[derive(Default)]
 struct Arrived {
     rows: Vec<Option<Reply>>,
@@ -69,7 +69,7 @@ struct Arrived {
 }
 
 impl Examiner<'_> {
-    /// Asks everybody, and judges.
+    /// Queries all sources, and judges the results.
     pub(crate) fn examine(self, observer: &mut dyn FnMut(Event<'_>)) -> Examination {
         let servers = self.servers();
         let sources = self.sources(&servers);
@@ -89,10 +89,10 @@ impl Examiner<'_> {
         self.conclude(arrived, &servers, sources)
     }
 
-    /// The name servers of resolv.conf, and then the rule's own; or why there are none.
+    /// Returns the name servers of resolv.conf, followed by those of the rule; or why there are none.
     fn servers(&self) -> Servers {
         let tables = Tables::new();
-        let (resolution, _) = tables.resolution(Looks::Always).map_err(|errno| {
+        let (resolution, _) = tables.resolution(Recheck::Always).map_err(|errno| {
             format!("/etc/resolv.conf: {}", output::reason(&std::io::Error::from_raw_os_error(errno.0)))
         })?;
         let own = &resolution.conf.servers;
@@ -111,14 +111,14 @@ impl Examiner<'_> {
         all
     }
 
-    /// Rows for which nothing must be asked.
+    /// Returns the rows that are known without a query.
     fn known_at_once(&self, count: usize) -> Vec<(usize, Reply)> {
         let unasked = |source, why: &str| Reply::timed(source, || Outcome::unasked(why));
         let mut rows = Vec::new();
         if !matches!(self.nscd, Presence::Present(_)) {
             rows.push((NSCD, unasked(Source::Nscd, "nothing listens")));
             rows.push((WITH_NSCD, unasked(Source::GlibcWithNscd, "as without nscd")));
-        } else if !self.manner.ask_nscd {
+        } else if !self.options.ask_nscd {
             rows.push((WITH_NSCD, unasked(Source::GlibcWithNscd, "not asked (--ask)")));
             rows.extend(self.cached(None).map(|reply| (NSCD, reply)));
         }
@@ -128,7 +128,7 @@ impl Examiner<'_> {
         rows
     }
 
-    /// What nscd answers without being asked: what is in its cache.
+    /// Returns what nscd would answer according to its cache, without querying it.
     fn cached(&self, truth: Option<&Outcome>) -> Option<Reply> {
         let unasked = |why: &str| Reply::timed(Source::Nscd, || Outcome::unasked(why));
         if self.is_off() {
@@ -143,7 +143,8 @@ impl Examiner<'_> {
             return Some(Reply { source: Source::Nscd, answer, microseconds: None, note: Some(note) });
         }
         match (truth, cache) {
-            (None, Cache::Read { entries, .. }) if !entries.is_empty() => None, // It takes the truth to tell.
+            // The answer depends on the truth, which is not known yet.
+            (None, Cache::Read { entries, .. }) if !entries.is_empty() => None,
             (_, Cache::Read { .. }) => Some(unasked("not in its cache")),
             _ => Some(unasked("not known (--ask)")),
         }
@@ -153,10 +154,10 @@ impl Examiner<'_> {
         matches!(self.nscd, Presence::Present(daemon) if daemon.caches_hosts == Some(false))
     }
 
-    /// Takes what arrives, until all is there or time is over.
+    /// Receives results until all have arrived or the time is over.
     fn collect(
         &self,
-        receiver: &Receiver<Piece>,
+        receiver: &Receiver<TaskResult>,
         arrived: &mut Arrived,
         sources: &[Source],
         observer: &mut dyn FnMut(Event<'_>),
@@ -164,15 +165,15 @@ impl Examiner<'_> {
         const TICK: Duration = Duration::from_secs(1);
         let begun = Instant::now();
         loop {
-            let left = self.manner.timeout.map_or(TICK, |timeout| timeout.saturating_sub(begun.elapsed()).min(TICK));
+            let left = self.options.timeout.map_or(TICK, |timeout| timeout.saturating_sub(begun.elapsed()).min(TICK));
             if left.is_zero() {
                 return;
             }
             match receiver.recv_timeout(left) {
-                Ok(Piece::Row(number, reply)) => {
+                Ok(TaskResult::Row(number, reply)) => {
                     observer(Event::Reply(number, &reply));
                     let nscd = (number == LIBC && arrived.rows.first().is_some_and(Option::is_none))
-                        .then(|| self.cached(Some(&reply.answer)).filter(|_| !self.manner.ask_nscd))
+                        .then(|| self.cached(Some(&reply.answer)).filter(|_| !self.options.ask_nscd))
                         .flatten();
                     arrived.place(number, reply);
                     if let Some(nscd) = nscd {
@@ -180,12 +181,12 @@ impl Examiner<'_> {
                         arrived.place(NSCD, nscd);
                     }
                 }
-                Ok(Piece::LibcEdited(outcome)) => arrived.libc_edited = Some(outcome),
-                Ok(Piece::LibraryEdited(outcome)) => arrived.library_edited = Some(outcome),
-                Ok(Piece::PlainRule(outcome, edited)) => {
+                Ok(TaskResult::LibcEdited(outcome)) => arrived.libc_edited = Some(outcome),
+                Ok(TaskResult::LibraryEdited(outcome)) => arrived.library_edited = Some(outcome),
+                Ok(TaskResult::PlainRule(outcome, edited)) => {
                     (arrived.plain_rule, arrived.plain_rule_edited) = (Some(outcome), edited);
                 }
-                Ok(Piece::Reaches(reaches)) => arrived.reaches = reaches,
+                Ok(TaskResult::Reaches(reaches)) => arrived.reaches = reaches,
                 Err(RecvTimeoutError::Timeout) => {
                     observer(Event::Waiting(arrived.missing(sources), begun.elapsed()));
                 }
@@ -194,9 +195,9 @@ impl Examiner<'_> {
         }
     }
 
-    /// The verdict and the fix.
+    /// Derives the verdict and the fix.
     fn conclude(&self, arrived: Arrived, servers: &Servers, sources: Vec<Source>) -> Examination {
-        let late = || match self.manner.timeout {
+        let late = || match self.options.timeout {
             Some(timeout) => Outcome::failed(format!("no answer in {} s", timeout.as_secs())),
             None => Outcome::failed("no answer"),
         };
@@ -244,7 +245,7 @@ impl Examiner<'_> {
         Examination { replies, judgement, fix }
     }
 
-    /// What the servers answer that the rule names, resolv.conf's among them.
+    /// Returns the answers of the rule's name servers, which may include those of resolv.conf.
     fn via_answers(&self, replies: &[Reply]) -> Vec<(String, Outcome)> {
         let via = self.rule().map(|rule| rule.answering().via.now().into_owned()).unwrap_or_default();
         let of = |server: SocketAddr| replies.iter().find(|reply| reply.source == Source::Server(server));

@@ -1,4 +1,4 @@
-//! What was found out about one name, as plain data: `explain` collects it, `judge` judges it.
+//! The facts about one name, as plain data: `examine` collects them, and `judge` evaluates them.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,33 +8,33 @@ use serde::{Deserialize, Serialize};
 use crate::diagnose::hosts_line::{DnsObstacle, Listed, UnreadableLine};
 use crate::diagnose::sources::Outcome;
 
-/// All of it.
+/// All facts.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
     pub(crate) answers: Answers,
-    /// The daemon at nscd's socket; none where nothing listens.
+    /// The daemon at nscd's socket; `None` if nothing listens.
     pub(crate) daemon: Option<DaemonFacts>,
     pub(crate) hosts_line: LineFacts,
     /// The rule under which the library resolves the lookup, at once or after libc.
     pub(crate) rule: Option<RuleFacts>,
-    /// Whether a rule for all names would decide: no other is about this one, and rules count.
+    /// Whether a rule for all names would apply: no rule matches this name, and the rules are in force.
     pub(crate) is_free: bool,
-    /// Whether the library works in programs that are started from here or, with `program`, in that.
+    /// Whether the library works in programs that are started from here or, with `program`, in that program.
     pub(crate) loading: Loading,
-    /// Files that the library or the loader needs and that not every user can read.
+    /// Files that the library or the dynamic linker needs, and that some users cannot read.
     pub(crate) unreadable: Vec<UnreadableFile>,
-    /// The program that was asked about.
+    /// The program for which the verdict is.
     pub(crate) program: Option<ProgramFacts>,
 }
 
-/// What each source answers.
+/// The answers of the sources.
 #[derive(Clone, Debug)]
 pub(crate) struct Answers {
-    /// nscd, where that is known.
+    /// nscd, if its answer is known.
     pub(crate) nscd: Option<Outcome>,
     /// glibc without nscd.
     pub(crate) libc: Outcome,
-    /// The same with an edited `hosts` line, where there is something to edit.
+    /// glibc with an edited `hosts` line, if there is an edit to make.
     pub(crate) libc_edited: Option<Outcome>,
     /// The library under the rule in force.
     pub(crate) library: Option<Outcome>,
@@ -46,19 +46,19 @@ pub(crate) struct Answers {
     pub(crate) plain_rule_edited: Option<Outcome>,
     /// /etc/hosts.
     pub(crate) hosts: Outcome,
-    /// The name servers of resolv.conf, with what to call them.
+    /// The name servers of resolv.conf, with their names for messages.
     pub(crate) servers: Vec<(String, Outcome)>,
-    /// The servers that the rule names.
+    /// The name servers of the rule.
     pub(crate) rule_servers: Vec<(String, Outcome)>,
 }
 
-/// A file that not every user can read.
+/// A file that some users cannot read.
 #[derive(Clone, Debug)]
 pub(crate) struct UnreadableFile {
     pub(crate) path: String,
-    /// What is the matter with it.
+    /// The problem.
     pub(crate) what: String,
-    /// What changes that.
+    /// Commands that fix it.
     pub(crate) commands: Vec<String>,
 }
 
@@ -66,83 +66,83 @@ pub(crate) struct UnreadableFile {
 #[derive(Clone, Debug)]
 pub(crate) struct DaemonFacts {
     pub(crate) name: &'static str,
-    /// Which process it is, in words.
+    /// A description of its process.
     pub(crate) whereabouts: String,
-    /// Whether it looks names up for another machine.
+    /// Whether it belongs to another system: see [`super::daemon::Daemon::is_foreign`].
     pub(crate) is_foreign: bool,
 }
 
 /// The `hosts` line of nsswitch.conf.
 #[derive(Clone, Debug)]
 pub(crate) struct LineFacts {
-    /// Where it stands, and its modules.
+    /// Its position, and its modules.
     pub(crate) shown: String,
-    /// It cannot be read.
+    /// The line that is invalid, if there is one.
     pub(crate) unreadable: Option<UnreadableLine>,
-    /// Why DNS is not asked.
+    /// Why DNS is not queried.
     pub(crate) obstacle: Option<DnsObstacle>,
-    /// The daemon of another machine that the line asks, in words.
+    /// A description of the daemon of another system that the line uses.
     pub(crate) foreign_daemon: Option<String>,
-    /// What it lists.
+    /// The modules that it lists.
     pub(crate) listed: Listed,
 }
 
 /// The rule in force.
 #[derive(Clone, Debug)]
 pub(crate) struct RuleFacts {
-    /// Its place, action and pattern.
+    /// Its position, action and pattern.
     pub(crate) text: String,
-    /// Whether it has `via`, `hosts off` or `search off`: then it may find what others do not.
+    /// Whether it has options such as `via`, `hosts off` or `search off`, with which it may find other names.
     pub(crate) has_options: bool,
-    /// Whether libc answers first; then the next two are about the library.
+    /// Whether libc is asked first; the next two fields are then about the library.
     pub(crate) is_libc_first: bool,
-    /// Whether libc is asked where the servers cannot answer.
+    /// Whether libc is asked if the name servers cannot answer.
     pub(crate) falls_back_on_error: bool,
-    /// Whether libc is asked where nothing is found.
+    /// Whether libc is asked if nothing is found.
     pub(crate) falls_back_on_not_found: bool,
 }
 
-/// Whether the library takes lookups.
+/// Whether lookups reach the library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Loading {
-    /// It does.
+    /// They do.
     Works,
     /// It is not loaded.
     NotLoaded,
-    /// It is loaded, and another library that is loaded before it takes the lookups.
+    /// It is loaded, but another library that was loaded before it handles the lookups.
     TakenBy(String),
-    /// It is loaded, and does not see lookups, for an unknown reason.
+    /// It is loaded, but lookups do not reach it, for an unknown reason.
     SeesNothing,
 }
 
 /// A program or a process.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ProgramFacts {
-    /// What to call it.
+    /// Its name for messages.
     pub(crate) name: String,
-    /// Whether it is a process: what it has loaded stays as it is.
+    /// Whether it is a process: the libraries that it has loaded do not change.
     pub(crate) is_running: bool,
-    /// What keeps the library out of it.
+    /// What keeps the library from working in it.
     pub(crate) obstacle: Option<ProgramObstacle>,
 }
 
 impl ProgramFacts {
-    /// Whether the library is in it, and follows no rules.
+    /// Returns whether it has loaded the library, which ignores the rules there.
     pub(crate) fn distrusts_rules(&self) -> bool {
         matches!(self.obstacle, Some(ProgramObstacle::DistrustsRules { .. }))
     }
 }
 
-/// What keeps the library out of a program.
+/// What keeps the library from working in a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ProgramObstacle {
     /// It runs with more privileges than its caller (AT_SECURE): ld.so ignores LD_PRELOAD.
     Privileged(String),
-    /// It is privileged, has the library, and follows no rules that others than root can write.
+    /// It is privileged, and has loaded the library, which ignores rules that others than root can write.
     DistrustsRules {
-        /// What is the matter with the file.
+        /// The problem with the file.
         why: String,
-        /// What changes that.
+        /// Commands that fix it.
         commands: Vec<String>,
     },
     /// It resolves names itself, from /etc/hosts and resolv.conf.
@@ -151,9 +151,9 @@ pub(crate) enum ProgramObstacle {
     Static,
     /// It was started before the library was enabled.
     StartedBefore,
-    /// It has another root directory, and the library is not there.
+    /// It has another root directory, where there is no library.
     OtherRoot(String),
-    /// Something else, in words.
+    /// Another reason, in words.
     Other(String),
 }
 
@@ -161,15 +161,15 @@ pub(crate) enum ProgramObstacle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Resolver {
     CAres,
-    /// Go's, in a program that has no other.
+    /// Go's resolver, in a program that has no other.
     Go,
-    /// Go's, in a program that uses libc where GODEBUG says so.
+    /// Go's resolver, in a program that uses libc if GODEBUG says so.
     GoByChoice,
     Musl,
 }
 
 impl Resolver {
-    /// Whether it asks `files` and `dns`, by the `hosts` line; none where it has libc do it.
+    /// Returns whether it uses `files` and `dns`, given the `hosts` line; `None` if it then uses libc.
     pub(crate) fn asks(self, listed: Listed) -> Option<(bool, bool)> {
         let as_listed = (listed.files, listed.dns);
         match self {
@@ -194,7 +194,7 @@ impl fmt::Display for Resolver {
 }
 
 impl Answers {
-    /// An address for the name, from whoever has one.
+    /// Returns an address of the name, from any source.
     pub(crate) fn some_address(&self) -> Option<IpAddr> {
         let all = [Some(&self.libc), self.library.as_ref(), Some(&self.plain_rule), self.libc_edited.as_ref()];
         all.into_iter().flatten().find_map(Outcome::first_address)

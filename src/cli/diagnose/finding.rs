@@ -1,4 +1,4 @@
-//! One thing that `doctor` looked at.
+//! A finding of `doctor`.
 
 use std::borrow::Cow;
 
@@ -7,26 +7,26 @@ use serde::{Serialize, Serializer};
 
 use crate::ui::screen::{Node, Style};
 
-/// How bad it is.
+/// Its severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum State {
     Good,
-    /// Nothing is wrong, but it is worth knowing.
+    /// There is no problem, but the user should know it.
     Note,
     Unknown,
     Trouble,
 }
 
-/// One thing that was looked at.
+/// A finding.
 #[derive(Clone, Debug)]
 pub(crate) struct Finding {
-    /// Which check it is of.
+    /// The check that resulted in it.
     pub(crate) check: &'static str,
     pub(crate) state: State,
     pub(crate) what: String,
     pub(crate) why: Option<Cow<'static, str>>,
-    /// What to type.
+    /// Commands that fix it.
     pub(crate) fix: Vec<String>,
     topic: Option<String>,
 }
@@ -58,7 +58,7 @@ impl Finding {
         self
     }
 
-    /// What to call it above the lines of its fix.
+    /// Sets the topic, which is shown above the commands of the fix.
     pub(crate) fn about(self, topic: String) -> Self {
         Self { topic: Some(topic), ..self }
     }
@@ -71,7 +71,7 @@ impl Finding {
         matches!(self.state, State::Good | State::Note)
     }
 
-    /// Whether people are told the lines: of what is wrong only.
+    /// Returns whether the commands are shown, which is so for problems only.
     pub(crate) fn has_shown_fix(&self) -> bool {
         !self.is_fine() && !self.fix.is_empty()
     }

@@ -1,4 +1,4 @@
-//! The lines that a shell takes for each step of a fix.
+//! The shell commands for the steps of a fix.
 
 use std::net::IpAddr;
 
@@ -11,34 +11,35 @@ use crate::diagnose::verdict::Step;
 use crate::install::library;
 use crate::ui::screen::{printable, quoted};
 
-/// What the lines depend on.
+/// What the commands depend on.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) subject: Subject<'a>,
     pub(crate) is_root: bool,
-    /// The `hosts` line in which DNS is asked.
+    /// The `hosts` line with which DNS is queried.
     pub(crate) edited_line: Option<&'a HostsLine>,
     /// An address for a line of /etc/hosts.
     pub(crate) address: Option<IpAddr>,
-    /// Where the files lie as the shell sees them: `/proc/PID/root` for a container, else nothing.
+    /// The root directory as seen by the shell: `/proc/PID/root` for a container, otherwise empty.
     pub(crate) root: &'a str,
-    /// The systemd unit of the process, where it has one.
+    /// The systemd unit of the process, if it has one.
     pub(crate) unit: Option<&'a str>,
-    /// The library as the shell sees it.
+    /// The path of the library as seen by the shell.
     pub(crate) library: Option<&'a str>,
 }
 
-/// The lines, in order. A step for which there is none takes all of them with it: half a fix is none.
+/// Returns the commands, in order. If there is no command for a step, there are none at all: a partial fix is not
+/// useful.
 pub(crate) fn commands(steps: &[Step], context: &Context<'_>) -> Vec<String> {
-    // Variables do not count in privileged programs, and so the file must have the rule.
+    // Privileged programs ignore variables, so the rule has to be in the file.
     let is_for_all = steps.contains(&Step::Enable);
     let context = Context { is_root: context.is_root || is_for_all, ..*context };
     let lines: Option<Vec<Vec<String>>> = steps.iter().map(|step| context.lines(step)).collect();
     lines.unwrap_or_default().concat()
 }
 
-/// Whether only root can do this.
+/// Returns whether the steps require root.
 pub(crate) fn take_root(steps: &[Step]) -> bool {
     let is_for_all = steps.contains(&Step::Enable);
     steps.iter().any(|step| match step {
@@ -75,7 +76,8 @@ impl Context<'_> {
         }
     }
 
-    /// A rule for this lookup alone, at the end of the file or, where that would not decide, in the variable.
+    /// Returns the commands for a rule for this lookup alone, at the end of the file or, if it would not apply there,
+    /// in the variable.
     fn rule(&self, keyword: &str, sign: &str) -> Option<Vec<String>> {
         let mut lines = Vec::new();
         if self.rules.disabled {
@@ -111,7 +113,7 @@ fn library_path() -> String {
     )
 }
 
-/// What loads the library into the programs that are started from here.
+/// Returns the command that loads the library into programs that are started from here.
 pub(crate) fn preloading() -> String {
     let others = std::env::var_os("LD_PRELOAD").is_some_and(|others| !others.is_empty());
     if others {
@@ -121,7 +123,7 @@ pub(crate) fn preloading() -> String {
     }
 }
 
-/// The same, before all others: the first one that has a function takes it.
+/// The same, before all other libraries: the first one that defines a function handles it.
 pub(crate) fn preloading_first() -> String {
     format!("export LD_PRELOAD={}\"${{LD_PRELOAD:+:$LD_PRELOAD}}\"", quoted(&library_path()))
 }

@@ -1,7 +1,7 @@
-//! What glibc itself says: a child process asks it, with nscd or as if there were none.
+//! Answers of glibc itself: a child process makes the lookup, with nscd or without it.
 //!
-//! The child is this command again, with a hidden verb, since no program of the system can be told to leave nscd out: a
-//! program that chooses its modules with `__nss_configure_lookup` does not ask it.
+//! The child is this command with a hidden verb, since no program of the system can be made to omit nscd: glibc does
+//! not ask nscd if the program itself selects the modules with `__nss_configure_lookup`.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io::Write;
@@ -20,31 +20,32 @@ use crate::ui::output;
 /// The name of the hidden verb.
 pub(crate) const VERB: &str = "ask-glibc";
 
-/// What the child says where `__nss_configure_lookup` fails: also, in newer releases, where nsswitch.conf cannot be read.
+/// The output of the child if `__nss_configure_lookup` fails, which in newer releases also happens if nsswitch.conf is
+/// invalid.
 const NOT_TAKEN: &str = "failed glibc does not take these modules\n";
 
-/// What the child is told.
+/// The arguments of the hidden verb.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Modules as nsswitch.conf names them, instead of nscd and nsswitch.conf.
+    /// Select these modules, in the format of nsswitch.conf, so that neither nscd nor nsswitch.conf is used.
     #[arg(long)]
     modules: Option<OsString>,
-    /// Say which of these modules are installed.
+    /// Print which of these modules are installed.
     #[arg(long)]
     installed: bool,
     /// The name or the address, or the modules.
     subjects: Vec<OsString>,
 }
 
-/// There is no glibc to ask: this process is in a container of another libc.
+/// Whether there is no glibc: this process is in a container with another libc.
 static IS_ABSENT: AtomicBool = AtomicBool::new(false);
 
-/// From now on glibc is not asked.
+/// From now on, glibc is not used.
 pub(crate) fn there_is_none() {
     IS_ABSENT.store(true, Ordering::Relaxed);
 }
 
-/// The command again, with the hidden verb.
+/// Returns this command with the hidden verb.
 fn child(arguments: &[&[u8]]) -> Command {
     let mut command = Command::new("/proc/self/exe");
     command.arg(VERB).args(arguments.iter().map(|argument| OsStr::from_bytes(argument)));
@@ -52,13 +53,13 @@ fn child(arguments: &[&[u8]]) -> Command {
     command
 }
 
-/// Without the library, which may be in /etc/ld.so.preload as well.
+/// Disables the library, which may also be in /etc/ld.so.preload.
 fn without_library(mut command: Command) -> Command {
     command.env_remove("LD_PRELOAD").env("NSS_BYPASS_DISABLE", "1");
     command
 }
 
-/// Asks glibc in a child without the library; with `modules`, without nscd.
+/// Makes a lookup with glibc in a child without the library; with `modules`, also without nscd.
 pub(crate) fn ask(subject: &[u8], modules: Option<&[u8]>) -> Outcome {
     if IS_ABSENT.load(Ordering::Relaxed) {
         return Outcome::failed("there is no glibc here");
@@ -75,7 +76,7 @@ pub(crate) fn ask(subject: &[u8], modules: Option<&[u8]>) -> Outcome {
     }
 }
 
-/// Those of these modules whose library glibc cannot load.
+/// Returns which of these modules cannot be loaded by glibc.
 pub(crate) fn not_installed(modules: &[Vec<u8>]) -> Vec<Vec<u8>> {
     if modules.is_empty() || IS_ABSENT.load(Ordering::Relaxed) {
         return Vec::new();
@@ -88,12 +89,12 @@ pub(crate) fn not_installed(modules: &[Vec<u8>]) -> Vec<Vec<u8>> {
     modules.iter().filter(|module| output.status.success() && !is_listed(module)).cloned().collect()
 }
 
-/// Whether a lookup of `subject` in a program that is started like this one reaches the library; none where that cannot be
-/// found out. The library logs what it sees. No server is asked: the child wants the module `files` only.
+/// Returns whether a lookup of `subject` in a program that is started like this one reaches the library, which logs it;
+/// `None` if that cannot be determined. No name server is queried: the child selects the module `files` only.
 pub(crate) fn reaches_library(subject: &[u8]) -> Option<bool> {
     let mut command = child(&[b"--modules", b"files", b"--", subject]);
     command.env_remove("NSS_BYPASS_DISABLE").env("NSS_BYPASS_LOG", "stderr,all").stderr(Stdio::piped());
-    // There is no log where there is no rule.
+    // Without a rule, nothing is logged.
     let rules = std::env::var_os("NSS_BYPASS").unwrap_or_default();
     let with_subject = [rules.as_bytes(), b" ", subject].concat();
     command.env("NSS_BYPASS", OsString::from_vec(with_subject));
@@ -104,7 +105,7 @@ pub(crate) fn reaches_library(subject: &[u8]) -> Option<bool> {
     Some(output.stderr.split(|&byte| byte == b'\n').any(|line| line.starts_with(b"nss-bypass: get")))
 }
 
-/// The child's words: "found ADDRESS" once for each, "name NAME", "not-found WHY" or "failed WHY".
+/// Parses the output of the child: "found ADDRESS" for each address, "name NAME", "not-found WHY" or "failed WHY".
 fn read(output: &[u8]) -> Option<Outcome> {
     let text = String::from_utf8_lossy(output);
     let mut addresses = Vec::new();
@@ -120,9 +121,9 @@ fn read(output: &[u8]) -> Option<Outcome> {
     (!addresses.is_empty()).then(|| Outcome::addresses(addresses))
 }
 
-/// The child's part.
+/// Runs the hidden verb in the child.
 pub(crate) fn run(arguments: &Arguments) -> Exit {
-    // SAFETY: no pointers. Whoever wanted the answer is gone, perhaps because it took too long.
+    // SAFETY: no pointers. If the parent has been killed, perhaps because it took too long, the child is of no use.
     unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     if arguments.installed {
         let installed = arguments.subjects.iter().filter(|module| is_installed(module.as_bytes()));
@@ -146,10 +147,10 @@ pub(crate) fn run(arguments: &Arguments) -> Exit {
     }
 }
 
-/// Whether glibc finds the library of a module.
+/// Returns whether glibc finds the library of a module.
 fn is_installed(module: &[u8]) -> bool {
     let Ok(library) = CString::new([b"libnss_", module, b".so.2"].concat()) else { return false };
-    // SAFETY: a C string. Its constructors run in this child, as in any program that looks names up.
+    // SAFETY: the argument is a C string. The constructors run in this child, as in any program that looks up names.
     let handle = unsafe { libc::dlopen(library.as_ptr(), libc::RTLD_LAZY) };
     !handle.is_null()
 }
@@ -161,36 +162,36 @@ fn say(words: &str) -> Exit {
     }
 }
 
-/// Chooses modules for hosts, which takes nscd out of the way.
+/// Selects modules for hosts, so that nscd is not asked.
 fn choose(modules: &[u8]) -> bool {
     unsafe extern "C" {
         fn __nss_configure_lookup(database: *const libc::c_char, modules: *const libc::c_char) -> libc::c_int;
     }
     let Ok(modules) = CString::new(modules) else { return false };
-    // SAFETY: two C strings, which glibc copies; no other thread looks anything up.
+    // SAFETY: two C strings, which glibc copies; no other thread makes lookups.
     (unsafe { __nss_configure_lookup(c"hosts".as_ptr(), modules.as_ptr()) }) == 0
 }
 
 fn addresses_of(name: &CStr) -> String {
-    // SAFETY: all zeros is a value of this plain C structure.
+    // SAFETY: all-zero bytes are a valid addrinfo.
     let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
     hints.ai_socktype = libc::SOCK_STREAM;
     let mut list = ptr::null_mut();
-    // SAFETY: a C string, no service, hints of plain numbers, and a place for the list.
+    // SAFETY: the name is a C string, the service is null, the hints are valid, and there is room for the list.
     let code = unsafe { libc::getaddrinfo(name.as_ptr(), ptr::null(), &raw const hints, &raw mut list) };
     if code != 0 {
         return failure(code);
     }
     let mut words = String::new();
     let mut node = list;
-    // SAFETY: glibc's list, not freed yet: each node is NULL or valid.
+    // SAFETY: glibc's list, which has not been freed: each node is NULL or valid.
     while let Some(entry) = unsafe { node.as_ref() } {
         if let Some(address) = address_in(entry) {
             words.push_str(&format!("found {address}\n"));
         }
         node = entry.ai_next;
     }
-    // SAFETY: the list is glibc's and freed once.
+    // SAFETY: the list was allocated by glibc, and is freed once.
     unsafe { libc::freeaddrinfo(list) };
     words
 }
@@ -198,7 +199,7 @@ fn addresses_of(name: &CStr) -> String {
 fn address_in(entry: &libc::addrinfo) -> Option<IpAddr> {
     match entry.ai_family {
         libc::AF_INET => {
-            // SAFETY: an entry of this family has such an address; it is NULL or valid.
+            // SAFETY: an entry of this family has an address of this type; it is NULL or valid.
             let address = unsafe { entry.ai_addr.cast::<libc::sockaddr_in>().as_ref() }?;
             Some(IpAddr::V4(Ipv4Addr::from_bits(u32::from_be(address.sin_addr.s_addr))))
         }
@@ -213,7 +214,7 @@ fn address_in(entry: &libc::addrinfo) -> Option<IpAddr> {
 
 fn name_of(address: IpAddr) -> String {
     let mut host = [0_u8; libc::NI_MAXHOST as usize];
-    // SAFETY: all zeros is a value of this plain C structure.
+    // SAFETY: all-zero bytes are a valid sockaddr_in.
     let mut v4: libc::sockaddr_in = unsafe { std::mem::zeroed() };
     // SAFETY: as above.
     let mut v6: libc::sockaddr_in6 = unsafe { std::mem::zeroed() };
@@ -229,7 +230,7 @@ fn name_of(address: IpAddr) -> String {
             ((&raw const v6).cast(), size_of_val(&v6))
         }
     };
-    // SAFETY: an address of the size given, a buffer of the size given, and no service.
+    // SAFETY: the address and the buffer have these sizes, and the service is null.
     let code = unsafe {
         libc::getnameinfo(
             pointer,
@@ -253,7 +254,7 @@ fn failure(code: i32) -> String {
         libc::EAI_NODATA => "not-found no such addresses\n".to_owned(),
         libc::EAI_AGAIN => "failed no answer\n".to_owned(),
         _ => {
-            // SAFETY: any number has a text, which is constant.
+            // SAFETY: there is a constant text for any number.
             let text = unsafe { libc::gai_strerror(code) };
             // SAFETY: a C string that is never freed.
             let text = unsafe { CStr::from_ptr(text) };

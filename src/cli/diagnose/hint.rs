@@ -1,8 +1,9 @@
-//! What may have been meant by a word that is no name.
+//! Hints for words that are not names.
 
 use crate::ui::screen::{printable, quoted};
 
-/// What is wrong with a name that no program would look up, and what to type instead; none where nothing is.
+/// Returns what is wrong with a name that no program would look up, and what to type instead; `None` if it may be a
+/// name.
 pub(crate) fn for_subject(bytes: &[u8]) -> Option<String> {
     if bytes.is_empty() || bytes.contains(&0) {
         return Some("a name is missing".to_owned());
@@ -28,13 +29,13 @@ pub(crate) fn for_subject(bytes: &[u8]) -> Option<String> {
     ))
 }
 
-/// With or without the interface that it is on.
+/// Returns whether the text is an address, with or without an interface.
 fn is_address(text: &str) -> bool {
     text.split('%').next().is_some_and(|address| address.parse::<std::net::IpAddr>().is_ok())
 }
 
-/// The host of a URL, of `host:port`, of `user@host`, of `[address]:port`, of a word between blanks or quotes; none where
-/// the text itself may be a name.
+/// Returns the host in a URL, in `host:port`, in `user@host`, in `[address]:port`, or in a word with blanks or quotes
+/// around it; `None` if the text itself may be a name.
 fn host_in(text: &str) -> Option<&str> {
     let trimmed = text.trim().trim_matches(['"', '\'', ',', ';']);
     let after_scheme = trimmed.split_once("://").map_or(trimmed, |(_, rest)| rest).trim_start_matches("//");
@@ -42,7 +43,7 @@ fn host_in(text: &str) -> Option<&str> {
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     let host = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),
-        // An IPv6 address has colons of its own.
+        // An IPv6 address contains colons.
         None if is_address(host) => host,
         None => host.split(':').next().unwrap_or_default(),
     };

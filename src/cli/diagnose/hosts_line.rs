@@ -1,4 +1,4 @@
-//! The `hosts` line of nsswitch.conf: whether DNS is asked, what is in its way, and the line in which nothing is.
+//! The `hosts` line of nsswitch.conf: whether DNS is queried, what prevents it, and an edited line that permits it.
 
 use std::ops::Range;
 
@@ -8,16 +8,16 @@ use nss_bypass_core::model::Status;
 use crate::diagnose::edit::File;
 use crate::ui::screen::printable;
 
-/// The file.
+/// The path of the file.
 pub(crate) const PATH: &str = "/etc/nsswitch.conf";
 
-/// The modules of a line that replaces one without any.
+/// The modules of a line that replaces an invalid or empty one.
 const REPLACEMENT: &[u8] = b"files dns";
 
 /// The line in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct HostsLine {
-    /// None where it is glibc's default.
+    /// `None` if it is glibc's default.
     place: Option<Place>,
     /// Its list of modules.
     modules: Vec<u8>,
@@ -26,7 +26,8 @@ pub(crate) struct HostsLine {
     minor: u32,
 }
 
-/// Where the line stands: its number, 0 for one that is yet to be appended, and what is before and behind its modules.
+/// The position of the line: its number, which is 0 for a line to be appended, and the text before and after its
+/// modules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
     number: usize,
@@ -34,11 +35,11 @@ struct Place {
     after: Vec<u8>,
 }
 
-/// Why the file cannot be used: this line of it cannot be read, and so glibc reads nothing of it.
+/// The number of an invalid line, because of which glibc uses nothing of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct UnreadableLine(pub(crate) usize);
 
-/// Why a name that DNS knows is not found in this line's order.
+/// Why a name that DNS knows is not found with this line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DnsObstacle {
     /// `dns` is not in the line.
@@ -47,27 +48,27 @@ pub(crate) enum DnsObstacle {
     EndsBefore(String),
 }
 
-/// What the line lists, as far as resolvers other than libc's heed it.
+/// What the line lists, as far as resolvers other than libc's take it into account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listed {
     pub(crate) files: bool,
     pub(crate) dns: bool,
-    /// Another module, or an action for all results but one.
+    /// Whether there is another module, or an action with `!`.
     pub(crate) others: bool,
 }
 
-/// What is known of a module beside its name.
+/// The state of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It answers.
+pub(crate) enum ModuleState {
+    /// It works.
     Works,
-    /// Its library is not installed: glibc goes on as its action for UNAVAIL says.
+    /// Its library is not installed: glibc continues according to its action for UNAVAIL.
     NotInstalled,
-    /// It asks a daemon of another machine.
+    /// It queries a daemon of another system.
     AsksForeignDaemon,
 }
 
-/// A module's name, as the line has it.
+/// Returns the name of a module, as in the line.
 pub(crate) fn name(module: &Module) -> &[u8] {
     match module {
         Module::Files => b"files",
@@ -77,7 +78,7 @@ pub(crate) fn name(module: &Module) -> &[u8] {
 }
 
 impl HostsLine {
-    /// From the text of the file, as the glibc of this minor version reads it; without one, the default.
+    /// Parses the text of the file as the glibc of this minor version does; without a text, returns the default.
     pub(crate) fn read(text: Option<&[u8]>, minor: u32) -> Result<Self, UnreadableLine> {
         let text = text.unwrap_or_default();
         if let Some(line) = nsswitch::first_unreadable_line(text, minor) {
@@ -94,24 +95,24 @@ impl HostsLine {
         Ok(Self { place, modules, placed, minor })
     }
 
-    /// A line in the place of a `hosts` line that cannot be read; none where another line is at fault.
+    /// Returns a line to replace an invalid `hosts` line; `None` if another line is invalid.
     pub(crate) fn in_place_of(text: &[u8], line: UnreadableLine, minor: u32) -> Option<Self> {
         let at_fault = nsswitch::line_of(text, b"hosts", minor).filter(|hosts| hosts.number == line.0)?;
         let place = Place { number: at_fault.number, before: b"hosts: ".to_vec(), after: Vec::new() };
         Self::at(place, REPLACEMENT.to_vec(), minor)
     }
 
-    /// The list of modules.
+    /// Returns the list of modules.
     pub(crate) fn modules(&self) -> &[u8] {
         &self.modules
     }
 
-    /// The modules' names in order.
+    /// Returns the names of the modules, in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &[u8]> {
         self.placed.iter().map(|placed| name(&placed.service.module))
     }
 
-    /// What it lists.
+    /// Returns what the line lists.
     pub(crate) fn listed(&self) -> Listed {
         let has = |module: &Module| self.placed.iter().any(|placed| placed.service.module == *module);
         let is_other = |placed: &Placed| {
@@ -121,7 +122,7 @@ impl HostsLine {
         Listed { files: has(&Module::Files), dns: has(&Module::Dns), others: self.placed.iter().any(is_other) }
     }
 
-    /// Where the line stands, for a person.
+    /// Formats the position of the line.
     pub(crate) fn origin(&self) -> String {
         match &self.place {
             Some(place) => format!("{PATH}:{}", place.number),
@@ -129,20 +130,20 @@ impl HostsLine {
         }
     }
 
-    /// The list of modules, for a person.
+    /// Formats the list of modules.
     pub(crate) fn shown(&self) -> String {
         printable(&self.modules).split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
-    /// What keeps the line from asking DNS about a name that no module before it knows.
-    pub(crate) fn obstacle(&self, standing: &dyn Fn(&[u8]) -> Standing) -> Option<DnsObstacle> {
+    /// Returns what prevents DNS from being queried about a name that no module before it knows.
+    pub(crate) fn obstacle(&self, module_state: &dyn Fn(&[u8]) -> ModuleState) -> Option<DnsObstacle> {
         for placed in &self.placed {
             if placed.service.module == Module::Dns {
                 return None;
             }
-            let status = match standing(name(&placed.service.module)) {
-                Standing::NotInstalled => Status::Unavail,
-                Standing::Works | Standing::AsksForeignDaemon => Status::NotFound,
+            let status = match module_state(name(&placed.service.module)) {
+                ModuleState::NotInstalled => Status::Unavail,
+                ModuleState::Works | ModuleState::AsksForeignDaemon => Status::NotFound,
             };
             if placed.service.actions.on(status) == Action::Return {
                 let words = self.modules.get(placed.name.start..placed.actions.end).unwrap_or_default();
@@ -152,16 +153,16 @@ impl HostsLine {
         Some(DnsObstacle::NotListed)
     }
 
-    /// The same line, in which DNS is asked, and modules that ask another machine's daemons are not; none where it is so already, or where
-    /// glibc would not read the new line so.
-    pub(crate) fn asking_dns(&self, standing: &dyn Fn(&[u8]) -> Standing) -> Option<Self> {
-        let is_unwanted = |placed: &Placed| match standing(name(&placed.service.module)) {
-            Standing::Works => false,
-            Standing::NotInstalled => placed.service.actions.on(Status::Unavail) == Action::Return,
-            Standing::AsksForeignDaemon => true,
+    /// Returns an edited line with which DNS is queried, and modules that query daemons of another system are not
+    /// asked. Returns `None` if this is already so, or if glibc would not parse the new line as intended.
+    pub(crate) fn asking_dns(&self, module_state: &dyn Fn(&[u8]) -> ModuleState) -> Option<Self> {
+        let is_unwanted = |placed: &Placed| match module_state(name(&placed.service.module)) {
+            ModuleState::Works => false,
+            ModuleState::NotInstalled => placed.service.actions.on(Status::Unavail) == Action::Return,
+            ModuleState::AsksForeignDaemon => true,
         };
-        let asks_foreign_daemon = self.names().any(|name| standing(name) == Standing::AsksForeignDaemon);
-        if self.obstacle(standing).is_none() && !asks_foreign_daemon {
+        let asks_foreign_daemon = self.names().any(|name| module_state(name) == ModuleState::AsksForeignDaemon);
+        if self.obstacle(module_state).is_none() && !asks_foreign_daemon {
             return None;
         }
         if self.placed.is_empty() {
@@ -185,11 +186,12 @@ impl HostsLine {
             modules.push(b"dns".to_vec());
         }
         let edited = self.with_modules(modules.join(&b' '))?;
-        let is_right = edited.obstacle(standing).is_none() && !edited.placed.iter().any(is_unwanted);
+        let is_right = edited.obstacle(module_state).is_none() && !edited.placed.iter().any(is_unwanted);
         is_right.then_some(edited)
     }
 
-    /// A module with its actions; before `dns`, it does not end the lookup of a name that it does not know.
+    /// Returns a module with its actions; before `dns`, they are changed so that an unknown name does not end the
+    /// lookup.
     fn continuing(&self, placed: &Placed, is_behind_dns: bool) -> Vec<u8> {
         let part = |range: &Range<usize>| self.modules.get(range.clone()).unwrap_or_default();
         let (name, actions) = (part(&placed.name), part(&placed.actions));
@@ -197,7 +199,7 @@ impl HostsLine {
         if placed.service.module == Module::Dns || is_behind_dns || !ends {
             return if actions.is_empty() { name.to_vec() } else { [name, b" ", actions].concat() };
         }
-        // A later action for the same result counts.
+        // A later action for the same status takes precedence.
         let inside = actions.strip_suffix(b"]").unwrap_or(actions);
         let longer = [name, b" ", inside.trim_ascii_end(), b" NOTFOUND=continue]"].concat();
         let is_default = |words: &[u8]| {
@@ -207,7 +209,7 @@ impl HostsLine {
         if is_default(&longer) { name.to_vec() } else { longer }
     }
 
-    /// The list of modules without those that are not installed and that glibc passes over; none where nothing is left.
+    /// Returns the list of modules without those that are not installed and that glibc skips; `None` if none are left.
     pub(crate) fn installed(&self, is_not_installed: &dyn Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
         let is_passed_over = |placed: &Placed| {
             let ends = placed.service.actions.on(Status::Unavail) == Action::Return;
@@ -219,26 +221,27 @@ impl HostsLine {
         (!all.is_empty()).then_some(all)
     }
 
-    /// The line with another list of modules.
+    /// Returns the line with another list of modules.
     fn with_modules(&self, modules: Vec<u8>) -> Option<Self> {
         let appended = || Place { number: 0, before: b"hosts: ".to_vec(), after: Vec::new() };
         Self::at(self.place.clone().unwrap_or_else(appended), modules, self.minor)
     }
 
-    /// A line of these modules; none where glibc would not read it so.
+    /// Returns a line with these modules; `None` if glibc would not parse it as intended.
     fn at(place: Place, modules: Vec<u8>, minor: u32) -> Option<Self> {
         let text = [&place.before, &modules, &place.after, &b"\n"[..]].concat();
         let read = Self::read(Some(&text), minor).ok()?;
         (read.modules == modules).then_some(Self { place: Some(place), ..read })
     }
 
-    /// All of the line; none where it is glibc's default.
+    /// Returns the text of the line; `None` if it is glibc's default.
     fn text(&self) -> Option<Vec<u8>> {
         let place = self.place.as_ref()?;
         Some([&place.before, &self.modules, &place.after].map(Vec::as_slice).concat())
     }
 
-    /// What puts this line in the place of the old one, in the file below `root`; none where a shell could not be told so.
+    /// Returns the command that replaces the old line by this one, in the file below `root`; `None` if it cannot be
+    /// expressed in a shell command.
     pub(crate) fn command(&self, root: &str) -> Option<String> {
         self.command_for(&File::look(root, PATH))
     }
@@ -275,11 +278,11 @@ mod tests {
         HostsLine::read(Some(text.as_bytes()), LATEST).unwrap()
     }
 
-    fn standing(name: &[u8]) -> Standing {
+    fn module_state(name: &[u8]) -> ModuleState {
         match name {
-            b"resolve" | b"mdns4_minimal" => Standing::AsksForeignDaemon,
-            b"gone" => Standing::NotInstalled,
-            _ => Standing::Works,
+            b"resolve" | b"mdns4_minimal" => ModuleState::AsksForeignDaemon,
+            b"gone" => ModuleState::NotInstalled,
+            _ => ModuleState::Works,
         }
     }
 
@@ -298,17 +301,17 @@ mod tests {
             ("files [TRYAGAIN=return] dns", None),
             ("[NOTFOUND=return] files dns", Some(DnsObstacle::NotListed)),
         ] {
-            assert_eq!(line(&format!("hosts: {modules}\n")).obstacle(&standing), expected, "{modules}");
+            assert_eq!(line(&format!("hosts: {modules}\n")).obstacle(&module_state), expected, "{modules}");
         }
-        assert_eq!(HostsLine::read(None, LATEST).unwrap().obstacle(&standing), None);
+        assert_eq!(HostsLine::read(None, LATEST).unwrap().obstacle(&module_state), None);
         assert_eq!(HostsLine::read(Some(b"#\npasswd: files [x]\n"), LATEST), Err(UnreadableLine(2)));
     }
 
     #[test]
     fn before_2_33_an_edited_line_keeps_its_comment() {
         let line = HostsLine::read(Some(b"hosts: files # dns\n"), 31).unwrap();
-        assert_eq!((line.shown().as_str(), line.obstacle(&standing)), ("files", Some(DnsObstacle::NotListed)));
-        let edited = line.asking_dns(&standing).unwrap();
+        assert_eq!((line.shown().as_str(), line.obstacle(&module_state)), ("files", Some(DnsObstacle::NotListed)));
+        let edited = line.asking_dns(&module_state).unwrap();
         assert_eq!(edited.text().unwrap(), b"hosts: files dns # dns");
     }
 
@@ -350,7 +353,7 @@ mod tests {
             ("hosts: files dns [NOTFOUND=return] other", None),
             ("hosts: files # resolve", Some("hosts: files # dns")),
         ] {
-            let edited = line(&format!("{before}\n")).asking_dns(&standing);
+            let edited = line(&format!("{before}\n")).asking_dns(&module_state);
             let text = edited.map(|line| String::from_utf8(line.text().unwrap()).unwrap());
             assert_eq!(text.as_deref(), after, "{before}");
         }
@@ -358,10 +361,10 @@ mod tests {
 
     #[test]
     fn the_command_replaces_the_line_in_force() {
-        let edited = line("passwd: files\nhosts: nis\nhosts:\tfiles a/b&c\\d\n").asking_dns(&standing).unwrap();
+        let edited = line("passwd: files\nhosts: nis\nhosts:\tfiles a/b&c\\d\n").asking_dns(&module_state).unwrap();
         let expected = r"sed -i '3s/.*/hosts:\tfiles a\/b\&c\\d dns/' /etc/nsswitch.conf";
         assert_eq!(edited.command_for(&File::look("", PATH)).as_deref(), Some(expected));
-        let odd = line("hosts: files \u{e4}\n").asking_dns(&standing).unwrap();
+        let odd = line("hosts: files \u{e4}\n").asking_dns(&module_state).unwrap();
         assert_eq!(odd.command(""), None);
     }
 }

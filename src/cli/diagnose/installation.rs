@@ -1,4 +1,5 @@
-//! What `doctor` looks at of the installation: the library, what loads it, and which processes have it.
+//! The checks of `doctor` that concern the installation: the library, how it is loaded, and which processes have loaded
+//! it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,7 +23,8 @@ use crate::process::scan::{self, Libc, Process};
 use crate::ui::output;
 use crate::ui::screen::{counted, printable};
 
-/// Is the library where it should be, is it loaded, and would it be safe to load it everywhere?
+/// Checks whether the library is in place, whether it is loaded, and whether it would be safe to load it into every
+/// program.
 pub(crate) fn library(around: &Surroundings) -> Vec<Finding> {
     const CHECK: &str = "library";
     let here = &around.here;
@@ -54,7 +56,7 @@ pub(crate) fn library(around: &Surroundings) -> Vec<Finding> {
             let what = format!("there are rules, and {} do not load the library", around.place);
             let finding =
                 Finding::new(CHECK, State::Trouble, what).why("rules count in programs that load the library only");
-            // A process keeps what it has loaded.
+            // The libraries of a running process do not change.
             if around.is_about_process { finding } else { finding.fix(fix::preloading()) }
         }
     });
@@ -70,7 +72,7 @@ pub(crate) fn library(around: &Surroundings) -> Vec<Finding> {
     findings
 }
 
-/// A word that leads nowhere, and means the library.
+/// Returns a finding if the entry refers to a library that does not exist.
 fn missing(place: &str, word: &Word) -> Option<Finding> {
     if word.target != Target::Missing || !word.means_library() {
         return None;
@@ -87,14 +89,15 @@ fn from_trouble(check: &'static str, state: State, trouble: Trouble) -> Finding 
     finding
 }
 
-/// Is it safe, or would it be, to name it in ld.so.preload?
+/// Checks whether it is, or would be, safe to name the library in ld.so.preload.
 fn safety(tree: &Tree, library: &Path, around: &Surroundings) -> Finding {
     const CHECK: &str = "enable";
     let unsafe_because =
         |what: String| Finding::new(CHECK, State::Note, format!("not safe for {PRELOAD_FILE}: {what}"));
     if let Err(trouble) = verify(tree, library) {
         let is_enabled = around.here.in_file().is_some();
-        // A container's mounts are there before its programs: where the library lies is no trouble in itself.
+        // The mounts of a container exist before its programs start, so the location of the library is not a problem in
+        // itself.
         let is_trouble = is_enabled && verify_access(tree, library).is_err();
         let state = if is_trouble { State::Trouble } else { State::Note };
         let mut finding = from_trouble(CHECK, state, around.for_shell(trouble));
@@ -102,8 +105,8 @@ fn safety(tree: &Tree, library: &Path, around: &Surroundings) -> Finding {
         return finding;
     }
     let others = other_loaders(tree, library);
-    match complaint(library) {
-        Some(complaint) => unsafe_because(format!("it does not load: {complaint}")),
+    match loader_warning(library) {
+        Some(warning) => unsafe_because(format!("it does not load: {warning}")),
         None if !others.is_empty() => {
             unsafe_because(format!("programs of another libc are here ({})", others.join(", ")))
                 .why("every such program that is started would print a warning")
@@ -115,18 +118,18 @@ fn safety(tree: &Tree, library: &Path, around: &Surroundings) -> Finding {
     }
 }
 
-/// Loaders that obey the same file and cannot load the library: musl's does not read it, but 32-bit ones do. For that of
-/// i386 there may be an empty library.
+/// Returns the dynamic linkers that read the same file and cannot load the library: musl's does not read it, but 32-bit
+/// ones do. For that of i386, there may be an empty library.
 fn other_loaders(tree: &Tree, library: &Path) -> Vec<&'static str> {
     const I386: &str = "/lib/ld-linux.so.2";
     const LOADERS: [&str; 3] = [I386, "/libx32/ld-linux-x32.so.2", "/lib/ld-linux-armhf.so.3"];
     let has_empty_one = spelling::with_token(tree, library).is_some();
-    let complain = LOADERS.into_iter().filter(|loader| *loader != I386 || !has_empty_one);
-    complain.filter(|loader| Path::new(loader).exists()).collect()
+    let loaders = LOADERS.into_iter().filter(|loader| *loader != I386 || !has_empty_one);
+    loaders.filter(|loader| Path::new(loader).exists()).collect()
 }
 
-/// What the loader says of it.
-fn complaint(library: &Path) -> Option<String> {
+/// Returns the dynamic linker's warning about the library.
+fn loader_warning(library: &Path) -> Option<String> {
     let mut command = Command::new("/proc/self/exe");
     command.arg("--version").env("LD_PRELOAD", library).stdin(Stdio::null());
     match command.output() {
@@ -136,7 +139,7 @@ fn complaint(library: &Path) -> Option<String> {
     }
 }
 
-/// How the library and a process stand to each other.
+/// Describes whether the library can work in a process.
 fn standing(process: &Process) -> &'static str {
     match (&process.library, process.libc, process.go) {
         (Some(_), ..) => "loaded",
@@ -149,7 +152,7 @@ fn standing(process: &Process) -> &'static str {
 
 const NOT_LOADED: &str = "not loaded when started";
 
-/// Which processes have it?
+/// Checks which processes have loaded the library.
 pub(crate) fn running(around: &Surroundings) -> Vec<Finding> {
     const CHECK: &str = "processes";
     const SHOWN: usize = 8;
@@ -186,7 +189,7 @@ pub(crate) fn running(around: &Surroundings) -> Vec<Finding> {
     findings
 }
 
-/// Do processes of this root have another build of the library than the one that is installed?
+/// Checks whether processes with this root directory have another build of the library than the installed one.
 fn other_versions(around: &Surroundings, processes: &[Process]) -> Option<Finding> {
     let tree = Tree::new(Path::new("/")).ok()?;
     let root = tree.identity().ok()?;
@@ -205,7 +208,7 @@ fn other_versions(around: &Surroundings, processes: &[Process]) -> Option<Findin
     (!names.is_empty()).then_some(finding)
 }
 
-/// Do lookups reach the library, where it is loaded? No server is asked for this.
+/// Checks whether lookups reach the library if it is loaded. No name server is queried.
 pub(crate) fn reach(around: &Surroundings) -> Option<Finding> {
     const CHECK: &str = "library";
     around.here.loaded.as_ref()?;

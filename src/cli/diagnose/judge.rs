@@ -1,31 +1,32 @@
-//! From the facts about a name to a verdict: what is to blame, why that is believed, and the steps that fix it.
+//! From the facts about a name to a verdict: what is responsible, why, and the steps that fix it.
 //!
-//! Pure: nothing is asked here. A step is offered only where an answer among the facts shows that the name is found after
-//! it: a rule, where the library finds the name under such a rule; an edited `hosts` line, where glibc does with it.
+//! This is a pure function, which makes no queries. A step is suggested only if an answer among the facts shows that
+//! the name is found after it: a rule, if the library finds the name under such a rule; an edited `hosts` line, if
+//! glibc finds the name with it.
 
 use crate::diagnose::facts::{Facts, Loading, RuleFacts};
 use crate::diagnose::hosts_line::{DnsObstacle, PATH};
 use crate::diagnose::sources::{Outcome, quoted, says};
 use crate::diagnose::verdict::{Culprit, Judgement, Step};
 
-/// The fix for which no name need be known.
+/// The fix that requires no names.
 const LIBC_FIRST: &str = "a rule for all names would do as well: NSS_BYPASS='+*' has libc answer first, and what it does \
                           not find is resolved by nss-bypass";
 
-/// What the daemon at nscd's socket means for the name.
+/// How the daemon at nscd's socket affects the name.
 enum Daemon<'a> {
     /// There is none.
     Absent,
-    /// It cannot answer, and glibc goes on without it.
+    /// It cannot answer, and glibc continues without it.
     OutOfTheWay(&'a Outcome),
-    /// It answers, and glibc believes it.
+    /// It answers, and glibc uses the answer.
     Answers(&'a Outcome),
-    /// It is not known what it would answer.
+    /// Its answer is not known.
     Unknown,
 }
 
 impl Facts {
-    /// The verdict.
+    /// Returns the verdict.
     pub(crate) fn judgement(&self) -> Judgement {
         let judgement = match &self.rule {
             _ if self.hosts_line.unreadable.is_some() => self.with_unreadable_line(),
@@ -41,7 +42,8 @@ impl Facts {
         }
     }
 
-    /// Whether a rule by which libc answers first would do as well as one for the name: nothing is found without a rule.
+    /// Returns whether a rule for all names that has libc answer first would be as good as one for the name: nothing is
+    /// found without a rule.
     fn is_for_libc_first(&self, judgement: &Judgement) -> bool {
         let is_found_by_libc = match self.daemon() {
             Daemon::Absent | Daemon::OutOfTheWay(_) => self.answers.libc.is_found(),
@@ -51,7 +53,7 @@ impl Facts {
         self.is_free && self.program.is_none() && judgement.steps.contains(&Step::Bypass) && !is_found_by_libc
     }
 
-    /// What glibc answers without nscd, if it does.
+    /// Returns glibc's answer without nscd, if there is one.
     fn libc(&self) -> Option<&Outcome> {
         Some(&self.answers.libc).filter(|answer| answer.is_answer())
     }
@@ -127,7 +129,7 @@ impl Facts {
                 );
                 Judgement::differs(culprit, sentence, self.bypass_as(libc)).optional()
             }
-            // Whether the other machine's answer is of use here, only people can tell.
+            // Whether the other system's answer is useful here must be decided by the user.
             (true, false) => Judgement::agreed(format!(
                 "Agreed: {}, and only {daemon} ({whereabouts}) knows that; without {daemon} {truth}, and a rule would \
                  hide the name.",
@@ -158,7 +160,7 @@ impl Facts {
         Judgement { culprit: Some(Culprit::Daemon(daemon)), steps, ..Judgement::unknown(sentence) }.optional()
     }
 
-    /// DNS knows the name, glibc does not, and that is because of the `hosts` line.
+    /// Returns the verdict if DNS knows the name, and glibc does not find it because of the `hosts` line.
     fn hidden_by_hosts_line(&self, libc: &Outcome) -> Option<Judgement> {
         let edited = self.answers.libc_edited.as_ref().filter(|edited| edited.is_found() && !libc.is_found())?;
         let line = &self.hosts_line;
@@ -187,7 +189,7 @@ impl Facts {
         Some(Judgement::differs(culprit, sentence, self.loading(steps)))
     }
 
-    /// A rule, where the library answers as glibc does without nscd.
+    /// Suggests a rule if the library's answer under it agrees with glibc's answer without nscd.
     fn bypass_as(&self, libc: &Outcome) -> Vec<Step> {
         if self.answers.plain_rule.is_found() && self.answers.plain_rule.agrees_with(libc) {
             self.loading(vec![Step::Bypass, Step::Load])
@@ -196,7 +198,7 @@ impl Facts {
         }
     }
 
-    /// The steps without what is done already, and with what the loading of the library takes here.
+    /// Removes steps that are already done, and adapts those that load the library to the situation.
     fn loading(&self, steps: Vec<Step>) -> Vec<Step> {
         let fitting = steps.into_iter().filter_map(|step| match (&step, &self.loading) {
             (Step::Load, Loading::Works) => None,
@@ -227,7 +229,7 @@ impl Facts {
             .unwrap_or_else(|| self.working(library, Judgement::agreed(self.agreement(rule, library))))
     }
 
-    /// The rule finds nothing, and something else knows the name.
+    /// Returns the verdict if the rule finds nothing, and another source knows the name.
     fn hidden_under_rule(&self, rule: &RuleFacts) -> Option<Judgement> {
         let is_found = |outcome: &Option<Outcome>| outcome.as_ref().is_some_and(Outcome::is_found);
         let edit = || if is_found(&self.answers.library_edited) { vec![Step::EditHostsLine] } else { vec![] };
@@ -257,7 +259,7 @@ impl Facts {
         None
     }
 
-    /// What to do about a rule that hides a name.
+    /// Returns the steps for a rule that hides a name.
     fn without_hiding(&self) -> Vec<Step> {
         let is_found_by_libc = match self.daemon() {
             Daemon::Answers(answer) => answer.is_found(),
@@ -290,7 +292,7 @@ impl Facts {
         self.working(library, Judgement::agreed(self.agreement(rule, library)).with_note(note))
     }
 
-    /// The rule is right: does it count, for every program and every user?
+    /// Returns the verdict for a rule that is right: whether it takes effect in every program and for every user.
     fn working(&self, library: &Outcome, agreed: Judgement) -> Judgement {
         let right = format!("The rule is right ({})", says(library));
         match &self.loading {
@@ -338,7 +340,7 @@ impl Facts {
         format!("Agreed: {library_says}, with the library as without nscd{beside}.")
     }
 
-    /// Whether libc gives the same answer without the rule.
+    /// Returns whether libc gives the same answer without the rule.
     fn is_superfluous(&self, rule: &RuleFacts, library: &Outcome) -> bool {
         let same = |answer: &Outcome| answer.agrees_with(library);
         let is_out_of_the_way = match self.daemon() {
@@ -349,7 +351,7 @@ impl Facts {
         !rule.has_options && is_out_of_the_way && self.libc().is_some_and(same)
     }
 
-    // Under a rule by which libc answers first.
+    // Under a rule that has libc answer first.
 
     fn after_libc(&self, rule: &RuleFacts) -> Judgement {
         let asked_first = format!("{}: libc answers first, and what it finds stays as it is", rule.text);
@@ -376,9 +378,9 @@ impl Facts {
         self.working(library, Judgement::agreed(sentence))
     }
 
-    // What both have.
+    // For all cases.
 
-    /// A line of nsswitch.conf that cannot be read takes all of the file with it, for glibc and for the library.
+    /// An invalid line of nsswitch.conf makes the whole file unusable, both for glibc and for the library.
     fn with_unreadable_line(&self) -> Judgement {
         let line = self.hosts_line.unreadable.map_or(0, |line| line.0);
         let edited = self.answers.libc_edited.as_ref().filter(|edited| edited.is_found());
@@ -400,7 +402,7 @@ impl Facts {
         self.answers.servers.iter().chain(&self.answers.rule_servers)
     }
 
-    /// Whether name servers contradict each other; silence is no contradiction.
+    /// Returns whether name servers contradict each other; a missing answer is not a contradiction.
     fn servers_differ(&self) -> bool {
         let mut answers = self.answers.servers.iter().map(|(_, answer)| answer).filter(|answer| answer.is_answer());
         answers.next().is_some_and(|first| answers.any(|other| !other.agrees_with(first)))

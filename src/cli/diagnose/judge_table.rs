@@ -1,4 +1,4 @@
-//! Every suspect, as a row: facts, then finding, culprit and steps.
+//! Tests of the verdict as tables: facts, and the expected finding, culprit and steps.
 
 use super::*;
 use crate::diagnose::facts::{
@@ -27,7 +27,7 @@ fn silence() -> Outcome {
     Outcome::failed("no answer")
 }
 
-/// A container without nscd, whose libc answers this.
+/// A container without nscd, in which libc gives this answer.
 fn plain(libc: Outcome) -> Facts {
     Facts {
         answers: Answers {
@@ -65,7 +65,7 @@ fn with_nscd(libc: Outcome, nscd: Option<Outcome>, is_foreign: bool) -> Facts {
     facts
 }
 
-/// A rule under which the library answers this.
+/// A rule under which the library gives this answer.
 fn under_rule(mut facts: Facts, library: Outcome, has_options: bool) -> Facts {
     let text = "f:1: bypass x".to_owned();
     facts.rule = Some(RuleFacts {
@@ -81,7 +81,7 @@ fn under_rule(mut facts: Facts, library: Outcome, has_options: bool) -> Facts {
     facts
 }
 
-/// DNS knows the name, and the hosts line is in its way.
+/// DNS knows the name, but the hosts line prevents it from being found.
 fn behind_the_line(mut facts: Facts, obstacle: DnsObstacle, plain_rule: Outcome) -> Facts {
     facts.hosts_line.obstacle = Some(obstacle);
     facts.answers.libc_edited = Some(a());
@@ -233,7 +233,7 @@ fn a_fix_without_names_is_noted_where_libc_finds_nothing() {
     assert!(!noted(in_program(lies(), ProgramObstacle::Static)));
 }
 
-/// The same, and libc answers first.
+/// The same, with a rule that has libc answer first.
 fn after_libc(mut facts: Facts, library: Outcome, is_always: bool) -> Facts {
     let text = "f:1: pass x".to_owned();
     facts = under_rule(facts, library, false);

@@ -1,6 +1,6 @@
-//! Which source gives which answer for a name, what is to blame where they differ, and what fixes it.
+//! Diagnosis: what each source answers for a name, what is responsible if the answers differ, and how to fix it.
 //!
-//! `examine` collects facts, `judge` makes a verdict of them, `fix` the lines that a shell takes.
+//! `examine` collects the facts, `judge` derives a verdict from them, and `fix` the shell commands.
 
 pub(crate) mod ask;
 pub(crate) mod checks;

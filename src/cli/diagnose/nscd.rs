@@ -1,8 +1,8 @@
-//! nscd, looked at from outside: its protocol, and what its cache holds of a name.
+//! nscd as seen from outside: its protocol, and the contents of its cache.
 //!
-//! A look changes nothing: the daemon is asked for its shared cache (the request that every glibc makes first), and that
-//! is read as a file is. It is copied instead of mapped, so that nothing in it can change, or vanish, under the reader.
-//! Only [`ask`] makes the daemon look a name up.
+//! Looking changes nothing: the daemon is asked for its shared cache (the request that every glibc makes first), which
+//! is then read like a file. It is copied instead of mapped, so that nothing in it can change or disappear while it is
+//! being read. Only [`ask`] makes the daemon look up a name.
 
 use std::fs::File;
 use std::io::{self, IoSliceMut, Read, Write};
@@ -23,13 +23,13 @@ use serde::Serialize;
 use crate::diagnose::sources::Outcome;
 use crate::ui::output;
 
-/// Where glibc looks for the daemon.
+/// Where glibc connects to the daemon.
 pub(crate) const SOCKET: &str = "/var/run/nscd/socket";
 
-/// As long as glibc waits.
+/// The timeout of glibc.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The version of the protocol, and of the cache's layout.
+/// The version of the protocol, and of the layout of the cache.
 const VERSION: i32 = 2;
 
 /// The requests of the protocol that are made here, or found in the cache.
@@ -66,7 +66,7 @@ impl Request {
         })
     }
 
-    /// The function of libc that asks so.
+    /// Returns the function of libc that makes this request.
     pub(crate) fn function(self) -> &'static str {
         match self {
             Self::GetAddrInfo => "getaddrinfo",
@@ -77,12 +77,12 @@ impl Request {
     }
 }
 
-/// What the cache is searched for.
+/// The key of a search in the cache.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Key<'a> {
     /// A name, as the program passed it.
     Name(&'a [u8]),
-    /// An address, for its name.
+    /// An address, whose name is looked up.
     Address(IpAddr),
 }
 
@@ -95,37 +95,38 @@ impl Key<'_> {
         }
     }
 
-    /// Whether an entry for this request can be about it: keys of names and of addresses are both just bytes.
+    /// Returns whether an entry of this request can have this key: the keys of names and of addresses are both plain
+    /// bytes.
     fn fits(self, request: Request) -> bool {
         matches!(self, Self::Address(_)) == (request == Request::GetHostByAddr)
     }
 }
 
-/// One entry of the cache.
+/// An entry of the cache.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Entry {
-    /// Which function of libc asked.
+    /// The request.
     pub(crate) request: Request,
-    /// What it was told.
+    /// The answer.
     pub(crate) answer: Outcome,
-    /// Seconds for which it counts; negative once it has run out.
+    /// The remaining lifetime in seconds; negative if the entry has expired.
     pub(crate) seconds_left: i64,
 }
 
-/// What became of the look into the cache.
+/// The result of reading the cache.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub(crate) enum Cache {
-    /// It was read.
+    /// The cache was read.
     Read {
-        /// How many entries it holds of all names.
+        /// The number of entries for all names.
         size: i64,
-        /// Those of the name.
+        /// The entries for the name.
         entries: Vec<Entry>,
     },
-    /// The daemon hands out no cache of hosts.
+    /// The daemon does not share a cache of hosts.
     NotShared,
-    /// It cannot be read, for this reason.
+    /// The cache cannot be read.
     Unreadable {
         /// Why.
         reason: String,
@@ -133,8 +134,8 @@ pub(crate) enum Cache {
 }
 
 impl Cache {
-    /// What nscd answers to programs, as far as its cache tells: what getaddrinfo gets or, without an entry for that, what
-    /// the others get where it differs from `truth`.
+    /// Returns what nscd answers to programs, as far as its cache shows: the answer to getaddrinfo or, if there is no
+    /// entry for that, to the other functions if that differs from `truth`.
     pub(crate) fn answer(&self, truth: Option<&Outcome>) -> Option<Outcome> {
         let Self::Read { entries, .. } = self else { return None };
         let living = || entries.iter().filter(|entry| entry.seconds_left >= 0);
@@ -153,7 +154,7 @@ impl Cache {
         }
     }
 
-    /// For how long the first living entry counts.
+    /// Returns the remaining lifetime of the first entry that has not expired.
     pub(crate) fn seconds_left(&self) -> Option<i64> {
         match self {
             Self::Read { entries, .. } => entries.iter().map(|entry| entry.seconds_left).find(|&left| left >= 0),
@@ -162,7 +163,7 @@ impl Cache {
     }
 }
 
-/// Connects to a daemon's socket. As glibc does it, without waiting for one that does not come to listen.
+/// Connects to the socket of a daemon. As in glibc, there is no waiting for a daemon that does not accept connections.
 pub(crate) fn connect(path: &Path) -> io::Result<UnixStream> {
     let kind = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, kind, None)?;
@@ -177,7 +178,7 @@ pub(crate) fn connect(path: &Path) -> io::Result<UnixStream> {
     Ok(stream)
 }
 
-/// For a person, who knows no errno.
+/// Describes an error.
 fn in_words(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => "it does not answer in time".to_owned(),
@@ -191,7 +192,7 @@ fn send(stream: &mut UnixStream, request: i32, key: &[u8]) -> io::Result<()> {
     stream.write_all(&[&header, key].concat())
 }
 
-/// What the cache behind this socket holds of `key`.
+/// Returns what the cache of the daemon at this socket contains for `key`.
 pub(crate) fn peek(path: &Path, key: Key<'_>) -> Cache {
     let unreadable = |error: io::Error| Cache::Unreadable { reason: in_words(&error) };
     match shared_cache(path, Database::Hosts) {
@@ -212,7 +213,7 @@ fn seconds_now() -> i64 {
     i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// A database of nscd's whose cache it may hand out.
+/// A database of nscd whose cache it may share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Database {
     Passwd,
@@ -221,7 +222,7 @@ pub(crate) enum Database {
 }
 
 impl Database {
-    /// The request for its cache, and its name.
+    /// Returns the request for the cache, and the name of the database.
     fn request(self) -> (i32, &'static [u8]) {
         match self {
             Self::Passwd => (GETFDPW, b"passwd\0"),
@@ -231,12 +232,13 @@ impl Database {
     }
 }
 
-/// Whether the daemon answers from a cache of this database, as far as it shows.
+/// Returns whether the daemon has a cache of this database that it shares.
 pub(crate) fn shares(path: &Path, database: Database) -> bool {
     shared_cache(path, database).is_ok_and(|file| file.is_some())
 }
 
-/// The file of the daemon's cache; none where it hands out none. The daemon looks nothing up for this.
+/// Returns the file of the daemon's cache; `None` if it does not share one. The daemon makes no lookup for this
+/// request.
 fn shared_cache(path: &Path, database: Database) -> io::Result<Option<File>> {
     let (request, name) = database.request();
     let mut stream = connect(path)?;
@@ -244,12 +246,12 @@ fn shared_cache(path: &Path, database: Database) -> io::Result<Option<File>> {
     let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut room);
     let mut text = [0; 64];
-    // The name comes back and, from later daemons, the size behind it.
+    // The response consists of the name and, from newer daemons, the size.
     let received =
         rustix::net::recvmsg(&stream, &mut [IoSliceMut::new(&mut text)], &mut control, RecvFlags::CMSG_CLOEXEC);
     match received {
         Ok(_) => {}
-        // unscd closes the connection on a request that it does not know.
+        // unscd closes the connection after a request that it does not know.
         Err(rustix::io::Errno::CONNRESET | rustix::io::Errno::PIPE) => return Ok(None),
         Err(error) => return Err(error.into()),
     }
@@ -261,19 +263,19 @@ fn shared_cache(path: &Path, database: Database) -> io::Result<Option<File>> {
     Ok(descriptor.filter(|_| text.starts_with(name)).map(File::from))
 }
 
-/// `struct database_pers_head`, as far as it counts here.
+/// `struct database_pers_head`, as far as it is needed here.
 struct Header {
     gc_cycle: i32,
-    /// Buckets of the hash table.
+    /// The number of buckets of the hash table.
     buckets: usize,
-    /// Bytes of data, behind the table.
+    /// The size of the data after the table, in bytes.
     data: usize,
-    /// Entries.
+    /// The number of entries.
     entries: i64,
 }
 
 const HEADER: usize = 120;
-/// The largest cache that is copied: nscd's own limit is 32 MiB unless nscd.conf says otherwise.
+/// The maximum size of a cache that is copied: nscd's own limit is 32 MiB unless nscd.conf has another.
 const LARGEST: usize = 256 << 20;
 
 impl Header {
@@ -290,23 +292,23 @@ impl Header {
         })
     }
 
-    /// Where the data begin: behind the table, aligned to 16.
+    /// Returns the offset of the data, which follow the table, aligned to 16 bytes.
     fn data_start(&self) -> usize {
         HEADER + (self.buckets * 4).next_multiple_of(16)
     }
 }
 
-/// The cache, at a moment when nobody was moving its entries.
+/// The contents of the cache at a time when no entries were being moved.
 struct Contents {
-    /// All of it.
+    /// The hash table, which precedes the data.
     table: Vec<u8>,
     data: Vec<u8>,
     buckets: usize,
     size: i64,
 }
 
-/// While the daemon collects garbage, the cycle is odd and entries move: so what was read counts only if the cycle was
-/// even, and the same before and after.
+/// Copies the cache. While the daemon collects garbage, the cycle is odd and entries are moved, so a copy is valid only
+/// if the cycle was even, and the same before and after.
 fn copy(file: &File) -> io::Result<Contents> {
     const TRIES: u32 = 100;
     const PAUSE: Duration = Duration::from_millis(10);
@@ -323,7 +325,7 @@ fn copy(file: &File) -> io::Result<Contents> {
             return Err(io::Error::other("it is shorter than it says"));
         }
         if before.gc_cycle & 1 == 0 {
-            // The table first: what it leads to is there before it does.
+            // The table first: data are written before the table refers to them.
             let (mut table, mut data) = (vec![0; start - HEADER], vec![0; before.data]);
             file.read_exact_at(&mut table, HEADER as u64)?;
             file.read_exact_at(&mut data, start as u64)?;
@@ -337,10 +339,11 @@ fn copy(file: &File) -> io::Result<Contents> {
 }
 
 impl Contents {
-    /// The entries of this key; none where the cache leads out of itself, or in circles.
+    /// Returns the entries with this key; `None` if the cache is inconsistent: an offset is out of range, or a chain is
+    /// a loop.
     fn find(&self, key: Key<'_>, now: i64) -> Option<Vec<Entry>> {
         const END: u32 = u32::MAX;
-        /// Of `struct hashentry`.
+        /// The size of `struct hashentry`.
         const SIZE: usize = 32;
         let bytes = key.bytes();
         let mut left = self.data.len() / SIZE + 1;
@@ -363,7 +366,8 @@ impl Contents {
         Some(found)
     }
 
-    /// The entry whose `struct datahead` is here; an inner none where it does not count.
+    /// Returns the entry with the `struct datahead` at this offset; the inner `None` means that the entry is not
+    /// usable.
     fn entry(&self, request: Request, at: usize, now: i64) -> Option<Option<Entry>> {
         const SIZE: usize = 24;
         let head = part(&self.data, at, SIZE)?;
@@ -391,7 +395,7 @@ fn length(bytes: &[u8], at: usize) -> Option<usize> {
     usize::try_from(int(bytes, at)?).ok()
 }
 
-/// Asks the daemon, which then looks the name up, and keeps what it finds, if it does not know it yet.
+/// Queries the daemon, which looks up the name unless it is in its cache, and stores the result there.
 pub(crate) fn ask(path: &Path, key: Key<'_>) -> Outcome {
     let (request, number) = match key {
         Key::Name(_) => (Request::GetAddrInfo, GETAI),
@@ -400,7 +404,7 @@ pub(crate) fn ask(path: &Path, key: Key<'_>) -> Outcome {
     };
     let reply = connect(path).and_then(|mut stream| {
         send(&mut stream, number, &key.bytes())?;
-        // A lookup of its own may take it longer than it may take to answer from its cache.
+        // A lookup by the daemon may take longer than an answer from its cache.
         stream.set_read_timeout(Some(PATIENCE * 6))?;
         let mut reply = Vec::new();
         stream.take(1 << 20).read_to_end(&mut reply)?;
@@ -413,7 +417,7 @@ pub(crate) fn ask(path: &Path, key: Key<'_>) -> Outcome {
     }
 }
 
-/// The reply to a request, which is also what the cache keeps.
+/// Parses the response to a request, which has the same format in the cache.
 fn answer(request: Request, reply: &[u8]) -> Option<Outcome> {
     let found = int(reply, 4)?;
     let error_at = if request == Request::GetAddrInfo { 20 } else { 28 };
@@ -429,7 +433,7 @@ fn answer(request: Request, reply: &[u8]) -> Option<Outcome> {
     }
 }
 
-/// `ai_response_header`, addresses, their families, and the canonical name.
+/// Parses an `ai_response_header`, addresses, their families, and the canonical name.
 fn addresses(reply: &[u8]) -> Option<Outcome> {
     let (count, bytes) = (length(reply, 8)?, length(reply, 12)?);
     let families = part(reply, 24 + bytes, count)?;
@@ -443,7 +447,7 @@ fn addresses(reply: &[u8]) -> Option<Outcome> {
     Some(Outcome::addresses(addresses))
 }
 
-/// `hst_response_header`, the name, the lengths of the aliases, addresses, and the aliases.
+/// Parses an `hst_response_header`, the name, the lengths of the aliases, addresses, and the aliases.
 fn hostent(request: Request, reply: &[u8]) -> Option<Outcome> {
     let (name, aliases) = (length(reply, 8)?, length(reply, 12)?);
     let (width, count) = (length(reply, 20)?, length(reply, 24)?);
@@ -465,7 +469,7 @@ fn address(bytes: &[u8]) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
-    /// A cache with one bucket, which holds one entry.
+    /// A cache with one bucket and one entry.
     fn cache(key: &[u8], request: u8, reply: &[u8], timeout: u64) -> Contents {
         let mut data = vec![request, 1, 0, 0];
         for word in [key.len() as u32, 32, 0, u32::MAX, 64] {
@@ -527,7 +531,7 @@ mod tests {
             for value in [0, 1, 0x7f, 0x80, 0xff] {
                 let mut spoilt = Contents { data: good.data.clone(), table: good.table.clone(), ..good };
                 spoilt.data[at] = value;
-                let _ = spoilt.find(Key::Name(b"a"), 0); // Whatever it says, it ends and does not panic.
+                let _ = spoilt.find(Key::Name(b"a"), 0); // Whatever the result is, it must terminate without a panic.
             }
         }
     }

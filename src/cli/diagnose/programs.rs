@@ -1,10 +1,10 @@
-//! The verdict for one program: whether the library can work in it, and what it gets where it cannot.
+//! The verdict for one program: whether the library can work in it, and how it resolves names if not.
 
 use crate::diagnose::facts::{Facts, ProgramFacts, ProgramObstacle, Resolver};
 use crate::diagnose::sources::{Outcome, says};
 use crate::diagnose::verdict::{Culprit, Finding, Judgement, Step};
 
-/// The verdict about the name, as it is for this program.
+/// Adapts the verdict about a name to this program.
 pub(crate) fn in_program(facts: &Facts, program: &ProgramFacts, judgement: Judgement) -> Judgement {
     let Some(obstacle) = &program.obstacle else { return in_process(program, judgement) };
     let needs_library = judgement.steps.iter().any(Step::is_loading) || judgement.culprit == Some(Culprit::NotLoaded);
@@ -34,7 +34,7 @@ pub(crate) fn in_program(facts: &Facts, program: &ProgramFacts, judgement: Judge
     let mut steps = Vec::new();
     if let Some(replacement) = replacement {
         steps.extend(judgement.steps.iter().filter(|step| !step.is_loading()).cloned());
-        // The library must be there before it can be loaded.
+        // The library has to be copied there before it can be loaded.
         let load = (replacement == Step::CopyLibrary).then_some(Step::Load);
         steps.extend([replacement].into_iter().chain(load));
     }
@@ -49,7 +49,7 @@ fn blamed_on(program: &ProgramFacts, judgement: Judgement) -> Judgement {
     Judgement { finding: Finding::Differs, culprit, is_optional: false, ..judgement }
 }
 
-/// A process keeps what it has loaded and its environment: what changes these is for when it is started again.
+/// The libraries and the environment of a running process do not change: steps that change them are for the next start.
 fn in_process(program: &ProgramFacts, mut judgement: Judgement) -> Judgement {
     if !program.is_running {
         return judgement;
@@ -66,13 +66,13 @@ fn in_process(program: &ProgramFacts, mut judgement: Judgement) -> Judgement {
     judgement
 }
 
-/// A program that reads /etc/hosts and asks the first name server that answers: neither nscd nor the library matters to
-/// it.
+/// A program that reads /etc/hosts and queries the first name server that answers, so that neither nscd nor the library
+/// affects it.
 struct OwnResolver<'a> {
     facts: &'a Facts,
     program: &'a ProgramFacts,
     resolver: Resolver,
-    /// Whether it asks `files` and `dns`.
+    /// Whether it uses `files` and `dns`.
     asks: (bool, bool),
     /// The verdict if it used libc.
     libc: Judgement,
@@ -88,7 +88,7 @@ impl OwnResolver<'_> {
                 let asks = if self.may_use_libc() { "neither libc nor nscd for it" } else { "neither libc nor nscd" };
                 Judgement::agreed(format!("Agreed: {}; {itself}, and asks {asks}.", says(own)))
             }
-            // It heeds the hosts line, too.
+            // It takes the hosts line into account, too.
             _ if self.libc.steps == [Step::EditHostsLine] && self.asks != (true, true) => self.libc.clone(),
             (None, right) if !self.may_use_libc() || right.is_none() => {
                 Judgement::unknown(format!("Could not tell: {itself}, and no name server answers."))
@@ -108,7 +108,7 @@ impl OwnResolver<'_> {
         self.resolver == Resolver::GoByChoice
     }
 
-    /// What it finds; none where no name server answers.
+    /// Returns what the program finds; `None` if no name server answers.
     fn own(&self) -> Option<&Outcome> {
         let answers = &self.facts.answers;
         let (asks_files, asks_dns) = self.asks;
@@ -120,7 +120,7 @@ impl OwnResolver<'_> {
         }
     }
 
-    /// What it should find.
+    /// Returns what the program should find.
     fn right(&self) -> Option<&Outcome> {
         let answers = &self.facts.answers;
         let from_nscd = answers.nscd.as_ref().filter(|_| self.may_use_libc());
@@ -132,7 +132,7 @@ impl OwnResolver<'_> {
         let libc = &self.libc;
         match self.may_use_libc() {
             false => vec![Step::HostsEntry],
-            // Where nothing is known that makes libc find the name, asking libc is no fix.
+            // If there is no known way for libc to find the name, using libc is not a fix.
             true if libc.finding != Finding::Agreed && libc.steps.is_empty() => Vec::new(),
             true => libc.steps.iter().cloned().chain([Step::UseCgo]).collect(),
         }

@@ -1,4 +1,4 @@
-//! What is asked about, how, and for which program.
+//! The subject of a diagnosis, how to examine it, and for which program.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::diagnose::facts::{Loading, ProgramFacts};
 use crate::diagnose::nscd::{Cache, Key};
 use crate::diagnose::surroundings::Surroundings;
 
-/// What is asked about, in a form that a thread can have for itself.
+/// A name or an address, as owned data for threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
     Name(Vec<u8>),
@@ -19,7 +19,7 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    /// A name as a program would pass it or, for its name, an address.
+    /// Creates a question from a name as a program would pass it, or from an address whose name is to be looked up.
     pub(crate) fn new(bytes: &[u8]) -> Self {
         let address = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
         address.map_or_else(|| Self::Name(bytes.to_vec()), Self::Address)
@@ -47,24 +47,24 @@ impl Question {
     }
 }
 
-/// How to ask.
+/// How sources are queried.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Manner {
-    /// Make nscd look the name up.
+pub(crate) struct ExamineOptions {
+    /// Whether nscd is queried, so that it looks up the name.
     pub(crate) ask_nscd: bool,
-    /// Wait no longer than this.
+    /// The maximum time to wait.
     pub(crate) timeout: Option<Duration>,
 }
 
-/// A name being examined.
+/// The examination of a name.
 pub(crate) struct Examiner<'a> {
     pub(crate) around: &'a Surroundings,
     pub(crate) question: &'a Question,
     pub(crate) nscd: &'a Presence,
     pub(crate) cache: Option<&'a Cache>,
-    pub(crate) manner: Manner,
+    pub(crate) options: ExamineOptions,
     pub(crate) program: Option<ProgramFacts>,
-    /// How the program that was asked about loads the library.
+    /// How the program for which the verdict is loads the library.
     pub(crate) program_loading: Option<Loading>,
     pub(crate) is_root: bool,
     pub(crate) root: &'a str,
@@ -73,7 +73,7 @@ pub(crate) struct Examiner<'a> {
 }
 
 impl Examiner<'_> {
-    /// The rule under which the library answers.
+    /// Returns the rule under which the library answers.
     pub(crate) fn rule(&self) -> Option<&Rule> {
         self.around.rules.resolving(self.question.subject())
     }

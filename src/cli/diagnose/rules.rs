@@ -10,55 +10,57 @@ use nss_bypass_core::rules::policy::{Policy, Verdict};
 use nss_bypass_core::rules::rule::{Action, Fallback, Rule};
 use nss_bypass_core::settings::{Executable, Loaded, Settings};
 
-/// The rules, and where they come from.
+/// The rules and their sources.
 pub(crate) struct Rules {
-    /// The file.
+    /// The path of the file.
     pub(crate) path: String,
     text: Arc<Vec<u8>>,
     settings: Settings,
-    /// The executable that they are judged for; none: that of any program that no rule names.
+    /// The executable for which the rules are evaluated; `None` for a program to which no rule is restricted.
     executable: Option<Vec<u8>>,
     /// The rules in force.
     pub(crate) policy: Policy,
-    /// The same, and those that count in other programs only.
+    /// These rules, and those that are restricted to other programs.
     every: Policy,
-    /// What is wrong with them.
+    /// Errors in the rules.
     pub(crate) faults: Vec<Diagnostic>,
-    /// NSS_BYPASS_DISABLE is set: every lookup is forwarded.
+    /// Whether NSS_BYPASS_DISABLE is set, so that every lookup is forwarded to libc.
     pub(crate) disabled: bool,
 }
 
 impl Rules {
-    /// Reads file and variables, for the program with this executable or for any that no rule names.
+    /// Reads the file and the variables, for the program with this executable, or for one to which no rule is
+    /// restricted.
     pub(crate) fn read(executable: Option<&Path>) -> Self {
         let executable = executable.map(|path| path.as_os_str().as_bytes().to_vec());
         let settings = Settings::read();
         let path = settings.configuration.to_string_lossy().into_owned();
         let (policy, text, faults) = match settings.load(Executable::Of(executable.as_deref()), |_| true) {
             Some(Loaded { policy, text, diagnostics, .. }) => (policy, text, diagnostics),
-            None => (Policy::default(), Arc::default(), Vec::new()), // There is no memory to read it.
+            None => (Policy::default(), Arc::default(), Vec::new()), // There is not enough memory.
         };
         let (every, _) = settings.policy(&text, Executable::Any);
         Self { path, text, executable, policy, every, faults, disabled: settings.disabled, settings }
     }
 
-    /// What decides, and the rules that lost to it.
+    /// Returns the rule that applies, followed by the other rules that match, in order of precedence.
     pub(crate) fn candidates(&self, subject: Subject<'_>) -> Vec<&Rule> {
         self.policy.candidates(subject)
     }
 
-    /// Rules that match, and count in other programs only.
+    /// Returns the rules that match, but are restricted to other programs.
     pub(crate) fn for_others(&self, subject: Subject<'_>) -> Vec<&Rule> {
         let all = self.every.candidates(subject).into_iter();
         all.filter(|rule| !rule.is_for(self.executable.as_deref())).collect()
     }
 
-    /// How many rules count in other programs only.
+    /// Returns how many rules are restricted to other programs.
     pub(crate) fn count_for_others(&self) -> usize {
         self.every.rules().len() - self.policy.rules().len()
     }
 
-    /// The rule under which the library resolves the lookup, at once or after libc; none where it leaves it to libc.
+    /// Returns the rule under which the library resolves the lookup, at once or after libc; `None` if the lookup is
+    /// forwarded to libc.
     pub(crate) fn resolving(&self, subject: Subject<'_>) -> Option<&Rule> {
         match self.policy.decide_subject(subject) {
             Verdict::Bypass(rule) | Verdict::LibcFirst(rule) if !self.disabled => Some(rule),
@@ -66,23 +68,23 @@ impl Rules {
         }
     }
 
-    /// Whether the library resolves the lookup, once it may.
+    /// Returns whether the library would resolve the lookup if it were not disabled.
     pub(crate) fn means(&self, subject: Subject<'_>) -> bool {
         matches!(self.policy.decide_subject(subject), Verdict::Bypass(_) | Verdict::LibcFirst(_))
     }
 
-    /// The pattern that would mean just this lookup; none where no pattern can.
+    /// Returns the pattern that matches this lookup only; `None` if there is none.
     pub(crate) fn pattern_for(subject: Subject<'_>) -> Option<String> {
         let text = match subject {
             Subject::Name(name) => name.without_root_dot().to_ascii_lowercase(),
             Subject::Address(address) => address.to_canonical().to_string().into_bytes(),
-            Subject::Nobody => return None,
+            Subject::NoName => return None,
         };
         let pattern = Pattern::parse(&text).ok()?;
         (!nss_bypass_core::rules::pattern::has_wildcard(&text)).then(|| pattern.as_str().to_owned())
     }
 
-    /// Whether a line at the end of the file would decide: no variable outranks it.
+    /// Returns whether a line at the end of the file would apply: no rule of a variable takes precedence.
     pub(crate) fn would_decide(&self, line: &str, subject: Subject<'_>) -> bool {
         let text = [self.text.as_slice(), b"\n", line.as_bytes(), b"\n"].concat();
         let number = u32::try_from(text.iter().filter(|&&byte| byte == b'\n').count()).unwrap_or(u32::MAX);
@@ -93,7 +95,7 @@ impl Rules {
     }
 }
 
-/// A rule, with its place.
+/// Formats a rule with its position.
 pub(crate) fn described(rule: &Rule) -> String {
     let action = match rule.action() {
         Action::Bypass => "bypass",

@@ -1,11 +1,11 @@
-//! What each source answers for a name: each asked by itself, with the time that it took.
+//! The answers of the sources for a name, each queried on its own, with the time that it took.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use nss_bypass_core::dns::{self, Ask};
+use nss_bypass_core::dns::{self, DnsLookup};
 use nss_bypass_core::files::{hosts, nsswitch};
 use nss_bypass_core::model::{Answer, Failure, Name, Source as Origin, Subject};
 use nss_bypass_core::resolve::{HostKey, Nodes, Query, Resolver, Selection};
@@ -18,28 +18,28 @@ use serde::Serialize;
 use crate::ui::output;
 use crate::ui::screen::{self, printable};
 
-/// What a source answers.
+/// The answer of a source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub(crate) enum Outcome {
-    /// It knows the name, or the address.
+    /// The source knows the name, or the address.
     Found {
         /// The addresses of a name.
         addresses: Vec<IpAddr>,
         /// The name of an address.
         names: Vec<String>,
     },
-    /// It answers that there is no such name.
+    /// The source answers that there is no such name.
     NotFound {
         /// More precisely.
         reason: String,
     },
-    /// It gave no answer.
+    /// The source gave no answer.
     Failed {
         /// Why.
         reason: String,
     },
-    /// It was not asked.
+    /// The source was not queried.
     Unasked {
         /// Why.
         reason: String,
@@ -47,7 +47,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// These addresses, in ascending order: sources differ in theirs from one time to the next.
+    /// Creates an answer with these addresses in ascending order, since the order of a source may differ each time.
     pub(crate) fn addresses(addresses: Vec<IpAddr>) -> Self {
         let sorted: BTreeSet<IpAddr> = addresses.into_iter().collect();
         Self::Found { addresses: sorted.into_iter().collect(), names: Vec::new() }
@@ -69,12 +69,12 @@ impl Outcome {
         Self::Unasked { reason: reason.into() }
     }
 
-    /// Whether it answers the question, either way.
+    /// Returns whether this is an answer, positive or negative.
     pub(crate) fn is_answer(&self) -> bool {
         matches!(self, Self::Found { .. } | Self::NotFound { .. })
     }
 
-    /// The first of its addresses.
+    /// Returns the first address.
     pub(crate) fn first_address(&self) -> Option<IpAddr> {
         match self {
             Self::Found { addresses, .. } => addresses.first().copied(),
@@ -86,8 +86,8 @@ impl Outcome {
         matches!(self, Self::Found { .. })
     }
 
-    /// Whether two answers say the same. In which words something is not found says nothing, and large services give
-    /// different addresses of many from one time to the next: in each family, one in common will do.
+    /// Returns whether two answers agree. The reason for a negative answer is ignored, and one common address in each
+    /// family is sufficient, since large services return different subsets of their addresses each time.
     pub(crate) fn agrees_with(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::NotFound { .. }, Self::NotFound { .. }) => true,
@@ -106,7 +106,7 @@ impl Outcome {
         }
     }
 
-    /// What is left of it for a question about addresses of some kind only.
+    /// Returns the part of the answer for a query that is restricted to some addresses.
     pub(crate) fn only(&self, wanted: fn(&IpAddr) -> bool) -> Self {
         match self {
             Self::Found { addresses, names } if names.is_empty() => {
@@ -157,12 +157,12 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// An answer as the object of a sentence.
+/// Formats an answer as the object of a sentence.
 pub(crate) fn quoted(answer: &Outcome) -> String {
     if answer.is_found() { answer.to_string() } else { format!("\"{answer}\"") }
 }
 
-/// An answer as a sentence.
+/// Formats an answer as a sentence.
 pub(crate) fn says(answer: &Outcome) -> String {
     match answer {
         Outcome::Found { names, .. } if !names.is_empty() => format!("the name is {answer}"),
@@ -172,15 +172,15 @@ pub(crate) fn says(answer: &Outcome) -> String {
     }
 }
 
-/// What was asked.
+/// A source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "who", content = "server", rename_all = "kebab-case")]
 pub(crate) enum Source {
-    /// The daemon itself.
+    /// nscd itself.
     Nscd,
     /// glibc, which asks nscd first.
     GlibcWithNscd,
-    /// The same, as if there were no nscd.
+    /// glibc, as if there were no nscd.
     GlibcWithoutNscd,
     /// /etc/hosts.
     Hosts,
@@ -204,21 +204,21 @@ impl fmt::Display for Source {
     }
 }
 
-/// What a source answered, and how long that took.
+/// The answer of a source, and how long it took.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Reply {
     #[serde(flatten)]
     pub(crate) source: Source,
     #[serde(flatten)]
     pub(crate) answer: Outcome,
-    /// Microseconds; none where it was not asked.
+    /// The duration in microseconds; `None` if the source was not queried.
     pub(crate) microseconds: Option<u64>,
-    /// What is worth knowing beside the answer.
+    /// A remark about the answer.
     pub(crate) note: Option<String>,
 }
 
 impl Reply {
-    /// Asks, and looks at the clock.
+    /// Queries a source, and measures the time.
     pub(crate) fn timed(source: Source, ask: impl FnOnce() -> Outcome) -> Self {
         let begun = Instant::now();
         let answer = ask();
@@ -231,13 +231,13 @@ impl Reply {
         Self { note: Some(note.into()), ..self }
     }
 
-    /// The time, for a person.
+    /// Formats the duration.
     pub(crate) fn time(&self) -> Option<String> {
         self.microseconds.map(|time| screen::time(Duration::from_micros(time)))
     }
 }
 
-/// What /etc/hosts has, read as glibc reads it.
+/// Looks up /etc/hosts, which is read as glibc reads it.
 pub(crate) fn hosts(tables: &Tables, subject: Subject<'_>) -> Outcome {
     let multi = tables.host_conf().multi;
     match tables::hosts(tables::HOSTS) {
@@ -247,7 +247,7 @@ pub(crate) fn hosts(tables: &Tables, subject: Subject<'_>) -> Outcome {
                 Subject::Address(address) => {
                     hosts::lookup_address(&text, address, glibc::finds_mapped_addresses_in_hosts())
                 }
-                Subject::Nobody => None,
+                Subject::NoName => None,
             };
             answer.map_or_else(|| Outcome::not_found("not found"), |answer| Outcome::of_answer(&answer, subject))
         }
@@ -255,7 +255,7 @@ pub(crate) fn hosts(tables: &Tables, subject: Subject<'_>) -> Outcome {
     }
 }
 
-/// What one name server answers, asked once, with the search list.
+/// Queries one name server once, with the search list.
 pub(crate) fn server(
     resolution: &Resolution,
     server: SocketAddr,
@@ -276,23 +276,24 @@ pub(crate) fn server(
         meanwhile: &|| (),
     };
     let ask = match subject {
-        Subject::Name(name) => Ask::Both(name),
-        Subject::Address(address) => Ask::NameOf(address),
-        Subject::Nobody => return Outcome::unasked("no name"),
+        Subject::Name(name) => DnsLookup::Both(name),
+        Subject::Address(address) => DnsLookup::NameOf(address),
+        Subject::NoName => return Outcome::unasked("no name"),
     };
     let outcome = dns::lookup(&parameters, ask);
     match outcome.result {
         Ok(answer) => Outcome::of_answer(&answer, subject),
         Err(miss) if outcome.server.is_none() => match miss.failure {
-            Failure::NotFound => Outcome::of_failure(miss.failure), // It is no host name, and no server is asked.
+            // Not a valid host name, so no name server was queried.
+            Failure::NotFound => Outcome::of_failure(miss.failure),
             _ => Outcome::failed("no answer"),
         },
         Err(miss) => Outcome::of_failure(miss.failure),
     }
 }
 
-/// What the library answers under a rule, and from where; with `modules`, as if the `hosts` line were that. `exact_name`: the
-/// one that the rule is about, if it is one alone.
+/// Resolves a name as the library does under a rule, and returns the answer and its origin; with `modules`, as if the
+/// `hosts` line had these. `exact_name` is the name of the rule, if its pattern is an exact name.
 pub(crate) fn library(
     answering: &Answering,
     exact_name: Option<&[u8]>,
@@ -307,8 +308,8 @@ pub(crate) fn library(
     let nodes = Nodes::default();
     let query = match subject {
         Subject::Name(name) => Query::Addresses { name, selection, nodes: &nodes },
-        Subject::Address(address) => Query::Host { key: HostKey::Address(address), room: None },
-        Subject::Nobody => Query::Addresses { name: Name::new(b""), selection, nodes: &nodes },
+        Subject::Address(address) => Query::Host { key: HostKey::Address(address), buffer: None },
+        Subject::NoName => Query::Addresses { name: Name::new(b""), selection, nodes: &nodes },
     };
     let resolver = Resolver::new(&tables, answering, None);
     let resolved = match exact_name {

@@ -1,4 +1,5 @@
-//! What does not depend on the name: rules, the `hosts` line, the library, and what listens on the sockets that are asked.
+//! Facts that do not depend on the name: the rules, the `hosts` line, the library, and the daemons at the sockets that
+//! are used.
 
 use std::path::Path;
 
@@ -6,9 +7,9 @@ use nss_bypass_core::files::nsswitch::Module;
 
 use crate::diagnose::facts::{LineFacts, Loading};
 use crate::diagnose::glibc;
-use crate::diagnose::hosts_line::{self, HostsLine, Listed, Standing, UnreadableLine};
+use crate::diagnose::hosts_line::{self, HostsLine, Listed, ModuleState, UnreadableLine};
 use crate::diagnose::rules::Rules;
-use crate::diagnose::sockets::{self, Asked};
+use crate::diagnose::sockets::{self, QueriedService};
 use crate::install::file::PRELOAD_FILE;
 use crate::install::preloaded::Here;
 use crate::install::tree::Tree;
@@ -17,32 +18,32 @@ use crate::install::verify::{self, PRELOAD_IS_FOR_ALL, RULES_ARE_FOR_ALL};
 use crate::process::elf;
 use crate::ui::screen::printable;
 
-/// All of it.
+/// All of these facts.
 pub(crate) struct Surroundings {
     pub(crate) rules: Rules,
     /// The `hosts` line in force.
     pub(crate) hosts_line: Result<HostsLine, UnreadableLine>,
-    /// The same line where DNS is asked, and no daemon of another machine; none where it is so already.
+    /// The line edited so that DNS is queried, and no daemon of another system; `None` if this is already so.
     pub(crate) edited_line: Option<HostsLine>,
-    /// Modules of the line that are not installed.
+    /// The modules of the line that are not installed.
     pub(crate) not_installed: Vec<Vec<u8>>,
-    /// Daemons that the line asks.
-    pub(crate) asked: Vec<Asked>,
+    /// The daemons that the line uses.
+    pub(crate) asked: Vec<QueriedService>,
     /// What is preloaded into programs that are started from here.
     pub(crate) here: Here,
-    /// Whether the library is in what the verdict is for.
+    /// Whether the target of the verdict has loaded the library.
     pub(crate) is_loaded: bool,
-    /// What that is.
+    /// A description of the target.
     pub(crate) place: String,
-    /// Whether it is a process.
+    /// Whether the target is a process.
     pub(crate) is_about_process: bool,
-    /// Where this process's root is as a shell sees it: `/proc/PID/root` for a container, else nothing.
+    /// The root directory of this process as seen by a shell: `/proc/PID/root` for a container, otherwise empty.
     pub(crate) root: String,
 }
 
 impl Surroundings {
-    /// Looks. `process`: its name, and whether it has the library, where the verdict is for one. `executable`: the program's,
-    /// where it is for one.
+    /// Collects the facts. `process` is the name of the process for which the verdict is, and whether it has loaded the
+    /// library. `executable` is that of the program for which the verdict is.
     pub(crate) fn look(process: Option<(&str, bool)>, root: &str, executable: Option<&Path>) -> Self {
         let here = Here::look();
         let (place, is_loaded) = match process {
@@ -69,22 +70,22 @@ impl Surroundings {
                 let others: Vec<Vec<u8>> = line.names().filter(is_other).map(<[u8]>::to_vec).collect();
                 around.not_installed = glibc::not_installed(&others);
                 around.asked = sockets::asked_by(line.names());
-                around.edited_line = line.asking_dns(&|module| around.standing(module));
+                around.edited_line = line.asking_dns(&|module| around.module_state(module));
             }
             Err(at) => around.edited_line = HostsLine::in_place_of(text.as_deref().unwrap_or_default(), *at, minor),
         }
         around
     }
 
-    /// What is known of a module.
-    pub(crate) fn standing(&self, module: &[u8]) -> Standing {
-        // Though it is not installed for this command's machine code, it may be for another's.
+    /// Returns the state of a module.
+    pub(crate) fn module_state(&self, module: &[u8]) -> ModuleState {
+        // A module that is not installed for the architecture of this command may be installed for another.
         if self.asked.iter().any(|asked| asked.module == module && asked.foreign_daemon().is_some()) {
-            Standing::AsksForeignDaemon
+            ModuleState::AsksForeignDaemon
         } else if self.is_not_installed(module) {
-            Standing::NotInstalled
+            ModuleState::NotInstalled
         } else {
-            Standing::Works
+            ModuleState::Works
         }
     }
 
@@ -92,8 +93,8 @@ impl Surroundings {
         self.not_installed.iter().any(|other| other == module)
     }
 
-    /// The modules that glibc asks: those of the line that are installed. An absent one at the end would make "not found" a
-    /// failure of the system.
+    /// Returns the modules that glibc asks: those of the line that are installed. A missing module at the end would
+    /// turn "not found" into a system error.
     pub(crate) fn installed_modules(&self) -> Option<Vec<u8>> {
         let line = self.hosts_line.as_ref().ok()?;
         line.installed(&|module| self.is_not_installed(module))
@@ -104,7 +105,7 @@ impl Surroundings {
             Ok(line) => LineFacts {
                 shown: format!("{}: {}", line.origin(), line.shown()),
                 unreadable: None,
-                obstacle: line.obstacle(&|module| self.standing(module)),
+                obstacle: line.obstacle(&|module| self.module_state(module)),
                 listed: line.listed(),
                 foreign_daemon: self.asked.iter().find_map(|asked| {
                     let daemon = asked.foreign_daemon()?;
@@ -121,7 +122,8 @@ impl Surroundings {
         }
     }
 
-    /// Whether the library takes lookups in programs that are started from here. `reaches`: whether a trial reached it.
+    /// Returns whether lookups reach the library in programs that are started from here. `reaches` is the result of a
+    /// trial.
     pub(crate) fn loading(&self, reaches: Option<bool>) -> Loading {
         match (self.here.loaded.is_some(), reaches) {
             (false, _) => Loading::NotLoaded,
@@ -133,15 +135,15 @@ impl Surroundings {
         }
     }
 
-    /// A library that is loaded before this one, and that has functions for looking hosts up.
+    /// Returns a library that is loaded before this one, and defines lookup functions.
     fn before_the_library(&self) -> Option<String> {
         let before = self.here.words().map(|(_, word)| word).take_while(|word| word.library().is_none());
         let mut others = before.filter(|word| elf::read_elf(&word.path).is_ok_and(|elf| elf.defines_lookups));
         others.next().map(|word| printable(word.path.as_os_str().as_encoded_bytes()))
     }
 
-    /// Files that every program needs and that not every user can read: the path, and what is the matter, with commands
-    /// for the shell.
+    /// Returns the files that every program needs, and that some users cannot read: the path and the problem, with
+    /// commands for the shell.
     pub(crate) fn unreadable(&self) -> Vec<(String, Trouble)> {
         let Ok(tree) = Tree::new(Path::new("/")) else { return Vec::new() };
         let files = [(self.rules.path.as_str(), RULES_ARE_FOR_ALL), (PRELOAD_FILE, PRELOAD_IS_FOR_ALL)];
@@ -152,9 +154,9 @@ impl Surroundings {
         troubles.collect()
     }
 
-    /// A trouble with this process's files, with commands for the shell.
+    /// Adapts the commands for a problem with this process's files to the shell.
     pub(crate) fn for_shell(&self, mut trouble: Trouble) -> Trouble {
-        // Those with "nss-bypass enable" are for the machine on which they are run.
+        // Commands with "nss-bypass enable" are for the system on which they are run.
         if !self.root.is_empty() && trouble.commands.iter().any(|line| line.starts_with("nss-bypass")) {
             trouble.commands.clear();
         }

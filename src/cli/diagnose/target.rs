@@ -1,4 +1,5 @@
-//! What the verdict is for: programs that are started from here, one program, or one process, be it in a container.
+//! The target of a verdict: programs that are started from here, one program, or one process, which may be in a
+//! container.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -13,7 +14,7 @@ use crate::diagnose::daemon::Presence;
 use crate::diagnose::enter::{self, Refusal};
 use crate::diagnose::facts::{Loading, ProgramFacts, ProgramObstacle, Resolver};
 use crate::diagnose::nscd::Cache;
-use crate::diagnose::question::{Examiner, Manner, Question};
+use crate::diagnose::question::{ExamineOptions, Examiner, Question};
 use crate::diagnose::surroundings::Surroundings;
 use crate::install::library;
 use crate::install::place;
@@ -40,33 +41,33 @@ pub(crate) struct Options {
     program: Option<OsString>,
 }
 
-/// A process, as it was seen from outside.
+/// A process, as examined from outside.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Process {
     program: ProgramFacts,
     has_library: bool,
-    /// `/proc/PID/root`, where its root is another one than ours.
+    /// `/proc/PID/root`, if its root directory differs from that of this process.
     root: String,
     unit: Option<String>,
-    /// The library outside of it.
+    /// The path of the library outside of it.
     library: Option<String>,
-    /// By its own root.
+    /// Its path, as seen by the process.
     executable: Option<String>,
 }
 
-/// What the verdict is for.
+/// The target of a verdict.
 pub(crate) struct Target {
     program: Option<ProgramFacts>,
     loading: Option<Loading>,
     root: String,
     unit: Option<String>,
     library: Option<String>,
-    /// The program's, as /proc/PID/exe names it.
+    /// The executable of the program, as in /proc/PID/exe.
     executable: Option<PathBuf>,
 }
 
 impl Options {
-    /// Goes where the target is. An exit code where another process has done all there was to do.
+    /// Enters the target's namespaces. The inner error is an exit code, if another process has done all the work.
     pub(crate) fn enter(&self) -> Result<Result<Target, Exit>, Refusal> {
         if let Some(text) = enter::known() {
             let process = serde_json::from_str(&text).map_err(|error| Refusal::cannot_tell(error.to_string()))?;
@@ -97,7 +98,7 @@ impl Options {
 impl Target {
     fn of_process(process: Process) -> Self {
         let Process { program, has_library, root, unit, library, executable } = process;
-        // One that distrusts the rules has the library, which takes no lookup there.
+        // A program that ignores the rules has loaded the library, but the library answers no lookups there.
         let works = has_library && !program.distrusts_rules();
         let loading = if works { Loading::Works } else { Loading::NotLoaded };
         let executable = executable.map(PathBuf::from);
@@ -119,7 +120,7 @@ impl Target {
         let is_privileged = |found: &ProgramObstacle| matches!(found, ProgramObstacle::Privileged(_));
         let tree = Tree::new(Path::new("/")).ok().filter(|_| found.iter().any(is_privileged));
         let distrusts = tree.as_ref().and_then(distrust);
-        // Privileges keep out the library, which c-ares does not reach anyway.
+        // Privileges keep out the library, which would not affect c-ares in any case.
         let own_resolver = (found.iter().all(is_privileged) && has_c_ares_only(&program)).then(c_ares);
         let others = found.into_iter().filter(|found| !(is_everywhere && is_privileged(found)));
         let obstacle = own_resolver.into_iter().chain(others).next();
@@ -137,7 +138,7 @@ impl Target {
         })
     }
 
-    /// What does not depend on a name, as it is for this.
+    /// Returns the facts that do not depend on a name, for this target.
     pub(crate) fn surroundings(&self) -> Surroundings {
         let program = self.program.as_ref().filter(|program| program.is_running);
         let has_library = |program: &ProgramFacts| self.loading == Some(Loading::Works) || program.distrusts_rules();
@@ -145,21 +146,21 @@ impl Target {
         Surroundings::look(process, &self.root, self.executable.as_deref())
     }
 
-    /// What examines a name for it.
+    /// Returns the examination of a name for this target.
     pub(crate) fn examiner<'a>(
         &'a self,
         around: &'a Surroundings,
         question: &'a Question,
         nscd: &'a Presence,
         cache: Option<&'a Cache>,
-        manner: Manner,
+        options: ExamineOptions,
     ) -> Examiner<'a> {
         Examiner {
             around,
             question,
             nscd,
             cache,
-            manner,
+            options,
             program: self.program.clone(),
             program_loading: self.loading.clone(),
             is_root: rustix::process::geteuid().is_root(),
@@ -174,12 +175,13 @@ fn c_ares() -> ProgramObstacle {
     ProgramObstacle::OwnResolver(Resolver::CAres)
 }
 
-/// Whether it is linked with c-ares, and does not call libc's lookups itself. Some have c-ares for a part of theirs only.
+/// Returns whether it is linked against c-ares, and does not call libc's lookup functions itself. Some programs use
+/// c-ares for a part of their lookups only.
 fn has_c_ares_only(program: &Program) -> bool {
     !program.elf.asks_libc && libraries::wanted_by(&program.path, &program.elf, C_ARES).is_some()
 }
 
-/// Why privileged programs do not follow the rules.
+/// Returns why privileged programs ignore the rules.
 fn distrust(tree: &Tree) -> Option<ProgramObstacle> {
     let trouble = verify::is_roots_alone(tree, Path::new("/etc/nss-bypass.conf")).err()?;
     Some(ProgramObstacle::DistrustsRules { why: trouble.what, commands: trouble.commands })
@@ -199,12 +201,12 @@ fn in_facts(obstacle: Obstacle) -> ProgramObstacle {
 }
 
 impl Process {
-    /// Looks at it from outside.
+    /// Examines the process from outside.
     fn look(pid: i32) -> Result<Self, Refusal> {
         if !Path::new("/proc/self").exists() {
             return Err(Refusal::cannot_tell("there is no /proc here, in which processes could be looked at"));
         }
-        let folder = PathBuf::from(format!("/proc/{pid}"));
+        let directory = PathBuf::from(format!("/proc/{pid}"));
         let refuse = |error: io::Error| match (error.kind(), error.raw_os_error()) {
             (io::ErrorKind::NotFound, _) | (_, Some(libc::ESRCH)) => {
                 Refusal::cannot_tell(format!("there is no process {pid}"))
@@ -220,33 +222,33 @@ impl Process {
                 "process {pid} has no program: it has ended, or is the kernel's"
             )));
         };
-        let root = fs::read_link(folder.join("root")).map_err(refuse)?;
+        let root = fs::read_link(directory.join("root")).map_err(refuse)?;
         let name = format!("process {pid} ({})", process.name);
-        let tree = Tree::of_process(&folder);
-        let obstacle = obstacle_of(&folder, &process, &root, &tree);
+        let tree = Tree::of_process(&directory);
+        let obstacle = obstacle_of(&directory, &process, &root, &tree);
         Ok(Self {
             program: ProgramFacts { name, is_running: true, obstacle },
             has_library: process.library.is_some(),
             root: if tree.is_whole_machine() { String::new() } else { format!("/proc/{pid}/root") },
-            unit: unit_of(&folder),
+            unit: unit_of(&directory),
             library: library::find(None).ok().map(|library| library.path.to_string_lossy().into_owned()),
             executable: process.executable.map(|path| path.to_string_lossy().into_owned()),
         })
     }
 }
 
-/// What keeps the library out of a process.
-fn obstacle_of(folder: &Path, process: &scan::Process, root: &Path, tree: &Tree) -> Option<ProgramObstacle> {
+/// Returns what keeps the library from working in a process.
+fn obstacle_of(directory: &Path, process: &scan::Process, root: &Path, tree: &Tree) -> Option<ProgramObstacle> {
     let itself = |resolver| Some(ProgramObstacle::OwnResolver(resolver));
-    let elf = elf::read_elf(&folder.join("exe")).ok();
+    let elf = elf::read_elf(&directory.join("exe")).ok();
     match (process.libc, process.go) {
         (Libc::Musl, _) => return itself(Resolver::Musl),
         (_, Some(Go::Alone)) => return itself(Resolver::Go),
-        (_, Some(Go::Chooses)) if !prefers_libc(folder) => return itself(Resolver::GoByChoice),
+        (_, Some(Go::Chooses)) if !prefers_libc(directory) => return itself(Resolver::GoByChoice),
         (Libc::None, _) if process.library.is_none() => return Some(ProgramObstacle::Static),
         _ => {}
     }
-    // Some programs have c-ares for a part of their lookups only.
+    // Some programs use c-ares for a part of their lookups only.
     if process.has_c_ares && !elf.is_some_and(|elf| elf.asks_libc) {
         return Some(c_ares());
     }
@@ -264,21 +266,21 @@ fn obstacle_of(folder: &Path, process: &scan::Process, root: &Path, tree: &Tree)
     (is_elsewhere && place::usual(tree).is_none()).then(|| ProgramObstacle::OtherRoot(root.display().to_string()))
 }
 
-/// What it takes to look at the processes of others.
+/// Returns what is required to examine processes of other users.
 fn who_may() -> &'static str {
     if rustix::process::geteuid().is_root() { "that takes CAP_SYS_PTRACE" } else { "root can" }
 }
 
-/// Whether its GODEBUG has it use libc.
-fn prefers_libc(folder: &Path) -> bool {
-    let environment = fs::read(folder.join("environ")).unwrap_or_default();
+/// Returns whether GODEBUG makes the process use libc.
+fn prefers_libc(directory: &Path) -> bool {
+    let environment = fs::read(directory.join("environ")).unwrap_or_default();
     let mut variables = environment.split(|&byte| byte == 0);
     obstacle::prefers_libc(variables.find_map(|variable| variable.strip_prefix(b"GODEBUG=")))
 }
 
-/// The systemd unit that it belongs to.
-fn unit_of(folder: &Path) -> Option<String> {
-    let text = fs::read_to_string(folder.join("cgroup")).ok()?;
+/// Returns the systemd unit of the process.
+fn unit_of(directory: &Path) -> Option<String> {
+    let text = fs::read_to_string(directory.join("cgroup")).ok()?;
     let mut units = text.lines().filter_map(|line| line.rsplit('/').next()).filter(|name| name.ends_with(".service"));
     units.next().filter(|name| !name.starts_with("user@")).map(str::to_owned)
 }

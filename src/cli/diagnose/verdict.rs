@@ -1,4 +1,4 @@
-//! What a verdict is made of: how it ends, what is to blame, and what to do.
+//! The parts of a verdict: the result, what is responsible, and what to do.
 
 use std::fmt;
 
@@ -7,15 +7,15 @@ use serde::Serialize;
 use crate::diagnose::hosts_line::PATH;
 use crate::ui::exit::Exit;
 
-/// How it ends.
+/// The result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Finding {
     /// Programs get the right answer.
     Agreed,
-    /// They do not.
+    /// Programs do not get the right answer.
     Differs,
-    /// It cannot be told.
+    /// The result could not be determined.
     Unknown,
 }
 
@@ -29,24 +29,24 @@ impl Finding {
     }
 }
 
-/// What is to blame.
+/// What is responsible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Culprit {
     /// nscd or unscd.
     Daemon(&'static str),
     /// The `hosts` line.
     HostsLine,
-    /// A daemon of another machine that the `hosts` line asks.
+    /// A daemon of another system that the `hosts` line uses.
     ForeignDaemon(String),
     /// The rule in force.
     Rule(String),
-    /// The rule's servers are not asked.
+    /// The name servers of the rule are not queried.
     UnreachedVia(String),
-    /// A library that is preloaded before ours.
+    /// A library that is preloaded before this one.
     Preload(String),
-    /// A file that not every user can read.
+    /// A file that some users cannot read.
     Mode(String),
-    /// The library is not in the program.
+    /// The program has not loaded the library.
     NotLoaded,
     /// The program.
     Program(String),
@@ -70,35 +70,35 @@ impl fmt::Display for Culprit {
     }
 }
 
-/// One thing to do. `fix` turns it into lines for a shell.
+/// A step of a fix, which `fix` converts to shell commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// A rule that takes the name away from libc.
+    /// Add a rule that bypasses the name.
     Bypass,
-    /// A rule that leaves the name to libc.
+    /// Add a rule that passes the name.
     Pass,
-    /// The library in programs that are started from here.
+    /// Load the library into programs that are started from here.
     Load,
-    /// The library before all others that are preloaded.
+    /// Load the library before all others that are preloaded.
     LoadFirst,
-    /// The library in every program, privileged ones too.
+    /// Load the library into every program, including privileged ones.
     Enable,
-    /// A `hosts` line that asks DNS.
+    /// Edit the `hosts` line so that DNS is queried.
     EditHostsLine,
-    /// Another mode of a file, by these commands.
+    /// Change the mode of a file, with these commands.
     ChangeMode(Vec<String>),
-    /// The process started again.
+    /// Restart the process.
     Restart,
-    /// The library in the root directory of the process.
+    /// Copy the library to the root directory of the process.
     CopyLibrary,
-    /// `GODEBUG=netdns=cgo`.
+    /// Set `GODEBUG=netdns=cgo`.
     UseCgo,
-    /// A line of /etc/hosts.
+    /// Add a line to /etc/hosts.
     HostsEntry,
 }
 
 impl Step {
-    /// Whether it is about how programs load the library.
+    /// Returns whether the step changes how programs load the library.
     pub(crate) fn is_loading(&self) -> bool {
         matches!(self, Self::Load | Self::LoadFirst)
     }
@@ -110,11 +110,11 @@ pub(crate) struct Judgement {
     pub(crate) finding: Finding,
     pub(crate) culprit: Option<Culprit>,
     pub(crate) sentence: String,
-    /// What else is worth knowing.
+    /// Remarks.
     pub(crate) notes: Vec<String>,
-    /// What to do, in order; empty where nothing is needed or known.
+    /// The steps of the fix, in order; empty if none are needed or known.
     pub(crate) steps: Vec<Step>,
-    /// Whether the steps are a matter of taste: the name is not known to be answered wrongly.
+    /// Whether the steps are optional: the answer is not known to be wrong.
     pub(crate) is_optional: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Rules at the end of a configuration: without those that it has, read again before it is replaced, as a whole or not at
-//! all.
+//! Appends rules to a configuration: only those that it does not have yet, after reading it again, and by replacing the
+//! file atomically.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,23 +15,23 @@ use crate::install::trouble::Trouble;
 /// A rule for one name or one address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewRule {
-    /// What a program looks up.
+    /// The name or address that a program looks up.
     pub(crate) subject: String,
-    /// The line of the configuration.
+    /// The line for the configuration.
     pub(crate) line: String,
 }
 
-/// A configuration on the disk.
+/// A configuration file.
 #[derive(Clone, Debug)]
 pub(crate) struct Configuration {
-    /// As it was given.
+    /// The path as it was given.
     shown: PathBuf,
-    /// The file itself, behind all links.
+    /// The path of the file after following symbolic links.
     path: PathBuf,
 }
 
 impl NewRule {
-    /// Whether these rules take the lookup away from libc.
+    /// Returns whether these rules bypass the lookup already.
     fn is_in(&self, policy: &Policy) -> bool {
         let verdict = match self.subject.parse() {
             Ok(address) => policy.decide_subject(Subject::Address(address)),
@@ -42,12 +42,12 @@ impl NewRule {
 }
 
 impl Configuration {
-    /// Whether a file could be written there, and what is wrong in the one that is there.
+    /// Checks whether the file can be written, and returns it with the errors in its current contents.
     pub(crate) fn look(path: &Path) -> Result<(Self, Vec<Diagnostic>), Trouble> {
         let file = Self { shown: path.to_owned(), path: behind_links(path)? };
         let text = file.text()?;
-        let folder = file.path.parent().unwrap_or(Path::new("/"));
-        rustix::fs::access(folder, rustix::fs::Access::WRITE_OK)
+        let directory = file.path.parent().unwrap_or(Path::new("/"));
+        rustix::fs::access(directory, rustix::fs::Access::WRITE_OK)
             .map_err(|errno| Trouble::system(path, "write it", &errno.into()))?;
         Ok((file.clone(), file.parse(&text).1))
     }
@@ -62,7 +62,7 @@ impl Configuration {
         (Policy::new(config, Config::default()), faults)
     }
 
-    /// Appends those whose names no rule of the file bypasses; which they are.
+    /// Appends the rules whose names no rule of the file bypasses, and returns them.
     pub(crate) fn append<'r>(&self, rules: &'r [NewRule]) -> Result<Vec<&'r NewRule>, Trouble> {
         let file = PreloadFile::lock_at(&self.path, &mut Progress::new())?;
         let old = file.read()?;
@@ -86,7 +86,7 @@ impl Configuration {
     }
 }
 
-/// The text with these lines at its end.
+/// Returns the text with these lines appended.
 fn extended(text: &[u8], rules: &[&NewRule]) -> Vec<u8> {
     let mut extended = text.to_vec();
     if extended.last().is_some_and(|byte| *byte != b'\n') {
@@ -99,17 +99,17 @@ fn extended(text: &[u8], rules: &[&NewRule]) -> Vec<u8> {
     extended
 }
 
-/// Where a file is or would be: a link is followed, so that it stays one.
+/// Returns the path of a file, which need not exist, after following a symbolic link, so that the link is preserved.
 fn behind_links(path: &Path) -> Result<PathBuf, Trouble> {
     let trouble = |error| Trouble::system(path, "find it", &error);
     if path.symlink_metadata().is_ok() {
         return fs::canonicalize(path).map_err(trouble);
     }
     let absolute = std::path::absolute(path).map_err(trouble)?;
-    let (Some(folder), Some(name)) = (absolute.parent(), absolute.file_name()) else {
+    let (Some(directory), Some(name)) = (absolute.parent(), absolute.file_name()) else {
         return Err(trouble(std::io::Error::from_raw_os_error(libc::EISDIR)));
     };
-    fs::canonicalize(folder).map(|folder| folder.join(name)).map_err(trouble)
+    fs::canonicalize(directory).map(|directory| directory.join(name)).map_err(trouble)
 }
 
 #[cfg(test)]
@@ -128,10 +128,10 @@ mod tests {
 
     #[test]
     fn what_a_rule_bypasses_is_not_added_and_owner_mode_and_link_stay() {
-        let folder = std::env::temp_dir().join(format!("nss-bypass-append-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        let (real, link) = (folder.join("real"), folder.join("link"));
+        let directory = std::env::temp_dir().join(format!("nss-bypass-append-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).unwrap();
+        let (real, link) = (directory.join("real"), directory.join("link"));
         fs::write(&real, "bypass *.x\npass b.x\nbypas y\npass d").unwrap();
         fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
         symlink("real", &link).unwrap();
@@ -148,8 +148,8 @@ mod tests {
         assert_eq!(fs::metadata(&real).unwrap().mode() & 0o7777, 0o640);
         assert!(link.symlink_metadata().unwrap().is_symlink());
         assert_eq!(lines(&file.append(&rules).unwrap()), [""; 0]);
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "nothing else stays");
-        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 2, "nothing else stays");
+        fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What enable and disable did, for a person or, as JSON, for a program.
+//! The results of enable and disable, as text or as JSON.
 
 use std::path::Path;
 
@@ -9,20 +9,20 @@ use crate::ui::exit::Exit;
 use crate::ui::lines::{say, warn};
 use crate::ui::output;
 
-/// The end of a verb that may change /etc/ld.so.preload.
+/// The result of a verb that may change /etc/ld.so.preload.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Done {
-    /// Whether the file is another one now.
+    /// Whether the file has been changed.
     pub(crate) changed: bool,
-    /// Where it lies.
+    /// The path of the file.
     pub(crate) file: String,
-    /// How the library is written there, where that was done just now.
+    /// The entry for the library, if it has been written just now.
     pub(crate) word: Option<String>,
-    /// How many trials went as before.
+    /// How many trials had the expected results.
     pub(crate) trials: Option<usize>,
-    /// What was done, but may not have the effect that is expected.
+    /// Problems that may keep the change from having the expected effect.
     pub(crate) warnings: Vec<Trouble>,
-    /// Why it was not done.
+    /// Why the change was not made.
     pub(crate) trouble: Option<Trouble>,
     #[serde(skip)]
     lines: Vec<String>,
@@ -33,13 +33,13 @@ impl Done {
         Self { file: file.display().to_string(), ..Self::default() }
     }
 
-    /// Adds a line for a person.
+    /// Adds a line of text.
     pub(crate) fn say(&mut self, line: impl Into<String>) {
         self.lines.push(line.into());
     }
 }
 
-/// The last word of a verb, and its exit code.
+/// Prints the result of a verb, and returns its exit code.
 pub(crate) fn end_with(verb: &str, as_json: bool, result: Result<Done, Trouble>) -> Exit {
     let (exit, done) = match result {
         Ok(done) => (Exit::Success, done),
@@ -47,7 +47,7 @@ pub(crate) fn end_with(verb: &str, as_json: bool, result: Result<Done, Trouble>)
     };
     if as_json {
         if let Err(error) = output::say_json(&done) {
-            output::complain(error);
+            output::print_error(error);
             return Exit::CannotTell;
         }
         return exit;

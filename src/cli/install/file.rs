@@ -1,54 +1,54 @@
-//! The text of /etc/ld.so.preload, read as glibc's loader reads it (elf/rtld.c, `dl_main`), and changed by as little as
-//! can be.
+//! The text of /etc/ld.so.preload, read as glibc's dynamic linker reads it (elf/rtld.c, `dl_main`), and minimal changes
+//! to it.
 //!
-//! What the loader does is not quite what its comments say, and what counts is what it does: after each comment it looks
-//! for the next one in a shorter and shorter beginning of the file, so that late comments are taken for libraries; it
-//! reads up to a NUL, but for a last word without anything behind it.
+//! What the linker does is not quite what its comments say: after each comment, it looks for the next one in a shorter
+//! initial part of the file, so that late comments are treated as libraries; and it stops at a NUL, except in a last
+//! entry without a separator after it.
 
 use std::ffi::OsStr;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-/// The file, as every program of the machine sees it.
+/// The path of the file.
 pub(crate) const PRELOAD_FILE: &str = "/etc/ld.so.preload";
 
-/// One word that the loader takes for a library.
+/// An entry that the dynamic linker treats as a library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Where it is in the file.
+    /// Its position in the file.
     pub(crate) range: Range<usize>,
-    /// Whether a person would say that it is in a comment.
+    /// Whether it is in what is intended as a comment.
     pub(crate) in_comment: bool,
 }
 
 impl Entry {
-    /// Its line, from 1.
+    /// Returns its line number, from 1.
     pub(crate) fn line(&self, bytes: &[u8]) -> usize {
         bytes.iter().take(self.range.start).filter(|byte| **byte == b'\n').count() + 1
     }
 
-    /// The word itself.
+    /// Returns its text.
     pub(crate) fn word<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         bytes.get(self.range.clone()).unwrap_or_default()
     }
 }
 
-/// A path from bytes of the file.
+/// Converts bytes of the file to a path.
 pub(crate) fn path_of(word: &[u8]) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(word))
 }
 
-/// What separates words.
+/// Returns whether a byte separates entries.
 pub(crate) fn is_separator(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b':')
 }
 
-/// All that the loader would load, in its order.
+/// Returns all entries that the dynamic linker would load, in order.
 pub(crate) fn entries(bytes: &[u8]) -> Vec<Entry> {
     let mut text = bytes.to_vec();
     blank_comments(&mut text);
-    // A last word that nothing ends is read apart from the others.
+    // A last entry without a separator after it is read differently.
     let last = text.iter().rposition(|byte| is_separator(*byte)).map_or(0, |at| at + 1);
     let mut words = words_before_nul(&text, 0..last);
     let unended = words_before_nul(&text, last..text.len()).into_iter().next();
@@ -56,7 +56,7 @@ pub(crate) fn entries(bytes: &[u8]) -> Vec<Entry> {
     words.into_iter().map(|range| Entry { in_comment: is_in_comment(bytes, range.start), range }).collect()
 }
 
-/// Comments become blanks, as far as the loader finds them.
+/// Replaces comments with blanks, as far as the dynamic linker finds them.
 fn blank_comments(text: &mut [u8]) {
     let mut rest = text.len();
     while let Some(start) = text.iter().take(rest).position(|byte| *byte == b'#') {
@@ -90,13 +90,13 @@ fn is_in_comment(bytes: &[u8], at: usize) -> bool {
     until_there.any(|byte| *byte == b'#')
 }
 
-/// Whether the loader can be told of this path in the file at all.
+/// Returns whether this path can be written to the file so that the dynamic linker understands it.
 pub(crate) fn can_be_written(path: &[u8]) -> bool {
     path.first() == Some(&b'/') && !path.iter().any(|byte| is_separator(*byte) || matches!(byte, 0 | b'#' | b'$'))
 }
 
-/// The file with `path` in a line of its own at the end, which ends as the file ended. None where the loader would not
-/// read it there, or would not read what it reads now.
+/// Returns the file with `path` in an additional last line, which ends in a newline only if the file did. Returns
+/// `None` if the dynamic linker would not read it there, or would not read the other entries as before.
 pub(crate) fn with(bytes: &[u8], path: &[u8]) -> Option<Vec<u8>> {
     let mut new = bytes.to_vec();
     match bytes.last() {
@@ -114,16 +114,17 @@ pub(crate) fn with(bytes: &[u8], path: &[u8]) -> Option<Vec<u8>> {
     (!ours.is_empty() && others == before).then_some(new)
 }
 
-/// As a person reads it: a comment that begins within a word counts, whether the loader finds it or not.
+/// Returns the entries as intended: a comment that begins within an entry is removed, whether the dynamic linker finds
+/// it or not.
 fn outside_comments(bytes: &[u8]) -> Vec<&[u8]> {
     let words = entries(bytes).into_iter().filter(|entry| !entry.in_comment);
     words.filter_map(|entry| entry.word(bytes).split(|byte| *byte == b'#').next()).collect()
 }
 
-/// The file without the words that are ours, each with its line where it has one for itself.
+/// Returns the file without the entries that satisfy `is_ours`. Lines that become empty are removed.
 pub(crate) fn without(bytes: &[u8], is_ours: &dyn Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut rest = bytes.to_vec();
-    // One after the other: with each, what the loader takes for comments may change.
+    // One after the other, since each removal may change what the dynamic linker treats as comments.
     while let Some(entry) = entries(&rest).into_iter().find(|entry| is_ours(entry.word(&rest))) {
         let removed = to_remove(&rest, entry.range);
         rest.drain(removed);
@@ -131,7 +132,8 @@ pub(crate) fn without(bytes: &[u8], is_ours: &dyn Fn(&[u8]) -> bool) -> Vec<u8> 
     rest
 }
 
-/// The word; and its line if nothing else is in it; or else the separator behind or before it.
+/// Returns what to remove for an entry: its line if there is nothing else in it, otherwise the entry and the separator
+/// after it or before it.
 fn to_remove(bytes: &[u8], word: Range<usize>) -> Range<usize> {
     let line_start = bytes.iter().take(word.start).rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let newline = bytes.iter().skip(word.end).position(|byte| *byte == b'\n').map(|at| at + word.end);
@@ -187,7 +189,7 @@ mod tests {
 
     #[test]
     fn late_comments_are_taken_for_libraries() {
-        // Seen with glibc 2.36: "object '#' from /etc/ld.so.preload cannot be preloaded".
+        // Observed with glibc 2.36: "object '#' from /etc/ld.so.preload cannot be preloaded".
         let text = b"/usr/lib/first.so\n# comment one\n# comment two\n";
         assert_eq!(words(text), [&b"/usr/lib/first.so"[..], b"#", b"comment", b"two"]);
         assert!(entries(text).iter().skip(1).all(|entry| entry.in_comment));
@@ -238,7 +240,7 @@ mod tests {
         }
     }
 
-    /// The loader's own steps, one by one on the bytes, as a second opinion.
+    /// The steps of the dynamic linker, byte by byte, as a second implementation.
     fn slowly(bytes: &[u8]) -> Vec<Vec<u8>> {
         let mut text = bytes.to_vec();
         let mut rest = text.len();
@@ -276,7 +278,7 @@ mod tests {
         words.filter(|word| !word.is_empty()).collect()
     }
 
-    /// Random files of what matters in them; the same in every run.
+    /// Returns random files of significant characters; the same in every run.
     fn random_files(count: usize) -> impl Iterator<Item = Vec<u8>> {
         let mut state = 0x9e37_79b9_7f4a_7c15_u64;
         let mut below = move |limit: usize| {

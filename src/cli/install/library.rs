@@ -1,4 +1,5 @@
-//! Where the library is. Only absolute paths: what the current folder happens to hold is nobody's choice.
+//! Finding the library. Only absolute paths are used, since the contents of the current directory may be under somebody
+//! else's control.
 
 use std::env;
 use std::ffi::OsStr;
@@ -9,23 +10,24 @@ use std::path::{Path, PathBuf};
 use crate::process::elf::{self, Elf};
 use crate::ui::output;
 
-/// Its file name.
+/// The file name of the library.
 pub(crate) const NAME: &str = "libnss_bypass.so";
 
-/// Where it is looked for, from the folder of the command: as built, and as installed under any prefix. `{}` is Debian's
-/// name for this architecture.
+/// Directories to search, relative to that of the command: for a build tree, and for an installation with any prefix.
+/// `{}` is Debian's name of this architecture.
 const BESIDE: [&str; 5] = ["", "../lib/nss-bypass", "../lib/{}", "../lib", "../lib64"];
 
-/// Where it is looked for then.
-const FOLDERS: [&str; 7] =
+/// The directories to search afterwards.
+const DIRECTORIES: [&str; 7] =
     ["/usr/local/lib/{}", "/usr/local/lib", "/usr/lib/nss-bypass", "/usr/lib/{}", "/usr/lib", "/usr/lib64", "/lib"];
 
-/// Where a library of this name is for programs of 32 bits: it is empty, so that their loader has nothing to complain about.
+/// The directories of the empty library of this name for 32-bit programs, which keeps their dynamic linker from
+/// printing a warning.
 pub(crate) const EMPTY: [&str; 2] = ["lib/i386-linux-gnu", "lib32"];
 
-/// Whether the empty library is looked for there.
+/// Returns whether this may be the path of the empty library.
 pub(crate) fn is_place_of_empty_one(path: &Path) -> bool {
-    path.parent().is_some_and(|folder| EMPTY.iter().any(|empty| folder.ends_with(empty)))
+    path.parent().is_some_and(|directory| EMPTY.iter().any(|empty| directory.ends_with(empty)))
 }
 
 /// The library.
@@ -33,21 +35,21 @@ pub(crate) fn is_place_of_empty_one(path: &Path) -> bool {
 pub(crate) struct Library {
     /// Its absolute path.
     pub(crate) path: PathBuf,
-    /// What kind of library it is.
+    /// The properties of its ELF file.
     pub(crate) elf: Elf,
 }
 
-/// Why there is none.
+/// Why the library was not found.
 #[derive(Debug)]
 pub(crate) enum Missing {
-    /// The path that was given is not absolute.
+    /// The given path is not absolute.
     Relative(PathBuf),
-    /// It cannot be read, or is no library of ours.
+    /// The file cannot be read, or is not the library.
     Unusable(PathBuf, io::Error),
     /// It is in none of these places.
     Nowhere(Vec<PathBuf>),
-    /// ld.so would read its path as several, or put something else into it.
-    Unspeakable(PathBuf),
+    /// ld.so would split or expand the path.
+    InvalidPath(PathBuf),
 }
 
 impl fmt::Display for Missing {
@@ -64,14 +66,14 @@ impl fmt::Display for Missing {
                 write!(f, "{NAME} was not found; name it with --library, or put it into one of:")?;
                 places.iter().try_for_each(|place| write!(f, "\n  {}", place.display()))
             }
-            Self::Unspeakable(path) => {
+            Self::InvalidPath(path) => {
                 write!(f, "{}: ld.so cannot take a path with a blank, a colon or a dollar sign", path.display())
             }
         }
     }
 }
 
-/// Finds the library: where it is said to be, or else in the usual places.
+/// Finds the library: at the given path, or else in the usual places.
 pub(crate) fn find(given: Option<&Path>) -> Result<Library, Missing> {
     if let Some(path) = given {
         return if path.is_absolute() { open(path) } else { Err(Missing::Relative(path.to_owned())) };
@@ -83,13 +85,14 @@ pub(crate) fn find(given: Option<&Path>) -> Result<Library, Missing> {
     }
 }
 
-/// The usual places, for a command that lies here; for one that does not matter, those of every machine.
+/// Returns the usual places for a command with this path; `None` if its location is not to be considered.
 pub(crate) fn places(command: Option<&Path>) -> Vec<PathBuf> {
-    let folder = command.filter(|path| path.is_absolute()).and_then(Path::parent);
-    let named = |folder: &str| folder.replace("{}", &format!("{}-linux-gnu", env::consts::ARCH));
-    let beside = folder.into_iter().flat_map(|folder| BESIDE.map(|way| plain(&folder.join(named(way))).join(NAME)));
+    let directory = command.filter(|path| path.is_absolute()).and_then(Path::parent);
+    let named = |directory: &str| directory.replace("{}", &format!("{}-linux-gnu", env::consts::ARCH));
+    let beside =
+        directory.into_iter().flat_map(|directory| BESIDE.map(|way| plain(&directory.join(named(way))).join(NAME)));
     let mut places: Vec<PathBuf> = Vec::new();
-    for place in beside.chain(FOLDERS.map(|folder| Path::new(&named(folder)).join(NAME))) {
+    for place in beside.chain(DIRECTORIES.map(|directory| Path::new(&named(directory)).join(NAME))) {
         if !places.contains(&place) {
             places.push(place);
         }
@@ -97,7 +100,7 @@ pub(crate) fn places(command: Option<&Path>) -> Vec<PathBuf> {
     places
 }
 
-/// A path without `..`: the command's own path is free of links, so that its parent is what is meant.
+/// Returns a path without `..`. This is correct for the command's own path, which has no symbolic links.
 fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
@@ -110,12 +113,12 @@ fn plain(path: &Path) -> PathBuf {
     plain
 }
 
-/// Looks whether this is a library that can be preloaded.
+/// Opens a library, and checks that it can be preloaded.
 fn open(path: &Path) -> Result<Library, Missing> {
     let unusable = |error| Missing::Unusable(path.to_owned(), error);
     let invalid = |why: &str| unusable(io::Error::new(io::ErrorKind::InvalidData, why.to_owned()));
     if path.as_os_str().as_encoded_bytes().iter().any(|byte| matches!(byte, b' ' | b':' | b'$')) {
-        return Err(Missing::Unspeakable(path.to_owned()));
+        return Err(Missing::InvalidPath(path.to_owned()));
     }
     if !path.metadata().map_err(unusable)?.is_file() {
         return Err(invalid("no regular file"));

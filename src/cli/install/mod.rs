@@ -1,10 +1,10 @@
-//! An installation: where the library is, whether its file is fit to be loaded into every program, what /etc/ld.so.preload
-//! and LD_PRELOAD name, and how that file is changed without ever being half-written.
+//! The installation: finding the library, verifying that its file can be loaded into every program, reading
+//! /etc/ld.so.preload and LD_PRELOAD, and changing that file atomically.
 //!
-//! `tree` is the machine, which need not be this one; `library` finds the library and `verify` says whether it is fit;
-//! `file` is the text of ld.so.preload, `spelling` what a word of it means, `preloaded` both together; `trial` runs programs
-//! under the library, `replace` writes the file. `append`
-//! adds rules to a configuration. A `trouble` is why something is not done.
+//! `tree` is the file system to work on, which may be that of another system; `library` finds the library, and `verify`
+//! checks it; `file` parses ld.so.preload, `spelling` determines what an entry refers to, and `preloaded` combines
+//! both; `trial` runs programs with the library, and `replace` writes the file. `append` adds rules to a configuration.
+//! A `trouble` is the reason why something is not done.
 
 pub(crate) mod trouble;
 pub(crate) mod done;

@@ -1,4 +1,4 @@
-//! Which file system a path is on, by /proc/self/mountinfo (proc(5)).
+//! The file system that a path is on, from /proc/self/mountinfo (proc(5)).
 
 use std::ffi::OsString;
 use std::fs;
@@ -8,27 +8,27 @@ use std::path::{Path, PathBuf};
 /// A mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Mount {
-    /// Where it is.
+    /// The mount point.
     point: PathBuf,
-    /// Major and minor number of the superblock, which all subvolumes of a btrfs have in common.
+    /// The major and minor number of the superblock, which all subvolumes of a btrfs share.
     device: String,
     /// The type of the file system.
     kind: String,
 }
 
-/// Whether two link-free paths are in subvolumes of one btrfs.
+/// Returns whether two paths without symbolic links are in subvolumes of the same btrfs.
 pub(crate) fn are_subvolumes(one: &Path, other: &Path) -> bool {
     fs::read("/proc/self/mountinfo").is_ok_and(|text| are_in_one_btrfs(&mounts(&text), one, other))
 }
 
-/// Whether something is mounted on a link-free path.
+/// Returns whether a path without symbolic links is a mount point.
 pub(crate) fn is_mount_point(path: &Path) -> bool {
     let mounts = fs::read("/proc/self/mountinfo").map(|text| mounts(&text)).unwrap_or_default();
     mounts.iter().any(|mount| mount.point == path)
 }
 
 fn are_in_one_btrfs(mounts: &[Mount], one: &Path, other: &Path) -> bool {
-    // The last one that is mounted on a place hides those below it.
+    // The last mount on a directory hides earlier ones.
     let of = |path: &Path| {
         let above = mounts.iter().filter(|mount| path.starts_with(&mount.point));
         above.max_by_key(|mount| mount.point.components().count())
@@ -41,7 +41,7 @@ fn mounts(text: &[u8]) -> Vec<Mount> {
     text.split(|byte| *byte == b'\n').filter_map(mount).collect()
 }
 
-/// `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw`
+/// Parses a line such as `36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw`.
 fn mount(line: &[u8]) -> Option<Mount> {
     let mut words = line.split(|byte| *byte == b' ');
     let mut text = |skipped| words.nth(skipped).map(unescaped);
@@ -51,7 +51,7 @@ fn mount(line: &[u8]) -> Option<Mount> {
     Some(Mount { point: OsString::from_vec(point).into(), device: plain(device), kind: plain(kind) })
 }
 
-/// Blanks, tabs, newlines and backslashes are written as `\` and three octal digits.
+/// Decodes blanks, tabs, newlines and backslashes, which are written as `\` and three octal digits.
 fn unescaped(word: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(word.len());
     let mut rest = word;
@@ -75,7 +75,7 @@ fn unescaped(word: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// As SLES mounts its root and subvolumes.
+    /// The mounts of SLES, whose root and subvolumes are in one file system.
     const SLES: &[u8] = b"\
 60 1 0:33 /@/.snapshots/1/snapshot / rw,relatime shared:1 - btrfs /dev/sda3 rw,subvolid=267\n\
 83 60 0:33 /@/usr/local /usr/local rw,relatime shared:38 - btrfs /dev/sda3 rw,subvolid=260\n\

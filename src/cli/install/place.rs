@@ -1,4 +1,4 @@
-//! What enable, disable and status are about: which root, and which library.
+//! Options that enable, disable and status have in common: the root, and the library.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use crate::install::spelling::Ours;
 use crate::install::tree::Tree;
 use crate::install::trouble::Trouble;
 
-/// What the three verbs take.
+/// The common options.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
     /// The library, as the programs of the machine see it
@@ -31,12 +31,12 @@ impl Place {
         })
     }
 
-    /// The library that was asked for, or the one that is found.
+    /// Returns the given library, or the one that is found.
     pub(crate) fn library(&self, tree: &Tree) -> Option<PathBuf> {
         self.library.clone().or_else(|| usual(tree))
     }
 
-    /// What counts as the library: exactly the file that was named, or if none was, every build of it.
+    /// Returns what is treated as the library: the named file only, or else any build of the library.
     pub(crate) fn ours(&self, tree: &Tree) -> Ours {
         match &self.library {
             Some(path) => Ours::named(tree, path),
@@ -45,12 +45,13 @@ impl Place {
     }
 }
 
-/// The library in one of the usual places.
+/// Returns the first of the usual places that has the library.
 pub(crate) fn usual(tree: &Tree) -> Option<PathBuf> {
     usual_places(tree).into_iter().find(|path| tree.metadata(path).is_ok())
 }
 
-/// Where the library is looked for; this executable counts if it belongs to the tree.
+/// Returns where the library is searched for; the location of this command is considered if the tree is the running
+/// system.
 pub(crate) fn usual_places(tree: &Tree) -> Vec<PathBuf> {
     let command = std::env::current_exe().ok().filter(|_| tree.is_whole_machine());
     library::places(command.as_deref().map(Path::new))

@@ -1,4 +1,4 @@
-//! What is preloaded: the words of /etc/ld.so.preload and of LD_PRELOAD, and what each of them means.
+//! What is preloaded: the entries of /etc/ld.so.preload and of LD_PRELOAD, and the files that they refer to.
 
 use std::env;
 use std::fs;
@@ -17,31 +17,31 @@ use crate::process::identity::Identity;
 use crate::process::scan;
 use crate::ui::screen::printable;
 
-/// What the loader finds under a word.
+/// What the dynamic linker finds for an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// A build of libnss_bypass.so, whatever its name.
     Library(Identity),
-    /// The empty library for programs of 32 bits, which does nothing.
+    /// The empty library for 32-bit programs, which does nothing.
     Empty,
-    /// Another library, or what is none.
+    /// Another library, or a file that is not a library.
     Other(Option<Identity>),
-    /// Nothing.
+    /// No file.
     Missing,
 }
 
-/// A word that the loader takes for a library.
+/// An entry that the dynamic linker treats as a library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Word {
-    /// As it is written.
+    /// Its text.
     pub(crate) bytes: Vec<u8>,
-    /// Its line in the file, from 1; none in the variable.
+    /// Its line in the file, from 1; `None` in the variable.
     pub(crate) line: Option<usize>,
-    /// Whether a person would say that it is in a comment.
+    /// Whether it is in what is intended as a comment.
     pub(crate) in_comment: bool,
-    /// The file that programs of this machine find under it; as it is written where there is none.
+    /// The file that programs of this machine find for it; the text as a path if there is none.
     pub(crate) path: PathBuf,
-    /// What that is.
+    /// What is there.
     pub(crate) target: Target,
 }
 
@@ -55,7 +55,7 @@ impl Word {
         };
         let paths = candidates.into_iter().chain(spelling::candidates(tree, bytes)).filter(is_there);
         let found = paths.map(|path| (what_is_at(tree, &path), path)).collect::<Vec<_>>();
-        // A loader goes on where it finds a library of another machine.
+        // The dynamic linker continues the search if it finds a library of another machine.
         let best = found.iter().position(|(identity, path)| {
             identity.as_ref().is_some_and(|identity| identity.is_library) || !library::is_place_of_empty_one(path)
         });
@@ -73,12 +73,12 @@ impl Word {
         Self { bytes: bytes.to_vec(), line: None, in_comment: false, path, target }
     }
 
-    /// The word for a person.
+    /// Returns the entry in printable form.
     pub(crate) fn text(&self) -> String {
         printable(&self.bytes)
     }
 
-    /// Which build of the library it is, if it is one.
+    /// Returns the build of the library, if it is the library.
     pub(crate) fn library(&self) -> Option<&Identity> {
         match &self.target {
             Target::Library(identity) => Some(identity),
@@ -86,31 +86,31 @@ impl Word {
         }
     }
 
-    /// Whether this is the library, or a word that means it and leads nowhere.
+    /// Returns whether this is the library, or an entry with its name that refers to no file.
     pub(crate) fn means_library(&self) -> bool {
         let named = || path_of(&self.bytes).file_name().is_some_and(|name| name == library::NAME);
         self.library().is_some() || (self.target == Target::Missing && named())
     }
 }
 
-/// /etc/ld.so.preload of a machine.
+/// The /etc/ld.so.preload of a system.
 #[derive(Debug)]
 pub(crate) struct InFile {
-    /// Where it lies, without links, as this process sees it.
+    /// Its path without symbolic links, as seen by this process.
     pub(crate) path: PathBuf,
-    /// What is in it; none if it is not there.
+    /// Its contents; `None` if it does not exist.
     pub(crate) old: Option<Old>,
-    /// When it was written.
+    /// When it was last modified.
     pub(crate) modified: Option<SystemTime>,
-    /// All that the loader would load, in its order.
+    /// All entries that the dynamic linker would load, in order.
     pub(crate) words: Vec<Word>,
 }
 
 impl InFile {
-    /// Reads it.
+    /// Reads the file.
     pub(crate) fn read(tree: &Tree) -> io::Result<Self> {
-        let trail = tree.follow(Path::new(PRELOAD_FILE))?;
-        let path = tree.outside(&trail.end);
+        let resolved = tree.follow(Path::new(PRELOAD_FILE))?;
+        let path = tree.outside(&resolved.end);
         let old = replace::read(&path)?;
         let bytes = old.as_ref().map_or(&[][..], |old| &old.bytes);
         let words = file::entries(bytes).into_iter().map(|entry| Word {
@@ -123,18 +123,18 @@ impl InFile {
         Ok(Self { path, old, modified, words })
     }
 
-    /// The first word under which programs of this machine find the library.
+    /// Returns the first entry for which programs of this machine find the library.
     pub(crate) fn library(&self) -> Option<&Word> {
         self.words.iter().find(|word| word.library().is_some())
     }
 
-    /// What a person must know of a file in which the loader takes parts of comments for libraries.
+    /// Returns a warning if the dynamic linker treats parts of comments as libraries.
     pub(crate) fn late_comment(&self) -> Option<Trouble> {
         late_comment(self.old.as_ref().map_or(&[], |old| &old.bytes))
     }
 }
 
-/// The same of bytes that are to be the file.
+/// The same for bytes that are to be written to the file.
 pub(crate) fn late_comment(bytes: &[u8]) -> Option<Trouble> {
     let entry = file::entries(bytes).into_iter().find(|entry| entry.in_comment)?;
     Some(Trouble::new(
@@ -149,8 +149,8 @@ pub(crate) fn late_comment(bytes: &[u8]) -> Option<Trouble> {
     ))
 }
 
-/// The words of LD_PRELOAD in this process's environment: separated by colons and blanks, and a bare name is looked for in
-/// the directories of LD_LIBRARY_PATH first.
+/// Returns the entries of LD_PRELOAD in the environment of this process. They are separated by colons and blanks, and a
+/// bare name is searched for in the directories of LD_LIBRARY_PATH first.
 pub(crate) fn in_variable(tree: &Tree) -> Vec<Word> {
     let list = env::var_os("LD_PRELOAD").map(OsStringExt::into_vec).unwrap_or_default();
     let searched = env::var_os("LD_LIBRARY_PATH").map(OsStringExt::into_vec).unwrap_or_default();
@@ -160,10 +160,10 @@ pub(crate) fn in_variable(tree: &Tree) -> Vec<Word> {
     words.map(|word| Word::new(tree, word, &searched)).collect()
 }
 
-/// How the library comes into programs that are started here.
+/// How the library gets into programs that are started from here.
 #[derive(Debug)]
 pub(crate) struct Here {
-    /// What this process has loaded: what it is told to load by now may be something else.
+    /// What this process has loaded, which may differ from what the file and the variable name now.
     pub(crate) loaded: Option<scan::Loaded>,
     /// /etc/ld.so.preload.
     pub(crate) file: io::Result<InFile>,
@@ -172,7 +172,7 @@ pub(crate) struct Here {
 }
 
 impl Here {
-    /// Looks at this process and this machine.
+    /// Examines this process and this system.
     pub(crate) fn look() -> Self {
         match Tree::new(Path::new("/")) {
             Ok(tree) => Self { loaded: scan::own_library(), file: InFile::read(&tree), variable: in_variable(&tree) },
@@ -180,17 +180,17 @@ impl Here {
         }
     }
 
-    /// The word of ld.so.preload that is the library.
+    /// Returns the entry of ld.so.preload that is the library.
     pub(crate) fn in_file(&self) -> Option<&Word> {
         self.file.as_ref().ok()?.library()
     }
 
-    /// The word of LD_PRELOAD that is the library.
+    /// Returns the entry of LD_PRELOAD that is the library.
     pub(crate) fn in_variable(&self) -> Option<&Word> {
         self.variable.iter().find(|word| word.library().is_some())
     }
 
-    /// All words, each with the file or variable that it is in.
+    /// Returns all entries, each with the file or variable that it is in.
     pub(crate) fn words(&self) -> impl Iterator<Item = (&'static str, &Word)> {
         let from_file = self.file.iter().flat_map(|file| &file.words).map(|word| (PRELOAD_FILE, word));
         self.variable.iter().map(|word| ("LD_PRELOAD", word)).chain(from_file)

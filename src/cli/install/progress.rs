@@ -1,12 +1,12 @@
-//! A line on a terminal's standard error while something takes long.
+//! A progress line on standard error, if that is a terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-/// Nothing is shown before this.
+/// How long to wait before anything is shown.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// One piece of work. Its line is gone with it.
+/// The progress of one piece of work. Its line is erased when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Progress {
     since: Instant,
@@ -19,7 +19,7 @@ impl Progress {
         Self { since: Instant::now(), shown: false, terminal: io::stderr().is_terminal() }
     }
 
-    /// What is done at the moment.
+    /// Shows what is being done.
     pub(crate) fn show(&mut self, doing: &str) {
         if self.terminal && self.since.elapsed() >= PATIENCE {
             self.shown = true;

@@ -1,8 +1,8 @@
-//! The file on the disk: locked, saved, replaced as a whole, and put back.
+//! The file on disk: locking, saving, replacing and restoring it.
 //!
-//! What others see under the name is the old file or the new one at every instant, also where this process is killed or
-//! the machine loses power: the new one is written beside it, synced, and renamed over it. What a killed run leaves behind
-//! is a temporary file that nobody reads, and that the next run takes away.
+//! At any moment, other processes see either the old file or the new one, even if this process is killed or the power
+//! fails: the new file is written beside the old one, synced, and renamed over it. A process that is killed leaves a
+//! temporary file, which is never read, and which the next run removes.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
@@ -19,10 +19,11 @@ use crate::install::tree::Tree;
 use crate::install::trouble::Trouble;
 use crate::install::verify;
 
-/// So long one waits for another that is at it.
+/// How long to wait for another process that has the lock.
 const MOST_WAIT: Duration = Duration::from_secs(60);
 
-/// Beside the file: the old one, a sign that there was none, and a sign that the new one was not seen to work yet.
+/// Suffixes of files beside the file: the saved old file, a marker that there was none, a marker that the new file has
+/// not been tried successfully, and the temporary file.
 const SAVED: &str = ".before-nss-bypass";
 const ABSENT: &str = ".absent-before-nss-bypass";
 const UNTRIED: &str = ".untried-nss-bypass";
@@ -33,54 +34,54 @@ const UNFINISHED: &str = ".nss-bypass-unfinished";
 pub(crate) struct Old {
     pub(crate) bytes: Vec<u8>,
     status: Metadata,
-    /// The label of SELinux, where there is one.
+    /// The SELinux label, if there is one.
     label: Option<Vec<u8>>,
 }
 
-/// /etc/ld.so.preload, or another file that is replaced as a whole, with nobody else at it while this lives.
+/// /etc/ld.so.preload, or another file that is replaced atomically. It is locked while this value exists.
 #[derive(Debug)]
 pub(crate) struct PreloadFile {
-    folder: PathBuf,
+    directory: PathBuf,
     name: OsString,
-    /// The folder, open and locked.
+    /// The directory, which is open and locked.
     lock: File,
 }
 
 impl PreloadFile {
-    /// Waits until nobody else changes the file.
+    /// Waits until no other process is changing the file, and locks it.
     pub(crate) fn lock(tree: &Tree, progress: &mut Progress) -> Result<Self, Trouble> {
         let path = Path::new(PRELOAD_FILE);
-        let trail = tree.follow(path).map_err(|error| Trouble::system(path, "find it", &error))?;
-        Self::lock_at(&tree.outside(&trail.end), progress)
+        let resolved = tree.follow(path).map_err(|error| Trouble::system(path, "find it", &error))?;
+        Self::lock_at(&tree.outside(&resolved.end), progress)
     }
 
-    /// The same for a file whose path leads through no link.
+    /// The same for a file whose path has no symbolic links.
     pub(crate) fn lock_at(path: &Path, progress: &mut Progress) -> Result<Self, Trouble> {
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
             let error = io::Error::from(io::ErrorKind::NotFound);
             return Err(Trouble::system(path, "find it", &error));
         };
-        let lock = File::open(folder).map_err(|error| Trouble::system(folder, "open it", &error))?;
-        wait_for_lock(&lock, folder, progress)?;
-        Ok(Self { folder: folder.to_owned(), name: name.to_owned(), lock })
+        let lock = File::open(directory).map_err(|error| Trouble::system(directory, "open it", &error))?;
+        wait_for_lock(&lock, directory, progress)?;
+        Ok(Self { directory: directory.to_owned(), name: name.to_owned(), lock })
     }
 
-    /// Whether only root can change it.
+    /// Checks that only root can change the file.
     pub(crate) fn check_owned(&self, tree: &Tree) -> Result<(), Trouble> {
         verify::is_roots_alone(tree, Path::new(PRELOAD_FILE))
     }
 
-    /// What is there now; None if nothing is.
+    /// Returns the current file; `None` if it does not exist.
     pub(crate) fn read(&self) -> Result<Option<Old>, Trouble> {
         read(&self.path()).map_err(|error| Trouble::system(&self.path(), "read it", &error))
     }
 
-    /// Where it lies.
+    /// Returns the path of the file.
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.join(&self.name)
+        self.directory.join(&self.name)
     }
 
-    /// Keeps the old file beside the new one, or a sign that there was none.
+    /// Saves the old file beside the new one, or a marker that there was none.
     pub(crate) fn save(&self, old: Option<&Old>) -> Result<(), Trouble> {
         let saved = match old {
             Some(old) => self.remove(ABSENT).and_then(|()| self.write(&self.beside(SAVED), &old.bytes, Some(old))),
@@ -89,70 +90,71 @@ impl PreloadFile {
         saved.map_err(|error| Trouble::system(&self.path(), "keep a copy of it", &error))
     }
 
-    /// Whether there was no file before it was enabled.
+    /// Returns whether there was no file before it was enabled.
     pub(crate) fn was_absent(&self) -> bool {
         self.beside(ABSENT).exists()
     }
 
-    /// Whether a run was killed between putting the file there and the end of its trials.
+    /// Returns whether a run was killed after it had replaced the file and before its trials were complete.
     pub(crate) fn is_untried(&self) -> bool {
         self.beside(UNTRIED).exists()
     }
 
-    /// Says that what is put next was not tried yet, or that it was by now.
+    /// Sets or removes the marker that the file has not been tried successfully.
     pub(crate) fn set_untried(&self, untried: bool) -> Result<(), Trouble> {
         let set = if untried { self.write(&self.beside(UNTRIED), b"", None) } else { self.remove(UNTRIED) };
         set.map_err(|error| Trouble::system(&self.beside(UNTRIED), "write or remove it", &error))
     }
 
-    /// Takes away what is not needed any more: the signs, and a copy that is the file again.
-    pub(crate) fn tidy(&self, now: &[u8]) -> Result<(), Trouble> {
+    /// Removes what is not needed any more: the markers, and a saved copy that is identical to the file.
+    pub(crate) fn clean_up(&self, now: &[u8]) -> Result<(), Trouble> {
         let same = read(&self.beside(SAVED)).is_ok_and(|saved| saved.is_some_and(|saved| saved.bytes == now));
         let signs = self.remove(ABSENT).and_then(|()| self.remove(UNTRIED));
         let tidied = signs.and_then(|()| if same { self.remove(SAVED) } else { Ok(()) });
         tidied.map_err(|error| Trouble::system(&self.path(), "take its copy away", &error))
     }
 
-    /// Puts new bytes in the file's place; owner, group and mode stay.
+    /// Replaces the contents of the file; owner, group and mode are preserved.
     pub(crate) fn put(&self, bytes: &[u8], old: Option<&Old>) -> Result<(), Trouble> {
         let path = self.path();
         self.write(&path, bytes, old).map_err(|error| Trouble::system(&path, "replace it", &error))
     }
 
-    /// Takes the file away.
-    pub(crate) fn take_away(&self) -> Result<(), Trouble> {
+    /// Removes the file.
+    pub(crate) fn remove_file(&self) -> Result<(), Trouble> {
         let removed = fs::remove_file(self.path()).and_then(|()| self.lock.sync_all());
         removed.map_err(|error| Trouble::system(&self.path(), "remove it", &error))
     }
 
-    /// Takes words out, and the file too where nothing else was in it; what is in it then. None if it has none of them.
-    pub(crate) fn take_out(&self, old: &Old, is_one: &dyn Fn(&[u8]) -> bool) -> Result<Option<Vec<u8>>, Trouble> {
+    /// Removes entries, and the file if nothing else was in it. Returns the new contents; `None` if there are no such
+    /// entries.
+    pub(crate) fn remove_entries(&self, old: &Old, is_one: &dyn Fn(&[u8]) -> bool) -> Result<Option<Vec<u8>>, Trouble> {
         let new = file::without(&old.bytes, is_one);
         if new == old.bytes {
             return Ok(None);
         }
         if new.is_empty() && self.was_absent() {
-            self.take_away()?
+            self.remove_file()?
         } else {
             self.put(&new, Some(old))?
         }
-        self.tidy(&new)?;
+        self.clean_up(&new)?;
         Ok(Some(new))
     }
 
-    /// As it was.
+    /// Restores the old file.
     pub(crate) fn roll_back(&self, old: Option<&Old>) -> Result<(), Trouble> {
         match old {
             Some(old) => self.put(&old.bytes, Some(old))?,
-            None => self.take_away()?,
+            None => self.remove_file()?,
         }
-        self.tidy(old.map_or(b"", |old| &old.bytes))
+        self.clean_up(old.map_or(b"", |old| &old.bytes))
     }
 
     fn beside(&self, ending: &str) -> PathBuf {
         let mut name = self.name.clone();
         name.push(OsStr::new(ending));
-        self.folder.join(name)
+        self.directory.join(name)
     }
 
     fn remove(&self, ending: &str) -> io::Result<()> {
@@ -162,9 +164,9 @@ impl PreloadFile {
         }
     }
 
-    /// All at once: a temporary file, synced, and renamed.
+    /// Writes a file atomically: a temporary file, synced, and renamed.
     fn write(&self, path: &Path, bytes: &[u8], like: Option<&Old>) -> io::Result<()> {
-        // Under the lock, one that is there is a killed run's.
+        // Since the lock is held, an existing one is left from a run that was killed.
         self.remove(UNFINISHED)?;
         let unfinished = self.beside(UNFINISHED);
         let written = fill(&unfinished, bytes, like).and_then(|()| fs::rename(&unfinished, path));
@@ -189,9 +191,9 @@ fn fill(path: &Path, bytes: &[u8], like: Option<&Old>) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The file as it is; None if there is none.
+/// Reads the file; `None` if it does not exist.
 pub(crate) fn read(path: &Path) -> io::Result<Option<Old>> {
-    // Not blocking, since it might be a pipe.
+    // Non-blocking, since it might be a FIFO.
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let mut file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
         Ok(file) => file,
@@ -212,7 +214,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Old>> {
     Ok(Some(Old { bytes, status, label }))
 }
 
-fn wait_for_lock(lock: &File, folder: &Path, progress: &mut Progress) -> Result<(), Trouble> {
+fn wait_for_lock(lock: &File, directory: &Path, progress: &mut Progress) -> Result<(), Trouble> {
     let end = Instant::now() + MOST_WAIT;
     loop {
         match rustix::fs::flock(lock, FlockOperation::NonBlockingLockExclusive) {
@@ -220,15 +222,15 @@ fn wait_for_lock(lock: &File, folder: &Path, progress: &mut Progress) -> Result<
             Err(rustix::io::Errno::AGAIN) if Instant::now() < end => {}
             Err(rustix::io::Errno::AGAIN) => {
                 return Err(Trouble::new(
-                    format!("{} is locked by another process for {} seconds", folder.display(), MOST_WAIT.as_secs()),
+                    format!("{} is locked by another process for {} seconds", directory.display(), MOST_WAIT.as_secs()),
                     "two at once would undo each other's work",
                     "wait until the other \"nss-bypass enable\" or \"disable\" has ended, or see why it does not",
                 ));
             }
-            Err(error) => return Err(Trouble::system(folder, "lock it", &error.into())),
+            Err(error) => return Err(Trouble::system(directory, "lock it", &error.into())),
         }
         std::thread::sleep(Duration::from_millis(20));
-        progress.show(&format!("waiting for another process that has locked {}", folder.display()));
+        progress.show(&format!("waiting for another process that has locked {}", directory.display()));
     }
 }
 
@@ -238,10 +240,11 @@ mod tests {
 
     #[test]
     fn what_is_put_has_the_old_ones_mode_and_a_killed_run_is_no_obstacle() {
-        let folder = std::env::temp_dir().join(format!("nss-bypass-replace-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).unwrap();
-        let file = PreloadFile { folder: folder.clone(), name: "f".into(), lock: File::open(&folder).unwrap() };
+        let directory = std::env::temp_dir().join(format!("nss-bypass-replace-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).unwrap();
+        let file =
+            PreloadFile { directory: directory.clone(), name: "f".into(), lock: File::open(&directory).unwrap() };
         assert!(file.read().unwrap().is_none());
         file.save(None).unwrap();
         fs::write(file.beside(UNFINISHED), "torn").unwrap();
@@ -256,7 +259,7 @@ mod tests {
         assert_eq!(fs::metadata(file.path()).unwrap().mode() & 0o7777, 0o640);
         file.roll_back(Some(&old)).unwrap();
         assert_eq!(fs::read(file.path()).unwrap(), b"one");
-        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing else stays");
-        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "nothing else stays");
+        fs::remove_dir_all(&directory).unwrap();
     }
 }

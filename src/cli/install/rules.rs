@@ -1,4 +1,4 @@
-//! The rules of a machine, as far as an installation depends on them: whether there are any, and who can read them.
+//! The rules of a system, as far as an installation depends on them: whether there are any, and who can read them.
 
 use std::ffi::CString;
 use std::io;
@@ -14,40 +14,40 @@ use crate::install::tree::Tree;
 use crate::install::trouble::Trouble;
 use crate::install::verify;
 
-/// /etc/nss-bypass.conf of a machine.
+/// The /etc/nss-bypass.conf of a system.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    /// Its path there.
+    /// Its path in that system.
     pub(crate) path: PathBuf,
-    /// As this process sees it.
+    /// Its path as seen by this process.
     outside: PathBuf,
-    /// How many rules it has, and what is wrong with it; an error where it is not there or cannot be read.
+    /// The number of rules and the errors; an error if the file does not exist or cannot be read.
     pub(crate) content: io::Result<(usize, Vec<Diagnostic>)>,
-    /// Why other users' programs cannot read it.
+    /// Why programs of other users cannot read it.
     pub(crate) private: Option<Trouble>,
 }
 
 impl Rules {
-    /// Reads them.
+    /// Reads the rules.
     pub(crate) fn read(tree: &Tree) -> Self {
         let path = PathBuf::from(CONFIGURATION.to_string_lossy().into_owned());
-        let outside = tree.follow(&path).map_or_else(|_| tree.outside(&path), |trail| tree.outside(&trail.end));
+        let outside = tree.follow(&path).map_or_else(|_| tree.outside(&path), |resolved| tree.outside(&resolved.end));
         let content = read(&outside);
         let private = verify::is_for_all(tree, &path, verify::RULES_ARE_FOR_ALL).err();
         Self { path, outside, content, private }
     }
 
-    /// How many rules are in force.
+    /// Returns the number of rules in force.
     pub(crate) fn count(&self) -> usize {
         self.content.as_ref().map_or(0, |(count, _)| *count)
     }
 
-    /// What is wrong with them.
+    /// Returns the errors in the file.
     pub(crate) fn faults(&self) -> &[Diagnostic] {
         self.content.as_ref().map_or(&[], |(_, faults)| faults)
     }
 
-    /// Why the library would answer nothing with them.
+    /// Returns why the library would answer no lookups with these rules.
     pub(crate) fn none_in_force(&self) -> Option<Trouble> {
         let shown = self.outside.display();
         let (what, advice) = match &self.content {

@@ -1,5 +1,5 @@
-//! Which words of the file mean our library: the same path, another path or link to the same file, `$LIB` and its like,
-//! a bare name that the loader looks for in the folders of libraries.
+//! Which entries of the file refer to the library: its path, another path or a link to the same file, `$LIB` and other
+//! tokens, or a bare name that the dynamic linker searches for in the library directories.
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -12,10 +12,10 @@ use crate::install::tree::Tree;
 use crate::process::identity::Identity;
 use crate::process::libraries::{CACHE, in_cache};
 
-/// What the loader may put for `$LIB`, `$PLATFORM` and `$ORIGIN`: it depends on the distribution, on the processor and on
-/// the program.
+/// The possible values of `$LIB`, `$PLATFORM` and `$ORIGIN`, which depend on the distribution, the processor and the
+/// program.
 ///
-/// First what programs of this machine find: Debian's multiarch directories, then `lib64`, then `lib`.
+/// Those for programs of this machine come first: Debian's multiarch directories, then `lib64`, then `lib`.
 const LIB: &[&str] = &[
     "lib/x86_64-linux-gnu",
     "lib/aarch64-linux-gnu",
@@ -32,19 +32,20 @@ const LIB: &[&str] = &[
 const PLATFORM: &[&str] = &["x86_64", "haswell", "xeon_phi", "i686", "i586", "i386", "aarch64", "v7l", "power9", "z14"];
 const ORIGIN: &[&str] = &["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/local/sbin"];
 
-/// What Debian's loader for programs of 64 bits puts for `$LIB`.
+/// The value of `$LIB` in Debian's dynamic linker for 64-bit programs.
 const OWN: &str = if cfg!(target_arch = "aarch64") { "lib/aarch64-linux-gnu" } else { "lib/x86_64-linux-gnu" };
 
-/// Where the loader looks for a bare name that is not in its cache; /usr/local is in the configuration of ldconfig(8).
-const FOLDERS: &[&str] = &["/", "/usr/", "/usr/local/"];
+/// Where the dynamic linker searches for a bare name that is not in its cache; /usr/local is in the configuration of
+/// ldconfig(8).
+const DIRECTORIES: &[&str] = &["/", "/usr/", "/usr/local/"];
 
-/// What counts as the library.
+/// What is treated as the library.
 #[derive(Debug)]
 pub(crate) struct Ours {
-    /// Where it lies, without links.
+    /// Its path without symbolic links.
     path: Option<PathBuf>,
     file: Option<(u64, u64)>,
-    /// Whether every build of it counts, and every file of its name.
+    /// Whether every build of the library matches, and every file with its name.
     any: bool,
 }
 
@@ -54,7 +55,7 @@ impl Ours {
         Self { path: place(tree, path), file: identity(tree, path), any: false }
     }
 
-    /// Every build of the library, every file of its name, and this one.
+    /// Every build of the library, every file with its name, and this one.
     pub(crate) fn any(tree: &Tree, path: Option<&Path>) -> Self {
         Self {
             path: path.and_then(|path| place(tree, path)),
@@ -63,7 +64,7 @@ impl Ours {
         }
     }
 
-    /// Whether the loader might find it under this word, in one program or another.
+    /// Returns whether the dynamic linker might find the library for this entry, in any program.
     pub(crate) fn is(&self, tree: &Tree, word: &[u8]) -> bool {
         if self.any && path_of(word).file_name().is_some_and(|name| name == NAME) {
             return true;
@@ -84,30 +85,31 @@ fn identity(tree: &Tree, path: &Path) -> Option<(u64, u64)> {
     tree.metadata(path).ok().map(|status| (status.dev(), status.ino()))
 }
 
-/// Where the path leads; a file that is gone still has its place, and a folder that is gone its name.
+/// Returns the path without symbolic links. A missing file still has a path, and so has one in a missing directory.
 fn place(tree: &Tree, path: &Path) -> Option<PathBuf> {
     match tree.follow(path) {
-        Ok(trail) => Some(trail.end),
+        Ok(resolved) => Some(resolved.end),
         Err(_) => path.is_absolute().then(|| path.components().collect()),
     }
 }
 
-/// The path with `$LIB`, where an empty library for programs of 32 bits is installed beside the library. Debian's loaders
-/// put `lib/x86_64-linux-gnu` for it, and those of such programs `lib/i386-linux-gnu` or `lib32`.
+/// Returns the path with `$LIB`, if an empty library for 32-bit programs is installed beside the library. Debian's
+/// dynamic linkers replace the token by `lib/x86_64-linux-gnu`, and for 32-bit programs by `lib/i386-linux-gnu` or
+/// `lib32`.
 pub(crate) fn with_token(tree: &Tree, library: &Path) -> Option<PathBuf> {
-    let (folder, name) = (library.parent()?, library.file_name()?);
-    let prefix = folder.ends_with(OWN).then(|| folder.parent().and_then(Path::parent))??;
+    let (directory, name) = (library.parent()?, library.file_name()?);
+    let prefix = directory.ends_with(OWN).then(|| directory.parent().and_then(Path::parent))??;
     let others = EMPTY.iter().map(|empty| prefix.join(empty).join(name));
     others.into_iter().any(|other| tree.metadata(&other).is_ok()).then(|| prefix.join("$LIB").join(name))
 }
 
-/// Which library a file of the tree is; none where there is no ELF file.
+/// Identifies the library at a path of the tree; `None` if it is not an ELF file.
 pub(crate) fn what_is_at(tree: &Tree, path: &Path) -> Option<Identity> {
-    let trail = tree.follow(path).ok()?;
-    Identity::of_file(&tree.outside(&trail.end)).ok()
+    let resolved = tree.follow(path).ok()?;
+    Identity::of_file(&tree.outside(&resolved.end)).ok()
 }
 
-/// The files that the word leads to in one program or another, each once.
+/// Returns the files that the entry refers to in any program, without duplicates.
 pub(crate) fn files(tree: &Tree, word: &[u8]) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = Vec::new();
     for path in candidates(tree, word) {
@@ -118,20 +120,20 @@ pub(crate) fn files(tree: &Tree, word: &[u8]) -> Vec<PathBuf> {
     paths
 }
 
-/// Every path that a word may stand for, in the order in which programs of this machine look.
+/// Returns all paths that an entry may refer to, in the order in which programs of this machine try them.
 pub(crate) fn candidates(tree: &Tree, word: &[u8]) -> Vec<PathBuf> {
     let mut paths = if word.contains(&b'/') { Vec::new() } else { cached(tree, word) };
     paths.extend(spelled_out(word));
     paths
 }
 
-/// What the loader's cache has for a bare name.
+/// Returns the paths of a bare name in the dynamic linker's cache.
 fn cached(tree: &Tree, name: &[u8]) -> Vec<PathBuf> {
     let bytes = fs::read(tree.outside(Path::new(CACHE))).unwrap_or_default();
     in_cache(&bytes, name).unwrap_or_default()
 }
 
-/// Every path that a word may stand for, but for what is only in the loader's cache.
+/// Returns all paths that an entry may refer to, except those from the dynamic linker's cache.
 fn spelled_out(word: &[u8]) -> Vec<PathBuf> {
     let mut spellings = vec![word.to_vec()];
     for (token, values) in [("LIB", LIB), ("PLATFORM", PLATFORM), ("ORIGIN", ORIGIN)] {
@@ -139,10 +141,10 @@ fn spelled_out(word: &[u8]) -> Vec<PathBuf> {
             spellings = spellings.into_iter().flat_map(|word| replaced(word, written.as_bytes(), values)).collect();
         }
     }
-    spellings.iter().flat_map(|word| in_folders(word)).collect()
+    spellings.iter().flat_map(|word| in_directories(word)).collect()
 }
 
-/// The word with each of the values for the token, or as it is where it has none.
+/// Returns the entry with the token replaced by each of the values, or unchanged if it does not contain the token.
 fn replaced(word: Vec<u8>, token: &[u8], values: &[&str]) -> Vec<Vec<u8>> {
     let Some(at) = word.windows(token.len()).position(|part| part == token) else { return vec![word] };
     let (before, after) = (word.get(..at).unwrap_or_default(), word.get(at + token.len()..).unwrap_or_default());
@@ -153,14 +155,15 @@ fn replaced(word: Vec<u8>, token: &[u8], values: &[&str]) -> Vec<Vec<u8>> {
     filled.flat_map(|word| replaced(word, token, values)).collect()
 }
 
-/// A path with a slash is what it is; a name without is looked for.
-fn in_folders(word: &[u8]) -> Vec<PathBuf> {
+/// Returns the paths of an entry: itself if it has a slash, otherwise those in the library directories.
+fn in_directories(word: &[u8]) -> Vec<PathBuf> {
     let path = path_of(word);
     if path.as_os_str().as_bytes().contains(&b'/') {
         return vec![Path::new("/").join(path)];
     }
-    let folders = FOLDERS.iter().flat_map(|folder| LIB.iter().map(move |lib| Path::new(folder).join(lib)));
-    folders.map(|folder| folder.join(&path)).collect()
+    let directories =
+        DIRECTORIES.iter().flat_map(|directory| LIB.iter().map(move |lib| Path::new(directory).join(lib)));
+    directories.map(|directory| directory.join(&path)).collect()
 }
 
 #[cfg(test)]
@@ -181,39 +184,39 @@ mod tests {
 
     #[test]
     fn the_file_names_it_with_a_token_where_an_empty_one_is_beside_it() {
-        let folder = std::env::temp_dir().join(format!("nss-bypass-words-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
+        let directory = std::env::temp_dir().join(format!("nss-bypass-words-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
         let library = Path::new("/opt/lib/x86_64-linux-gnu/ours.so");
         for part in ["opt/lib/x86_64-linux-gnu", "opt/lib/i386-linux-gnu", "opt/lib32"] {
-            fs::create_dir_all(folder.join(part)).unwrap();
+            fs::create_dir_all(directory.join(part)).unwrap();
         }
-        let tree = Tree::new(&folder).unwrap();
+        let tree = Tree::new(&directory).unwrap();
         assert_eq!(with_token(&tree, library), None);
         for empty in ["opt/lib/i386-linux-gnu/ours.so", "opt/lib32/ours.so"] {
-            fs::write(folder.join(empty), "").unwrap();
+            fs::write(directory.join(empty), "").unwrap();
             let word = with_token(&tree, library).unwrap();
             assert_eq!(word, Path::new("/opt/$LIB/ours.so"));
             assert_eq!(files(&tree, word.as_os_str().as_bytes()), [Path::new("/").join(empty)]);
-            fs::remove_file(folder.join(empty)).unwrap();
+            fs::remove_file(directory.join(empty)).unwrap();
         }
         assert_eq!(with_token(&tree, Path::new("/opt/lib/ours.so")), None);
-        fs::remove_dir_all(&folder).unwrap();
+        fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]
     fn every_spelling_of_ours_is_ours_and_no_other_is() {
-        let folder = std::env::temp_dir().join(format!("nss-bypass-spelling-{}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(folder.join("usr/lib/x86_64-linux-gnu")).unwrap();
-        fs::create_dir_all(folder.join("opt")).unwrap();
-        fs::create_dir_all(folder.join("usr/bin")).unwrap();
-        symlink("usr/lib", folder.join("lib")).unwrap();
-        let library = folder.join("usr/lib/x86_64-linux-gnu/ours.so");
+        let directory = std::env::temp_dir().join(format!("nss-bypass-spelling-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(directory.join("usr/lib/x86_64-linux-gnu")).unwrap();
+        fs::create_dir_all(directory.join("opt")).unwrap();
+        fs::create_dir_all(directory.join("usr/bin")).unwrap();
+        symlink("usr/lib", directory.join("lib")).unwrap();
+        let library = directory.join("usr/lib/x86_64-linux-gnu/ours.so");
         fs::write(&library, "ours").unwrap();
-        fs::hard_link(&library, folder.join("opt/hard.so")).unwrap();
-        symlink("/lib/x86_64-linux-gnu/ours.so", folder.join("opt/soft.so")).unwrap();
-        fs::write(folder.join("opt/other.so"), "other").unwrap();
-        let tree = Tree::new(&folder).unwrap();
+        fs::hard_link(&library, directory.join("opt/hard.so")).unwrap();
+        symlink("/lib/x86_64-linux-gnu/ours.so", directory.join("opt/soft.so")).unwrap();
+        fs::write(directory.join("opt/other.so"), "other").unwrap();
+        let tree = Tree::new(&directory).unwrap();
         let check = |there: bool| {
             let ours = Ours::named(&tree, Path::new("/usr/lib/x86_64-linux-gnu/ours.so"));
             for (word, is) in [
@@ -237,6 +240,6 @@ mod tests {
         check(false);
         assert!(Ours::any(&tree, None).is(&tree, b"/gone/libnss_bypass.so"));
         assert!(!Ours::any(&tree, None).is(&tree, b"/gone/libother.so"));
-        fs::remove_dir_all(&folder).unwrap();
+        fs::remove_dir_all(&directory).unwrap();
     }
 }

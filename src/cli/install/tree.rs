@@ -1,4 +1,5 @@
-//! A machine's files below a root that need not be this machine's: links lead where they would lead there.
+//! The files below a root directory, which need not be that of this system: symbolic links are resolved as they would
+//! be there.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -11,23 +12,23 @@ use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
 
 use crate::install::mounts;
 
-/// So many links at most, as in the kernel.
+/// The maximum number of symbolic links, as in the kernel.
 const MOST_LINKS: usize = 40;
 
-/// The root.
+/// A root directory.
 #[derive(Debug)]
 pub(crate) struct Tree {
     root: PathBuf,
 }
 
-/// The way to a file.
+/// A path that has been resolved.
 #[derive(Debug)]
-pub(crate) struct Trail {
-    /// Where it lies, without links.
+pub(crate) struct ResolvedPath {
+    /// The path without symbolic links.
     pub(crate) end: PathBuf,
-    /// Every folder that is looked into on the way.
-    pub(crate) folders: Vec<PathBuf>,
-    /// Whether anything is there.
+    /// Every directory that was searched.
+    pub(crate) directories: Vec<PathBuf>,
+    /// Whether the file exists.
     pub(crate) exists: bool,
 }
 
@@ -37,50 +38,50 @@ impl Tree {
         if root.is_dir() { Ok(Self { root }) } else { Err(io::Error::from(io::ErrorKind::NotADirectory)) }
     }
 
-    /// The files as a process has them, by its directory in /proc.
+    /// Returns the files as seen by a process with this directory in /proc.
     pub(crate) fn of_process(directory: &Path) -> Self {
         let place = |path: &Path| path.metadata().map(|status| (status.dev(), status.ino())).ok();
         let (root, etc) = (directory.join("root"), directory.join("root/etc"));
-        // A root directory of another mount namespace is called `/`, too.
+        // The root directory of another mount namespace is also shown as `/`.
         let is_own = place(&root) == place(Path::new("/")) && place(&etc) == place(Path::new("/etc"));
         Self { root: if is_own { PathBuf::from("/") } else { root } }
     }
 
-    /// The root, as this process sees it.
+    /// Returns the root directory, as seen by this process.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Device and inode of the root, as processes have them that live in it.
+    /// Returns the device and the inode of the root directory, as processes in it have them.
     pub(crate) fn identity(&self) -> io::Result<(u64, u64)> {
         fs::metadata(&self.root).map(|status| (status.dev(), status.ino()))
     }
 
-    /// Whether it is this machine, and not a part of it.
+    /// Returns whether this is the running system, and not a part of it.
     pub(crate) fn is_whole_machine(&self) -> bool {
         self.root == Path::new("/")
     }
 
-    /// A path of the tree, without links, as this process sees it.
+    /// Returns a path of the tree, without symbolic links, as seen by this process.
     pub(crate) fn outside(&self, inside: &Path) -> PathBuf {
         self.root.join(inside.strip_prefix("/").unwrap_or(inside))
     }
 
-    /// Follows every link. Only the last part of the way may be missing.
-    pub(crate) fn follow(&self, path: &Path) -> io::Result<Trail> {
+    /// Resolves all symbolic links. Only the last component may be missing.
+    pub(crate) fn follow(&self, path: &Path) -> io::Result<ResolvedPath> {
         let mut to_go: VecDeque<OsString> = parts(path);
-        let mut trail = Trail { end: PathBuf::from("/"), folders: Vec::new(), exists: true };
+        let mut resolved = ResolvedPath { end: PathBuf::from("/"), directories: Vec::new(), exists: true };
         let mut links = 0;
         while let Some(part) = to_go.pop_front() {
             if part == ".." {
-                trail.end.pop();
+                resolved.end.pop();
                 continue;
             }
-            trail.folders.push(trail.end.clone());
-            trail.end.push(&part);
-            let status = match fs::symlink_metadata(self.outside(&trail.end)) {
+            resolved.directories.push(resolved.end.clone());
+            resolved.end.push(&part);
+            let status = match fs::symlink_metadata(self.outside(&resolved.end)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && to_go.is_empty() => {
-                    trail.exists = false;
+                    resolved.exists = false;
                     continue;
                 }
                 status => status?,
@@ -90,10 +91,10 @@ impl Tree {
                 if links > MOST_LINKS {
                     return Err(io::Error::from_raw_os_error(libc::ELOOP));
                 }
-                let target = fs::read_link(self.outside(&trail.end))?;
-                trail.end.pop();
+                let target = fs::read_link(self.outside(&resolved.end))?;
+                resolved.end.pop();
                 if target.is_absolute() {
-                    trail.end = PathBuf::from("/");
+                    resolved.end = PathBuf::from("/");
                 }
                 for part in parts(&target).into_iter().rev() {
                     to_go.push_front(part);
@@ -102,20 +103,20 @@ impl Tree {
                 return Err(io::Error::from(io::ErrorKind::NotADirectory));
             }
         }
-        trail.folders.sort();
-        trail.folders.dedup();
-        Ok(trail)
+        resolved.directories.sort();
+        resolved.directories.dedup();
+        Ok(resolved)
     }
 
-    /// Of what is at the end of the way.
+    /// Returns the status of a file after resolving symbolic links.
     pub(crate) fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        let trail = self.follow(path)?;
-        fs::symlink_metadata(self.outside(&trail.end))
+        let resolved = self.follow(path)?;
+        fs::symlink_metadata(self.outside(&resolved.end))
     }
 
-    /// Whether what a link-free path leads to is on the root's own file system. Of a file in an overlay, its device may
-    /// say on which layer it is; the number of the mount does not, but is not known to old kernels. Subvolumes of btrfs
-    /// have devices and mounts of their own, and one superblock.
+    /// Returns whether a path without symbolic links is on the root file system itself. The device of a file in an
+    /// overlay may be that of a layer; the mount ID is not, but old kernels do not report it. Subvolumes of a btrfs
+    /// have their own devices and mounts, and share one superblock.
     pub(crate) fn is_on_root(&self, inside: &Path) -> io::Result<bool> {
         let device = |path: &Path| fs::symlink_metadata(path).map(|status| status.dev());
         let mount = |path: &Path| {
@@ -128,7 +129,7 @@ impl Tree {
     }
 }
 
-/// Without the root and without dots.
+/// Returns the components of a path, without the root and `.`.
 fn parts(path: &Path) -> VecDeque<OsString> {
     let parts = path.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
     parts.map(|part| part.as_os_str().to_owned()).collect()
@@ -140,10 +141,10 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     fn scratch(name: &str) -> Tree {
-        let folder = std::env::temp_dir().join(format!("nss-bypass-tree-{}-{name}", std::process::id()));
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(folder.join("usr/lib")).unwrap();
-        Tree::new(&folder).unwrap()
+        let directory = std::env::temp_dir().join(format!("nss-bypass-tree-{}-{name}", std::process::id()));
+        let _ = fs::remove_dir_all(&directory);
+        fs::create_dir_all(directory.join("usr/lib")).unwrap();
+        Tree::new(&directory).unwrap()
     }
 
     #[test]
@@ -153,10 +154,10 @@ mod tests {
         symlink("/usr/lib/a", tree.root().join("usr/lib/b")).unwrap();
         symlink("../../../../usr/lib/b", tree.root().join("usr/lib/c")).unwrap();
         fs::write(tree.root().join("usr/lib/a"), "").unwrap();
-        let trail = tree.follow(Path::new("/lib/./c")).unwrap();
-        assert!(trail.exists);
-        assert_eq!(trail.end, Path::new("/usr/lib/a"));
-        assert_eq!(trail.folders, ["/", "/usr", "/usr/lib"].map(PathBuf::from));
+        let resolved = tree.follow(Path::new("/lib/./c")).unwrap();
+        assert!(resolved.exists);
+        assert_eq!(resolved.end, Path::new("/usr/lib/a"));
+        assert_eq!(resolved.directories, ["/", "/usr", "/usr/lib"].map(PathBuf::from));
         fs::remove_dir_all(tree.root()).unwrap();
     }
 
@@ -165,8 +166,8 @@ mod tests {
         let tree = scratch("missing");
         symlink("/usr/gone", tree.root().join("usr/lib/b")).unwrap();
         symlink("loop", tree.root().join("loop")).unwrap();
-        let trail = tree.follow(Path::new("/usr/lib/b")).unwrap();
-        assert_eq!((trail.end.as_path(), trail.exists), (Path::new("/usr/gone"), false));
+        let resolved = tree.follow(Path::new("/usr/lib/b")).unwrap();
+        assert_eq!((resolved.end.as_path(), resolved.exists), (Path::new("/usr/gone"), false));
         assert!(tree.follow(Path::new("/nowhere/b")).is_err());
         assert_eq!(tree.follow(Path::new("/loop")).unwrap_err().raw_os_error(), Some(libc::ELOOP));
         fs::remove_dir_all(tree.root()).unwrap();

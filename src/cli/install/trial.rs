@@ -1,5 +1,5 @@
-//! Programs of the tree, run with the library and without: each must end and write as before, and standard error stays
-//! empty.
+//! Trials: programs of the tree are run with the library and without it. They must end in the same way, print the same
+//! output, and print nothing to standard error.
 
 use std::ffi::{CString, OsStr};
 use std::fs::{self, File};
@@ -19,7 +19,8 @@ use crate::install::tree::Tree;
 use crate::install::trouble::Trouble;
 use crate::process::elf;
 
-/// Programs that say little, change nothing, and are there or not. The last lines are static on Debian or anywhere.
+/// Programs that print little and change nothing; those that do not exist are skipped. The last two are static, on
+/// Debian or in general.
 const PROGRAMS: &[(&str, &[&str])] = &[
     ("/bin/true", &[]),
     ("/bin/sh", &["-c", ":"]),
@@ -37,36 +38,36 @@ const PROGRAMS: &[(&str, &[&str])] = &[
     ("/bin/bash-static", &["-c", ":"]),
 ];
 
-/// Where loaders lie.
-const LOADER_FOLDERS: &[&str] = &["/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64"];
+/// The directories of dynamic linkers.
+const LOADER_DIRECTORIES: &[&str] = &["/lib", "/lib32", "/lib64", "/libx32", "/usr/lib", "/usr/lib32", "/usr/lib64"];
 
-/// Longer than any of these takes, also where one asks a nscd that hangs: glibc waits for it for 5 seconds each time.
+/// Longer than any of these programs takes, even if it asks an nscd that hangs: glibc waits for 5 seconds each time.
 const MOST_TIME: Duration = Duration::from_secs(15);
 
-/// Trials do not depend on nscd, which may hang, and may be the reason why somebody wants the library: with LOCALDOMAIN in
-/// the environment glibc does not ask it about hosts, and with these two a shell does not ask it about users.
+/// Trials must not depend on nscd, which may hang, and may be the reason for installing the library: with LOCALDOMAIN
+/// set, glibc does not ask nscd about hosts, and with HOME and SHELL set, a shell does not ask it about users.
 const ENVIRONMENT: [(&str, &str); 4] =
     [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("LOCALDOMAIN", ""), ("HOME", "/"), ("SHELL", "/bin/sh")];
 
-/// How the library comes to the programs.
+/// How programs are made to load the library.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Way {
-    /// Through LD_PRELOAD: nobody else is concerned.
+pub(crate) enum PreloadMethod {
+    /// With LD_PRELOAD, which does not affect other programs.
     Variable,
-    /// Through the file, as it now is.
+    /// With the file in its current state.
     File,
 }
 
-/// What a program did.
+/// The result of running a program.
 #[derive(Debug, PartialEq, Eq)]
 struct Outcome {
-    /// None if it did not end.
+    /// `None` if it did not end.
     status: Option<ExitStatus>,
     output: Vec<u8>,
     errors: Vec<u8>,
 }
 
-/// One program, with what it does without the library.
+/// A program, with its result without the library.
 #[derive(Debug)]
 struct Case {
     label: String,
@@ -76,18 +77,19 @@ struct Case {
     bare: Outcome,
 }
 
-/// What is to be seen in a case.
+/// What a case tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// A program ends and writes as before.
+    /// The program ends in the same way and prints the same output.
     Program,
-    /// glibc's loader lists what it has loaded, ours too.
+    /// glibc's dynamic linker lists what it has loaded, including the library.
     Loader,
-    /// musl's loader reads LD_PRELOAD only: its programs go on as before, which is seen through the file.
+    /// musl's dynamic linker reads LD_PRELOAD only. Its programs must not be affected by the file.
     Musl,
 }
 
-/// What glibc's loader does then: it loads and relocates everything, says what is missing, lists it, and starts nothing.
+/// With these variables, glibc's dynamic linker loads and relocates everything, reports what is missing, lists it, and
+/// starts no program.
 const LISTING: &[(&str, &str)] = &[("LD_TRACE_LOADED_OBJECTS", "1"), ("LD_WARN", "yes"), ("LD_BIND_NOW", "yes")];
 
 /// The trials of one tree.
@@ -98,7 +100,7 @@ pub(crate) struct Trials<'a> {
 }
 
 impl<'a> Trials<'a> {
-    /// Finds what is there and runs it without the library.
+    /// Finds the programs, and runs them without the library.
     pub(crate) fn prepare(tree: &'a Tree, progress: &mut Progress) -> Result<Self, Trouble> {
         let mut trials = Self { tree, cases: Vec::new() };
         for loader in loaders(tree) {
@@ -135,11 +137,11 @@ impl<'a> Trials<'a> {
         let mut case = Case { label, program: program.to_owned(), arguments, kind, bare: nothing };
         let bare = match self.run(&case, None, progress) {
             Ok(bare) => bare,
-            // Of another processor, or a script without its interpreter: the loader has no part in it.
+            // For another processor, or a script without its interpreter: it does not involve the dynamic linker.
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOEXEC | libc::ENOENT)) => return Ok(()),
             Err(error) => return Err(cannot_run(&case.label, &error)),
         };
-        // A loader without a libc of its own starts no program.
+        // A dynamic linker without a libc starts no programs.
         if kind == Kind::Loader && !bare.status.is_some_and(|status| status.success()) {
             return Ok(());
         }
@@ -150,11 +152,11 @@ impl<'a> Trials<'a> {
                 format!("remove the line that it warns about from {PRELOAD_FILE}, then enable again"),
             ));
         }
-        // It lacks something else, such as /dev/null in an image: no program to see a difference with.
+        // The program lacks something else, such as /dev/null in an image, so it cannot show a difference.
         if !bare.errors.is_empty() {
             return Ok(());
         }
-        // It does not end without the library either, and so shows nothing.
+        // The program does not end without the library either, so it cannot show a difference.
         if bare.status.is_none() {
             return Ok(());
         }
@@ -163,18 +165,18 @@ impl<'a> Trials<'a> {
         Ok(())
     }
 
-    /// Runs all again, now with the library under this word, and compares.
+    /// Runs all programs again, with the library under this entry, and compares the results.
     pub(crate) fn run_with(
         &self,
         word: &Path,
         library: &Path,
-        way: Way,
+        method: PreloadMethod,
         progress: &mut Progress,
     ) -> Result<usize, Trouble> {
-        let preload = matches!(way, Way::Variable).then_some(word);
+        let preload = matches!(method, PreloadMethod::Variable).then_some(word);
         let machine = |path: &Path| {
-            let trail = self.tree.follow(path).ok()?;
-            elf::read_elf(&self.tree.outside(&trail.end)).ok().map(|elf| elf.machine)
+            let resolved = self.tree.follow(path).ok()?;
+            elf::read_elf(&self.tree.outside(&resolved.end)).ok().map(|elf| elf.machine)
         };
         let own = machine(library);
         for case in &self.cases {
@@ -182,11 +184,12 @@ impl<'a> Trials<'a> {
                 continue;
             }
             let seen = self.run(case, preload, progress).map_err(|error| cannot_run(&case.label, &error))?;
-            // A loader of the library's own machine must load the library itself, another one what it has for the word.
+            // A dynamic linker for the library's machine must load the library itself; another one, the file to which
+            // the entry refers.
             let is_other = case.kind == Kind::Loader && machine(&case.program) != own;
             let wanted = if is_other { word } else { library };
             if let Some(difference) = case.difference(&seen, wanted) {
-                return Err(refused(case, word, way, &difference));
+                return Err(refused(case, word, method, &difference));
             }
         }
         Ok(self.cases.len())
@@ -231,22 +234,22 @@ impl Case {
                 let listed = seen.output.windows(name.len()).any(|part| part == name);
                 (!listed).then(|| format!("did not load it, but: {}", text(&seen.output)))
             }
-            // It writes addresses, which are others each time.
+            // It prints addresses, which differ each time.
             Kind::Musl => None,
         }
     }
 }
 
-/// Every loader of the tree, by a path that leads to it.
+/// Returns all dynamic linkers of the tree, each with one path.
 fn loaders(tree: &Tree) -> Vec<PathBuf> {
     let mut found: Vec<(PathBuf, PathBuf)> = Vec::new();
-    for folder in LOADER_FOLDERS.iter().map(Path::new) {
-        let Ok(trail) = tree.follow(folder) else { continue };
-        let Ok(entries) = fs::read_dir(tree.outside(&trail.end)) else { continue };
+    for directory in LOADER_DIRECTORIES.iter().map(Path::new) {
+        let Ok(resolved) = tree.follow(directory) else { continue };
+        let Ok(entries) = fs::read_dir(tree.outside(&resolved.end)) else { continue };
         let names = entries.filter_map(Result::ok).map(|entry| entry.file_name());
         for name in names.filter(|name| is_loader(name)) {
-            let path = folder.join(name);
-            let end = tree.follow(&path).ok().filter(|trail| trail.exists).map(|trail| trail.end);
+            let path = directory.join(name);
+            let end = tree.follow(&path).ok().filter(|resolved| resolved.exists).map(|resolved| resolved.end);
             if let Some(end) = end.filter(|end| found.iter().all(|(_, other)| other != end)) {
                 found.push((path, end));
             }
@@ -262,12 +265,12 @@ fn is_loader(name: &OsStr) -> bool {
     known && name.contains(".so.")
 }
 
-fn refused(case: &Case, word: &Path, way: Way, difference: &str) -> Trouble {
-    let with = match way {
-        Way::Variable => format!("with LD_PRELOAD={}", word.display()),
-        Way::File => format!("with {} in {PRELOAD_FILE}", word.display()),
+fn refused(case: &Case, word: &Path, method: PreloadMethod, difference: &str) -> Trouble {
+    let with = match method {
+        PreloadMethod::Variable => format!("with LD_PRELOAD={}", word.display()),
+        PreloadMethod::File => format!("with {} in {PRELOAD_FILE}", word.display()),
     };
-    let mend = if case.kind == Kind::Loader {
+    let fix = if case.kind == Kind::Loader {
         "use a library that fits this loader: of its architecture, whole, and built for a glibc that is not newer; where \
          another architecture's libc is not needed, remove it"
     } else {
@@ -276,19 +279,19 @@ fn refused(case: &Case, word: &Path, way: Way, difference: &str) -> Trouble {
     Trouble::new(
         format!("{}, {with}, {difference}", case.label),
         "every program of the machine would be started like that",
-        mend,
+        fix,
     )
 }
 
 fn cannot_run(label: &str, error: &io::Error) -> Trouble {
-    let mend = match error.raw_os_error() {
+    let fix = match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => "run this as root: programs of another root are run with chroot(2)",
         _ => "see why that program cannot be run",
     };
-    Trouble::cannot_tell(format!("{label} cannot be run: {error}"), "the library is tried before it is enabled", mend)
+    Trouble::cannot_tell(format!("{label} cannot be run: {error}"), "the library is tried before it is enabled", fix)
 }
 
-/// What programs write goes to memory: no pipe that could be full, no file that could stay.
+/// The output of a program goes to memory: a pipe could fill up, and a file could be left behind.
 fn memory_file() -> io::Result<File> {
     Ok(File::from(rustix::fs::memfd_create(c"trial", MemfdFlags::CLOEXEC)?))
 }
@@ -315,15 +318,16 @@ fn change_root(command: &mut Command, root: &Path) -> io::Result<()> {
         rustix::process::chdir(c"/")?;
         Ok(())
     };
-    // SAFETY: two system calls on a string that was made before the fork; nothing is allocated and no lock is taken.
+    // SAFETY: two system calls with a string that was created before the fork; nothing is allocated and no lock is
+    // taken.
     unsafe { command.pre_exec(enter) };
     Ok(())
 }
 
-/// Waits for the end of a program, or ends it and all that it started.
+/// Waits for a program to end, and kills it and its process group if it takes too long.
 fn finish(mut command: Command, mut meanwhile: impl FnMut()) -> io::Result<Option<ExitStatus>> {
     let mut child = command.spawn()?;
-    // Its copies of the descriptors are of no use any more.
+    // Closes its copies of the descriptors.
     drop(command);
     let end = Instant::now() + MOST_TIME;
     let mut pause = Duration::from_micros(500);

@@ -1,4 +1,4 @@
-//! Why something is not done: what is the matter, why that matters, and what to do about it.
+//! The reason why something is not done: what the problem is, why it matters, and what to do about it.
 
 use std::fmt;
 use std::io;
@@ -9,18 +9,18 @@ use serde::Serialize;
 use crate::ui::exit::Exit;
 use crate::ui::lines::{COMMAND, warn};
 
-/// A reason not to go on, for a person.
+/// A reason not to continue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Trouble {
     #[serde(skip)]
     pub(crate) exit: Exit,
-    /// What is the matter.
+    /// The problem.
     pub(crate) what: String,
-    /// Why that matters.
+    /// Why it matters.
     pub(crate) why: String,
     /// What to do about it, in words.
     pub(crate) advice: String,
-    /// The same as lines for a shell, where it can be said so.
+    /// Commands that do it, if there are any.
     pub(crate) commands: Vec<String>,
 }
 
@@ -34,7 +34,7 @@ impl Trouble {
         Self { exit: Exit::CannotTell, ..Self::new(what, why, advice) }
     }
 
-    /// A system call that failed while the file was looked at or written.
+    /// Creates the reason for a failed system call on the file.
     pub(crate) fn system(path: &Path, doing: &str, error: &io::Error) -> Self {
         let advice = match error.raw_os_error() {
             Some(libc::EACCES | libc::EPERM) => {
@@ -49,13 +49,13 @@ impl Trouble {
         Self::new(what, "nothing was changed: the file is replaced as a whole or not at all", advice)
     }
 
-    /// A line to paste.
+    /// Adds a command.
     pub(crate) fn command(mut self, line: impl Into<String>) -> Self {
         self.commands.push(line.into());
         self
     }
 
-    /// The same trouble, with something else that is to be known.
+    /// Adds another reason why it matters.
     pub(crate) fn and(mut self, more: &str) -> Self {
         self.why = format!("{}; {more}", self.why);
         self
@@ -69,7 +69,7 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// The last word of a verb: its exit code, and the trouble on standard error if there was any.
+/// Prints the reason, if there is one, and returns the exit code of the verb.
 pub(crate) fn end(verb: &str, result: Result<Exit, Trouble>) -> Exit {
     result.unwrap_or_else(|trouble| {
         warn(format_args!("nss-bypass {verb}: {trouble}"));

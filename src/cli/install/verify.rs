@@ -1,7 +1,7 @@
-//! Whether files are fit for every program: the library to be loaded into it, and what every user's programs read.
+//! Checks of files that every program uses: the library, and what the programs of all users read.
 //!
-//! A fix that changes an owner or a mode is offered for the file itself or for a directory that is the library's own, and
-//! for no other directory: what else lies there, and who needs to write to it, nobody knows here.
+//! A fix that changes an owner or a mode is suggested only for the file itself or for a directory that belongs to the
+//! library: what else is in another directory, and who needs to write to it, is unknown.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -14,18 +14,18 @@ use rustix::io::Errno;
 
 use crate::install::file::{self, PRELOAD_FILE};
 use crate::install::library::NAME;
-use crate::install::tree::{Trail, Tree};
+use crate::install::tree::{ResolvedPath, Tree};
 use crate::install::trouble::Trouble;
 use crate::ui::screen::quoted;
 
-/// Where a library is advised to be copied to; the first one that would be fit is taken.
+/// Directories to which the library can be copied; the first suitable one is suggested.
 const GOOD_PLACES: [&str; 3] = ["/usr/lib/nss-bypass", "/usr/local/lib/nss-bypass", "/lib/nss-bypass"];
 
-/// Whether a library is fit for /etc/ld.so.preload: its path can be written there, it is on the root file system, only root
-/// can change it, and everybody can read it.
+/// Checks that a library is suitable for /etc/ld.so.preload: its path can be written there, it is on the root file
+/// system, only root can change it, and all users can read it.
 pub(crate) fn verify(tree: &Tree, library: &Path) -> Result<(), Trouble> {
-    let trail = verify_access(tree, library)?;
-    let is_on_root = tree.is_on_root(&trail.end).map_err(|error| Trouble::system(library, "look at it", &error))?;
+    let resolved = verify_access(tree, library)?;
+    let is_on_root = tree.is_on_root(&resolved.end).map_err(|error| Trouble::system(library, "look at it", &error))?;
     if is_on_root {
         return Ok(());
     }
@@ -37,38 +37,38 @@ pub(crate) fn verify(tree: &Tree, library: &Path) -> Result<(), Trouble> {
     Err(copied_elsewhere(trouble, tree, library))
 }
 
-/// The part of it that is about who can change and read the library, wherever it lies.
-pub(crate) fn verify_access(tree: &Tree, library: &Path) -> Result<Trail, Trouble> {
-    let trail = find(tree, library)?;
-    check_owned(tree, library, &trail).and_then(|()| check_readable(tree, library, &trail))?;
-    Ok(trail)
+/// The part of [`verify`] that checks who can change and read the library, regardless of its location.
+pub(crate) fn verify_access(tree: &Tree, library: &Path) -> Result<ResolvedPath, Trouble> {
+    let resolved = find(tree, library)?;
+    check_owned(tree, library, &resolved).and_then(|()| check_readable(tree, library, &resolved))?;
+    Ok(resolved)
 }
 
-/// Whether only root can change what lies at a path, or the way to it; also where nothing is there yet.
+/// Checks that only root can change a file or a directory of its path. The file need not exist.
 pub(crate) fn is_roots_alone(tree: &Tree, path: &Path) -> Result<(), Trouble> {
-    let trail = tree.follow(path).map_err(|error| Trouble::system(path, "find it", &error))?;
-    check_owned(tree, path, &trail)
+    let resolved = tree.follow(path).map_err(|error| Trouble::system(path, "find it", &error))?;
+    check_owned(tree, path, &resolved)
 }
 
-/// Whether every user's programs can read a file, such as the rules or ld.so.preload. One that is not there is not read by
-/// anybody.
+/// Checks that programs of all users can read a file, such as the rules or ld.so.preload. The check succeeds if the
+/// file does not exist.
 pub(crate) fn is_for_all(tree: &Tree, path: &Path, why: &str) -> Result<(), Trouble> {
-    let Ok(trail) = tree.follow(path) else { return Ok(()) };
-    if !trail.exists {
+    let Ok(resolved) = tree.follow(path) else { return Ok(()) };
+    if !resolved.exists {
         return Ok(());
     }
-    check_readable(tree, path, &trail).map_err(|trouble| Trouble { why: why.to_owned(), ..trouble })
+    check_readable(tree, path, &resolved).map_err(|trouble| Trouble { why: why.to_owned(), ..trouble })
 }
 
-/// Why it matters that everybody can read the rules.
+/// Why it matters that all users can read the rules.
 pub(crate) const RULES_ARE_FOR_ALL: &str =
     "programs of other users do not see the rules: they forward every lookup to libc, which asks nscd first";
 
-/// Why it matters that everybody can read ld.so.preload.
+/// Why it matters that all users can read ld.so.preload.
 pub(crate) const PRELOAD_IS_FOR_ALL: &str =
     "programs of other users do not see the file, start without the library, and ask nscd";
 
-fn find(tree: &Tree, library: &Path) -> Result<Trail, Trouble> {
+fn find(tree: &Tree, library: &Path) -> Result<ResolvedPath, Trouble> {
     let shown = library.display();
     if !library.is_absolute() {
         return Err(Trouble::new(
@@ -85,20 +85,20 @@ fn find(tree: &Tree, library: &Path) -> Result<Trail, Trouble> {
         );
         return Err(copied_elsewhere(trouble, tree, library));
     }
-    let trail = tree
-        .follow(library)
-        .and_then(|trail| if trail.exists { Ok(trail) } else { Err(io::Error::from_raw_os_error(libc::ENOENT)) });
-    let trail = trail.map_err(|error| {
+    let resolved = tree.follow(library).and_then(|resolved| {
+        if resolved.exists { Ok(resolved) } else { Err(io::Error::from_raw_os_error(libc::ENOENT)) }
+    });
+    let resolved = resolved.map_err(|error| {
         Trouble::new(
             format!("{shown}: {error}"),
             format!("every program would print a warning about a library in {PRELOAD_FILE} that is not there"),
             "copy the library there first, or name another place with --library",
         )
     })?;
-    if !status(tree, &trail.end)?.is_file() {
+    if !status(tree, &resolved.end)?.is_file() {
         return Err(Trouble::new(format!("{shown} is no regular file"), "it is no library", "name the library itself"));
     }
-    Ok(trail)
+    Ok(resolved)
 }
 
 fn absolute(path: &Path) -> PathBuf {
@@ -109,10 +109,10 @@ fn status(tree: &Tree, part: &Path) -> Result<Metadata, Trouble> {
     fs::symlink_metadata(tree.outside(part)).map_err(|error| Trouble::system(part, "look at it", &error))
 }
 
-/// Whether only root can change what lies there, or the way to it.
-fn check_owned(tree: &Tree, path: &Path, trail: &Trail) -> Result<(), Trouble> {
+/// Checks that only root can change a file or a directory of its path.
+fn check_owned(tree: &Tree, path: &Path, resolved: &ResolvedPath) -> Result<(), Trouble> {
     let why = "every program loads what lies there, root's too: who can change it can run anything as anybody";
-    for part in trail.folders.iter().chain(trail.exists.then_some(&trail.end)) {
+    for part in resolved.directories.iter().chain(resolved.exists.then_some(&resolved.end)) {
         let status = status(tree, part)?;
         let (fault, command) = match status.mode() & 0o022 {
             _ if status.uid() != 0 => (format!("is not root's but user {}'s", status.uid()), "chown root"),
@@ -121,22 +121,22 @@ fn check_owned(tree: &Tree, path: &Path, trail: &Trail) -> Result<(), Trouble> {
             _ => ("can be written to by its group".to_owned(), "chmod go-w"),
         };
         let trouble = Trouble::new(format!("{} {fault}", on_the_way(part, path)), why, "");
-        return Err(fixed(trouble, tree, path, (part, &trail.end), command));
+        return Err(fixed(trouble, tree, path, (part, &resolved.end), command));
     }
     Ok(())
 }
 
-/// Whether every user's programs can read what lies there.
-fn check_readable(tree: &Tree, path: &Path, trail: &Trail) -> Result<(), Trouble> {
-    let folders = trail.folders.iter().map(|folder| (folder, 0o001, "entered", "chmod a+x"));
-    for (part, needed, how, command) in folders.chain([(&trail.end, 0o004, "read", "chmod a+r")]) {
+/// Checks that programs of all users can read a file.
+fn check_readable(tree: &Tree, path: &Path, resolved: &ResolvedPath) -> Result<(), Trouble> {
+    let directories = resolved.directories.iter().map(|directory| (directory, 0o001, "entered", "chmod a+x"));
+    for (part, needed, how, command) in directories.chain([(&resolved.end, 0o004, "read", "chmod a+r")]) {
         if status(tree, part)?.mode() & needed == 0 {
             let trouble = Trouble::new(
                 format!("{} cannot be {how} by everybody", on_the_way(part, path)),
                 "every program of a user who cannot read the library prints a warning about it",
                 "",
             );
-            return Err(fixed(trouble, tree, path, (part, &trail.end), command));
+            return Err(fixed(trouble, tree, path, (part, &resolved.end), command));
         }
     }
     Ok(())
@@ -149,7 +149,7 @@ fn on_the_way(part: &Path, path: &Path) -> String {
     format!("{}, on the way to {},", part.display(), path.display())
 }
 
-/// With the command that fixes a part of the way to `path`, where the part may be changed; else with advice.
+/// Adds the command that fixes a component of `path`, if that component may be changed; otherwise advice.
 fn fixed(trouble: Trouble, tree: &Tree, path: &Path, (part, end): (&Path, &Path), command: &str) -> Trouble {
     if part == end || is_the_librarys_own(part) {
         let line = format!("{command} {}", quoted(&tree.outside(part).to_string_lossy()));
@@ -163,37 +163,37 @@ fn fixed(trouble: Trouble, tree: &Tree, path: &Path, (part, end): (&Path, &Path)
     Trouble { advice: format!("see why {} is like that, and who needs it so", part.display()), ..trouble }
 }
 
-/// Whether a directory is there for the library only.
-fn is_the_librarys_own(folder: &Path) -> bool {
-    let name = folder.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+/// Returns whether a directory is for the library only.
+fn is_the_librarys_own(directory: &Path) -> bool {
+    let name = directory.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     name.contains("nss-bypass") || name.contains("nss_bypass")
 }
 
-/// With the lines that put a library where it is fit, and enable that one.
+/// Adds the commands that copy a library to a suitable directory and enable it there.
 fn copied_elsewhere(mut trouble: Trouble, tree: &Tree, library: &Path) -> Trouble {
     let good = GOOD_PLACES.iter().map(Path::new).find(|place| would_be_fit(tree, place));
-    let Some(folder) = good else {
+    let Some(directory) = good else {
         trouble.advice = "copy the library to a directory on the root file system that only root can change".to_owned();
         return trouble;
     };
     let shown = |path: &Path| quoted(&path.to_string_lossy());
-    let (from, to) = (tree.outside(library), folder.join(NAME));
+    let (from, to) = (tree.outside(library), directory.join(NAME));
     let root = if tree.is_whole_machine() { String::new() } else { format!(" --root {}", shown(tree.root())) };
     trouble
-        .command(format!("install -d -o root -g root -m 755 {}", shown(&tree.outside(folder))))
+        .command(format!("install -d -o root -g root -m 755 {}", shown(&tree.outside(directory))))
         .command(format!("install -o root -g root -m 644 {} {}", shown(&from), shown(&tree.outside(&to))))
         .command(format!("nss-bypass enable{root} --library {}", shown(&to)))
 }
 
-/// Whether a library in this directory, which need not be there, would be fit, and could be put there by root.
-fn would_be_fit(tree: &Tree, folder: &Path) -> bool {
-    let Some(there) = folder.ancestors().find(|part| tree.metadata(part).is_ok_and(|status| status.is_dir())) else {
+/// Returns whether a library in this directory, which need not exist, would be suitable, and root could write it.
+fn would_be_fit(tree: &Tree, directory: &Path) -> bool {
+    let Some(there) = directory.ancestors().find(|part| tree.metadata(part).is_ok_and(|status| status.is_dir())) else {
         return false;
     };
-    let Ok(trail) = tree.follow(there) else { return false };
-    let is_own = check_owned(tree, there, &trail).is_ok() && check_readable(tree, there, &trail).is_ok();
-    let can_be_written = rustix::fs::access(tree.outside(&trail.end), Access::WRITE_OK) != Err(Errno::ROFS);
-    is_own && can_be_written && tree.is_on_root(&trail.end).unwrap_or(false)
+    let Ok(resolved) = tree.follow(there) else { return false };
+    let is_own = check_owned(tree, there, &resolved).is_ok() && check_readable(tree, there, &resolved).is_ok();
+    let can_be_written = rustix::fs::access(tree.outside(&resolved.end), Access::WRITE_OK) != Err(Errno::ROFS);
+    is_own && can_be_written && tree.is_on_root(&resolved.end).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -206,12 +206,12 @@ mod tests {
 
     impl Scratch {
         fn new(name: &str) -> Self {
-            let folder = std::env::temp_dir().join(format!("nss-bypass-verify-{}-{name}", std::process::id()));
-            let _ = fs::remove_dir_all(&folder);
+            let directory = std::env::temp_dir().join(format!("nss-bypass-verify-{}-{name}", std::process::id()));
+            let _ = fs::remove_dir_all(&directory);
             for part in ["usr/lib/nss-bypass", "tmp", "opt/other"] {
-                fs::create_dir_all(folder.join(part)).unwrap();
+                fs::create_dir_all(directory.join(part)).unwrap();
             }
-            Self(Tree::new(&folder).unwrap())
+            Self(Tree::new(&directory).unwrap())
         }
 
         fn file(&self, path: &str, mode: u32) {
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn modes_are_changed_of_the_library_and_of_its_own_directory_only() {
         if !rustix::process::geteuid().is_root() {
-            return; // Everything here would be another user's.
+            return; // Everything here would belong to another user.
         }
         let root = Scratch::new("modes");
         root.file("/usr/lib/nss-bypass/x.so", 0o644);

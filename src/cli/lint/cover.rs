@@ -1,23 +1,23 @@
-//! Which patterns are about the same names: whether one has all names of another, or some.
+//! Relations between patterns: whether one matches all names of another, or some of them.
 //!
-//! A pattern is read as an automaton whose states are the places between its tokens. That one contains another is found
-//! by walking through both at once, with every byte that makes a difference to either.
+//! A pattern is treated as an automaton, whose states are the positions between its tokens. Whether one contains
+//! another is determined by walking through both at the same time, with every byte that either of them distinguishes.
 
 use std::collections::HashSet;
 
 use nss_bypass_core::rules::pattern::{Kind, Pattern};
 
-/// Walks longer than this end without a result: no pattern that anybody writes comes near it.
+/// The maximum number of steps of a walk. Patterns that occur in practice need far fewer.
 const MOST_STEPS: usize = 20_000;
 
-/// One step of a pattern.
+/// A token of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token {
     /// This byte.
     Byte(u8),
-    /// Any byte but a dot: `?`.
+    /// Any byte except a dot: `?`.
     InLabel,
-    /// Any bytes but dots: `*`.
+    /// Any bytes except dots: `*`.
     ManyInLabel,
     /// Any byte.
     One,
@@ -39,16 +39,16 @@ impl Token {
     }
 }
 
-/// The names of a pattern.
+/// The set of names that a pattern matches.
 #[derive(Clone, Debug)]
-pub(crate) struct Names {
+pub(crate) struct NameSet {
     tokens: Vec<Token>,
-    /// Where a name may begin.
+    /// The initial positions.
     starts: Vec<usize>,
 }
 
-impl Names {
-    /// Of a pattern for names; none where it is for addresses.
+impl NameSet {
+    /// Returns the set for a pattern for names; `None` for a pattern for addresses.
     pub(crate) fn of(pattern: Pattern<'_>) -> Option<Self> {
         let labels = pattern.domain().iter().map(|byte| match byte {
             b'*' => Token::ManyInLabel,
@@ -67,7 +67,7 @@ impl Names {
         Some(Self { tokens, starts })
     }
 
-    /// Adds a place, and those that are reached from it without a byte.
+    /// Adds a position, and those that can be reached from it without a byte.
     fn enter(&self, mut at: usize, places: &mut Vec<usize>) {
         while !places.contains(&at) {
             places.push(at);
@@ -85,7 +85,7 @@ impl Names {
         places
     }
 
-    /// Where a byte leads from these places, in order.
+    /// Returns the positions that can be reached from these with a byte, in order.
     fn step(&self, from: &[usize], byte: u8) -> Vec<usize> {
         let mut places = Vec::new();
         for &at in from {
@@ -102,7 +102,7 @@ impl Names {
         places.contains(&self.tokens.len())
     }
 
-    /// The bytes that make a difference to either pattern: their own, the dot, and one that stands for all others.
+    /// Returns the bytes that the patterns distinguish: their own, the dot, and one that represents all others.
     fn alphabet(&self, other: &Self) -> Vec<u8> {
         let mut bytes = vec![b'.'];
         for token in self.tokens.iter().chain(&other.tokens) {
@@ -115,7 +115,8 @@ impl Names {
         bytes
     }
 
-    /// Walks through both; whether `found` holds for the places that some name leads to. None: the walk is too long.
+    /// Walks through both automata, and returns whether `found` holds for the positions after any name; `None` if the
+    /// walk is too long.
     fn walk(&self, other: &Self, found: impl Fn(&[usize], &[usize]) -> bool) -> Option<bool> {
         let alphabet = self.alphabet(other);
         let mut seen = HashSet::new();
@@ -142,12 +143,12 @@ impl Names {
         Some(false)
     }
 
-    /// Whether each name of this one is one of the other's.
+    /// Returns whether every name of this set is in the other.
     pub(crate) fn are_all_in(&self, other: &Self) -> bool {
         self.walk(other, |own, others| self.is_end(own) && !other.is_end(others)) == Some(false)
     }
 
-    /// Whether both have a name in common; also where that takes too long to find out.
+    /// Returns whether both sets have a name in common, or whether that takes too long to determine.
     pub(crate) fn meet(&self, other: &Self) -> bool {
         self.walk(other, |own, others| self.is_end(own) && other.is_end(others)) != Some(false)
     }
@@ -157,8 +158,8 @@ impl Names {
 mod tests {
     use super::*;
 
-    fn names(text: &str) -> Names {
-        Names::of(Pattern::parse(text.as_bytes()).unwrap()).unwrap()
+    fn names(text: &str) -> NameSet {
+        NameSet::of(Pattern::parse(text.as_bytes()).unwrap()).unwrap()
     }
 
     #[test]
@@ -212,7 +213,7 @@ mod tests {
         assert!(long.meet(&long));
     }
 
-    /// What the automaton says is what matching says, for all short names of three letters.
+    /// The automaton and the matching function agree for all short names of three letters.
     #[test]
     fn as_matching_says() {
         let patterns =

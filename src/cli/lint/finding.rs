@@ -1,4 +1,4 @@
-//! Something that was found in a configuration.
+//! A finding about a configuration.
 
 use std::fmt;
 
@@ -7,44 +7,44 @@ use serde::Serialize;
 
 use crate::lint::words;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Severity {
     /// Something is not in force.
     Fault,
-    /// Something is in force and does nothing, or not everywhere.
+    /// Something is in force, but has no effect, or not everywhere.
     Warning,
     /// It does no harm.
     Note,
 }
 
-/// What was found.
+/// A finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Finding {
-    /// The file's path or the variable's name.
+    /// The path of the file, or the name of the variable.
     pub(crate) source: String,
-    /// From 1; none: the whole source.
+    /// The line, from 1; `None` if the finding is about the whole source.
     pub(crate) line: Option<u32>,
-    /// From 1.
+    /// The column in bytes, from 1.
     pub(crate) column: Option<u32>,
-    /// How bad it is.
+    /// Its severity.
     pub(crate) severity: Severity,
-    /// What kind of finding it is, for programs.
+    /// The type of the finding, for programs.
     pub(crate) code: &'static str,
-    /// For people.
+    /// The message.
     pub(crate) message: String,
-    /// A line for a shell that fixes it, where there is one.
+    /// A shell command that fixes it, if there is one.
     pub(crate) fix: Option<String>,
 }
 
 impl Finding {
-    /// About a whole file or variable.
+    /// Creates a finding about a whole file or variable.
     pub(crate) fn whole(source: &str, severity: Severity, code: &'static str, message: impl Into<String>) -> Self {
         Self { source: source.to_owned(), line: None, column: None, severity, code, message: message.into(), fix: None }
     }
 
-    /// About a line that the parser refused.
+    /// Creates a finding about a line that the parser has rejected.
     pub(crate) fn of_fault(Diagnostic { source, line, column, message }: Diagnostic) -> Self {
         let (line, column) = (Some(line), Some(column));
         Self {
@@ -58,7 +58,7 @@ impl Finding {
         }
     }
 
-    /// `file:line:column`, as compilers write it.
+    /// Returns the position in the format of compilers, `file:line:column`.
     pub(crate) fn place(&self) -> String {
         match (self.line, self.column) {
             (Some(line), Some(column)) => format!("{}:{line}:{column}", self.source),

@@ -1,4 +1,4 @@
-//! What rules name, and this machine does not have: files, programs, interfaces.
+//! Files, programs and interfaces that rules name, and that this system does not have.
 
 use std::ffi::{CStr, OsStr};
 use std::fs;
@@ -19,10 +19,10 @@ use crate::lint::options::interface;
 use crate::lint::source::{Line, Place, Source};
 use crate::ui::output;
 
-/// Paths that are looked at for one program at most: `/*/*/*` has more than anybody waits for.
+/// The maximum number of paths to check for one program: `/*/*/*` matches very many.
 const MOST_PATHS: usize = 10_000;
 
-/// All of it in a source. `search`: the directories of PATH.
+/// Returns all findings about a source. `search` are the directories of PATH.
 pub(crate) fn findings(source: &Source, search: &[PathBuf]) -> Vec<Finding> {
     let mut findings: Vec<Finding> = log_directory(source).into_iter().collect();
     for line in source.lines() {
@@ -37,14 +37,14 @@ pub(crate) fn findings(source: &Source, search: &[PathBuf]) -> Vec<Finding> {
     findings
 }
 
-/// A file of `hosts` that is not read, or not by all.
+/// Checks whether a file of `hosts` can be read, also by privileged programs.
 fn hosts_file(source: &Source, line: &Line<'_>) -> Option<Finding> {
     let Hosts::File(path) = &line.rule.answering().hosts else { return None };
     let shown = path.to_string_lossy();
     let finding = |severity, code, message| Some(line.finding(line.values("hosts").first(), severity, code, message));
     match file::read(path) {
         Ok(content) if is_link(path) || !trust::is_trusted(path, content.ownership) => {
-            // Of the configuration in /etc only do they follow the rules at all.
+            // They follow rules of the configuration in /etc only.
             let is_followed = source.name.as_bytes() == CONFIGURATION.to_bytes();
             let severity = if is_followed { Severity::Warning } else { Severity::Note };
             let why = if is_link(path) {
@@ -70,7 +70,7 @@ fn is_link(path: &CStr) -> bool {
     Path::new(OsStr::from_bytes(path.to_bytes())).symlink_metadata().is_ok_and(|status| status.is_symlink())
 }
 
-/// Interfaces of servers that are not there.
+/// Checks whether the interfaces of name servers exist.
 fn interfaces(line: &Line<'_>) -> Vec<Finding> {
     let is_named = |name: &[u8]| line.rule.answering().via.interfaces().any(|other| other.to_bytes() == name);
     let servers = line.values("via").iter().filter_map(|word| Some((word, interface(word)?)));
@@ -82,7 +82,7 @@ fn interfaces(line: &Line<'_>) -> Vec<Finding> {
     findings.collect()
 }
 
-/// Where a log cannot be written because its directory is not there.
+/// Checks whether the directory of the log exists.
 fn log_directory(source: &Source) -> Option<Finding> {
     let log::Place::File(path) = &source.config.log.as_ref()?.place else { return None };
     let directory = Path::new(OsStr::from_bytes(path.to_bytes())).parent()?;
@@ -96,7 +96,7 @@ fn log_directory(source: &Source) -> Option<Finding> {
     Some(source.finding(place, Severity::Warning, "missing", message))
 }
 
-/// Why a rule for this program counts in none here.
+/// Returns why a rule for this program has no effect on this system.
 fn idle_program(program: &Program, search: &[PathBuf]) -> Option<(Severity, &'static str, String)> {
     let text = program.as_str();
     let files: Vec<PathBuf> = candidates(text, search)?.into_iter().filter(|path| path.is_file()).collect();
@@ -124,7 +124,7 @@ fn idle_program(program: &Program, search: &[PathBuf]) -> Option<(Severity, &'st
     Some((Severity::Warning, "ineffective", message))
 }
 
-/// The files that `for` may mean by this; none where there are too many to tell.
+/// Returns the files that a value of `for` may refer to; `None` if there are too many.
 fn candidates(program: &str, search: &[PathBuf]) -> Option<Vec<PathBuf>> {
     match program.strip_prefix('/') {
         Some(path) => path.split('/').try_fold(vec![PathBuf::from("/")], |found, component| entries(&found, component)),

@@ -1,4 +1,4 @@
-//! Rules that are right and do nothing.
+//! Rules that are valid, but have no effect.
 
 pub(crate) mod cover;
 pub(crate) mod finding;

@@ -1,4 +1,4 @@
-//! Options and lines without effect: what is said twice, what another word undoes, what is about something else.
+//! Options and lines without effect: repeated ones, those that another option overrides, and those that do not apply.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr};
@@ -10,11 +10,11 @@ use nss_bypass_core::rules::syntax::Word;
 use crate::lint::finding::{Finding, Severity};
 use crate::lint::source::{Line, Place, Source};
 
-/// Words of `options` that are about lookups of names only.
+/// Words of `options` that affect lookups of names only.
 const ABOUT_NAMES: [&str; 6] =
     ["ndots", "no-tld-query", "single-request", "single-request-reopen", "no-aaaa", "strict-error"];
 
-/// All of them in a source. `cache_entries`: what the `cache` line that counts says.
+/// Returns all findings about a source. `cache_entries` is the value of the `cache` line in force.
 pub(crate) fn findings(source: &Source, cache_entries: Option<usize>) -> Vec<Finding> {
     let mut findings = repeated_lines(source, "cache");
     findings.extend(repeated_lines(source, "log"));
@@ -47,11 +47,11 @@ fn ineffective(line: &Line<'_>, word: Option<&Word<'_>>, message: String) -> Fin
     line.finding(word, Severity::Warning, "ineffective", message)
 }
 
-/// Servers and addresses that stand in a list before.
+/// Finds name servers and addresses that are repeated in a list.
 fn repeated_values(line: &Line<'_>) -> Vec<Finding> {
     let answering = line.rule.answering();
     let (via, addresses) = (line.values("via"), line.values("address"));
-    // Interfaces that are not here have all the same number.
+    // Interfaces that do not exist all have the same index.
     let servers: Vec<(SocketAddr, &[u8])> = answering
         .via
         .now()
@@ -71,25 +71,25 @@ fn repeated_values(line: &Line<'_>) -> Vec<Finding> {
     .collect()
 }
 
-/// What a list has before, with its number in it.
+/// Returns the repeated elements of a list, with their indexes.
 fn repeated<T: Copy + Eq + std::hash::Hash>(values: &[T]) -> Vec<(usize, T)> {
     let mut seen = HashSet::new();
     values.iter().copied().enumerate().filter(|(_, value)| !seen.insert(*value)).collect()
 }
 
-/// The interface in the word of a server.
+/// Returns the interface in the word of a name server.
 pub(crate) fn interface<'a>(server: &Word<'a>) -> Option<&'a [u8]> {
     let host = server.text.split(|&byte| byte == b'#').next()?;
     let percent = host.iter().position(|&byte| byte == b'%')?;
     host.get(percent + 1..)
 }
 
-/// What a word of `options` is about.
+/// Returns the option that a word of `options` sets or clears.
 fn option_named(word: &[u8]) -> &[u8] {
     if word.starts_with(b"ndots:") { b"ndots" } else { word.strip_prefix(b"-").unwrap_or(word) }
 }
 
-/// Words of `options` that stand twice, or that a later one undoes.
+/// Finds words of `options` that are repeated, or that a later word overrides.
 fn undone_words(line: &Line<'_>) -> Vec<Finding> {
     let words = line.values("options");
     let mut findings = Vec::new();
@@ -114,7 +114,7 @@ fn undone_words(line: &Line<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Options about names, in a line whose patterns are addresses.
+/// Finds options about names, in a line whose patterns are all addresses.
 fn not_about_addresses(line: &Line<'_>) -> Vec<Finding> {
     if !line.rules.iter().all(|rule| rule.pattern().kind() == Kind::Network) {
         return Vec::new();
@@ -130,7 +130,7 @@ fn not_about_addresses(line: &Line<'_>) -> Vec<Finding> {
     findings
 }
 
-/// `cache` and `max-ttl` where nothing is kept.
+/// Finds `cache` and `max-ttl` options of rules whose answers are not cached.
 fn idle_cache_options(line: &Line<'_>, cache_entries: Option<usize>, wants_cache: bool) -> Option<Finding> {
     let answering = line.rule.answering();
     let kept = answering.cache.unwrap_or(cache_entries.is_some());
@@ -147,7 +147,7 @@ fn idle_cache_options(line: &Line<'_>, cache_entries: Option<usize>, wants_cache
     Some(ineffective(line, line.option(option), message.to_owned()))
 }
 
-/// Lines with a keyword of which the last one counts.
+/// Finds lines with a keyword of which only the last line applies.
 fn repeated_lines(source: &Source, keyword: &str) -> Vec<Finding> {
     let lines = source.statements(keyword);
     let Some(((last, _), before)) = lines.split_last() else { return Vec::new() };
@@ -159,7 +159,7 @@ fn repeated_lines(source: &Source, keyword: &str) -> Vec<Finding> {
     before.iter().map(finding).collect()
 }
 
-/// Databases that were named before.
+/// Finds databases that are repeated.
 fn repeated_databases(source: &Source) -> Vec<Finding> {
     let mut seen = HashSet::new();
     let lines = source.statements("databases");

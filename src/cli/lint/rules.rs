@@ -1,4 +1,5 @@
-//! What in a configuration does nothing: rules that never decide, patterns that match nothing, options without effect.
+//! Parts of a configuration that have no effect: rules that never apply, patterns that match nothing, and options
+//! without effect.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -9,18 +10,18 @@ use nss_bypass_core::rules::options;
 use nss_bypass_core::rules::pattern::{Kind, Pattern, network_of};
 use nss_bypass_core::rules::rule::{Action, Rule};
 
-use crate::lint::cover::Names;
+use crate::lint::cover::NameSet;
 use crate::lint::finding::{Finding, Severity};
 use crate::lint::source::{Placed, Source};
 use crate::lint::{self, here, words};
 
-/// Pairs of patterns that are compared at most: ten thousand rules of the same letters are nobody's.
+/// The maximum number of pairs of patterns to compare.
 const MOST_PAIRS: usize = 10_000;
 
-/// The longest name in text (RFC 1035, section 2.3.4).
+/// The maximum length of a name in text form (RFC 1035, section 2.3.4).
 const MAX_NAME: usize = 253;
 
-/// Everything that does nothing, in sources that count in this order. `search`: the directories of PATH.
+/// Returns all findings about sources, in the order of precedence. `search` are the directories of PATH.
 pub(crate) fn findings(sources: &[Source], search: &[PathBuf]) -> Vec<Finding> {
     let rules: Vec<Placed<'_>> = sources
         .iter()
@@ -29,7 +30,7 @@ pub(crate) fn findings(sources: &[Source], search: &[PathBuf]) -> Vec<Finding> {
             source.config.rules.iter().zip(places).map(move |(rule, place)| Placed { rule, source, place })
         })
         .collect();
-    let names: Vec<Option<Names>> = rules.iter().map(|placed| Names::of(placed.rule.pattern())).collect();
+    let names: Vec<Option<NameSet>> = rules.iter().map(|placed| NameSet::of(placed.rule.pattern())).collect();
     let mut findings = Vec::new();
     let mut idle: HashSet<usize> = HashSet::new();
     for (at, placed) in rules.iter().enumerate() {
@@ -56,7 +57,7 @@ pub(crate) fn findings(sources: &[Source], search: &[PathBuf]) -> Vec<Finding> {
     findings
 }
 
-/// Why a pattern matches nothing that a program looks up.
+/// Returns why a pattern matches nothing that programs look up.
 fn unmatchable(pattern: Pattern<'_>) -> Option<String> {
     let text = pattern.as_str();
     match (pattern.kind(), pattern.network()) {
@@ -81,7 +82,7 @@ fn unmatchable(pattern: Pattern<'_>) -> Option<String> {
     }
 }
 
-/// Words that are names here and that nobody looks up, each of which is reported once.
+/// Finds words that are parsed as names, but that no program looks up. Each word is reported once.
 fn no_names(rules: &[Placed<'_>], misspelt: &[Finding], idle: &mut HashSet<usize>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (at, placed) in rules.iter().enumerate() {
@@ -104,18 +105,18 @@ fn no_names(rules: &[Placed<'_>], misspelt: &[Finding], idle: &mut HashSet<usize
     findings
 }
 
-/// An option that is spelt wrongly, with its value, where patterns may stand: both are read as names. `pair` is two rules
-/// that follow each other.
+/// Finds a misspelt option with its value in place of patterns: both are parsed as names. `pair` are two consecutive
+/// rules.
 fn misspelt(pair: &[Placed<'_>]) -> Option<Finding> {
     let [word, value] = pair else { return None };
     if word.place.line != value.place.line || word.source.name != value.source.name || word.rule.origin().line == 0 {
         return None;
     }
     let text = word.rule.pattern().as_str();
-    // Every word may be a program.
+    // Any word can be a program.
     let option = options::nearest_option(text.as_bytes()).filter(|option| *option != "for")?;
     let value = value.rule.pattern();
-    // A number is what many options take, be it too large, and also the keyword "cache".
+    // A number, even one that is too large, is the value of many options, and of the keyword "cache".
     let is_number = !value.as_str().is_empty() && value.as_str().bytes().all(|byte| byte.is_ascii_digit());
     let takes_numbers = options::takes(option, b"1") || option == "cache";
     let fits = options::takes(option, value.as_str().as_bytes()) || (is_number && takes_numbers);
@@ -123,7 +124,7 @@ fn misspelt(pair: &[Placed<'_>]) -> Option<Finding> {
     fits.then(|| word.finding(Severity::Warning, "misspelt", message))
 }
 
-/// Patterns that a later rule says again.
+/// Finds patterns that a later rule repeats.
 fn repeated(rules: &[Placed<'_>]) -> Vec<(usize, String)> {
     let key = |pattern: Pattern<'_>| match pattern.network() {
         Some((address, prefix)) => format!("{address}/{prefix}"),
@@ -148,13 +149,14 @@ fn repeated(rules: &[Placed<'_>]) -> Vec<(usize, String)> {
     found
 }
 
-/// Whether a rule counts in every program in which another does.
+/// Returns whether a rule applies in every program in which another one does.
 fn counts_wherever(one: &Rule, other: &Rule) -> bool {
     let (one, other) = (one.programs(), other.programs());
     one.is_empty() || (!other.is_empty() && other.iter().all(|program| one.contains(program)))
 }
 
-/// Exact names that another line gives an address of: looked up by it, the name is that of the later line.
+/// Finds exact names with an address that another line also has: a reverse lookup of the address returns the name of
+/// the later line.
 fn contradicted(rules: &[Placed<'_>]) -> Vec<Finding> {
     let mut last: HashMap<IpAddr, &Placed<'_>> = HashMap::new();
     let mut findings = Vec::new();
@@ -178,17 +180,17 @@ fn contradicted(rules: &[Placed<'_>]) -> Vec<Finding> {
     findings
 }
 
-/// Whether a rule decides where another matches too.
+/// Returns whether a rule takes precedence over another if both match.
 fn outranks(one: (usize, Pattern<'_>), other: (usize, Pattern<'_>)) -> bool {
     let rank = |(at, pattern): (usize, Pattern<'_>)| (pattern.kind() == Kind::Exact, pattern.literals(), at);
     rank(one) > rank(other)
 }
 
-/// Patterns with wildcards all of whose names go to one other rule.
+/// Finds patterns with wildcards all of whose names are also matched by one rule that takes precedence.
 ///
-/// A pattern that has all names of another has no literal byte that the other lacks, and to win it has as many, but for
-/// the dot of `.x`. So only those of the same letters need to be compared.
-fn covered(rules: &[Placed<'_>], names: &[Option<Names>]) -> Vec<(usize, String)> {
+/// A pattern that matches all names of another has no literal byte that the other lacks, and to take precedence it has
+/// as many, except for the dot of `.x`. So only patterns with the same letters need to be compared.
+fn covered(rules: &[Placed<'_>], names: &[Option<NameSet>]) -> Vec<(usize, String)> {
     let mut groups: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
     for (at, placed) in rules.iter().enumerate() {
         let pattern = placed.rule.pattern();
@@ -227,8 +229,8 @@ fn covered(rules: &[Placed<'_>], names: &[Option<Names>]) -> Vec<(usize, String)
     found
 }
 
-/// What is passed although no rule bypasses it, or resolves what libc does not find of it.
-fn needless_passes(rules: &[Placed<'_>], names: &[Option<Names>], idle: &HashSet<usize>) -> Vec<Finding> {
+/// Finds `pass` rules for names that no rule bypasses, nor resolves after libc.
+fn needless_passes(rules: &[Placed<'_>], names: &[Option<NameSet>], idle: &HashSet<usize>) -> Vec<Finding> {
     let mut pairs = 0;
     let mut meet = |at: usize, other: usize| {
         pairs += 1;
@@ -345,7 +347,7 @@ mod tests {
         );
         assert_eq!(found("pass 10.0.0.0/9 fd00::/8\nbypass 10.0.0.0/8 *.x").len(), 1);
         assert_eq!(found("pass *.b.x b-*\nbypass *.x *-c"), [""; 0]);
-        // Where libc answers first, a pass says that nobody else is asked then.
+        // If libc answers first, a `pass` rule means that nss-bypass is not asked afterwards.
         assert_eq!(found("pass a 10.0.0.0/8\npass * fallback always"), [""; 0]);
         assert_eq!(found("pass a\npass b fallback error").len(), 1);
     }
@@ -465,17 +467,17 @@ mod tests {
 
     #[test]
     fn what_is_not_on_this_machine_is_named() {
-        let folder = std::env::temp_dir().join(format!("nss-bypass-lint-{}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(folder.join("directory")).unwrap();
+        let directory = std::env::temp_dir().join(format!("nss-bypass-lint-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&directory);
+        std::fs::create_dir_all(directory.join("directory")).unwrap();
         for (name, content) in [("tool-1", "\x7fELF"), ("script", "#!/bin/sh\n"), ("hosts", "")] {
-            std::fs::write(folder.join(name), content).unwrap();
+            std::fs::write(directory.join(name), content).unwrap();
         }
-        std::os::unix::fs::symlink("tool-1", folder.join("tool")).unwrap();
-        let at = folder.to_str().unwrap();
+        std::os::unix::fs::symlink("tool-1", directory.join("tool")).unwrap();
+        let at = directory.to_str().unwrap();
         let here = |text: &str| {
             let text = text.replace('@', at);
-            let mut findings = findings(&[source("f", &text)], std::slice::from_ref(&folder));
+            let mut findings = findings(&[source("f", &text)], std::slice::from_ref(&directory));
             findings.sort_by_key(|finding| (finding.line, finding.column));
             let said = findings.iter().map(|finding| finding.to_string().replace(at, "@"));
             said.collect::<Vec<_>>()
@@ -517,7 +519,7 @@ mod tests {
         for text in ["bypass a for @/tool-1 tool* tool-? @/* @/t??l-1 * via fe80::1%lo", "log @/log", "log stderr"] {
             assert_eq!(here(text), [""; 0], "{text}");
         }
-        std::fs::remove_dir_all(&folder).unwrap();
+        std::fs::remove_dir_all(&directory).unwrap();
     }
 
     #[test]

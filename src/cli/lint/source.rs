@@ -1,4 +1,4 @@
-//! The text of a configuration, beside the rules in it: where their words stand.
+//! The text of a configuration, with the positions of the words of its rules.
 
 use std::collections::HashSet;
 
@@ -10,16 +10,16 @@ use nss_bypass_core::rules::syntax::{Word, is_blank, separates_items, words};
 
 use crate::lint::finding::{Finding, Severity};
 
-/// A file or a variable, and what it says.
+/// A file or a variable, and its contents.
 #[derive(Debug, Default)]
 pub(crate) struct Source {
-    /// Its path or its name.
+    /// The path or the name.
     pub(crate) name: String,
     /// Its text.
     pub(crate) text: Vec<u8>,
-    /// What the text says.
+    /// The parsed text.
     pub(crate) config: Config,
-    /// Lines that are not in force.
+    /// The lines that are not in force.
     pub(crate) wrong_lines: HashSet<u32>,
 }
 
@@ -33,7 +33,7 @@ impl Source {
         self.config.rules.first().is_some_and(|rule| rule.origin().line == 0)
     }
 
-    /// Where each rule's pattern stands.
+    /// Returns the position of the pattern of each rule.
     pub(crate) fn places(&self) -> Vec<Place> {
         if self.is_variable() { self.places_of_items() } else { self.places_in_lines() }
     }
@@ -55,7 +55,7 @@ impl Source {
         places
     }
 
-    /// The lines with rules. A variable has none.
+    /// Returns the lines with rules. A variable has none.
     pub(crate) fn lines(&self) -> Vec<Line<'_>> {
         let mut texts = self.text.split(|&byte| byte == b'\n').zip(1_u32..);
         let chunks = self.config.rules.chunk_by(|one, other| one.origin().line == other.origin().line);
@@ -67,7 +67,7 @@ impl Source {
         lines.collect()
     }
 
-    /// The lines in force that begin with a keyword, with their words.
+    /// Returns the lines in force that begin with this keyword, with their words.
     pub(crate) fn statements(&self, keyword: &str) -> Vec<(u32, Vec<Word<'_>>)> {
         let lines = self.text.split(|&byte| byte == b'\n').zip(1_u32..);
         let lines = lines.filter(|_| !self.is_variable());
@@ -86,7 +86,7 @@ impl Source {
     }
 }
 
-/// Where a word stands.
+/// The position of a word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) line: u32,
@@ -98,24 +98,24 @@ pub(crate) struct Line<'a> {
     source: &'a Source,
     number: u32,
     pub(crate) words: Vec<Word<'a>>,
-    /// One for each pattern.
+    /// One rule for each pattern.
     pub(crate) rules: &'a [Rule],
-    /// The first of them: their options are the same.
+    /// The first of these rules; they have the same options.
     pub(crate) rule: &'a Rule,
 }
 
 impl Line<'_> {
-    /// The word of an option.
+    /// Returns the word with the name of this option.
     pub(crate) fn option(&self, name: &str) -> Option<&Word<'_>> {
         self.options().find(|word| word.text == name.as_bytes())
     }
 
-    /// The words of all options. The first pattern may be spelt like one.
+    /// Returns the words with names of options. The first pattern may have the same text as one.
     pub(crate) fn options(&self) -> impl Iterator<Item = &Word<'_>> {
         self.words.iter().skip(2).filter(|word| is_option(word))
     }
 
-    /// The words behind an option.
+    /// Returns the values of an option.
     pub(crate) fn values(&self, option: &str) -> &[Word<'_>] {
         let Some(at) = self.option(option).map(|word| word.at) else { return &[] };
         let behind = self.words.iter().position(|word| word.at > at).unwrap_or(self.words.len());
@@ -123,7 +123,7 @@ impl Line<'_> {
         values.get(..values.iter().position(is_option).unwrap_or(values.len())).unwrap_or_default()
     }
 
-    /// A finding about one of its words.
+    /// Creates a finding about one of the words.
     pub(crate) fn finding(
         &self,
         word: Option<&Word<'_>>,
@@ -140,7 +140,7 @@ fn is_option(word: &Word<'_>) -> bool {
     options::OPTIONS.iter().any(|option| option.name.as_bytes() == word.text)
 }
 
-/// A rule with its place.
+/// A rule with its position.
 pub(crate) struct Placed<'a> {
     pub(crate) rule: &'a Rule,
     pub(crate) source: &'a Source,
@@ -152,7 +152,7 @@ impl Placed<'_> {
         self.source.finding(self.place, severity, code, message)
     }
 
-    /// How others name it.
+    /// Returns how other findings refer to it.
     pub(crate) fn named(&self) -> String {
         let Place { line, column } = self.place;
         format!("\"{}\" in {}:{line}:{column}", self.rule.pattern(), self.source.name)

@@ -1,7 +1,7 @@
-//! Words that stand where names are expected, and that no program looks up as a name: quotes that an env file keeps, URLs,
-//! ports, separators of other lists, options of other files.
+//! Words in place of names that no program looks up as a name: quotes from an env file, URLs, ports, separators of
+//! other lists, options of other files.
 
-/// Options of resolv.conf(5), which have no value, or one behind a colon. In a rule they stand behind `options`.
+/// Options of resolv.conf(5) without a value, or with one after a colon. In a rule they follow `options`.
 const RESOLVER_OPTIONS: [&str; 13] = [
     "debug",
     "rotate",
@@ -18,13 +18,13 @@ const RESOLVER_OPTIONS: [&str; 13] = [
     "strict-error",
 ];
 
-/// Words of resolv.conf and the like that name what follows them.
+/// Keywords of resolv.conf and similar files.
 const KEYWORDS: [&str; 6] = ["nameserver", "options", "domain", "sortlist", "server", "port"];
 
-/// Values of options: alone they are names, and nobody has such a host.
+/// Values of options: on their own they are parsed as names, but no such hosts exist.
 const VALUES: [&str; 5] = ["on", "off", "never", "error", "always"];
 
-/// Why a pattern is no name that somebody means, and what may be meant.
+/// Returns why a pattern is unlikely to be intended as a name, and what may be meant.
 pub(crate) fn no_name(pattern: &str) -> Option<String> {
     let has = |characters: &[char]| pattern.contains(characters);
     if has(&['"', '\'', '`', '\u{201c}', '\u{201d}']) {
@@ -55,7 +55,7 @@ pub(crate) fn no_name(pattern: &str) -> Option<String> {
     of_a_word(pattern)
 }
 
-/// The parser's message about a word, `"WORD": why`, with what may be meant.
+/// Adds a hint to the parser's message about a word, `"WORD": why`.
 pub(crate) fn with_hint(message: &str) -> String {
     let word = message.strip_prefix('"').and_then(|rest| rest.split_once("\": ")).map(|(word, _)| word);
     match word.and_then(no_name) {

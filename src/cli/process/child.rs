@@ -1,20 +1,20 @@
-//! A command that runs as a child and yet looks like this process: it gets the signals that are sent to us, stops and goes
-//! on with us, and we end as it ended.
+//! A child process that behaves as if it were this process: it receives the signals that are sent to this process, both
+//! stop and continue together, and this process ends as the child has ended.
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// How it ended.
+/// How the child has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// With this status.
+    /// It exited with this status.
     Exited(u8),
-    /// By this signal.
+    /// It was killed by this signal.
     Killed(i32),
 }
 
-/// What somebody may send to the command and sends to us. Those that nobody can catch are not among them.
+/// The signals to forward, except those that cannot be caught.
 const FORWARDED: [i32; 10] = [
     libc::SIGHUP,
     libc::SIGINT,
@@ -28,37 +28,37 @@ const FORWARDED: [i32; 10] = [
     libc::SIGTSTP,
 ];
 
-/// The signals that were blocked before ours were: the command begins with these.
-pub(crate) struct Held(libc::sigset_t);
+/// The signals that were blocked before [`block_signals`]: the child starts with these.
+pub(crate) struct SignalMask(libc::sigset_t);
 
-impl Held {
-    /// As it was.
+impl SignalMask {
+    /// Restores the signal mask.
     pub(crate) fn release(self) {
-        // SAFETY: a set that lives as long as the call.
+        // SAFETY: a set that is valid during the call.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut()) };
     }
 }
 
-/// From now on these signals wait, in every thread that is started later too.
-pub(crate) fn hold_signals() -> Held {
+/// Blocks these signals in this thread, and in all that it starts.
+pub(crate) fn block_signals() -> SignalMask {
     let signals = set(&FORWARDED);
     let mut before = set(&[]);
-    // SAFETY: two sets that live as long as the call.
+    // SAFETY: two sets that are valid during the call.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const signals, &raw mut before) };
-    Held(before)
+    SignalMask(before)
 }
 
-/// Runs a command to its end. An error is one of starting it.
-pub(crate) fn run(mut command: Command, held: &Held) -> io::Result<End> {
-    // Inherited where somebody ignored it: then nobody could be waited for.
-    // SAFETY: no function of ours is installed.
+/// Runs a command to its end. Fails if it cannot be started.
+pub(crate) fn run(mut command: Command, held: &SignalMask) -> io::Result<End> {
+    // If SIGCHLD is ignored, which is inherited, the status of the child is not available.
+    // SAFETY: no handler of this program is installed.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     begin_like_us(&mut command, held.0);
     let child = command.spawn()?.id().cast_signed();
     std::thread::spawn(move || forward(child));
     loop {
         let mut status = 0;
-        // SAFETY: a child of ours that is waited for here only, and a place for its status.
+        // SAFETY: a child of this process that is waited for here only, and a place for its status.
         let waited = unsafe { libc::waitpid(child, &raw mut status, libc::WUNTRACED) };
         if waited == -1 && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted {
             continue;
@@ -66,7 +66,7 @@ pub(crate) fn run(mut command: Command, held: &Held) -> io::Result<End> {
         if waited == child && libc::WIFSTOPPED(status) {
             // SAFETY: a signal to this process, which then stops too.
             unsafe { libc::raise(libc::SIGSTOP) };
-            // SAFETY: the child is not waited for yet, so that its number is its own.
+            // SAFETY: the child has not been waited for, so its process ID has not been reused.
             unsafe { libc::kill(child, libc::SIGCONT) };
             continue;
         }
@@ -78,16 +78,16 @@ pub(crate) fn run(mut command: Command, held: &Held) -> io::Result<End> {
     }
 }
 
-/// Ends this process by a signal, as the child did; comes back only where that signal does not end a process.
+/// Ends this process by a signal, as the child has ended. Returns only if that signal does not end a process.
 pub(crate) fn end_by(signal: i32) {
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // One core is enough.
-    // SAFETY: a limit that lives as long as the call.
+    // The child may have dumped core already.
+    // SAFETY: a limit that is valid during the call.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
-    // SAFETY: the default action is installed, and no function of ours.
+    // SAFETY: the default action is installed, and no handler.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
     let one = set(&[signal]);
-    // SAFETY: a set that lives as long as the call.
+    // SAFETY: a set that is valid during the call.
     unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const one, std::ptr::null_mut()) };
     // SAFETY: a signal to this process.
     unsafe { libc::raise(signal) };
@@ -98,20 +98,20 @@ fn set(signals: &[i32]) -> libc::sigset_t {
     // SAFETY: there is room for a set.
     unsafe { libc::sigemptyset(set.as_mut_ptr()) };
     for signal in signals {
-        // SAFETY: the set was made empty.
+        // SAFETY: the set has been initialised.
         unsafe { libc::sigaddset(set.as_mut_ptr(), *signal) };
     }
     // SAFETY: sigemptyset has filled it in.
     unsafe { set.assume_init() }
 }
 
-/// As if the command were this process: who kills one kills the other, and it gets the signals that we would have got.
+/// Makes the child similar to this process: it is killed if this process is killed, and has the original signal mask.
 #[allow(unsafe_code)]
 fn begin_like_us(command: &mut Command, blocked: libc::sigset_t) {
     let begin = move || {
         // SAFETY: no pointers.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-        // SAFETY: a set that lives as long as the call.
+        // SAFETY: a set that is valid during the call.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const blocked, std::ptr::null_mut()) };
         Ok(())
     };
@@ -119,12 +119,13 @@ fn begin_like_us(command: &mut Command, blocked: libc::sigset_t) {
     unsafe { command.pre_exec(begin) };
 }
 
-/// Hands signals on that somebody sent to us. Those of the kernel, as for Ctrl-C, went to the child as well.
+/// Forwards signals that were sent to this process by other processes. Signals from the kernel, as for Ctrl-C, are sent
+/// to the child as well.
 fn forward(child: i32) {
     let signals = set(&FORWARDED);
     loop {
         let mut facts = std::mem::MaybeUninit::<libc::siginfo_t>::uninit();
-        // SAFETY: a set, and room for what is known of the signal.
+        // SAFETY: a set, and room for the information about the signal.
         let signal = unsafe { libc::sigwaitinfo(&raw const signals, facts.as_mut_ptr()) };
         if signal <= 0 {
             continue;
@@ -132,7 +133,7 @@ fn forward(child: i32) {
         // SAFETY: sigwaitinfo has filled it in.
         let is_from_kernel = unsafe { facts.assume_init() }.si_code > 0;
         if !is_from_kernel {
-            // SAFETY: a signal to a process that is our child; when it has ended, so will we.
+            // SAFETY: a signal to a child of this process, which ends when the child has ended.
             unsafe { libc::kill(child, signal) };
         }
     }
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn it_ends_as_the_command_does() {
-        let held = hold_signals();
+        let held = block_signals();
         let sh = |script: &str| {
             let mut command = Command::new("/bin/sh");
             command.args(["-c", script]);

@@ -1,4 +1,4 @@
-//! What kind of program or library a file is, as far as it decides whether one can be loaded into the other.
+//! The properties of a program or a library that determine whether one can be loaded into the other.
 
 use std::fmt;
 use std::fs::File;
@@ -10,7 +10,7 @@ use object::elf;
 use object::read::elf::{ElfFile, ElfFile32, ElfFile64, FileHeader, ProgramHeader};
 use object::{Endianness, FileKind, Object, ObjectSection, ObjectSymbol, ReadCache, ReadRef};
 
-/// The functions of libc that look hosts up.
+/// The functions of libc that look up hosts.
 const LOOKUPS: [&str; 9] = [
     "getaddrinfo",
     "getaddrinfo_a",
@@ -23,7 +23,7 @@ const LOOKUPS: [&str; 9] = [
     "getnameinfo",
 ];
 
-/// What code a processor can run together: a program and its libraries have one of these.
+/// The machine and class of ELF files: a program and its libraries have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Machine {
     machine: u16,
@@ -54,14 +54,14 @@ impl fmt::Display for Machine {
     }
 }
 
-/// How a program written in Go resolves names.
+/// How a Go program resolves names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Go {
-    /// By itself only: it was built without cgo, or with `netgo`.
+    /// Always with its own resolver: it was built without cgo, or with `netgo`.
     Alone,
-    /// By itself as a rule, by libc where GODEBUG has `netdns=cgo`.
+    /// Usually with its own resolver, and with libc if GODEBUG has `netdns=cgo`.
     Chooses,
-    /// By libc: it was built with `netcgo`.
+    /// With libc: it was built with `netcgo`.
     Libc,
 }
 
@@ -70,27 +70,27 @@ pub(crate) enum Go {
 pub(crate) struct Elf {
     /// What can run it.
     pub(crate) machine: Machine,
-    /// The program that loads its libraries (PT_INTERP); none in a static program and in most libraries.
+    /// The dynamic linker (PT_INTERP); `None` in a static program and in most libraries.
     pub(crate) interpreter: Option<PathBuf>,
-    /// Whether it can be loaded into a program: ET_DYN, as libraries and position-independent programs are.
+    /// Whether it is a shared object (ET_DYN), as libraries and position-independent programs are.
     pub(crate) is_shared: bool,
-    /// How it resolves names, if it is written in Go.
+    /// How it resolves names, if it is a Go program.
     pub(crate) go: Option<Go>,
-    /// Whether it calls libc's lookups itself. One that does not may have a library that does.
+    /// Whether it calls libc's lookup functions itself. If not, one of its libraries may do so.
     pub(crate) asks_libc: bool,
-    /// The libraries that it is linked with (DT_NEEDED).
+    /// The libraries that it is linked against (DT_NEEDED).
     pub(crate) needed: Vec<String>,
-    /// Whether it has a getaddrinfo for others: libc, and what is to be preloaded.
+    /// Whether it defines lookup functions, as libc and libraries to be preloaded do.
     pub(crate) defines_lookups: bool,
 }
 
 impl Elf {
-    /// Whether its libraries are loaded by musl's loader.
+    /// Returns whether its dynamic linker is musl's.
     pub(crate) fn is_musl(&self) -> bool {
         self.loader_begins_with("ld-musl")
     }
 
-    /// Whether its libraries are loaded by glibc's loader, the only one that finds the library's symbols.
+    /// Returns whether its dynamic linker is glibc's, the only one that resolves the library's symbols.
     pub(crate) fn is_glibc(&self) -> bool {
         ["ld-linux", "ld64.so", "ld.so"].iter().any(|begin| self.loader_begins_with(begin))
     }
@@ -101,26 +101,26 @@ impl Elf {
     }
 }
 
-/// What a file is to exec(2).
+/// What execve(2) finds in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// A program or a library.
     Elf(Elf),
-    /// `#!`: the interpreter and the rest of the line.
+    /// A script with an interpreter (`#!`).
     Script {
         /// Its path.
         interpreter: PathBuf,
-        /// What follows, as one argument.
+        /// The rest of the line, as one argument.
         argument: Option<Vec<u8>>,
     },
-    /// Neither. A shell, and execvp(3), take it for a script of /bin/sh.
+    /// Anything else. A shell, and execvp(3), run it with /bin/sh.
     Text,
 }
 
-/// The kernel looks at no more of a `#!` line (BINPRM_BUF_SIZE).
+/// The maximum length of a `#!` line in bytes (the kernel's BINPRM_BUF_SIZE).
 const LINE: usize = 256;
 
-/// Reads what a file is. An ELF file with parts that cannot be read is an error of the kind `InvalidData`.
+/// Determines what a file is. A malformed ELF file is an error of the kind `InvalidData`.
 pub(crate) fn read(path: &Path) -> io::Result<Form> {
     let file = File::open(path)?;
     let size = file.metadata()?.len();
@@ -140,7 +140,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Form> {
     }
 }
 
-/// The same, where nothing but ELF will do.
+/// Reads an ELF file; any other file is an error.
 pub(crate) fn read_elf(path: &Path) -> io::Result<Elf> {
     match read(path)? {
         Form::Elf(elf) => Ok(elf),
@@ -222,7 +222,7 @@ where
     })
 }
 
-/// Whether a Go program says that it was built with this tag: a line "build\t-tags=one,other".
+/// Returns whether a Go program was built with this tag, according to its line "build\t-tags=one,other".
 fn has_tag(facts: &[u8], tag: &str) -> bool {
     let lines = facts.split(|&byte| byte == b'\n');
     let tags = lines.filter_map(|line| line.strip_prefix(b"build\t-tags="));

@@ -1,5 +1,5 @@
-//! Which build of the library a file is, wherever it lies and whatever it is called: by its build ID (NT_GNU_BUILD_ID),
-//! and by what every build of it has and no other library.
+//! Identifies builds of the library, regardless of their path and name: by the build ID (NT_GNU_BUILD_ID), and by
+//! strings that only the library contains.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -8,28 +8,28 @@ use std::path::Path;
 
 use crate::process::elf;
 
-/// More than any build of the library.
+/// More than the size of any build of the library in bytes.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// The owner and type of the note, as every byte order and class has them: "GNU\0".
+/// The owner of the note, "GNU\0", and its type.
 const OWNER: &[u8] = b"GNU\0";
 const TYPE: u32 = 3;
 
-/// Texts that every build has: a file that it reads, a variable, and an export with the bytes that end it in a table of
-/// names. The command has the first two as well.
+/// Strings that every build contains: a file that it reads, a variable, and an export with its terminators in the
+/// string table. The command also contains the first two.
 const MARKS: [&[u8]; 3] = [b"/etc/nss-bypass.conf", b"NSS_BYPASS_DISABLE", b"\0gethostbyname2_r\0"];
 
-/// Which build of which library.
+/// The build of a library.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Identity {
-    /// The build ID in hexadecimal digits, where the file has one.
+    /// The build ID in hexadecimal, if there is one.
     pub(crate) build: Option<String>,
     /// Whether it is a build of libnss_bypass.so.
     pub(crate) is_library: bool,
 }
 
 impl Identity {
-    /// Of a file. Only of a shared object with lookups of its own more than its head is read.
+    /// Identifies a file. The whole file is read only if it is a shared object that defines lookup functions.
     pub(crate) fn of_file(path: &Path) -> io::Result<Self> {
         let describes_itself = elf::read_elf(path)?;
         if !describes_itself.is_shared || !describes_itself.defines_lookups {
@@ -40,9 +40,9 @@ impl Identity {
         Ok(Self::of_bytes(&bytes))
     }
 
-    /// Of a file's bytes, or of what a process has mapped of it.
+    /// Identifies the bytes of a file, or those that a process has mapped.
     pub(crate) fn of_bytes(bytes: &[u8]) -> Self {
-        /// ET_DYN, in either byte order.
+        /// ET_DYN in either byte order.
         const SHARED: [[u8; 2]; 2] = [[3, 0], [0, 3]];
         let has = |mark: &[u8]| bytes.windows(mark.len()).any(|part| part == mark);
         let is_shared =
@@ -50,20 +50,20 @@ impl Identity {
         Self { build: find(bytes), is_library: is_shared && MARKS.iter().all(|mark| has(mark)) }
     }
 
-    /// Whether both are the same build. Two without a build ID may be anything.
+    /// Returns whether both are the same build. If there is no build ID, they are treated as different.
     pub(crate) fn is_same_build(&self, other: &Self) -> bool {
         self.build.is_some() && self.build == other.build
     }
 }
 
-/// The build ID, which stands in the first pages of a file.
+/// Returns the build ID, which is in the first pages of a file.
 fn build_id(path: &Path, most: u64) -> io::Result<Option<String>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(find(&bytes))
 }
 
-/// Looks for the note itself instead of walking headers: owner's size 4, an identity of 8 to 64 bytes, type 3, "GNU".
+/// Searches for the note itself instead of parsing headers: owner size 4, an ID of 8 to 64 bytes, type 3, "GNU".
 fn find(bytes: &[u8]) -> Option<String> {
     let little = bytes.get(5)? == &1;
     let number = |at: usize| {

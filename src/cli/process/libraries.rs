@@ -1,4 +1,4 @@
-//! Which libraries a program is linked with, as ld.so would find them: nothing is run.
+//! The libraries that a program is linked against, as ld.so would find them. Nothing is executed.
 
 use std::collections::HashSet;
 use std::env;
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 use crate::process::elf::{self, Elf};
 
-/// The loader's cache of libraries (ld.so(8), ldconfig(8)).
+/// The dynamic linker's cache (ld.so(8), ldconfig(8)).
 pub(crate) const CACHE: &str = "/etc/ld.so.cache";
 
-/// c-ares, which asks the name servers of resolv.conf without libc.
+/// c-ares, which queries the name servers of resolv.conf without libc.
 pub(crate) const C_ARES: &str = "libcares.so.2";
 
-/// Where the loader looks last.
-const FOLDERS: [&str; 8] = [
+/// The directories that the dynamic linker searches last.
+const DIRECTORIES: [&str; 8] = [
     "/lib/x86_64-linux-gnu",
     "/usr/lib/x86_64-linux-gnu",
     "/lib/aarch64-linux-gnu",
@@ -26,8 +26,9 @@ const FOLDERS: [&str; 8] = [
     "/usr/lib",
 ];
 
-/// The cache as glibc writes it since 2.2 (`struct cache_file_new`): a magic text, the number of entries, other facts; for
-/// each entry flags, the places of its name and its path, and what processors it is for.
+/// Returns the paths of a library in the cache, in the format that glibc has written since 2.2 (`struct
+/// cache_file_new`): a magic string, the number of entries, and other fields; for each entry flags, the offsets of its
+/// name and its path, and hardware capabilities.
 pub(crate) fn in_cache(bytes: &[u8], name: &[u8]) -> Option<Vec<PathBuf>> {
     const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
     const HEAD: usize = 48;
@@ -42,10 +43,10 @@ pub(crate) fn in_cache(bytes: &[u8], name: &[u8]) -> Option<Vec<PathBuf>> {
     Some(named.filter_map(|at| number(at + 8).and_then(text)).map(path).collect())
 }
 
-/// The library of this name that a program has, and which file wants it: the program itself or one of its libraries.
-/// What is found through DT_RPATH or loaded with dlopen(3) is not seen.
+/// Returns the program, or the library of it, that needs the library of this name; `None` if none does. Libraries that
+/// are found through DT_RPATH or loaded with dlopen(3) are not considered.
 pub(crate) fn wanted_by(program: &Path, elf: &Elf, name: &str) -> Option<PathBuf> {
-    /// More than any program has.
+    /// More libraries than any program has.
     const MOST: usize = 1000;
     let cache = fs::read(CACHE).unwrap_or_default();
     let mut seen: HashSet<String> = HashSet::new();
@@ -63,12 +64,12 @@ pub(crate) fn wanted_by(program: &Path, elf: &Elf, name: &str) -> Option<PathBuf
     None
 }
 
-/// The first library of this name that is for the machine.
+/// Returns the first library of this name for the machine.
 fn find(name: &str, cache: &[u8], machine: elf::Machine) -> Option<(PathBuf, Elf)> {
     let searched = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
-    let searched = env::split_paths(&searched).map(|folder| folder.join(name)).collect::<Vec<_>>();
+    let searched = env::split_paths(&searched).map(|directory| directory.join(name)).collect::<Vec<_>>();
     let known = in_cache(cache, name.as_bytes()).unwrap_or_default();
-    let last = FOLDERS.iter().map(|folder| Path::new(folder).join(name));
+    let last = DIRECTORIES.iter().map(|directory| Path::new(directory).join(name));
     let mut paths = searched.into_iter().filter(|path| path.is_absolute()).chain(known).chain(last);
     paths.find_map(|path| elf::read_elf(&path).ok().filter(|elf| elf.machine == machine).map(|elf| (path, elf)))
 }

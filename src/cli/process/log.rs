@@ -1,4 +1,4 @@
-//! The library's log of one command, read while it grows: what the command looked up.
+//! The library's log for one command, which is read while it is being written: what the command looks up.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
@@ -13,50 +13,50 @@ use rustix::fs::{FlockOperation, flock, inotify};
 use crate::process::lookups::Lookups;
 use crate::ui::output;
 
-/// Which lines are written to standard error as well.
+/// Which lines are also written to standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Echo {
     /// None.
     Nothing,
-    /// Lookups that the library resolved, and faults of the configuration.
+    /// Lookups that the library resolved, and errors in the configuration.
     Resolved,
     /// All.
     All,
 }
 
-/// What was read so far.
+/// The state of reading.
 #[derive(Debug)]
 struct Progress {
     file: File,
-    /// The beginning of a line whose end is not there yet.
+    /// The beginning of an incomplete line.
     rest: Vec<u8>,
     lookups: Lookups,
     echo: Echo,
 }
 
-/// A log in a directory of its own, which goes with this value.
+/// A log in a directory of its own, which is removed when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Log {
-    folder: PathBuf,
-    /// Locked as long as the directory is in use: SIGKILL leaves the directory behind, and no lock.
+    directory: PathBuf,
+    /// Locked as long as the directory is in use: SIGKILL leaves the directory behind, but not the lock.
     _lock: File,
     progress: Arc<Mutex<Progress>>,
 }
 
 impl Log {
-    /// Makes the file, and writes to standard error from now on what the library writes there. Its lines are for programs
-    /// of any user, and nobody else can find the directory's name out.
+    /// Creates the file, and starts writing the selected lines to standard error. Programs of any user can write to the
+    /// file, and other users cannot find out the name of the directory.
     pub(crate) fn start(echo: Echo) -> io::Result<Self> {
         remove_abandoned(Path::new(TEMPORARY), SETTLED);
-        let folder = make_folder()?;
-        let lock = File::open(&folder)?;
-        // Where nothing can be locked, nothing is removed either.
+        let directory = make_directory()?;
+        let lock = File::open(&directory)?;
+        // If it cannot be locked, it is not removed by others either.
         let _ = flock(&lock, FlockOperation::NonBlockingLockExclusive);
-        let path = folder.join("log");
+        let path = directory.join("log");
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         fs::set_permissions(&path, Permissions::from_mode(0o666))?;
         let progress = Progress { file: File::open(&path)?, rest: Vec::new(), lookups: Lookups::default(), echo };
-        let log = Self { folder, _lock: lock, progress: Arc::new(Mutex::new(progress)) };
+        let log = Self { directory, _lock: lock, progress: Arc::new(Mutex::new(progress)) };
         let watch = inotify::init(inotify::CreateFlags::CLOEXEC)?;
         inotify::add_watch(&watch, &path, inotify::WatchFlags::MODIFY)?;
         let progress = Arc::clone(&log.progress);
@@ -70,12 +70,12 @@ impl Log {
         Ok(log)
     }
 
-    /// The file.
+    /// Returns the path of the file.
     pub(crate) fn path(&self) -> PathBuf {
-        self.folder.join("log")
+        self.directory.join("log")
     }
 
-    /// What was looked up since the last call.
+    /// Returns what has been looked up since the last call.
     pub(crate) fn lookups(&self) -> Lookups {
         let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
         progress.read_on();
@@ -85,7 +85,7 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
@@ -99,13 +99,13 @@ impl Progress {
         }
     }
 
-    /// `2026-11-27T17:27:56.491Z getent[109]: getaddrinfo db.example: pass (no rule)`
+    /// Parses a line such as `2026-11-27T17:27:56.491Z getent[109]: getaddrinfo db.example: pass (no rule)`.
     fn read_line(&mut self, line: &str) {
         let Some((head, text)) = line.split_once("]: ") else { return };
         let program = head.split_once(' ').map_or(head, |(_, program)| program);
         let program = program.rsplit_once('[').map_or(program, |(program, _)| program);
         let record = Record::parse(text);
-        // What is no lookup is a fault of the configuration.
+        // A line that is not about a lookup is about an error in the configuration.
         let is_resolved = record.as_ref().is_none_or(|record| record.handling != Handling::Pass);
         if self.echo == Echo::All || (self.echo == Echo::Resolved && is_resolved) {
             output::warn(format_args!("nss-bypass: {text}"));
@@ -116,16 +116,16 @@ impl Progress {
     }
 }
 
-/// Where the directories are.
+/// The parent of the directories.
 const TEMPORARY: &str = "/tmp";
 
-/// What their names begin with; a number of 16 digits follows.
+/// The prefix of their names, which is followed by 16 hexadecimal digits.
 const BEGINNING: &str = "nss-bypass-";
 
-/// After so long a directory that is in use has been locked.
+/// After this time, a directory in use has certainly been locked.
 const SETTLED: Duration = Duration::from_secs(60);
 
-/// Removes this user's directories that nobody uses any more.
+/// Removes directories of this user that are not in use.
 fn remove_abandoned(place: &Path, settled: Duration) {
     let own = rustix::process::geteuid().as_raw();
     for entry in fs::read_dir(place).into_iter().flatten().flatten() {
@@ -139,22 +139,22 @@ fn remove_abandoned(place: &Path, settled: Duration) {
         if !is_named_so || !entry.metadata().is_ok_and(|status| is_old(&status)) {
             continue;
         }
-        let lock = File::open(entry.path()).map(|folder| flock(folder, FlockOperation::NonBlockingLockExclusive));
+        let lock = File::open(entry.path()).map(|directory| flock(directory, FlockOperation::NonBlockingLockExclusive));
         if lock.is_ok_and(|lock| lock.is_ok()) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
 
-/// A directory that everybody can enter and nobody can list.
-fn make_folder() -> io::Result<PathBuf> {
+/// Creates a directory that all users can enter, and no other user can list.
+fn make_directory() -> io::Result<PathBuf> {
     let mut random = [0; 8];
     File::open("/dev/urandom")?.read_exact(&mut random)?;
     let name = format!("{BEGINNING}{:016x}", u64::from_ne_bytes(random));
-    let folder = Path::new(TEMPORARY).join(name);
-    DirBuilder::new().mode(0o711).create(&folder)?;
-    fs::set_permissions(&folder, Permissions::from_mode(0o711))?;
-    Ok(folder)
+    let directory = Path::new(TEMPORARY).join(name);
+    DirBuilder::new().mode(0o711).create(&directory)?;
+    fs::set_permissions(&directory, Permissions::from_mode(0o711))?;
+    Ok(directory)
 }
 
 #[cfg(test)]
@@ -180,9 +180,9 @@ mod tests {
         assert_eq!(log.lookups().counts(), Counts { lookups: 3, matched: 2 });
         writeln!(file, "no rule)").unwrap();
         assert_eq!(log.lookups().counts(), Counts { lookups: 1, matched: 0 });
-        let folder = log.folder.clone();
+        let directory = log.directory.clone();
         drop(log);
-        assert!(!folder.exists());
+        assert!(!directory.exists());
     }
 
     #[test]
@@ -190,16 +190,16 @@ mod tests {
         let place = std::env::temp_dir().join(format!("nss-bypass-log-{}", std::process::id()));
         let names = ["nss-bypass-0123456789abcdef", "nss-bypass-fedcba9876543210", "nss-bypass-other"];
         let [abandoned, used, other] = names.map(|name| place.join(name));
-        for folder in [&abandoned, &used, &other] {
-            fs::create_dir_all(folder).unwrap();
-            fs::write(folder.join("log"), "").unwrap();
+        for directory in [&abandoned, &used, &other] {
+            fs::create_dir_all(directory).unwrap();
+            fs::write(directory.join("log"), "").unwrap();
         }
         let lock = File::open(&used).unwrap();
         flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
         remove_abandoned(&place, SETTLED);
         assert!(abandoned.exists(), "it may be about to be locked");
         remove_abandoned(&place, Duration::ZERO);
-        assert_eq!([&abandoned, &used, &other].map(|folder| folder.exists()), [false, true, true]);
+        assert_eq!([&abandoned, &used, &other].map(|directory| directory.exists()), [false, true, true]);
         fs::remove_dir_all(&place).unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! What a command looked up, as the library's log tells it: one row for each distinct lookup, with how often it was made.
+//! What a command has looked up according to the library's log: one row for each distinct lookup, with its count.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -6,23 +6,23 @@ use std::collections::btree_map::Entry;
 use nss_bypass_core::settings::record::{Ending, Handling, Record};
 use serde::{Serialize, Serializer};
 
-/// How many lookups there were.
+/// The numbers of lookups.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
-    /// All of them.
+    /// All lookups.
     pub(crate) lookups: usize,
-    /// Those that the library resolved: a `bypass` rule matched, or libc did not find what a `fallback` is for.
+    /// Those that the library resolved: a `bypass` rule matched, or libc did not find a name with `fallback`.
     pub(crate) matched: usize,
 }
 
-/// What became of a lookup. In this order they are shown.
+/// What became of a lookup, in the order in which lookups are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
     /// libc did not find it, and the library did.
     Hidden,
-    /// A `bypass` rule matched, and the library answered.
+    /// A `bypass` rule matched.
     Bypassed,
-    /// libc found it, or answered in a way that the library did not see.
+    /// libc found it, or was asked without its answer being logged.
     Libc,
     /// It was not found.
     Unfound,
@@ -31,25 +31,25 @@ pub(crate) enum Outcome {
 /// A distinct lookup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Lookup {
-    /// The name or the address, as the log has it.
+    /// The name or the address, as in the log.
     pub(crate) name: String,
     /// The function that was called.
     pub(crate) function: String,
-    /// Who called it.
+    /// The program that called it.
     pub(crate) program: String,
-    /// How often.
+    /// How often it was made.
     pub(crate) count: usize,
     #[serde(serialize_with = "in_a_word")]
     pub(crate) handling: Handling,
-    /// The rule that decided, as place and pattern, or why there is none.
+    /// The rule that applied, as place and pattern, or a remark that there is none.
     pub(crate) rule: String,
-    /// libc, a server, or a file; none where nobody answered.
+    /// libc, a server, or a file; `None` if there was no answer.
     pub(crate) answered_by: Option<String>,
-    /// Whether something was found; none where only libc knows.
+    /// Whether something was found; `None` if libc's answer was not logged.
     pub(crate) found: Option<bool>,
-    /// Addresses or a name; or, in words, why there are none. Of several, the last.
+    /// Addresses or a name, or the reason why there are none, in words; those of the last lookup.
     pub(crate) result: Option<String>,
-    /// How long one took on average, where that is known.
+    /// The average duration in microseconds, if it is known.
     pub(crate) microseconds: Option<u128>,
 }
 
@@ -62,10 +62,10 @@ fn in_a_word<S: Serializer>(handling: &Handling, serializer: S) -> Result<S::Ok,
 }
 
 impl Lookup {
-    /// One, as the log has it.
+    /// Creates a row from a line of the log.
     fn new(program: &str, record: Record) -> Self {
         let Record { function, subject: name, handling, rule, ending, note } = record;
-        // After a rule of `bypass` with a `fallback`, what libc answered is not seen.
+        // libc's answer after a `bypass` rule with `fallback` is not logged.
         let ends_with_libc = handling == Handling::Bypass && note.is_some();
         let found = ending.as_ref().filter(|_| !ends_with_libc).map(Ending::is_found);
         let answered_by = match (handling, &ending) {
@@ -80,7 +80,7 @@ impl Lookup {
         Self { name, function, program, count: 1, handling, rule, answered_by, found, result, microseconds }
     }
 
-    /// One more of these.
+    /// Adds another lookup of the same row.
     fn add(&mut self, other: Self) {
         let total = |lookup: &Self| lookup.microseconds.map(|average| average * lookup.count as u128);
         let all = total(self).zip(total(&other)).map(|(one, more)| one + more);
@@ -89,7 +89,7 @@ impl Lookup {
         self.result = other.result;
     }
 
-    /// What became of it.
+    /// Returns what became of the lookup.
     pub(crate) fn outcome(&self) -> Outcome {
         match (self.handling, self.found) {
             (Handling::Bypass, _) => Outcome::Bypassed,
@@ -114,8 +114,8 @@ impl Lookup {
     }
 }
 
-/// By what lookups differ, and in which order they are shown: names of one kind together, as in the alphabet. Which
-/// addresses were found makes no difference, since servers change their order.
+/// What distinguishes lookups, and the order in which they are shown: alphabetically within each outcome. The addresses
+/// that were found are not part of it, since servers change their order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     outcome: Outcome,
@@ -129,7 +129,7 @@ struct Key {
     failure: Option<String>,
 }
 
-/// Who answered, without the words around it.
+/// Returns the source of an answer, without preposition.
 fn source(ending: &Ending) -> Option<String> {
     let source = ending.source.as_str();
     let cached = source.strip_prefix("as ").and_then(|rest| rest.strip_suffix(" said before"));
@@ -139,7 +139,7 @@ fn source(ending: &Ending) -> Option<String> {
     }
 }
 
-/// Everything that a command looked up.
+/// Everything that a command has looked up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lookups {
     rows: BTreeMap<Key, Lookup>,
@@ -147,7 +147,7 @@ pub(crate) struct Lookups {
 }
 
 impl Lookups {
-    /// One more, by this program.
+    /// Adds a lookup of this program.
     pub(crate) fn add(&mut self, program: &str, record: Record) {
         self.counts.lookups += 1;
         self.counts.matched += usize::from(record.handling != Handling::Pass);
@@ -160,12 +160,12 @@ impl Lookups {
         }
     }
 
-    /// How many there were.
+    /// Returns the numbers of lookups.
     pub(crate) fn counts(&self) -> Counts {
         self.counts
     }
 
-    /// All of them, in the order in which they are shown.
+    /// Returns all rows in the order in which they are shown.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Lookup> {
         self.rows.values()
     }

@@ -1,4 +1,4 @@
-//! /proc/PID/maps, read once for everybody.
+//! Parser of /proc/PID/maps.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -7,22 +7,22 @@ use std::path::PathBuf;
 /// A mapping of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Mapping {
-    /// Where it is in memory, as map_files names it.
+    /// Its address range, as in the names of map_files.
     pub(crate) range: String,
-    /// Where it begins and ends.
+    /// The first address, and the one after the last.
     pub(crate) addresses: (u64, u64),
-    /// Where in the file it begins.
+    /// The offset in the file.
     pub(crate) offset: u64,
-    /// Major and minor number, as the kernel writes them.
+    /// The major and minor number of the device, as the kernel writes them.
     pub(crate) device: String,
     pub(crate) inode: u64,
-    /// As the process's own root and mounts have it.
+    /// The path, as seen by the process with its own root and mounts.
     pub(crate) path: PathBuf,
-    /// Whether the file has lost its name, or another one has it.
+    /// Whether the file has been deleted or replaced.
     pub(crate) deleted: bool,
 }
 
-/// The mappings of files, in the order of their addresses.
+/// Returns the mappings of files, in the order of their addresses.
 pub(crate) fn files(maps: &[u8]) -> Vec<Mapping> {
     maps.split(|byte| *byte == b'\n').filter_map(Mapping::read).collect()
 }
@@ -48,13 +48,13 @@ impl Mapping {
         })
     }
 
-    /// Whether another mapping is of the same file.
+    /// Returns whether another mapping is of the same file.
     pub(crate) fn is_of_file(&self, other: &Self) -> bool {
         (&self.device, self.inode, &self.path) == (&other.device, other.inode, &other.path)
     }
 }
 
-/// The kernel writes a newline in a name as `\012`, and nothing else so (seq_path).
+/// Decodes newlines, which the kernel writes as `\012`; it escapes no other byte (seq_path).
 fn unescaped(path: &[u8]) -> Vec<u8> {
     const NEWLINE: &[u8] = b"\\012";
     let mut rest = path;

@@ -1,5 +1,5 @@
-//! Programs and processes: what kind of file a program is, which build of the library a file is, which processes run, and
-//! what they have loaded.
+//! Programs and processes: the type of a program, the build of a library, the running processes, and what they have
+//! loaded.
 
 pub(crate) mod child;
 pub(crate) mod elf;

@@ -8,38 +8,38 @@ use std::path::{Path, PathBuf};
 
 use crate::process::elf::{Elf, Go, Machine};
 
-/// Why a library that LD_PRELOAD names does not work in a program.
+/// Why a library in LD_PRELOAD does not work in a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Obstacle {
-    /// The program takes its owner's rights.
+    /// The program is set-user-ID.
     SetUser,
-    /// The program takes its group's rights.
+    /// The program is set-group-ID.
     SetGroup,
-    /// The file has capabilities.
+    /// The program has file capabilities.
     Capabilities,
-    /// No loader: nothing can be preloaded.
+    /// The program has no dynamic linker, so nothing can be preloaded.
     Static,
-    /// The loader is musl's.
+    /// The dynamic linker is musl's.
     Musl,
-    /// The loader is another one than glibc's.
+    /// The dynamic linker is neither glibc's nor musl's.
     OtherLoader(PathBuf),
-    /// Program and library are for different processors.
+    /// Program and library are for different machines.
     OtherMachine {
         /// The program's.
         program: Machine,
         /// The library's.
         library: Machine,
     },
-    /// Go's own resolver.
+    /// The program uses Go's own resolver.
     Go(Go),
 }
 
-/// A privileged program takes no variable from its caller: ld.so's rule, and ours.
+/// A privileged program ignores the caller's variables: both ld.so and the library do.
 const AS_ROOT: &str = "the library in /etc/ld.so.preload (as root: nss-bypass enable), with the rules in \
                        /etc/nss-bypass.conf; no variable counts there";
 
 impl Obstacle {
-    /// What would work instead.
+    /// Returns what would work instead.
     pub(crate) fn fix(&self) -> &'static str {
         match self {
             Self::SetUser | Self::SetGroup | Self::Capabilities => AS_ROOT,
@@ -82,17 +82,17 @@ impl fmt::Display for Obstacle {
     }
 }
 
-/// Who runs a program, as far as its privileges depend on it.
+/// The properties of a caller on which the privileges of a program depend.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     user: u32,
     group: u32,
-    /// Whether the kernel gives no program more rights (PR_SET_NO_NEW_PRIVS).
+    /// Whether exec grants no privileges (PR_SET_NO_NEW_PRIVS).
     no_new_privileges: bool,
 }
 
 impl Caller {
-    /// This process.
+    /// Returns those of this process.
     pub(crate) fn own() -> Self {
         // SAFETY: no preconditions.
         let user = unsafe { libc::getuid() };
@@ -104,12 +104,12 @@ impl Caller {
     }
 }
 
-/// What is in the way of a library in a program. Nothing but its kind is looked at: that it looks names up at all, nobody
-/// can tell from outside.
+/// Returns why a library cannot work in a program. Only the type of the program is considered: whether it looks up
+/// names cannot be determined from its file.
 pub(crate) fn of_program(path: &Path, program: &Elf, library: &Elf, go_debug: Option<&[u8]>) -> Vec<Obstacle> {
     let mut found = Vec::new();
     found.extend(of_kind(path, program, library, go_debug));
-    // What has no loader has no use for the next.
+    // Privileges do not matter to a program without a dynamic linker.
     if program.interpreter.is_some() {
         found.extend(of_privileges(path, Caller::own()));
     }
@@ -131,13 +131,14 @@ fn of_kind(path: &Path, program: &Elf, library: &Elf, go_debug: Option<&[u8]>) -
     }
 }
 
-/// ld.so itself, run as a command, has no loader and yet preloads.
+/// Returns whether this is ld.so itself, which has no dynamic linker but preloads libraries when it is run as a
+/// command.
 fn is_loader(path: &Path) -> bool {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"ld-") || name.as_bytes().starts_with(b"ld64"))
 }
 
-/// Whether GODEBUG says `netdns=cgo`, perhaps with a level for debugging ("cgo+1").
+/// Returns whether GODEBUG has `netdns=cgo`, optionally with a debug level ("cgo+1").
 pub(crate) fn prefers_libc(go_debug: Option<&[u8]>) -> bool {
     let mut settings = go_debug.unwrap_or_default().split(|&byte| byte == b',');
     settings.any(|setting| {
@@ -147,7 +148,8 @@ pub(crate) fn prefers_libc(go_debug: Option<&[u8]>) -> bool {
     })
 }
 
-/// Which rights the file gives that its caller does not have: then ld.so does not trust the environment (AT_SECURE).
+/// Returns which privileges the file gives that the caller does not have: ld.so then ignores the environment
+/// (AT_SECURE).
 fn of_privileges(path: &Path, caller: Caller) -> Option<Obstacle> {
     const GROUP_EXECUTES: u32 = 0o010;
     let status = path.metadata().ok()?;
@@ -158,17 +160,17 @@ fn of_privileges(path: &Path, caller: Caller) -> Option<Obstacle> {
         if status.mode() & libc::S_ISUID != 0 && status.uid() != caller.user {
             return Some(Obstacle::SetUser);
         }
-        // Without the right to execute, the bit means mandatory locks.
+        // If the group cannot execute the file, the bit means mandatory locking.
         let takes_group = status.mode() & libc::S_ISGID != 0 && status.mode() & GROUP_EXECUTES != 0;
         if takes_group && status.gid() != caller.group {
             return Some(Obstacle::SetGroup);
         }
     }
-    // Who is root has them all anyway.
+    // root has all capabilities in any case.
     (caller.user != 0 && has_capabilities(path)).then_some(Obstacle::Capabilities)
 }
 
-/// Whether its file system is mounted `nosuid`.
+/// Returns whether the file system is mounted `nosuid`.
 fn gives_no_rights(path: &Path) -> bool {
     let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
     let mut status = std::mem::MaybeUninit::<libc::statvfs>::uninit();
@@ -184,7 +186,7 @@ fn gives_no_rights(path: &Path) -> bool {
 fn has_capabilities(path: &Path) -> bool {
     let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
     let name = c"security.capability";
-    // SAFETY: two C strings; with a length of 0 nothing is written, and the size of the value is returned.
+    // SAFETY: two C strings; with a length of 0, nothing is written, and the size of the value is returned.
     unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), std::ptr::null_mut(), 0) > 0 }
 }
 

@@ -1,4 +1,4 @@
-//! Which file a command runs, as execvp(3) finds it; and, where that is a script, which program reads it.
+//! The file that a command runs, as execvp(3) finds it, and the interpreter if that is a script.
 
 use std::ffi::{CString, OsStr};
 use std::fmt;
@@ -9,18 +9,18 @@ use std::path::{Path, PathBuf};
 use crate::process::elf::{self, Elf, Form};
 use crate::ui::output;
 
-/// Where commands are looked for without a PATH (glibc's `_CS_PATH`).
+/// The search path without PATH (glibc's `_CS_PATH`).
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
-/// How often an interpreter may be a script itself; the kernel allows about as many.
+/// How many levels of interpreters may be scripts themselves; the limit of the kernel is similar.
 const DEEPEST: usize = 5;
 
-/// Why a command cannot run.
+/// Why a command cannot be run.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Unfound {
     /// There is no such file.
     Missing(String),
-    /// There is one, which is not executable.
+    /// The file is not executable.
     NotExecutable(PathBuf),
 }
 
@@ -34,7 +34,7 @@ impl fmt::Display for Unfound {
     }
 }
 
-/// Finds a command: a path if it has a slash, and else a file in the directories of PATH.
+/// Finds a command: a path if it contains a slash, otherwise a file in the directories of PATH.
 pub(crate) fn find(command: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Unfound> {
     let shown = command.display();
     if command.as_bytes().contains(&b'/') {
@@ -48,10 +48,10 @@ pub(crate) fn find(command: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Unf
     }
     let mut refused = None;
     if !command.is_empty() {
-        for folder in path.unwrap_or(OsStr::new(DEFAULT_PATH)).as_bytes().split(|&byte| byte == b':') {
-            // An empty entry is the current folder, here and for execvp.
-            let folder = if folder.is_empty() { Path::new(".") } else { Path::new(OsStr::from_bytes(folder)) };
-            let file = folder.join(command);
+        for directory in path.unwrap_or(OsStr::new(DEFAULT_PATH)).as_bytes().split(|&byte| byte == b':') {
+            // As for execvp(3), an empty entry is the current directory.
+            let directory = if directory.is_empty() { Path::new(".") } else { Path::new(OsStr::from_bytes(directory)) };
+            let file = directory.join(command);
             if is_executable(&file) {
                 return Ok(file);
             }
@@ -68,7 +68,7 @@ pub(crate) fn find(command: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Unf
 
 fn is_executable(path: &Path) -> bool {
     let Ok(text) = CString::new(path.as_os_str().as_bytes()) else { return false };
-    // SAFETY: a C string.
+    // SAFETY: the argument is a C string.
     path.is_file() && unsafe { libc::access(text.as_ptr(), libc::X_OK) } == 0
 }
 
@@ -77,13 +77,14 @@ fn is_executable(path: &Path) -> bool {
 pub(crate) struct Program {
     /// Its path.
     pub(crate) path: PathBuf,
-    /// What kind of program it is.
+    /// The properties of its file.
     pub(crate) elf: Elf,
-    /// The scripts that lead there, the command first.
+    /// The scripts that lead to it, the command first.
     pub(crate) scripts: Vec<PathBuf>,
 }
 
-/// Finds out which program reads a file that is executed: itself, or the interpreter of a script, also behind `env`.
+/// Determines the program for a file that is executed: the file itself, or the interpreter of a script, also after
+/// `env`.
 pub(crate) fn resolve(file: &Path, search: Option<&OsStr>) -> io::Result<Program> {
     let (mut path, mut scripts) = (file.to_owned(), Vec::new());
     for _ in 0..DEEPEST {
@@ -102,7 +103,7 @@ pub(crate) fn resolve(file: &Path, search: Option<&OsStr>) -> io::Result<Program
     Err(io::Error::new(io::ErrorKind::InvalidData, "interpreters of scripts go round in a circle"))
 }
 
-/// `#!/usr/bin/env python3`, `#!/usr/bin/env -S python3 -u`: what env will run.
+/// Returns what env runs, for `#!/usr/bin/env python3` or `#!/usr/bin/env -S python3 -u`.
 fn behind_env(interpreter: &Path, argument: Option<&[u8]>, search: Option<&OsStr>) -> io::Result<PathBuf> {
     let is_env = interpreter.file_name() == Some(OsStr::new("env"));
     let Some(argument) = argument.filter(|_| is_env) else { return Ok(interpreter.to_owned()) };
@@ -150,14 +151,14 @@ mod tests {
         one.file("tool", "", 0o644);
         let tool = other.file("tool", "", 0o755);
         let plain = one.file("plain", "", 0o644);
-        fs::create_dir_all(one.0.join("folder")).unwrap();
+        fs::create_dir_all(one.0.join("directory")).unwrap();
         let search = format!("{}:{}", one.0.display(), other.0.display());
         let look = |command: &str| find(OsStr::new(command), Some(OsStr::new(&search)));
         assert_eq!(look("tool"), Ok(tool.clone()));
         assert_eq!(look("plain"), Err(Unfound::NotExecutable(plain.clone())));
         assert_eq!(look(tool.to_str().unwrap()), Ok(tool));
         assert_eq!(look(plain.to_str().unwrap()), Err(Unfound::NotExecutable(plain)));
-        assert!(look("folder").unwrap_err().to_string().ends_with("is a directory"));
+        assert!(look("directory").unwrap_err().to_string().ends_with("is a directory"));
         assert!(look("nobody").unwrap_err().to_string().contains("no command \"nobody\""));
         assert!(look("").unwrap_err().to_string().contains("no command \"\""));
         assert!(look("/nowhere/x").unwrap_err().to_string().starts_with("/nowhere/x: No such file"));
@@ -166,16 +167,16 @@ mod tests {
 
     #[test]
     fn a_script_is_read_by_its_interpreter() {
-        let folder = Scratch::new("scripts");
+        let directory = Scratch::new("scripts");
         let search = Some(OsStr::new("/usr/bin:/bin"));
-        let runs = |text: &str| resolve(&folder.file("script", text, 0o755), search).map(|program| program.path);
+        let runs = |text: &str| resolve(&directory.file("script", text, 0o755), search).map(|program| program.path);
         assert_eq!(runs("#!/bin/sh\n").unwrap(), Path::new("/bin/sh"));
         assert_eq!(runs("#!/usr/bin/env cat\n").unwrap(), Path::new("/usr/bin/cat"));
         assert_eq!(runs("#!/usr/bin/env -S A=1 cat -u\n").unwrap(), Path::new("/usr/bin/cat"));
         assert_eq!(runs("echo no first line\n").unwrap(), Path::new("/bin/sh"));
         assert!(runs("#!/nowhere/sh\n").unwrap_err().to_string().contains("/nowhere/sh does not exist"));
         assert!(runs("#!/usr/bin/env nobody\n").unwrap_err().to_string().contains("no command \"nobody\""));
-        let own = folder.0.join("script");
+        let own = directory.0.join("script");
         assert!(runs(&format!("#!{}\n", own.display())).unwrap_err().to_string().contains("circle"));
     }
 }

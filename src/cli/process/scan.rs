@@ -1,5 +1,5 @@
-//! The running programs: what each is, when it started, in which namespaces it lives, and which build of the library it
-//! has. The only reader of /proc that is about processes.
+//! The running programs: what each is, when it was started, its namespaces, and the build of the library that it has
+//! loaded. This is the only module that reads processes in /proc.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -16,7 +16,7 @@ use crate::process::libraries::C_ARES;
 use crate::process::maps::{self, Mapping};
 use crate::ui::screen::printable;
 
-/// Which C library a process has mapped.
+/// The C library that a process has mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Libc {
@@ -24,24 +24,24 @@ pub(crate) enum Libc {
     Glibc,
     /// musl.
     Musl,
-    /// None: the program is linked statically, or is written in Go.
+    /// None: the program is static, or written in Go.
     None,
 }
 
-/// The library as a process has it.
+/// The library in a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Loaded {
-    /// Its file, by the process's own root and mounts.
+    /// Its path, as seen by the process with its own root and mounts.
     pub(crate) path: PathBuf,
-    /// Whether the file has lost its name, or another one has it.
+    /// Whether the file has been deleted or replaced.
     pub(crate) deleted: bool,
-    /// Which build it is.
+    /// The build.
     pub(crate) identity: Identity,
-    /// LD_PRELOAD as the process was given it, which its children get too unless it changed that.
+    /// LD_PRELOAD as it was when the program was started, which its children inherit unless the program has changed it.
     pub(crate) variable: Option<Vec<u8>>,
 }
 
-/// The numbers of namespaces, where they may be seen. Equal numbers are one namespace.
+/// The numbers of the namespaces, if they can be read. Equal numbers are the same namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Namespaces {
     pub(crate) mount: Option<u64>,
@@ -53,36 +53,37 @@ pub(crate) struct Namespaces {
 #[derive(Clone, Debug)]
 pub(crate) struct Process {
     pub(crate) pid: u32,
-    /// Its short name, without what a terminal would obey.
+    /// Its short name, without control characters.
     pub(crate) name: String,
     pub(crate) started: Option<SystemTime>,
-    /// Its executable's path, by its own root and mounts.
+    /// The path of its executable, as seen by the process with its own root and mounts.
     pub(crate) executable: Option<PathBuf>,
-    /// Device and inode of its root directory.
+    /// The device and the inode of its root directory.
     pub(crate) root: (u64, u64),
     pub(crate) namespaces: Namespaces,
-    /// Whether ld.so ran it in secure-execution mode (AT_SECURE), in which LD_PRELOAD and variables of ours do not count.
+    /// Whether ld.so ran it in secure-execution mode (AT_SECURE), in which LD_PRELOAD and the variables of nss-bypass
+    /// are ignored.
     pub(crate) is_secure: Option<bool>,
     pub(crate) libc: Libc,
-    /// How it resolves names, if it is written in Go.
+    /// How it resolves names, if it is a Go program.
     pub(crate) go: Option<Go>,
-    /// Whether it has c-ares, which asks name servers itself.
+    /// Whether it has loaded c-ares, which queries name servers itself.
     pub(crate) has_c_ares: bool,
-    /// The library, if it has it.
+    /// The library, if it has loaded it.
     pub(crate) library: Option<Loaded>,
 }
 
-/// All running programs. Threads of the kernel are none, and neither are processes that have ended.
+/// All running programs, except kernel threads and zombies.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
-    /// Those that could be looked at, by their numbers.
+    /// Those that could be examined, by process ID.
     pub(crate) processes: Vec<Process>,
-    /// Numbers and names of those that could not.
+    /// The process IDs and names of those that could not.
     pub(crate) hidden: Vec<(u32, String)>,
 }
 
-/// Looks at every process but this one. `known` are builds that count as the library whatever they look like, such as the
-/// one that somebody named.
+/// Examines every process but this one. `known` are builds that are treated as the library even if they do not look
+/// like it, such as one that was named on the command line.
 pub(crate) fn scan(known: &[Identity], mut progress: impl FnMut()) -> io::Result<Scan> {
     let mut scan = Scan::default();
     let mut files = Files::new(known);
@@ -95,24 +96,24 @@ pub(crate) fn scan(known: &[Identity], mut progress: impl FnMut()) -> io::Result
         match look_at(pid, &mut files) {
             Ok(found) => scan.processes.extend(found),
             Err(error) if error.kind() == ErrorKind::PermissionDenied => scan.hidden.push((pid, name(pid))),
-            // It has ended meanwhile.
+            // It has ended in the meantime.
             Err(_) => {}
         }
     }
     Ok(scan)
 }
 
-/// Looks at one process. None: a thread of the kernel, or a process that has ended.
+/// Examines one process. Returns `None` for a kernel thread or a zombie.
 pub(crate) fn process(pid: u32) -> io::Result<Option<Process>> {
     look_at(pid, &mut Files::new(&[]))
 }
 
-/// The library in this process, and so in all programs that are started like it.
+/// Returns the library in this process, and thus in all programs that are started in the same way.
 pub(crate) fn own_library() -> Option<Loaded> {
     process(std::process::id()).ok().flatten()?.library
 }
 
-/// Why processes are hidden from us, as far as that can be told: for a sentence that says how many are.
+/// Returns the probable reason why processes are hidden from this one, for messages.
 pub(crate) fn why_hidden() -> &'static str {
     if rustix::process::geteuid().is_root() {
         "they belong to another user namespace, or CAP_SYS_PTRACE is missing"
@@ -121,29 +122,30 @@ pub(crate) fn why_hidden() -> &'static str {
     }
 }
 
-fn folder(pid: u32) -> PathBuf {
+fn directory(pid: u32) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}"))
 }
 
 fn name(pid: u32) -> String {
-    printable(fs::read(folder(pid).join("comm")).unwrap_or_default().trim_ascii_end())
+    printable(fs::read(directory(pid).join("comm")).unwrap_or_default().trim_ascii_end())
 }
 
 fn look_at(pid: u32, files: &mut Files<'_>) -> io::Result<Option<Process>> {
-    let folder = folder(pid);
-    let stat = fs::read_to_string(folder.join("stat"))?;
-    // Threads of the kernel have no size, and neither have processes that have ended and are not waited for.
+    let directory = directory(pid);
+    let stat = fs::read_to_string(directory.join("stat"))?;
+    // Kernel threads have no size, and neither have zombies.
     if field(&stat, SIZE) == Some(0) {
         return Ok(None);
     }
-    // Who may read the mappings (CAP_PERFMON) may not see the rest, without which nothing is known of them.
-    let root = fs::metadata(folder.join("root"))?;
-    let mappings = maps::files(&fs::read(folder.join("maps"))?);
+    // A process that may read the mappings (CAP_PERFMON) may not be allowed to read the rest, without which they are of
+    // no use.
+    let root = fs::metadata(directory.join("root"))?;
+    let mappings = maps::files(&fs::read(directory.join("maps"))?);
     let has = |name: fn(&str) -> bool| {
         mappings.iter().any(|mapping| mapping.path.file_name().and_then(|name| name.to_str()).is_some_and(name))
     };
-    let program = files.program(&folder, &mappings);
-    // Where musl's loader is a link to its libc.so, as in Debian, that is the name of what is mapped.
+    let program = files.program(&directory, &mappings);
+    // If musl's dynamic linker is a link to its libc.so, as in Debian, the latter is the name of the mapping.
     let libc = if program.is_musl || has(|name| name.starts_with("ld-musl-")) {
         Libc::Musl
     } else if has(|name| name == "libc.so.6" || name.starts_with("libc-2.")) {
@@ -155,43 +157,43 @@ fn look_at(pid: u32, files: &mut Files<'_>) -> io::Result<Option<Process>> {
         pid,
         name: name(pid),
         started: started(&stat),
-        executable: fs::read_link(folder.join("exe")).ok(),
+        executable: fs::read_link(directory.join("exe")).ok(),
         root: (root.dev(), root.ino()),
-        namespaces: Namespaces::of(&folder),
-        is_secure: secure(&folder),
+        namespaces: Namespaces::of(&directory),
+        is_secure: secure(&directory),
         libc,
         go: program.go,
         has_c_ares: has(|name| name.starts_with(C_ARES)),
-        library: files.library(&folder, &mappings),
+        library: files.library(&directory, &mappings),
     }))
 }
 
 impl Namespaces {
-    fn of(folder: &Path) -> Self {
+    fn of(directory: &Path) -> Self {
         let number = |kind: &str| {
-            // "net:[4026531840]"
-            let link = fs::read_link(folder.join("ns").join(kind)).ok()?;
+            // Such as "net:[4026531840]".
+            let link = fs::read_link(directory.join("ns").join(kind)).ok()?;
             link.to_str()?.split_once('[')?.1.strip_suffix(']')?.parse().ok()
         };
         Self { mount: number("mnt"), network: number("net"), pid: number("pid") }
     }
 
-    /// This process's.
+    /// Returns those of this process.
     pub(crate) fn own() -> Self {
         Self::of(Path::new("/proc/self"))
     }
 }
 
-fn preload_variable(folder: &Path) -> Option<Vec<u8>> {
-    let environment = fs::read(folder.join("environ")).ok()?;
+fn preload_variable(directory: &Path) -> Option<Vec<u8>> {
+    let environment = fs::read(directory.join("environ")).ok()?;
     let mut variables = environment.split(|byte| *byte == 0);
     variables.find_map(|variable| variable.strip_prefix(b"LD_PRELOAD=")).map(<[u8]>::to_vec)
 }
 
-/// AT_SECURE in the vector that the kernel gave the program (getauxval(3)).
-fn secure(folder: &Path) -> Option<bool> {
+/// Returns AT_SECURE of the auxiliary vector (getauxval(3)).
+fn secure(directory: &Path) -> Option<bool> {
     const WORD: usize = size_of::<usize>();
-    let vector = fs::read(folder.join("auxv")).ok()?;
+    let vector = fs::read(directory.join("auxv")).ok()?;
     let word = |bytes: &[u8]| bytes.try_into().ok().map(usize::from_ne_bytes);
     vector.chunks_exact(2 * WORD).find_map(|pair| {
         let (kind, value) = pair.split_at_checked(WORD)?;
@@ -199,7 +201,7 @@ fn secure(folder: &Path) -> Option<bool> {
     })
 }
 
-/// Fields of /proc/PID/stat, counted from behind the name (proc(5) counts from 1, and two come before).
+/// Fields of /proc/PID/stat, counted from the one after the name (proc(5) counts from 1, and the name is the second).
 const START: usize = 22 - 3;
 const SIZE: usize = 23 - 3;
 
@@ -207,7 +209,7 @@ fn field(stat: &str, number: usize) -> Option<u64> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(number)?.parse().ok()
 }
 
-/// To a second, as far as the kernel tells.
+/// Returns the start time, to the second.
 fn started(stat: &str) -> Option<SystemTime> {
     let ticks = field(stat, START)?;
     let kernel = fs::read_to_string("/proc/stat").ok()?;
@@ -217,17 +219,18 @@ fn started(stat: &str) -> Option<SystemTime> {
     Some(SystemTime::UNIX_EPOCH + Duration::from_secs(boot) + since_boot)
 }
 
-/// A file as `maps` tells them apart. The path too: subvolumes of btrfs share a device and number their files alike.
+/// The identity of a file in `maps`. It includes the path, since subvolumes of a btrfs share a device and may use the
+/// same inode numbers.
 type Key = (String, u64, PathBuf);
 
-/// What a program's file says of it.
+/// The properties of a program's file.
 #[derive(Clone, Copy, Default)]
 struct Kind {
     go: Option<Go>,
     is_musl: bool,
 }
 
-/// What the files are that processes have mapped: each is read once.
+/// The files that processes have mapped, each of which is read once.
 struct Files<'a> {
     known: &'a [Identity],
     identities: HashMap<Key, Option<Identity>>,
@@ -239,52 +242,52 @@ impl<'a> Files<'a> {
         Self { known, identities: HashMap::new(), programs: HashMap::new() }
     }
 
-    /// The first mapped file that is the library.
-    fn library(&mut self, folder: &Path, mappings: &[Mapping]) -> Option<Loaded> {
-        // A file's headers, notes and names are in its beginning.
+    /// Returns the first mapped file that is the library.
+    fn library(&mut self, directory: &Path, mappings: &[Mapping]) -> Option<Loaded> {
+        // The headers, notes and strings of a file are at its beginning.
         for mapping in mappings.iter().filter(|mapping| mapping.offset == 0) {
             let key = (mapping.device.clone(), mapping.inode, mapping.path.clone());
-            let identity = self.identities.entry(key).or_insert_with(|| identify(folder, mapping, mappings));
+            let identity = self.identities.entry(key).or_insert_with(|| identify(directory, mapping, mappings));
             let Some(identity) = identity else { continue };
             if identity.is_library || self.known.iter().any(|known| known.is_same_build(identity)) {
                 let identity = identity.clone();
-                let variable = preload_variable(folder);
+                let variable = preload_variable(directory);
                 return Some(Loaded { path: mapping.path.clone(), deleted: mapping.deleted, identity, variable });
             }
         }
         None
     }
 
-    /// What the program is.
-    fn program(&mut self, folder: &Path, mappings: &[Mapping]) -> Kind {
+    /// Returns the properties of the program.
+    fn program(&mut self, directory: &Path, mappings: &[Mapping]) -> Kind {
         let Some(first) = mappings.first() else { return Kind::default() };
         let key = (first.device.clone(), first.inode, first.path.clone());
-        *self.programs.entry(key).or_insert_with(|| match elf::read(&folder.join("exe")) {
+        *self.programs.entry(key).or_insert_with(|| match elf::read(&directory.join("exe")) {
             Ok(Form::Elf(program)) => Kind { go: program.go, is_musl: program.is_musl() },
             _ => Kind::default(),
         })
     }
 }
 
-/// What a process has mapped, whatever lies under that path now: through map_files, which takes more rights than the rest
-/// of /proc; else by the path, if it leads to the same file; else in the process's memory.
-fn identify(folder: &Path, mapping: &Mapping, all: &[Mapping]) -> Option<Identity> {
-    let itself = folder.join("map_files").join(&mapping.range);
+/// Identifies a mapped file, whatever is at its path now: through map_files, which requires more privileges than the
+/// rest of /proc; otherwise by its path, if that leads to the same file; otherwise in the memory of the process.
+fn identify(directory: &Path, mapping: &Mapping, all: &[Mapping]) -> Option<Identity> {
+    let itself = directory.join("map_files").join(&mapping.range);
     if let Ok(identity) = Identity::of_file(&itself) {
         return Some(identity);
     }
-    let by_path = folder.join("root").join(mapping.path.strip_prefix("/").unwrap_or(&mapping.path));
+    let by_path = directory.join("root").join(mapping.path.strip_prefix("/").unwrap_or(&mapping.path));
     let is_there = !mapping.deleted && fs::metadata(&by_path).is_ok_and(|status| status.ino() == mapping.inode);
     if is_there && let Ok(identity) = Identity::of_file(&by_path) {
         return Some(identity);
     }
-    in_memory(folder, mapping, all).ok().map(|bytes| Identity::of_bytes(&bytes))
+    in_memory(directory, mapping, all).ok().map(|bytes| Identity::of_bytes(&bytes))
 }
 
-/// The mapped bytes of a file, if it is a library: a program's data may be of any size.
-fn in_memory(folder: &Path, mapping: &Mapping, all: &[Mapping]) -> io::Result<Vec<u8>> {
+/// Returns the mapped bytes of a file if it is an ELF file: the data files of a program may have any size.
+fn in_memory(directory: &Path, mapping: &Mapping, all: &[Mapping]) -> io::Result<Vec<u8>> {
     const MOST: u64 = 4 << 20;
-    let memory = File::open(folder.join("mem"))?;
+    let memory = File::open(directory.join("mem"))?;
     let mut head = [0; 4];
     memory.read_exact_at(&mut head, mapping.addresses.0)?;
     let mut bytes = Vec::new();
@@ -295,7 +298,7 @@ fn in_memory(folder: &Path, mapping: &Mapping, all: &[Mapping]) -> io::Result<Ve
         let (begin, end) = part.addresses;
         let length = end.saturating_sub(begin).min(MOST.saturating_sub(bytes.len() as u64));
         let mut part = vec![0; usize::try_from(length).unwrap_or(0)];
-        // Pages beyond the end of the file cannot be read.
+        // Pages after the end of the file cannot be read.
         if memory.read_exact_at(&mut part, begin).is_ok() {
             bytes.append(&mut part);
         }

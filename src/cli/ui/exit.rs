@@ -1,31 +1,32 @@
-//! How the command ends, in one place.
+//! The exit codes.
 
 use std::process::ExitCode;
 
 /// The exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All is well.
+    /// The command succeeded.
     Success,
-    /// There is trouble: a fault in a configuration, a name that is answered wrongly, a library that is not safe to enable.
+    /// There is a problem: an error in a configuration, a name that is answered wrongly, a library that is not safe to
+    /// enable.
     Trouble,
     /// Usage error.
     Usage,
-    /// What was asked for could not be found out.
+    /// The result could not be determined.
     CannotTell,
-    /// `run` and `learn`, before there is a command whose status it could have: usage error, or the library is not
-    /// there, or cannot work and `--strict` was given. 125 to 127 are as in env(1).
+    /// `run` and `learn`: the command was not run because of a usage error, because there is no library, or because the
+    /// library cannot work and `--strict` was given. 125 to 127 are as in env(1).
     NotRun,
     /// `run` and `learn`: the command is not executable.
     NotExecutable,
     /// `run` and `learn`: there is no such command.
     NotFound,
-    /// `run` and `learn`: the command has ended, with this status.
+    /// `run` and `learn`: the command ended with this status.
     Command(u8),
 }
 
 impl Exit {
-    /// The number.
+    /// Returns the number.
     pub(crate) fn code(self) -> u8 {
         match self {
             Self::Success => 0,
@@ -46,7 +47,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The same for readers, behind `--help` and in the manual.
+/// The description for `--help` and the manual.
 pub(crate) const TABLE: &str = "\
 Exit status:
   0    all is well

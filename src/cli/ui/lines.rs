@@ -1,4 +1,4 @@
-//! Lines for a person: on a terminal they are broken at blanks, and a command to paste stays in one line of its own.
+//! Lines of text: on a terminal they are wrapped at blanks, except for commands, which can be copied as a whole.
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal};
@@ -6,13 +6,13 @@ use std::io::{self, IsTerminal};
 use crate::ui::output;
 use crate::ui::screen::wrapped;
 
-/// What a line begins with that is a command to paste.
+/// The prefix of a line with a command.
 pub(crate) const COMMAND: &str = "      ";
 
-/// How wide lines are at most on a terminal.
+/// The maximum width of lines on a terminal.
 const WIDTH: usize = 80;
 
-/// How wide lines may be there; none where a program reads them, unless COLUMNS says something.
+/// Returns the width of lines; `None` if the output is not a terminal and COLUMNS is not set.
 fn width(stream: &impl IsTerminal) -> Option<usize> {
     const LEAST: usize = 20;
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
@@ -22,7 +22,7 @@ fn width(stream: &impl IsTerminal) -> Option<usize> {
     }
 }
 
-/// The text, whose lines are broken at blanks where they are longer; what is broken off is indented.
+/// Wraps the lines of a text at blanks; continuation lines are indented.
 pub(crate) fn fitted(text: &str, width: Option<usize>) -> String {
     let Some(width) = width else { return text.to_owned() };
     let mut lines: Vec<String> = Vec::new();
@@ -40,7 +40,8 @@ pub(crate) fn fitted(text: &str, width: Option<usize>) -> String {
     lines.join("\n")
 }
 
-/// Behind the label of a line such as "File:        /etc/ld.so.preload"; else a little more than the line itself has.
+/// Returns the indentation of continuation lines: that of the text after a label, as in "File:
+/// /etc/ld.so.preload", or else slightly more than that of the line itself.
 fn indent_of(line: &str) -> usize {
     const MORE: usize = 4;
     let label = line.find(":  ").and_then(|colon| {
@@ -64,11 +65,11 @@ pub(crate) fn warn(text: impl Display) {
     output::warn(fitted(&text.to_string(), width(&io::stderr())));
 }
 
-/// Writes lines to standard error, with the command's name before them.
-pub(crate) fn complain(text: impl Display) {
+/// Writes lines to standard error, prefixed with the name of the command.
+pub(crate) fn print_error(text: impl Display) {
     const NAME: &str = "nss-bypass: ";
     let text = fitted(&format!("{NAME}{text}"), width(&io::stderr()));
-    output::complain(text.strip_prefix(NAME).unwrap_or(&text));
+    output::print_error(text.strip_prefix(NAME).unwrap_or(&text));
 }
 
 #[cfg(test)]

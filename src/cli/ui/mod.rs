@@ -1,4 +1,4 @@
-//! What a person reads, and the exit codes.
+//! Output for people, and the exit codes.
 
 pub(crate) mod exit;
 pub(crate) mod lines;

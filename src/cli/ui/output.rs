@@ -1,4 +1,4 @@
-//! Lines for people and for programs, and no complaint where nobody reads on.
+//! Output of lines, without an error if the reader has closed the pipe.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -10,18 +10,18 @@ use serde::Serialize;
 pub(crate) use crate::ui::palette::wants_colour;
 use crate::ui::palette::{self, paint};
 
-/// How a piece of text stands out.
+/// The style of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// What is wrong.
+    /// An error.
     Bad,
-    /// What deserves a look.
+    /// A warning.
     Doubtful,
-    /// What stands out.
+    /// Emphasis.
     Strong,
 }
 
-/// A text in a style, plain where `colour` is off.
+/// Returns a text in a style, or unchanged without `colour`.
 pub(crate) fn styled(text: &str, style: Style, colour: bool) -> String {
     let style = match style {
         Style::Bad => palette::Style::Bad,
@@ -31,18 +31,18 @@ pub(crate) fn styled(text: &str, style: Style, colour: bool) -> String {
     if colour { paint(style, text) } else { text.to_owned() }
 }
 
-/// Writes a line to standard output. A reader that has gone, as `head` does, is no trouble of ours.
+/// Writes a line to standard output. It is not an error if the reader has closed the pipe, as `head` does.
 pub(crate) fn say(line: impl Display) {
     let _ = writeln!(anstream::stdout(), "{line}");
 }
 
-/// Writes a line to standard error as it is.
+/// Writes a line to standard error.
 pub(crate) fn warn(line: impl Display) {
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 
-/// Writes a line to standard error, with the command's name before it.
-pub(crate) fn complain(line: impl Display) {
+/// Writes a line to standard error, prefixed with the name of the command.
+pub(crate) fn print_error(line: impl Display) {
     let name = paint(palette::Style::Title, "nss-bypass:");
     let _ = writeln!(anstream::stderr(), "{name} {line}");
 }
@@ -54,25 +54,25 @@ pub(crate) fn say_json(value: &impl Serialize) -> io::Result<()> {
     Ok(())
 }
 
-/// Why something failed, as a person says it: without the number.
+/// Returns the description of an error, without its number.
 pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split_once(" (os error ").map_or(text.as_str(), |(reason, _)| reason).to_owned()
 }
 
-/// Why the library cannot read a file.
+/// Returns why the library cannot read a file.
 pub(crate) fn refusal(errno: i32) -> String {
     match errno {
-        // As nss_bypass_core::sys::file::read refuses what has no end.
+        // nss_bypass_core::sys::file::read rejects files that may have no end with this error.
         libc::EINVAL => "it is no regular file".to_owned(),
         errno => reason(&io::Error::from_raw_os_error(errno)),
     }
 }
 
-/// What NSS_BYPASS_LOG may be.
+/// The permitted values of NSS_BYPASS_LOG.
 pub(crate) const PLACES_FOR_A_LOG: &str = "that is \"stderr\", \"syslog\" or a path that begins with /";
 
-/// Whether the library would log there: what it cannot read means no log, and nobody would know why.
+/// Returns whether the library would write a log there: an invalid value silently disables the log.
 pub(crate) fn is_place_for_a_log(value: &[u8]) -> bool {
     LogSpecification::parse(value).place != Place::Nowhere
 }

@@ -1,7 +1,7 @@
-//! How texts look on a terminal: one palette, and one place that says whether there are colours at all.
+//! Styles of text on a terminal: a single palette, and a single place that determines whether colours are used.
 //!
-//! Everything is written with styles; `anstream` takes them out where they are not wanted: what is no terminal, NO_COLOR,
-//! CLICOLOR, TERM=dumb. CLICOLOR_FORCE and `--color always` have them everywhere.
+//! All text is written with styles, which `anstream` removes if they are not wanted: on anything but a terminal, with
+//! NO_COLOR, CLICOLOR or TERM=dumb. With CLICOLOR_FORCE and `--color always` they are never removed.
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Effects};
@@ -20,7 +20,7 @@ pub(crate) enum When {
 }
 
 impl When {
-    /// What the command line says before it is understood: help and usage errors have colours too.
+    /// Reads the option before the command line is parsed, since help and usage errors have colours too.
     pub(crate) fn of_command_line() -> Self {
         let words: Vec<_> = std::env::args_os().skip(1).take_while(|word| word != "--").collect();
         let value = words.iter().enumerate().find_map(|(at, word)| match word.to_str()? {
@@ -30,7 +30,7 @@ impl When {
         value.and_then(|value| Self::from_str(value, false).ok()).unwrap_or_default()
     }
 
-    /// Holds for all that is written from now on.
+    /// Applies to everything that is written from now on.
     pub(crate) fn apply(self) {
         let choice = match self {
             Self::Auto => ColorChoice::Auto,
@@ -41,21 +41,21 @@ impl When {
     }
 }
 
-/// Whether what is written to a stream has colours.
+/// Returns whether output to a stream has colours.
 pub(crate) fn wants_colour(stream: &impl anstream::stream::RawStream) -> bool {
     AutoStream::choice(stream) != ColorChoice::Never
 }
 
-/// What a piece of text is. The colours are the terminal's own, which are readable on its background.
+/// The meaning of a text. The colours are those of the terminal's palette, which are readable on its background.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Style {
     #[default]
     Plain,
-    /// What stands out: titles, commands to type.
+    /// Titles, and commands to type.
     Title,
     Good,
     Bad,
-    /// What could not be told, and warnings.
+    /// Uncertain results, and warnings.
     Unsure,
     Faint,
 }
@@ -74,7 +74,7 @@ impl Style {
     }
 }
 
-/// A text in a style.
+/// Returns a text in a style.
 pub(crate) fn paint(style: Style, text: &str) -> String {
     let look = style.look();
     format!("{look}{text}{look:#}")

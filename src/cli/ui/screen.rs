@@ -1,4 +1,4 @@
-//! Trees in 80 columns, commands to type, and a line while something takes its time.
+//! Trees in 80 columns, commands to type, and a progress line.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -7,10 +7,10 @@ use std::time::Duration;
 pub(crate) use crate::ui::palette::Style;
 use crate::ui::palette::paint;
 
-/// How wide what is shown is at most.
+/// The maximum width of the output.
 pub(crate) const WIDTH: usize = 80;
 
-/// Bytes that somebody else chose, without what a terminal would obey.
+/// Converts untrusted bytes to text without control characters.
 pub(crate) fn printable(bytes: &[u8]) -> String {
     let mut text = String::new();
     for character in String::from_utf8_lossy(bytes).chars() {
@@ -19,7 +19,7 @@ pub(crate) fn printable(bytes: &[u8]) -> String {
     text
 }
 
-/// How long something took.
+/// Formats a duration.
 pub(crate) fn time(took: Duration) -> String {
     match took {
         long if long >= Duration::from_secs(1) => format!("{:.1} s", long.as_secs_f64()),
@@ -27,7 +27,7 @@ pub(crate) fn time(took: Duration) -> String {
     }
 }
 
-/// A word as a shell reads it back.
+/// Quotes a word for a shell.
 pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:,=@%+".contains(&byte);
     if !word.is_empty() && word.bytes().all(is_plain) {
@@ -36,12 +36,12 @@ pub(crate) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
-/// A number of things.
+/// Formats a count with its noun.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-/// Writes to standard output. Who closes it early has read enough.
+/// Writes to standard output. It is not an error if the reader has closed the pipe.
 pub(crate) fn show(text: &str) {
     let _ = anstream::stdout().lock().write_all(text.as_bytes());
     let _ = io::stdout().flush();
@@ -69,7 +69,7 @@ impl Node {
         self
     }
 
-    /// The tree as text.
+    /// Formats the tree.
     #[cfg(test)]
     fn render(&self) -> String {
         let mut text = String::new();
@@ -77,21 +77,21 @@ impl Node {
         text
     }
 
-    /// As a branch of a tree of which more may follow.
+    /// Formats a branch of a tree that is not the last one.
     pub(crate) fn branch(&self) -> String {
         let mut text = String::new();
         self.write(&mut text, "├─ ", "│  ");
         text
     }
 
-    /// As the last branch of a tree.
+    /// Formats the last branch of a tree.
     pub(crate) fn last_branch(&self) -> String {
         let mut text = String::new();
         self.write(&mut text, "└─ ", "   ");
         text
     }
 
-    /// As a branch of the branch that was printed last.
+    /// Formats a branch of the branch that was printed last.
     pub(crate) fn twig(&self, is_last: bool) -> String {
         let mut text = String::new();
         let (first, next) = if is_last { ("│  └─ ", "│     ") } else { ("│  ├─ ", "│  │  ") };
@@ -114,7 +114,7 @@ impl Node {
     }
 }
 
-/// Lines to be typed, below the tree: whole, whatever their length, so that they can be copied.
+/// Formats commands to type, below the tree. They are not wrapped, so that they can be copied.
 pub(crate) fn commands(caption: &str, lines: &[String]) -> String {
     let mut text = format!("{caption}\n");
     for line in lines {
@@ -123,7 +123,7 @@ pub(crate) fn commands(caption: &str, lines: &[String]) -> String {
     text
 }
 
-/// A text in lines of some width, broken at blanks only.
+/// Wraps a text at blanks.
 pub(crate) fn wrapped(text: &str, width: usize) -> impl Iterator<Item = &str> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -141,7 +141,7 @@ pub(crate) fn wrapped(text: &str, width: usize) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A line on standard error that says what is waited for, where that is a terminal.
+/// A line on standard error that says what is being waited for, if that is a terminal.
 pub(crate) struct Progress {
     is_wanted: bool,
     is_shown: bool,
@@ -152,7 +152,7 @@ impl Progress {
         Self { is_wanted: io::stderr().is_terminal(), is_shown: false }
     }
 
-    /// Shows it, in the place of what it said before.
+    /// Shows the line, replacing the previous one.
     pub(crate) fn show(&mut self, what: &str, seconds: u64) {
         if self.is_wanted {
             let line = format!("waiting for {what} ({seconds} s)");
@@ -162,7 +162,7 @@ impl Progress {
         }
     }
 
-    /// Takes it away.
+    /// Erases the line.
     pub(crate) fn clear(&mut self) {
         if std::mem::take(&mut self.is_shown) {
             let _ = write!(io::stderr(), "\r\x1b[K");

@@ -1,9 +1,10 @@
-//! What is kept from one lookup to the next where the configuration says `cache`: answers of DNS for their time to live
-//! and, for a second, what the kernel said of the ways to their addresses. /etc/hosts comes before it as ever.
+//! What is retained from one lookup to the next if the configuration has `cache`: answers of DNS for their time to live
+//! and, for a second, the kernel's routes to their addresses. /etc/hosts takes precedence, as it does without a cache.
 //!
-//! Nothing is ever flushed; what no longer counts is not found. The key of an answer has all that it depends on: the rule,
-//! which belongs to one state of the configuration as the cache itself does, the state of resolv.conf, the network
-//! namespace, and the name with its letters' case, which is in the answer too.
+//! The cache is never flushed; an entry that is no longer valid is not found. The key of an entry contains everything
+//! that the answer depends on: the rule, which belongs to one state of the configuration, like the cache itself; the
+//! state of resolv.conf; the network namespace; and the name with the case of its letters, which is also part of the
+//! answer.
 
 mod store;
 
@@ -12,25 +13,25 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use self::store::Store;
-use crate::dns::{Ask, Outcome};
-use crate::hash::Folded;
+use crate::dns::{DnsLookup, Outcome};
+use crate::hash::FoldedHasher;
 use crate::model::{Address, Answer, Family};
 use crate::network::Interfaces;
 use crate::rules::rule::{Answering, CacheSize};
 use crate::sys::{clock, memory, namespace};
 
-/// For how long the ways to addresses are taken to stay the same.
-const WAYS_STAY: Duration = Duration::from_secs(1);
+/// How long routes and interfaces are retained.
+const ROUTE_LIFETIME: Duration = Duration::from_secs(1);
 
-/// Addresses of several answers, whose ways are known at once.
+/// The maximum number of addresses whose routes are retained.
 const SOURCES: usize = 256;
 
-/// The largest answer that is kept, in bytes of names and addresses. Some servers say what they like, and their answers of
-/// 64 KiB, of which aliases without end can be made, are not to fill the memory of a process.
-const LARGEST_ANSWER: usize = 4 << 10;
+/// The maximum size of an answer in bytes of names and addresses. A server can send a response of 64 KiB, which aliases
+/// can make even larger in memory, and must not be able to fill the memory of a process.
+const MAX_ANSWER: usize = 4 << 10;
 
-/// A new entry is made where there is at least so much memory.
-const SOME_MEMORY: usize = 64 << 10;
+/// The available memory in bytes without which no entry is added.
+const MIN_FREE_MEMORY: usize = 64 << 10;
 
 /// The cache of one state of the configuration.
 pub struct Cache {
@@ -40,7 +41,7 @@ pub struct Cache {
     max_ttl: u32,
 }
 
-/// The cache as one lookup sees it: at its moment, from its thread's network namespace.
+/// The cache as one lookup sees it: at the time of the lookup, and in the network namespace of its thread.
 pub struct View<'a> {
     cache: &'a Cache,
     network: u64,
@@ -55,24 +56,30 @@ struct Key {
     network: u64,
 }
 
-/// A question to DNS, with what else its answer depends on.
+/// A query to DNS, with everything else that its answer depends on.
 pub(crate) struct KeyRef<'a> {
     kind: u8,
     name: &'a [u8],
-    /// Where the rule's part lies, which is the rule's for as long as the cache lives.
+    /// The rule is identified by the address of this part, which does not change during the lifetime of the cache.
     answering: &'a Answering,
     resolution: u64,
     hash: u64,
 }
 
 impl<'a> KeyRef<'a> {
-    fn new(ask: &Ask<'a>, bytes: &'a mut [u8; 16], answering: &'a Answering, resolution: u64, network: u64) -> Self {
+    fn new(
+        ask: &DnsLookup<'a>,
+        bytes: &'a mut [u8; 16],
+        answering: &'a Answering,
+        resolution: u64,
+        network: u64,
+    ) -> Self {
         let (kind, name) = match *ask {
-            Ask::One { name, family, checked } => {
+            DnsLookup::One { name, family, checked } => {
                 (u8::from(family == Family::Inet6) << 1 | u8::from(checked), name.as_bytes())
             }
-            Ask::Both(name) => (4, name.as_bytes()),
-            Ask::NameOf(address) => {
+            DnsLookup::Both(name) => (4, name.as_bytes()),
+            DnsLookup::NameOf(address) => {
                 let octets = match address {
                     IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
                     IpAddr::V6(v6) => v6.octets(),
@@ -81,10 +88,10 @@ impl<'a> KeyRef<'a> {
                 (if address.is_ipv4() { 5 } else { 6 }, &bytes[..])
             }
         };
-        let mut hasher = Folded::default();
+        let mut hasher = FoldedHasher::default();
         hasher.write(name);
         hasher.write_u8(kind);
-        // All of the key: what is like it in this takes the place of the older.
+        // The hash covers the whole key: an entry with the same hash is replaced.
         for number in [resolution, network, std::ptr::from_ref(answering).addr() as u64] {
             hasher.write_u64(number);
         }
@@ -102,7 +109,7 @@ impl<'a> KeyRef<'a> {
     }
 }
 
-/// Bytes of the names and addresses of an outcome.
+/// Returns the size of an outcome in bytes of names and addresses.
 fn size(outcome: &Outcome) -> usize {
     let of = |answer: &Answer| {
         let aliases: usize = answer.aliases.iter().map(|alias| size_of_val(alias) + alias.len()).sum();
@@ -112,7 +119,7 @@ fn size(outcome: &Outcome) -> usize {
 }
 
 impl Cache {
-    /// An empty cache; none where there is no memory for it.
+    /// Creates an empty cache. Returns `None` if there is not enough memory.
     pub fn new(size: CacheSize) -> Option<Self> {
         Some(Self {
             answers: Store::new(size.entries)?,
@@ -122,17 +129,19 @@ impl Cache {
         })
     }
 
-    /// What the calling thread may find there now. None where nobody can tell which network namespace it is in.
+    /// Returns the cache for a lookup of the calling thread. Returns `None` if its network namespace cannot be
+    /// determined.
     pub fn view(&self) -> Option<View<'_>> {
         Some(View { cache: self, network: namespace::network()?, now: clock::since_boot() })
     }
 }
 
 impl View<'_> {
-    /// A question of this lookup. `bytes` is room for an address. `resolution` is the number of resolv.conf's state.
+    /// Creates the key of a query. `bytes` is storage for an address. `resolution` is the number of the state of
+    /// resolv.conf.
     pub(crate) fn question<'q>(
         &self,
-        ask: &Ask<'q>,
+        ask: &DnsLookup<'q>,
         bytes: &'q mut [u8; 16],
         answering: &'q Answering,
         resolution: u64,
@@ -141,20 +150,20 @@ impl View<'_> {
     }
 
     pub(crate) fn answer(&self, question: &KeyRef<'_>) -> Option<Outcome> {
-        // Not since the lookup began: another question of it may have taken its time.
+        // Not the time of the view, since another query of the same lookup may have taken long.
         let now = clock::since_boot();
         let entry = self.cache.answers.get(question.hash, |key| question.is(key, self.network), now)?;
         Some(entry.value.clone())
     }
 
-    /// Keeps an answer for as long as its servers and the configuration allow.
+    /// Stores an answer for as long as its time to live and the configuration permit.
     pub(crate) fn keep_answer(&self, question: &KeyRef<'_>, outcome: &Outcome) {
         crate::sys::fault::point();
         let most = question.answering.max_ttl.unwrap_or(self.cache.max_ttl);
         let seconds = outcome.lifetime.unwrap_or(0).min(most);
-        // Not since the lookup began either: since the answer came, and somewhat less exactly.
+        // Not the time of the view either: the lifetime begins approximately when the response arrived.
         let now = clock::since_boot();
-        if seconds == 0 || size(outcome) > LARGEST_ANSWER || !memory::can_have(SOME_MEMORY) {
+        if seconds == 0 || size(outcome) > MAX_ANSWER || !memory::can_have(MIN_FREE_MEMORY) {
             return;
         }
         let key = Key {
@@ -169,7 +178,7 @@ impl View<'_> {
     }
 
     fn hash_of(&self, address: Address) -> u64 {
-        let mut hasher = Folded::default();
+        let mut hasher = FoldedHasher::default();
         match address.ip {
             IpAddr::V4(v4) => hasher.write(&v4.octets()),
             IpAddr::V6(v6) => hasher.write(&v6.octets()),
@@ -178,8 +187,9 @@ impl View<'_> {
         hasher.finish()
     }
 
-    /// The source address on the way to this one, asked of `ask` where it is not known; none: there is no way. `ask` also says
-    /// whether it could ask, and where not, for want of a descriptor, nothing is kept.
+    /// Returns the source address for a destination, which `ask` determines if it is not cached; `None` if there is no
+    /// route. `ask` also returns whether it could ask the kernel. If it could not, because no file descriptor was
+    /// available, nothing is cached.
     pub(crate) fn source(&self, to: Address, ask: impl FnOnce() -> (Option<IpAddr>, bool)) -> Option<IpAddr> {
         let hash = self.hash_of(to);
         let key = (self.network, to);
@@ -187,20 +197,20 @@ impl View<'_> {
             return known.value;
         }
         let (source, is_known) = ask();
-        if is_known && memory::can_have(SOME_MEMORY) {
-            self.cache.sources.put(hash, key, source, self.now.saturating_add(WAYS_STAY), self.now);
+        if is_known && memory::can_have(MIN_FREE_MEMORY) {
+            self.cache.sources.put(hash, key, source, self.now.saturating_add(ROUTE_LIFETIME), self.now);
         }
         source
     }
 
-    /// The interfaces of the network namespace, asked of `ask` where they are not known.
+    /// Returns the interfaces of the network namespace, which `ask` determines if they are not cached.
     pub(crate) fn interfaces(&self, ask: impl FnOnce() -> Interfaces) -> Interfaces {
         if let Some(known) = self.cache.interfaces.get(self.network, |network| *network == self.network, self.now) {
             return known.value.clone();
         }
         let interfaces = ask();
-        if interfaces.is_known && memory::can_have(SOME_MEMORY) {
-            let until = self.now.saturating_add(WAYS_STAY);
+        if interfaces.is_known && memory::can_have(MIN_FREE_MEMORY) {
+            let until = self.now.saturating_add(ROUTE_LIFETIME);
             self.cache.interfaces.put(self.network, self.network, interfaces.clone(), until, self.now);
         }
         interfaces

@@ -1,8 +1,8 @@
-//! A table of values that are good until some moment: of bounded size, without locks, and sound across fork.
+//! A table of values that expire: of bounded size, without locks, and usable after a fork at any moment.
 //!
-//! An entry may stand in any of four slots, which the hash of its key chooses. When all are taken, the one that is good
-//! for the shortest time makes room. Each slot is a [`Snapshot`], so nobody waits for anybody; where a slot is just being
-//! written, the new value is not kept, and that is all.
+//! The hash of a key selects four slots for its entry. If all of them are used, the entry that expires first is
+//! replaced. Each slot is a [`Snapshot`], so no thread waits for another; if the slot is being written by another
+//! thread, the new value is discarded.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -13,12 +13,12 @@ use once_cell::race::OnceBox;
 use crate::sys::memory;
 use crate::sys::snapshot::Snapshot;
 
-/// Slots that a key may be in.
+/// The number of slots for a key.
 const WAYS: usize = 4;
 
 /// The table.
 pub(crate) struct Store<K, V> {
-    /// Made when something is first put there: a large table that is hardly used takes little memory.
+    /// Each set is allocated when it is first used, so that a large table that is hardly used takes little memory.
     sets: Vec<OnceBox<Set<K, V>>>,
     ways: usize,
 }
@@ -26,8 +26,8 @@ pub(crate) struct Store<K, V> {
 type Set<K, V> = [Slot<K, V>; WAYS];
 
 struct Slot<K, V> {
-    /// The hash of the key, and the end of the time in milliseconds: hints, to leave other entries alone. The entry itself
-    /// is what counts.
+    /// The hash of the key and the time of expiry in milliseconds. These are hints with which other entries can be
+    /// skipped; the entry itself is authoritative.
     tag: AtomicU64,
     until: AtomicU64,
     entry: Snapshot<Entry<K, V>>,
@@ -39,8 +39,9 @@ impl<K, V> Slot<K, V> {
     }
 }
 
-/// A value with its key, good from one moment until another. Both count: a clock that went back, as in a process that was
-/// moved to another machine or is in another time namespace, would make old values good for who knows how long.
+/// A value with its key and the time during which it is valid. The beginning is checked too: if the clock goes back,
+/// because the process was migrated to another machine or is in another time namespace, old values would be valid for
+/// an unknown time.
 pub(crate) struct Entry<K, V> {
     key: K,
     since: Duration,
@@ -53,11 +54,11 @@ fn milliseconds(time: Duration) -> u64 {
 }
 
 impl<K, V> Store<K, V> {
-    /// A table for so many entries at most; none where there is no memory for it.
+    /// Creates a table for this number of entries. Returns `None` if there is not enough memory.
     pub(crate) fn new(entries: usize) -> Option<Self> {
         let ways = entries.clamp(1, WAYS);
         let count = (entries / ways).max(1);
-        // Not from the reserve of who has no memory either, which would not get it back.
+        // The emergency reserve is not used for this either, since the memory would not be returned to it.
         if !memory::can_have(count.saturating_mul(size_of::<OnceBox<Set<K, V>>>())) {
             return None;
         }
@@ -71,14 +72,14 @@ impl<K, V> Store<K, V> {
         self.sets.get(usize::try_from(hash % self.sets.len().max(1) as u64).ok()?)
     }
 
-    /// The entry whose key `is_it`, if it is there and still good.
+    /// Returns the entry whose key satisfies `is_it`, if there is one that has not expired.
     pub(crate) fn get(&self, hash: u64, is_it: impl Fn(&K) -> bool, now: Duration) -> Option<Arc<Entry<K, V>>> {
         let set = self.set(hash)?.get()?;
         let entries = set.iter().filter(|slot| slot.is_tagged(hash)).filter_map(|slot| slot.entry.read());
         entries.into_iter().find(|entry| entry.since <= now && now < entry.until && is_it(&entry.key))
     }
 
-    /// Puts a value there, which is good from now on.
+    /// Stores a value that is valid from now on.
     pub(crate) fn put(&self, hash: u64, key: K, value: V, until: Duration, now: Duration) {
         let Some(set) = self.set(hash) else { return };
         let set = set.get_or_init(|| {
@@ -89,7 +90,7 @@ impl<K, V> Store<K, V> {
             }))
         });
         let rank = |slot: &&Slot<K, V>| {
-            // Its own slot first, so that no older value of the key stays in another.
+            // The slot of the same key is preferred, so that no older value of the key remains in another slot.
             (!slot.is_tagged(hash), slot.until.load(Relaxed).saturating_sub(milliseconds(now)))
         };
         let Some(slot) = set.iter().take(self.ways).min_by_key(rank) else { return };
@@ -118,7 +119,8 @@ mod tests {
         store.get(hash(key), |&other| other == key, now).map(|entry| entry.value)
     }
 
-    /// Never what is too old, never what was replaced, never another key's: beside a map that forgets nothing.
+    /// The table never returns a value that has expired, was replaced or belongs to another key: compared with an
+    /// unbounded map.
     #[test]
     fn it_says_what_a_map_with_a_clock_says_or_nothing() {
         for entries in [1, 2, 3, 7, 64, 1000] {

@@ -1,5 +1,5 @@
-//! From answers to addresses: glibc's `getanswer_r` and `gaih_getanswer` (resolv/nss_dns/dns-host.c), which differ in
-//! what they forgive.
+//! From responses to addresses: glibc's `getanswer_r` and `gaih_getanswer` (resolv/nss_dns/dns-host.c), which differ in
+//! the errors that they tolerate.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,14 +10,14 @@ use super::message::{Record, Reply, WireName, rcode};
 use crate::model::{Address, Answer, Failure, Family, Miss, Status};
 
 const NOT_FOUND: Miss = Miss::new(Status::NotFound, Failure::NotFound);
-/// A record cannot be read.
+/// A record is malformed.
 const UNUSABLE: Miss = Miss::new(Status::Unavail, Failure::NoRecovery).with_errno(libc::EMSGSIZE);
-/// An address has a name that no host may have.
+/// The name of an address is not a valid host name.
 const NO_HOST_NAME: Miss = Miss::new(Status::Unavail, Failure::NoRecovery).with_errno(0);
-/// All is well, but what was asked for is not there.
+/// The response is well-formed, but does not contain what was queried.
 const NOTHING: Miss = Miss::new(Status::TryAgain, Failure::NoRecovery);
 
-/// The address in a record of its family; none where the length is wrong.
+/// Returns the address in an A or AAAA record; `None` if its length is wrong.
 fn address(record: &Record<'_>) -> Option<Address> {
     let ip = match record.kind {
         RecordType::A => IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(record.data).ok()?)),
@@ -34,14 +34,14 @@ fn record_type(family: Family) -> RecordType {
     }
 }
 
-/// The answer to one question, with its aliases (`getanswer_r`).
+/// Reads the response to one query, with aliases (`getanswer_r`).
 pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
     let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
-    let (echo, records) = reply.read().ok_or(UNUSABLE)?;
+    let (question, records) = reply.read().ok_or(UNUSABLE)?;
     let wanted = record_type(family);
     let mut target: Option<WireName<'_>> = None;
-    // The question's name counts as the first alias, in the answer's spelling.
-    let queried = echo.name.host_text().filter(|_| reply.rcode() != rcode::NXDOMAIN).ok_or(NOT_FOUND)?;
+    // The name in the question section, spelt as in the response, becomes the first alias.
+    let queried = question.name.host_text().filter(|_| reply.rcode() != rcode::NXDOMAIN).ok_or(NOT_FOUND)?;
     let mut answer = Answer { canonical: queried, ..Answer::default() };
     for record in records {
         let record = record.map_err(|_| UNUSABLE)?;
@@ -49,22 +49,23 @@ pub(super) fn one(replies: &Replies, family: Family) -> Result<Answer, Miss> {
             continue;
         }
         if record.kind == RecordType::CNAME {
-            // The owner is not compared, as in glibc: servers have always been sloppy here.
+            // As in glibc, the owner name of a CNAME record is not compared.
             let name = target.insert(record.target().ok_or(UNUSABLE)?);
             if let Some(text) = name.host_text() {
                 answer.aliases.push(std::mem::replace(&mut answer.canonical, text));
             }
-        } else if record.kind == wanted && record.is_of(&echo.name, target.as_ref()) {
+        } else if record.kind == wanted && record.is_of(&question.name, target.as_ref()) {
             answer.addresses.extend(address(&record));
         }
     }
     if answer.addresses.is_empty() { Err(NOTHING) } else { Ok(answer) }
 }
 
-/// The answer to a question for an address's name: the first that is a host name, or none (`getanswer_ptr`).
+/// Reads the response to a query of type PTR: the first PTR record, whose name must be a valid host name
+/// (`getanswer_ptr`).
 pub(super) fn pointer(replies: &Replies, address: IpAddr) -> Result<Answer, Miss> {
     let reply = Reply::new(&replies.first).ok_or(UNUSABLE)?;
-    let (echo, records) = reply.read().ok_or(UNUSABLE)?;
+    let (question, records) = reply.read().ok_or(UNUSABLE)?;
     let mut target: Option<WireName<'_>> = None;
     for record in records {
         let record = record.map_err(|_| UNUSABLE)?;
@@ -73,7 +74,7 @@ pub(super) fn pointer(replies: &Replies, address: IpAddr) -> Result<Answer, Miss
         }
         if record.kind == RecordType::CNAME {
             target = Some(record.target().ok_or(UNUSABLE)?);
-        } else if record.kind == RecordType::PTR && record.is_of(&echo.name, target.as_ref()) {
+        } else if record.kind == RecordType::PTR && record.is_of(&question.name, target.as_ref()) {
             let name = record.target().ok_or(UNUSABLE)?;
             let canonical = name.host_text().ok_or(NO_HOST_NAME)?;
             return Ok(Answer { canonical, aliases: Vec::new(), addresses: vec![Address { ip: address, scope: 0 }] });
@@ -82,7 +83,7 @@ pub(super) fn pointer(replies: &Replies, address: IpAddr) -> Result<Answer, Miss
     Err(NOTHING)
 }
 
-/// The answers to both questions, in the order in which they came (`gaih_getanswer`).
+/// Reads the responses to both queries, in the order in which they arrived (`gaih_getanswer`).
 pub(super) fn both(replies: &Replies) -> Result<Answer, Miss> {
     let mut answer = Answer::default();
     let first = if replies.first.is_empty() { Err(NOT_FOUND) } else { slice(&replies.first, &mut answer) };
@@ -96,28 +97,28 @@ pub(super) fn both(replies: &Replies) -> Result<Answer, Miss> {
     }
 }
 
-/// Adds one answer's addresses; the canonical name only where none is known yet (`gaih_getanswer_slice`).
+/// Adds the addresses of one response, and the canonical name if there is none yet (`gaih_getanswer_slice`).
 fn slice(bytes: &[u8], answer: &mut Answer) -> Result<(), Miss> {
     let reply = Reply::new(bytes).ok_or(UNUSABLE)?;
-    let (echo, records) = reply.read().ok_or(UNUSABLE)?;
+    let (question, records) = reply.read().ok_or(UNUSABLE)?;
     let store_canonical = answer.addresses.is_empty();
     let known = answer.addresses.len();
     let mut target: Option<WireName<'_>> = None;
-    let mut canonical = echo.name.host_text().filter(|_| reply.answers() > 0).ok_or(NOT_FOUND)?;
+    let mut canonical = question.name.host_text().filter(|_| reply.answers() > 0).ok_or(NOT_FOUND)?;
     for record in records {
         let record = record.map_err(|_| UNUSABLE)?;
-        // glibc does not look at the class here.
+        // glibc does not check the class here.
         if record.kind == RecordType::CNAME {
             let name = target.insert(record.target().ok_or(UNUSABLE)?);
             if let Some(text) = name.host_text() {
                 canonical = text;
             }
-        } else if record.kind == echo.kind
-            && record.is_of(&echo.name, target.as_ref())
+        } else if record.kind == question.kind
+            && record.is_of(&question.name, target.as_ref())
             && let Some(address) = address(&record)
         {
             if store_canonical && answer.addresses.len() == known {
-                // All CNAMEs come before the first address, or their names are not heard.
+                // CNAME records after the first address do not change the canonical name.
                 answer.canonical.clone_from(&canonical);
             }
             answer.addresses.push(address);

@@ -1,12 +1,12 @@
-//! HOSTALIASES: names without dots that stand for others.
+//! HOSTALIASES: aliases of names without dots (hostname(7)).
 
 use std::ffi::CString;
 
 use crate::files::resolv_conf::Options;
 use crate::sys::{environment, file};
 
-/// The alias of a name in the file that HOSTALIASES names: lines of a name and what it stands for, until the first
-/// line that is no such pair (glibc, resolv/res_context_hostalias.c).
+/// Looks up a name in the file that HOSTALIASES names. Each line has an alias and its name; the first line that does
+/// not ends the file (glibc, resolv/res_context_hostalias.c).
 pub(super) fn host_alias(name: &[u8], options: Options) -> Option<Vec<u8>> {
     if options.no_aliases {
         return None;

@@ -1,5 +1,5 @@
-//! For how long answers count, beside a second implementation that is slow, simple and written from RFC 1035, section 4,
-//! RFC 2181, section 8, and RFC 2308, section 5: for generated answers, whole and broken.
+//! Tests the lifetimes of responses with generated messages, valid and malformed, against a slow and simple second
+//! implementation that was written from RFC 1035, section 4, RFC 2181, section 8, and RFC 2308, section 5.
 
 use super::exchange::replies::Replies;
 use super::search::lifetime;
@@ -10,7 +10,7 @@ const SOA: u16 = 6;
 const TXT: u16 = 16;
 const AAAA: u16 = 28;
 
-/// Numbers at random (xorshift), the same in every run.
+/// Random numbers (xorshift), the same in every run.
 struct Random(u64);
 
 impl Random {
@@ -37,7 +37,8 @@ fn name(random: &mut Random) -> Vec<u8> {
         0 => b"\x01a\x07example\0".to_vec(),
         1 => b"\0".to_vec(),
         2 => b"\x03sub\xc0\x0c".to_vec(),
-        3 if random.one_in(6) => random.of(&[b"\xc3\xff", b"\xc0\x40", b"\xc0\x60"]).to_vec(), // Ahead, or nowhere.
+        // Forward, or to no name.
+        3 if random.one_in(6) => random.of(&[b"\xc3\xff", b"\xc0\x40", b"\xc0\x60"]).to_vec(),
         4 if random.one_in(6) => b"\x80bad\0".to_vec(),
         _ => b"\xc0\x0c".to_vec(),
     }
@@ -47,7 +48,7 @@ fn record(random: &mut Random, kind: u16) -> Vec<u8> {
     let data = match kind {
         A => vec![192, 0, 2, 1],
         AAAA => vec![0x20; 16],
-        SOA if random.one_in(8) => b"\xc0\x0c\0".to_vec(), // No numbers.
+        SOA if random.one_in(8) => b"\xc0\x0c\0".to_vec(), // Without the numeric fields.
         SOA => {
             let mut data = [name(random), name(random), vec![0; 16]].concat();
             data.extend_from_slice(&random.of(&TIMES).to_be_bytes());
@@ -94,7 +95,7 @@ fn reply(random: &mut Random, kind: u16) -> Vec<u8> {
     bytes
 }
 
-/// What the second implementation says of one answer.
+/// The result of the second implementation for one response.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Says {
     There(u32),
@@ -110,12 +111,13 @@ fn long(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from(word(bytes, at)?) << 16 | u32::from(word(bytes, at + 2)?))
 }
 
-/// Where the name that begins here ends; none where it is none.
+/// Returns the position after the name at this position; `None` if there is no valid name.
 fn end_of_name(bytes: &[u8], at: usize) -> Option<usize> {
     name_from(bytes, at, 0, 0)
 }
 
-/// The same behind labels of this length. Who has been through the whole message by pointers goes round in it.
+/// The same after `before` bytes of labels. A name whose pointers and labels add up to the length of the message is a
+/// loop.
 fn name_from(bytes: &[u8], at: usize, before: usize, pointers: usize) -> Option<usize> {
     let length = usize::from(*bytes.get(at)?);
     match length {
@@ -131,11 +133,11 @@ fn name_from(bytes: &[u8], at: usize, before: usize, pointers: usize) -> Option<
     }
 }
 
-/// Kind, time to live and data of the record here, and where the next begins.
+/// Returns the type, time to live and data of the record at this position, and the position after it.
 fn one_record(bytes: &[u8], at: usize) -> Option<(u16, u32, &[u8], usize)> {
     let at = end_of_name(bytes, at)?;
     let (kind, ttl, length) = (word(bytes, at)?, long(bytes, at + 4)?, usize::from(word(bytes, at + 8)?));
-    // RFC 2181: a value with the most significant bit set is as if all of it were zero.
+    // RFC 2181: a value with the most significant bit set is treated as zero.
     let ttl = if ttl >= 1 << 31 { 0 } else { ttl };
     Some((kind, ttl, bytes.get(at + 10..at + 10 + length)?, at + 10 + length))
 }
@@ -174,7 +176,7 @@ fn says(bytes: &[u8]) -> Says {
     read().unwrap_or(Says::Failed)
 }
 
-/// The same of all answers together.
+/// The same for all responses together.
 fn together(replies: &[&[u8]], expected: usize) -> Option<u32> {
     let said: Vec<Says> = replies.iter().filter(|bytes| bytes.len() >= 12).map(|bytes| says(bytes)).collect();
     let something_is_there = said.iter().any(|said| matches!(said, Says::There(_)));

@@ -6,33 +6,33 @@ use std::net::{IpAddr, SocketAddr};
 use super::answer;
 use super::message;
 use super::parameters::Parameters;
-use super::search::{self, NoAnswer, Search, Want};
+use super::search::{self, NoAnswer, QueryType, Search};
 use crate::files::resolv_conf::SortEntry;
 use crate::model::{Answer, Failure, Family, Miss, Name, Status};
 use crate::sys::{Errno, environment};
 
-/// What is asked of DNS.
+/// What is looked up in DNS.
 #[derive(Clone, Copy, Debug)]
-pub enum Ask<'a> {
-    /// Addresses of one family, and aliases: `gethostbyname3_r`. With `checked`, a name that is no host name is not asked
-    /// for: `gethostbyname2_r`.
+pub enum DnsLookup<'a> {
+    /// Addresses of one family, and aliases: `gethostbyname3_r`. With `checked`, which is `gethostbyname2_r`, there is
+    /// no query if the name is not a valid host name.
     One {
         /// The name.
         name: Name<'a>,
         /// The family.
         family: Family,
-        /// Whether only host names are asked for.
+        /// Whether only valid host names are queried.
         checked: bool,
     },
     /// Addresses of both families: `gethostbyname4_r`.
     Both(Name<'a>),
-    /// The name of an address: `gethostbyaddr2_r`. An IPv6 address that only wraps an IPv4 one is asked for as that, and
-    /// comes back as that.
+    /// The name of an address: `gethostbyaddr2_r`. An IPv4-mapped or IPv4-compatible IPv6 address is looked up, and
+    /// returned, as an IPv4 address.
     NameOf(IpAddr),
 }
 
-impl Ask<'_> {
-    /// Whether the name may stand for another: it has no dots, and HOSTALIASES names a file.
+impl DnsLookup<'_> {
+    /// Returns whether the name may be an alias: it has no dots, and HOSTALIASES is set.
     pub fn may_be_alias(&self) -> bool {
         match self {
             Self::One { name, .. } | Self::Both(name) => {
@@ -43,27 +43,28 @@ impl Ask<'_> {
     }
 }
 
-/// A `dns` lookup: what came of it, and which server said so.
+/// The outcome of a `dns` lookup.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// The answer, or why there is none.
     pub result: Result<Answer, Miss>,
-    /// The server that spoke last.
+    /// The name server that sent the last response.
     pub server: Option<SocketAddr>,
-    /// What glibc's resolver would leave in the thread's h_errno, also after an answer; none where it is not asked.
+    /// The value that glibc's resolver would leave in the thread's `h_errno`, even if there is an answer; `None` if it
+    /// would not be called.
     pub h_errno: Option<Failure>,
-    /// Seconds for which it counts, where that was wanted; none where it counts for this time only.
+    /// The lifetime of the result in seconds, if it was requested; `None` if the result must not be cached.
     pub lifetime: Option<u32>,
 }
 
 impl Outcome {
-    /// Without a question to anybody.
-    fn unasked(miss: Miss) -> Self {
+    /// The outcome of a lookup that sends no query.
+    fn without_query(miss: Miss) -> Self {
         Self { result: Err(miss), server: None, h_errno: None, lifetime: None }
     }
 
     fn new(result: Result<Answer, Miss>, search: &Search<'_>, h_errno: Option<Failure>) -> Self {
-        // What the servers could not say, or said in a way that is of no use, they may say better the next time.
+        // A result that is due to the failure of a server, or to an unusable response, may be different the next time.
         let is_known =
             result.as_ref().map_or_else(|miss| matches!(miss.failure, Failure::NotFound | Failure::NoData), |_| true);
         let lifetime = search.lifetime.filter(|_| is_known);
@@ -71,25 +72,25 @@ impl Outcome {
     }
 }
 
-/// Asks the servers.
-pub fn lookup(parameters: &Parameters<'_>, ask: Ask<'_>) -> Outcome {
+/// Performs a lookup.
+pub fn lookup(parameters: &Parameters<'_>, ask: DnsLookup<'_>) -> Outcome {
     match ask {
-        Ask::One { name, family, checked } => one(parameters, name, family, checked),
-        Ask::Both(name) => both(parameters, name),
-        Ask::NameOf(address) => name_of(parameters, address),
+        DnsLookup::One { name, family, checked } => one(parameters, name, family, checked),
+        DnsLookup::Both(name) => both(parameters, name),
+        DnsLookup::NameOf(address) => name_of(parameters, address),
     }
 }
 
 fn one(parameters: &Parameters<'_>, name: Name<'_>, family: Family, checked: bool) -> Outcome {
     if checked && !message::is_host_name(name) {
-        return Outcome::unasked(NO_SUCH_NAME);
+        return Outcome::without_query(NO_SUCH_NAME);
     }
-    let want = match family {
-        Family::Inet => Want::A,
-        Family::Inet6 => Want::Aaaa,
+    let query_type = match family {
+        Family::Inet => QueryType::A,
+        Family::Inet6 => QueryType::Aaaa,
     };
     let mut search = Search::new(parameters);
-    let replies = search.run(&search::with_alias(name.as_bytes(), parameters.options), want);
+    let replies = search.run(&search::with_alias(name.as_bytes(), parameters.options), query_type);
     let result = match replies {
         Ok(replies) => answer::one(&replies, family),
         Err(no_answer) => Err(no_answer.into()),
@@ -100,11 +101,11 @@ fn one(parameters: &Parameters<'_>, name: Name<'_>, family: Family, checked: boo
 
 fn both(parameters: &Parameters<'_>, name: Name<'_>) -> Outcome {
     if !message::is_host_name(name) {
-        return Outcome::unasked(NO_SUCH_NAME);
+        return Outcome::without_query(NO_SUCH_NAME);
     }
-    let want = if parameters.options.no_aaaa { Want::A } else { Want::Both };
+    let query_type = if parameters.options.no_aaaa { QueryType::A } else { QueryType::Both };
     let mut search = Search::new(parameters);
-    let replies = search.run(&search::with_alias(name.as_bytes(), parameters.options), want);
+    let replies = search.run(&search::with_alias(name.as_bytes(), parameters.options), query_type);
     let result = match replies {
         Ok(replies) => answer::both(&replies),
         Err(no_answer) => Err(no_answer.into()),
@@ -115,19 +116,20 @@ fn both(parameters: &Parameters<'_>, name: Name<'_>) -> Outcome {
 fn name_of(parameters: &Parameters<'_>, address: IpAddr) -> Outcome {
     let address = unwrapped(address);
     let mut search = Search::new(parameters);
-    let (result, h_errno) = match search.query(reverse_name(address).as_bytes(), Want::Ptr) {
-        // Only a search begins with "not found" in h_errno, and this is none.
+    let (result, h_errno) = match search.query(reverse_name(address).as_bytes(), QueryType::Ptr) {
+        // Only a search initialises `h_errno` with HOST_NOT_FOUND, and a reverse lookup is not a search.
         Ok(replies) => (answer::pointer(&replies, address), None),
-        // glibc restores errno before it looks at it, so that here every failure is "not found" to nsswitch.conf.
+        // glibc restores errno before it evaluates it, so the status is always NOTFOUND.
         Err(NoAnswer { failure, .. }) => (Err(Miss::new(Status::NotFound, failure)), Some(failure)),
     };
     Outcome::new(result, &search, h_errno)
 }
 
-/// `sortlist`: addresses of the networks named first come first, others keep their order.
+/// Sorts the addresses by `sortlist`: in the order of the networks that they are in; the others follow in their own
+/// order.
 fn sorted(parameters: &Parameters<'_>, mut answer: Answer) -> Answer {
     if !parameters.sortlist.is_empty() {
-        let sorted = answer.addresses.len().min(MOST_SORTED);
+        let sorted = answer.addresses.len().min(MAX_SORTED);
         answer.addresses.get_mut(..sorted).unwrap_or_default().sort_by_key(|address| {
             let IpAddr::V4(ip) = address.ip else { return parameters.sortlist.len() };
             let matches = |entry: &SortEntry| ip.to_bits() & entry.mask.to_bits() == entry.address.to_bits();
@@ -137,7 +139,7 @@ fn sorted(parameters: &Parameters<'_>, mut answer: Answer) -> Answer {
     answer
 }
 
-/// IPv4-mapped and IPv4-compatible addresses as IPv4 ones; `::1` is neither.
+/// Converts IPv4-mapped and IPv4-compatible addresses to IPv4 addresses; `::1` is neither.
 fn unwrapped(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V6(v6) if !v6.is_loopback() => v6.to_ipv4().map_or(address, IpAddr::V4),
@@ -145,7 +147,7 @@ fn unwrapped(address: IpAddr) -> IpAddr {
     }
 }
 
-/// The name under which DNS knows an address (RFC 1035, section 3.5; RFC 3596, section 2.5).
+/// Returns the name of an address for PTR queries (RFC 1035, section 3.5; RFC 3596, section 2.5).
 fn reverse_name(address: IpAddr) -> String {
     let mut name = String::new();
     let _ = match address {
@@ -163,18 +165,18 @@ fn reverse_name(address: IpAddr) -> String {
     name
 }
 
-/// Of more addresses, glibc sorts the first (`MAX_NR_ADDRS`).
-const MOST_SORTED: usize = 48;
+/// The number of addresses that glibc sorts (`MAX_NR_ADDRS`). Any others keep their place.
+const MAX_SORTED: usize = 48;
 
 const NO_SUCH_NAME: Miss = Miss::new(Status::NotFound, Failure::NotFound);
 
 impl From<NoAnswer> for Miss {
-    /// glibc goes by errno here, and by h_errno there.
+    /// glibc determines the status from errno, independently of `h_errno`.
     fn from(no_answer: NoAnswer) -> Self {
         let NoAnswer { failure, errno: Errno(errno) } = no_answer;
         let miss = match errno {
             libc::EMFILE | libc::ENFILE => Miss::new(Status::Unavail, Failure::System(errno)).with_errno(errno),
-            libc::ESRCH => Miss::new(Status::TryAgain, Failure::TryAgain), // No server is named at all.
+            libc::ESRCH => Miss::new(Status::TryAgain, Failure::TryAgain), // The program has removed all name servers.
             libc::ECONNREFUSED | libc::ETIMEDOUT => Miss::new(Status::Unavail, failure),
             _ => Miss::new(Status::NotFound, failure),
         };

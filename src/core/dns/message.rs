@@ -1,8 +1,8 @@
-//! DNS messages (RFC 1035, section 4): questions written and answers read, with hickory's codec.
+//! DNS messages (RFC 1035, section 4): writing queries and reading responses, with hickory's codec.
 //!
-//! Answers are walked record by record rather than decoded whole: glibc uses the good records of an answer that
-//! holds a bad one, so a codec that refuses the whole message would find less. Names are read here for the same reason:
-//! glibc follows a compression pointer forward, which hickory refuses.
+//! Responses are read record by record instead of being decoded as a whole: glibc uses the valid records of a response
+//! that also contains a malformed one, while a codec that rejects the whole message would find less. For the same
+//! reason, names are read here: glibc follows forward compression pointers, which hickory rejects.
 
 use std::borrow::Cow;
 
@@ -11,10 +11,10 @@ use hickory_resolver::proto::serialize::binary::BinDecoder;
 
 use crate::model::name::is_host_byte;
 
-/// Bytes of a header; nothing shorter is an answer.
+/// The length of a header in bytes. Nothing shorter is a response.
 pub(super) const HEADER: usize = 12;
 
-/// Response codes that a lookup tells apart (RFC 1035, section 4.1.1).
+/// The response codes that a lookup distinguishes (RFC 1035, section 4.1.1).
 pub(super) mod rcode {
     pub(in crate::dns) const NOERROR: u8 = 0;
     pub(in crate::dns) const SERVFAIL: u8 = 2;
@@ -23,31 +23,32 @@ pub(super) mod rcode {
     pub(in crate::dns) const REFUSED: u8 = 5;
 }
 
-/// The UDP payload that glibc advertises with `options edns0` (resolv/resolv-internal.h).
+/// The UDP payload size that glibc advertises with `options edns0` (resolv/resolv-internal.h).
 const EDNS_PAYLOAD: u16 = 1200;
 
-/// A question as it goes over the wire, with what an answer must match.
+/// A query message, with what a response must match.
 pub(super) struct Question {
     pub(super) id: u16,
     kind: RecordType,
     pub(super) bytes: Vec<u8>,
-    /// Where the type stands in the bytes, and the class behind it.
+    /// The offset of QTYPE, which QCLASS follows.
     kind_at: usize,
 }
 
-/// Bytes of a type and a class.
+/// The length of QTYPE and QCLASS in bytes.
 const KIND_AND_CLASS: usize = 4;
-/// Bytes of a name and of a label at most (RFC 1035, section 2.3.4), and of an OPT record without options.
-const LONGEST_NAME: usize = 255;
-const LONGEST_LABEL: u8 = 63;
+/// The maximum lengths of a name and of a label in bytes (RFC 1035, section 2.3.4), and the length of an OPT record
+/// without options.
+const MAX_NAME: usize = 255;
+const MAX_LABEL: u8 = 63;
 const OPT: usize = 11;
 
-/// What resolv.conf's options change about a question.
+/// How the options of resolv.conf change a query.
 #[derive(Clone, Copy)]
-pub(super) struct Marks {
-    /// `edns0`: an OPT record.
+pub(super) struct QueryFlags {
+    /// `edns0`: the query has an OPT record.
     pub(super) edns: bool,
-    /// Its DO bit (RFC 3225), which programs ask for with RES_USE_DNSSEC.
+    /// RES_USE_DNSSEC: the OPT record has the DO bit (RFC 3225).
     pub(super) dnssec: bool,
     /// The RD bit.
     pub(super) recursion: bool,
@@ -56,23 +57,23 @@ pub(super) struct Marks {
 }
 
 impl Question {
-    /// A question of class IN, as glibc's `__res_context_mkquery` writes it (resolv/res_mkquery.c).
-    ///
-    /// `name` is in wire form.
-    pub(super) fn new(id: u16, name: &[u8], kind: RecordType, marks: Marks) -> Self {
-        let flags = u16::from(marks.recursion) << 8 | u16::from(marks.authentic_data) << 5;
-        let mut bytes = Vec::with_capacity(HEADER + LONGEST_NAME + KIND_AND_CLASS + OPT);
-        for word in [id, flags, 1, 0, 0, u16::from(marks.edns)] {
+    /// Creates a query of class IN, as glibc's `__res_context_mkquery` does (resolv/res_mkquery.c). `name` is in wire
+    /// format.
+    pub(super) fn new(id: u16, name: &[u8], kind: RecordType, query_flags: QueryFlags) -> Self {
+        let flags = u16::from(query_flags.recursion) << 8 | u16::from(query_flags.authentic_data) << 5;
+        let mut bytes = Vec::with_capacity(HEADER + MAX_NAME + KIND_AND_CLASS + OPT);
+        for word in [id, flags, 1, 0, 0, u16::from(query_flags.edns)] {
             bytes.extend_from_slice(&word.to_be_bytes());
         }
         bytes.extend_from_slice(name);
         let kind_at = bytes.len();
         bytes.extend_from_slice(&u16::from(kind).to_be_bytes());
         bytes.extend_from_slice(&u16::from(DNSClass::IN).to_be_bytes());
-        if marks.edns {
-            // RFC 6891, section 6.1.2: the root, OPT, the payload; no extended code, version 0, DO; no options.
+        if query_flags.edns {
+            // RFC 6891, section 6.1.2: the root, type OPT, the payload size; no extended RCODE, version 0, DO; no
+            // options.
             bytes.push(0);
-            let extended = u16::from(marks.dnssec) << 15;
+            let extended = u16::from(query_flags.dnssec) << 15;
             for word in [u16::from(RecordType::OPT), EDNS_PAYLOAD, 0, extended, 0] {
                 bytes.extend_from_slice(&word.to_be_bytes());
             }
@@ -80,7 +81,7 @@ impl Question {
         Self { id, kind, bytes, kind_at }
     }
 
-    /// The same question, but for another kind of record.
+    /// Returns the same query for another type.
     pub(super) fn for_kind(&self, id: u16, kind: RecordType) -> Option<Self> {
         let mut bytes = self.bytes.clone();
         bytes.get_mut(..2)?.copy_from_slice(&id.to_be_bytes());
@@ -88,10 +89,10 @@ impl Question {
         Some(Self { id, kind, bytes, kind_at: self.kind_at })
     }
 
-    /// Whether this message answers it: the id, and exactly this question, in any case (glibc's
-    /// `__libc_res_queriesmatch`).
+    /// Returns whether a message is a response to this query: it has the same ID and exactly the same question, without
+    /// regard to case (glibc's `__libc_res_queriesmatch`).
     ///
-    /// Some servers refuse with a bare header; glibc takes that for an answer.
+    /// Some servers send a header only when they refuse a query; as in glibc, that is a response.
     pub(super) fn is_answered_by(&self, reply: &Reply<'_>) -> bool {
         if reply.id() != self.id {
             return false;
@@ -109,7 +110,8 @@ impl Question {
                 }))
     }
 
-    /// Whether the reply has the question byte for byte, but for the case of letters. (No length of a label is one.)
+    /// Returns whether the response repeats the question byte for byte, except for case. (The length of a label is
+    /// never a letter: it is at most 63.)
     fn is_repeated_in(&self, reply: &Reply<'_>) -> bool {
         let name = HEADER..self.kind_at;
         let kind = self.kind_at..self.kind_at + KIND_AND_CLASS;
@@ -121,14 +123,14 @@ impl Question {
     }
 }
 
-/// A name in presentation form, as it goes over the wire (glibc's `ns_name_pton`). None where it is not a name.
+/// Converts a name from presentation to wire format (glibc's `ns_name_pton`). Returns `None` if it is not a valid name.
 pub(super) fn to_wire(text: &[u8]) -> Option<Vec<u8>> {
     if let b"" | b"." = text {
         return Some(vec![0]);
     }
     let mut wire = Vec::with_capacity(text.len() + 2);
     wire.push(0);
-    let mut label = 0; // Where its length stands, which is not known before its end.
+    let mut label = 0; // The offset of the current label's length, which is not known before the label ends.
     let mut bytes = text.iter().copied();
     while let Some(byte) = bytes.next() {
         match byte {
@@ -143,18 +145,18 @@ pub(super) fn to_wire(text: &[u8]) -> Option<Vec<u8>> {
     }
     if label + 1 < wire.len() {
         end_label(&mut wire, label)?;
-        wire.push(0); // After a final dot it is there already.
+        wire.push(0); // After a final dot, it has been added already.
     }
-    (wire.len() <= LONGEST_NAME).then_some(wire)
+    (wire.len() <= MAX_NAME).then_some(wire)
 }
 
 fn end_label(wire: &mut [u8], label: usize) -> Option<()> {
-    let length = u8::try_from(wire.len() - label - 1).ok().filter(|length| (1..=LONGEST_LABEL).contains(length))?;
+    let length = u8::try_from(wire.len() - label - 1).ok().filter(|length| (1..=MAX_LABEL).contains(length))?;
     *wire.get_mut(label)? = length;
     Some(())
 }
 
-/// The labels of a name as it goes over the wire.
+/// Returns the labels of a name in wire format.
 fn labels(mut wire: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (&length, rest) = wire.split_first().filter(|(length, _)| **length > 0)?;
@@ -164,7 +166,7 @@ fn labels(mut wire: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Whether glibc would ask for this name: `res_hnok`, which reads escapes before it looks at the bytes.
+/// Returns whether glibc would query this name: `res_hnok`, which decodes escapes before it checks the bytes.
 pub(super) fn is_host_name(name: crate::model::name::Name<'_>) -> bool {
     let text = name.as_bytes();
     if !text.contains(&b'\\') {
@@ -177,7 +179,7 @@ pub(super) fn is_host_name(name: crate::model::name::Name<'_>) -> bool {
     text.iter().all(u8::is_ascii_graphic) && to_wire(text).is_some_and(|wire| is_hosts(&wire))
 }
 
-/// The byte after a backslash: three decimal digits, or the byte itself (RFC 1035, section 5.1).
+/// Decodes what follows a backslash: three decimal digits, or one other byte (RFC 1035, section 5.1).
 fn escaped(bytes: &mut impl Iterator<Item = u8>) -> Option<u8> {
     let first = bytes.next()?;
     if !first.is_ascii_digit() {
@@ -190,7 +192,7 @@ fn escaped(bytes: &mut impl Iterator<Item = u8>) -> Option<u8> {
     u8::try_from(value).ok()
 }
 
-/// A name as it goes over the wire, without compression: labels behind their lengths, and a zero.
+/// A name in wire format without compression: labels with their lengths, and a zero byte.
 #[derive(Clone)]
 pub(super) struct WireName<'a>(Cow<'a, [u8]>);
 
@@ -199,21 +201,21 @@ impl<'a> WireName<'a> {
         Self(Cow::Borrowed(wire))
     }
 
-    /// Reads the name at this place of a message, and says how many bytes it takes there (glibc's `ns_name_unpack`). A
-    /// pointer may lead anywhere in the message, forward too. Once labels and pointers are longer than the message, they
-    /// are a loop.
+    /// Reads the name at this offset of a message, and returns it with the number of bytes that it takes there (glibc's
+    /// `ns_name_unpack`). A pointer may point to any offset in the message, forward too. If the bytes of labels and
+    /// pointers add up to the length of the message, they form a loop.
     fn read(message: &'a [u8], start: usize) -> Option<(Self, usize)> {
         const POINTER: u8 = 0xc0;
-        // Without a pointer, the name is there as a whole.
+        // A name without a pointer can be borrowed from the message.
         let (mut at, mut joined, mut taken) = (start, Vec::new(), None);
         let (mut length, mut pointers) = (0, 0);
         loop {
             match *message.get(at)? {
                 0 => break,
-                label @ 1..=LONGEST_LABEL => {
+                label @ 1..=MAX_LABEL => {
                     let end = at + 1 + usize::from(label);
                     length += end - at;
-                    if length >= LONGEST_NAME {
+                    if length >= MAX_NAME {
                         return None;
                     }
                     if taken.is_some() {
@@ -225,7 +227,7 @@ impl<'a> WireName<'a> {
                     let target = usize::from(pointer & !POINTER) << 8 | usize::from(*message.get(at + 1)?);
                     if taken.is_none() {
                         taken = Some(at + 2 - start);
-                        joined.reserve(LONGEST_NAME);
+                        joined.reserve(MAX_NAME);
                         joined.extend_from_slice(message.get(start..at)?);
                     }
                     pointers += 1;
@@ -246,7 +248,7 @@ impl<'a> WireName<'a> {
         }
     }
 
-    /// The name as text, without the final dot; none unless every label is a host name's (glibc's
+    /// Returns the name as text, without the final dot; `None` unless every label is valid in a host name (glibc's
     /// `__res_binary_hnok`).
     pub(super) fn host_text(&self) -> Option<Vec<u8>> {
         let mut text = Vec::with_capacity(self.0.len());
@@ -268,25 +270,25 @@ impl<'a> WireName<'a> {
 }
 
 impl PartialEq for WireName<'_> {
-    /// In either case. (No length of a label is a letter.)
+    /// Without regard to case. (The length of a label is never a letter.)
     fn eq(&self, other: &Self) -> bool {
         self.0.eq_ignore_ascii_case(&other.0)
     }
 }
 
-/// A message that came from a server: at least a header.
+/// A message from a server: it has at least a header.
 #[derive(Clone, Copy)]
 pub(super) struct Reply<'a>(&'a [u8]);
 
-/// The question that a reply repeats.
-pub(super) struct Echo<'a> {
+/// The question section of a response.
+pub(super) struct QuestionSection<'a> {
     pub(super) name: WireName<'a>,
     pub(super) kind: RecordType,
     class: DNSClass,
 }
 
 impl<'a> Reply<'a> {
-    /// None where it is too short for a header.
+    /// Returns `None` if the message is shorter than a header.
     pub(super) fn new(bytes: &'a [u8]) -> Option<Self> {
         (bytes.len() >= HEADER).then_some(Self(bytes))
     }
@@ -319,12 +321,14 @@ impl<'a> Reply<'a> {
         self.word(8)
     }
 
-    /// A code that says more of the server than of the name, so that another server is worth asking.
+    /// Returns whether the response code is about the server rather than about the name, so that another server should
+    /// be queried.
     pub(super) fn is_server_failure(&self) -> bool {
         matches!(self.rcode(), rcode::SERVFAIL | rcode::NOTIMP | rcode::REFUSED)
     }
 
-    /// A server that neither knows nor asks: nothing in the answer, no authority, no recursion (glibc: "lame").
+    /// Returns whether the server is neither authoritative for the name nor recursive: the sections are empty, and the
+    /// AA and RA bits are not set ("lame" in glibc).
     pub(super) fn is_lame(&self) -> bool {
         const AUTHORITATIVE: u16 = 0x0400;
         const RECURSION: u16 = 0x0080;
@@ -340,18 +344,20 @@ impl<'a> Reply<'a> {
         decoder
     }
 
-    /// The first question, and the records of the answer section, in order: `Err` once, where one cannot be read; then
-    /// nothing more. None where the question cannot be read, or has a pointer in it (glibc's `__ns_rr_cursor_init`).
-    pub(super) fn read(&self) -> Option<(Echo<'a>, Records<'a>)> {
+    /// Returns the question and the records of the answer section in order. The iterator ends after the first malformed
+    /// record, for which it returns `Err`. Returns `None` if the question is malformed or has a compression pointer
+    /// (glibc's `__ns_rr_cursor_init`).
+    pub(super) fn read(&self) -> Option<(QuestionSection<'a>, Records<'a>)> {
         let mut decoder = self.decoder();
-        let echo = read_question(self.0, &mut decoder).filter(|echo| matches!(echo.name.0, Cow::Borrowed(_)))?;
-        Some((echo, Records { message: self.0, decoder, left: self.answers() }))
+        let question =
+            read_question(self.0, &mut decoder).filter(|question| matches!(question.name.0, Cow::Borrowed(_)))?;
+        Some((question, Records { message: self.0, decoder, left: self.answers() }))
     }
 
-    /// For how long this answer counts: as long as each record of its answer section, or as the SOA record says with which
-    /// it denies something (RFC 2308, section 5).
+    /// Returns how long this response may be cached: the lowest time to live in the answer section or, for a negative
+    /// response, the time that its SOA record gives (RFC 2308, section 5).
     pub(super) fn lifetime(&self) -> Lifetime {
-        let Some((Echo { kind, .. }, mut records)) = self.read() else { return Lifetime::Temporary };
+        let Some((QuestionSection { kind, .. }, mut records)) = self.read() else { return Lifetime::Temporary };
         if self.is_truncated() || !matches!(self.rcode(), rcode::NOERROR | rcode::NXDOMAIN) {
             return Lifetime::Temporary;
         }
@@ -373,36 +379,36 @@ impl<'a> Reply<'a> {
 /// See [`Reply::lifetime`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lifetime {
-    /// Seconds for which what was asked for is there.
+    /// A positive response: its lifetime in seconds.
     OfData(u32),
-    /// Seconds for which it is not there; none where nobody said.
+    /// A negative response: its lifetime in seconds; `None` if it has no SOA record.
     OfNothing(Option<u32>),
-    /// The answer says more of the server than of the name.
+    /// The response must not be cached: it is about the server rather than about the name, or it is malformed.
     Temporary,
 }
 
-/// Reads a name where the decoder stands, and moves it behind that.
+/// Reads a name at the position of the decoder, and advances the decoder.
 fn read_name<'a>(message: &'a [u8], decoder: &mut BinDecoder<'a>) -> Option<WireName<'a>> {
     let (name, taken) = WireName::read(message, decoder.index())?;
     decoder.read_slice(taken).ok()?;
     Some(name)
 }
 
-fn read_question<'a>(message: &'a [u8], decoder: &mut BinDecoder<'a>) -> Option<Echo<'a>> {
+fn read_question<'a>(message: &'a [u8], decoder: &mut BinDecoder<'a>) -> Option<QuestionSection<'a>> {
     let name = read_name(message, decoder)?;
     let kind = RecordType::from(decoder.read_u16().ok()?.unverified());
     let class = DNSClass::from(decoder.read_u16().ok()?.unverified());
-    Some(Echo { name, kind, class })
+    Some(QuestionSection { name, kind, class })
 }
 
-/// Whose a record is.
+/// The owner name of a record.
 enum Owner<'a> {
-    /// The question's name, by a pointer to it: most records of most answers.
+    /// The name in the question section, by a pointer to it: the most frequent case.
     Question,
     Name(WireName<'a>),
 }
 
-/// A resource record (RFC 1035, section 4.1.3), its data not yet read.
+/// A resource record (RFC 1035, section 4.1.3), with RDATA that has not been parsed.
 pub(super) struct Record<'a> {
     owner: Owner<'a>,
     pub(super) kind: RecordType,
@@ -410,12 +416,12 @@ pub(super) struct Record<'a> {
     ttl: u32,
     pub(super) data: &'a [u8],
     message: &'a [u8],
-    /// Where the data begins in the message.
+    /// The offset of RDATA in the message.
     at_data: usize,
 }
 
 impl<'a> Record<'a> {
-    /// Whether it is of the name that the question is about or, once there is one, of the `target` of a CNAME record.
+    /// Returns whether the owner name is that of the question or, if there has been a CNAME record, its `target`.
     pub(super) fn is_of(&self, question: &WireName<'_>, target: Option<&WireName<'_>>) -> bool {
         match (&self.owner, target) {
             (Owner::Question, None) => true,
@@ -424,13 +430,13 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// The time to live, of which only 31 bits count (RFC 2181, section 8).
+    /// Returns the time to live, which is 0 if the highest bit is set (RFC 2181, section 8).
     fn seconds(&self) -> u32 {
         if self.ttl > i32::MAX as u32 { 0 } else { self.ttl }
     }
 
-    /// For how long a denial counts, if this is the SOA record that it comes with: the lesser of its time to live and its
-    /// last field.
+    /// Returns the lifetime of a negative response with this SOA record: the lower of its time to live and its MINIMUM
+    /// field. Returns `None` if this is not an SOA record.
     fn seconds_of_denial(&self) -> Option<u32> {
         const FIELDS: usize = 5 * 4;
         const SHORTEST_NAMES: usize = 2;
@@ -441,17 +447,18 @@ impl<'a> Record<'a> {
         Some(minimum.min(self.seconds()))
     }
 
-    /// The name in the data of a CNAME or PTR record. As in glibc it may be longer than the data, and point anywhere.
+    /// Returns the name in the RDATA of a CNAME or PTR record. As in glibc, it may extend beyond RDATA, and its
+    /// pointers may point anywhere.
     pub(super) fn target(&self) -> Option<WireName<'a>> {
         WireName::read(self.message, self.at_data).map(|(name, _)| name)
     }
 }
 
-/// A record could not be read: the message ends in it, or a name in it is none.
+/// A malformed record: it is truncated, or a name in it is invalid.
 #[derive(Debug)]
 pub(super) struct Malformed;
 
-/// See [`Reply::records`].
+/// See [`Reply::read`].
 pub(super) struct Records<'a> {
     message: &'a [u8],
     decoder: BinDecoder<'a>,
@@ -498,7 +505,7 @@ impl<'a> Iterator for Records<'a> {
 mod tests {
     use super::*;
 
-    const PLAIN: Marks = Marks { edns: false, dnssec: false, recursion: true, authentic_data: false };
+    const PLAIN: QueryFlags = QueryFlags { edns: false, dnssec: false, recursion: true, authentic_data: false };
 
     #[test]
     fn a_question_is_what_glibc_sends() {
@@ -513,8 +520,8 @@ mod tests {
     #[test]
     fn edns_and_trust_ad_mark_the_question() {
         let name = to_wire(b"a").unwrap();
-        let marks = Marks { edns: true, authentic_data: true, ..PLAIN };
-        let question = Question::new(1, &name, RecordType::AAAA, marks);
+        let query_flags = QueryFlags { edns: true, authentic_data: true, ..PLAIN };
+        let question = Question::new(1, &name, RecordType::AAAA, query_flags);
         assert_eq!(&question.bytes[2..4], b"\x01\x20");
         assert!(question.bytes.ends_with(b"\x00\x00\x29\x04\xb0\x00\x00\x00\x00\x00\x00"));
     }
@@ -523,9 +530,9 @@ mod tests {
     fn a_question_for_another_kind_differs_in_id_and_type_only() {
         for (text, edns) in [(&b"a.Example"[..], false), (b".", true), (b"a\\001b.example", true)] {
             let name = to_wire(text).unwrap();
-            let marks = Marks { edns, ..PLAIN };
-            let first = Question::new(1, &name, RecordType::A, marks);
-            let second = Question::new(0x1234, &name, RecordType::AAAA, marks);
+            let query_flags = QueryFlags { edns, ..PLAIN };
+            let first = Question::new(1, &name, RecordType::A, query_flags);
+            let second = Question::new(0x1234, &name, RecordType::AAAA, query_flags);
             assert_eq!(first.for_kind(0x1234, RecordType::AAAA).unwrap().bytes, second.bytes);
         }
     }
@@ -576,7 +583,7 @@ mod tests {
         assert_eq!(read(b"\x01a\xc0\x06xx\x01b\0", 0), found(b"a.b", 4));
         assert_eq!(read(b"\x01b\0\x01a\xc0\x00", 3), found(b"a.b", 4));
         assert_eq!(read(b"\xc0\x04xx\0", 0), found(b".", 2));
-        // Loops, no bytes left, kinds of labels that there are not.
+        // Loops, truncated names, and undefined types of labels.
         for bad in [
             &b"\xc0\x00"[..],
             b"\x01a\xc0\x00",
@@ -591,7 +598,7 @@ mod tests {
         ] {
             assert_eq!(read(bad, 0), None, "{bad:?}");
         }
-        // 255 bytes are a name, 256 are none, with pointers and without.
+        // The maximum length is 255 bytes, with and without pointers.
         for (last, is_name) in [(61, true), (62, false)] {
             let labels = [&[63; 64][..], &[63; 64], &[63; 64], &[last]].concat();
             let name = [&labels[..], &vec![b'x'; usize::from(last)], b"\0"].concat();

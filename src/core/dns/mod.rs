@@ -1,7 +1,7 @@
-//! DNS, as glibc's `dns` module of nsswitch.conf does it (resolv/nss_dns/dns-host.c).
+//! DNS, as in glibc's `dns` module (resolv/nss_dns/dns-host.c).
 //!
-//! `lookup` asks: `search` decides which names are asked for, `message` writes questions and reads answers, `exchange`
-//! carries them to servers and back, `answer` makes addresses of them.
+//! `lookup` is the entry point: `search` applies the search list, `message` writes queries and reads responses,
+//! `exchange` sends and receives them, and `answer` extracts the addresses.
 
 mod answer;
 mod exchange;
@@ -15,5 +15,5 @@ mod message;
 mod parameters;
 mod search;
 
-pub use lookup::{Ask, Outcome, lookup};
+pub use lookup::{DnsLookup, Outcome, lookup};
 pub use parameters::Parameters;

@@ -1,37 +1,38 @@
-//! How to resolve.
+//! The parameters of a lookup.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::files::resolv_conf::{Options, SortEntry};
 
-/// resolv.conf, with what a rule changes about it.
+/// The settings of resolv.conf, with the changes of a rule.
 #[derive(Clone, Copy)]
 pub struct Parameters<'a> {
-    /// The servers, in order.
+    /// The name servers, in order.
     pub servers: &'a [SocketAddr],
     /// The search list.
     pub search: &'a [Box<[u8]>],
-    /// A name with this many dots is asked for as it is first.
+    /// A name with at least this many dots is queried as it is before the search list is applied.
     pub ndots: u32,
-    /// Seconds to wait for a server; glibc takes 0 for 1.
+    /// The timeout for a response in seconds; as in glibc, 0 is treated as 1.
     pub timeout: u32,
-    /// How often all servers are asked; 0 is never.
+    /// How often all name servers are queried; 0 means that they are not.
     pub attempts: u32,
-    /// The switches.
+    /// The options without a value.
     pub options: Options,
-    /// Which IPv4 networks come first.
+    /// The IPv4 networks whose addresses are sorted to the front.
     pub sortlist: &'a [SortEntry],
-    /// Whether it is to be found out for how long an outcome counts.
+    /// Whether the lifetime of the result is needed.
     pub wants_lifetime: bool,
-    /// What is to be done while an answer is waited for. It leaves errno as it is.
+    /// Work to do while waiting for a response. It must leave errno unchanged.
     pub meanwhile: &'a dyn Fn(),
 }
 
 impl Parameters<'_> {
-    /// How long the server of this index is waited for: longer for a later one, shared among all (res_send.c).
+    /// Returns how long to wait for the server with this index: longer for a later one, divided by the number of
+    /// servers (glibc, resolv/res_send.c).
     pub(super) fn wait(&self, index: usize) -> Duration {
-        // glibc has three servers; a rule may name more, whose turn must not double for ever.
+        // glibc has at most three servers. A rule may have more, for which the time is not doubled any further.
         let doubled = u64::from(self.timeout) << index.min(2);
         let seconds = if index > 0 { doubled / self.servers.len().max(1) as u64 } else { doubled };
         Duration::from_secs(seconds.max(1))

@@ -1,17 +1,17 @@
-//! gai.conf(5): the tables by which addresses are ordered (sysdeps/posix/getaddrinfo.c, `gaiconf_init`).
+//! gai.conf(5): the tables for sorting addresses (glibc, sysdeps/posix/getaddrinfo.c, `gaiconf_init`).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::text::{digits, inet_pton4, inet_pton6, lines, strtoul, without_comment, words};
 
-/// A prefix and what it stands for.
+/// An address prefix and its label or precedence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prefix {
-    /// The network; IPv4 ones as mapped addresses.
+    /// The prefix; an IPv4 prefix as an IPv4-mapped one.
     pub prefix: Ipv6Addr,
-    /// Bits of it that count.
+    /// The prefix length in bits.
     pub bits: u32,
-    /// Label or precedence.
+    /// The label or the precedence.
     pub value: i32,
 }
 
@@ -22,20 +22,21 @@ pub struct Scope {
     pub address: u32,
     /// Its mask.
     pub netmask: u32,
-    /// As RFC 4291, section 2.7, numbers them.
+    /// The scope, with the values of RFC 4291, section 2.7.
     pub scope: i32,
 }
 
-/// The three tables. The first entry that fits counts, so longer prefixes stand first, and the last fits all.
+/// The three tables. The first entry that matches applies, so entries with longer prefixes come first, and the last
+/// entry matches everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GaiConf {
-    /// RFC 3484, section 2.1.
+    /// The label table (RFC 3484, section 2.1).
     pub labels: Vec<Prefix>,
-    /// RFC 3484, section 2.1.
+    /// The precedence table (RFC 3484, section 2.1).
     pub precedence: Vec<Prefix>,
-    /// Scopes of IPv4 addresses (RFC 3484, section 3.2).
+    /// The scopes of IPv4 addresses (RFC 3484, section 3.2).
     pub scopes: Vec<Scope>,
-    /// The file is read again when it changes.
+    /// Whether the file is read again when it changes.
     pub reload: bool,
 }
 
@@ -58,7 +59,9 @@ impl Default for GaiConf {
                 prefix([0x2002, 0, 0, 0, 0, 0, 0, 0], 16, 2),
                 prefix([0; 8], 96, 3),
                 prefix(mapped, 96, 4),
-                // Not RFC 3484's: site-local addresses are never translated, and Teredo is a tunnel.
+                // These entries are not in RFC 3484. glibc gives site-local addresses a label of their own because,
+                // unlike private IPv4 addresses, they are never translated (NAT), and Teredo addresses because they are
+                // tunnelled.
                 prefix([0xfec0, 0, 0, 0, 0, 0, 0, 0], 10, 5),
                 prefix([0xfc00, 0, 0, 0, 0, 0, 0, 0], 7, 6),
                 prefix([0x2001, 0, 0, 0, 0, 0, 0, 0], 32, 7),
@@ -96,24 +99,24 @@ fn matching(table: &[Prefix], address: Ipv6Addr) -> Option<i32> {
 }
 
 impl GaiConf {
-    /// The label of an address; an IPv4 one is given as a mapped address.
+    /// Returns the label of an address; an IPv4 address must be given as an IPv4-mapped one.
     pub fn label(&self, address: Ipv6Addr) -> i32 {
         matching(&self.labels, address).unwrap_or(DEFAULT_LABEL)
     }
 
-    /// The precedence of an address; an IPv4 one is given as a mapped address.
+    /// Returns the precedence of an address; an IPv4 address must be given as an IPv4-mapped one.
     pub fn precedence_of(&self, address: Ipv6Addr) -> i32 {
         matching(&self.precedence, address).unwrap_or(DEFAULT_PRECEDENCE)
     }
 
-    /// The scope of an IPv4 address.
+    /// Returns the scope of an IPv4 address.
     pub fn scope_v4(&self, address: Ipv4Addr) -> i32 {
         let fits = |entry: &&Scope| address.to_bits() & entry.netmask == entry.address;
         self.scopes.iter().find(fits).map_or(DEFAULT_SCOPE, |entry| entry.scope)
     }
 }
 
-/// Reads the file; `None` where there is none. A table of which the file has any entry replaces the default one.
+/// Parses the file; `None` if there is no file. A table for which the file has an entry replaces the default table.
 pub fn parse(text: Option<&[u8]>) -> GaiConf {
     let (mut labels, mut precedence, mut scopes, mut reload) = (Vec::new(), Vec::new(), Vec::new(), false);
     for line in text.into_iter().flat_map(lines) {
@@ -140,7 +143,8 @@ pub fn parse(text: Option<&[u8]>) -> GaiConf {
     }
 }
 
-/// Longest prefixes first, otherwise in the file's order; and an entry for all the rest.
+/// Sorts the entries by prefix length, longest first, otherwise keeping the order of the file, and ensures that there
+/// is an entry that matches everything.
 fn table(mut entries: Vec<Prefix>, rest: i32, default: Vec<Prefix>) -> Vec<Prefix> {
     if entries.is_empty() {
         return default;
@@ -152,15 +156,15 @@ fn table(mut entries: Vec<Prefix>, rest: i32, default: Vec<Prefix>) -> Vec<Prefi
     entries
 }
 
-/// A network with its number of bits. Where that is missing, glibc goes by a variable that it has not set; here and
-/// on Debian 12 the line does not count.
+/// Parses a network with its prefix length. If the length is missing, glibc uses an uninitialised variable; here, and
+/// with the glibc of Debian 12, the line is ignored.
 fn network(text: &[u8], all: u64) -> Option<(&[u8], u32)> {
     let slash = text.iter().position(|&byte| byte == b'/')?;
     let bits = unsigned(text.get(slash + 1..)?)?;
     Some((text.get(..slash)?, u32::try_from(bits).ok().filter(|_| bits <= all)?))
 }
 
-/// A number; 0 where there is none.
+/// Parses a number; an empty word is 0.
 fn unsigned(word: &[u8]) -> Option<u64> {
     if word.is_empty() { Some(0) } else { strtoul(word, |text| digits(text, 10)) }
 }

@@ -1,22 +1,23 @@
-//! host.conf(5), as far as it still means something (glibc, resolv/res_hconf.c).
+//! host.conf(5), as far as it still has an effect (glibc, resolv/res_hconf.c).
 
 use super::text::{is_space, lines, trim_start};
 
-/// What glibc reads at once: the rest of a longer line is another line to it.
+/// The size of the buffer into which glibc reads a line. It treats the rest of a longer line as another line.
 const BUFFER: usize = 255;
 
-/// What the file and its variables say.
+/// The settings of the file and of the variables that override it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostConf {
-    /// All lines of /etc/hosts with a name count, not only the first.
+    /// `multi`: all lines of /etc/hosts with a name are used, not only the first.
     pub multi: bool,
-    /// Addresses of the host's own networks come first in gethostbyname's answers.
+    /// `reorder`: the addresses in networks of this host come first in the answers of gethostbyname.
     pub reorder: bool,
-    /// Endings that are cut from the names of addresses; of each name the first that fits.
+    /// `trim`: domains to remove from the end of names that belong to addresses. Only the first one that matches is
+    /// removed.
     pub trim: Vec<Box<[u8]>>,
 }
 
-/// The variables that count after the file.
+/// The environment variables, which are applied after the file.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HostEnvironment<'a> {
     /// RESOLV_MULTI
@@ -29,10 +30,10 @@ pub struct HostEnvironment<'a> {
     pub override_trim: Option<&'a [u8]>,
 }
 
-/// Endings that count (`TRIMDOMAINS_MAX`).
+/// The maximum number of domains to remove (glibc's `TRIMDOMAINS_MAX`).
 const MAX_TRIM: usize = 4;
 
-/// Reads the file; `None` where there is none.
+/// Parses the file; `None` if there is no file.
 pub fn parse(text: Option<&[u8]>, environment: &HostEnvironment<'_>) -> HostConf {
     let mut conf = HostConf::default();
     for line in text.into_iter().flat_map(lines).flat_map(|line| line.chunks(BUFFER)) {
@@ -57,7 +58,7 @@ pub fn parse(text: Option<&[u8]>, environment: &HostEnvironment<'_>) -> HostConf
     conf
 }
 
-/// Endings with blanks or one of `,;:` between them, up to a comment.
+/// Parses a list of domains, separated by blanks or one of `,;:`, up to a comment.
 fn add_endings(list: &mut Vec<Box<[u8]>>, mut text: &[u8]) {
     loop {
         let ends = |byte: &u8| is_space(*byte) || matches!(byte, b'#' | b',');
@@ -78,7 +79,7 @@ fn add_endings(list: &mut Vec<Box<[u8]>>, mut text: &[u8]) {
 }
 
 impl HostConf {
-    /// A name without its ending, if it has one of `trim` (`_res_hconf_trim_domain`).
+    /// Removes the first domain of `trim` that the name ends in (`_res_hconf_trim_domain`).
     pub fn trim(&self, name: &mut Vec<u8>) {
         let kept = self.trim.iter().find_map(|ending| {
             let kept = name.len().checked_sub(ending.len()).filter(|&kept| kept > 0)?;
@@ -88,7 +89,7 @@ impl HostConf {
     }
 }
 
-/// `on` or `off`, or what begins so.
+/// Parses `on` or `off`, of which only the first letters are compared.
 fn set(flag: &mut bool, value: &[u8]) {
     let begins = |word: &[u8]| value.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     if begins(b"on") {

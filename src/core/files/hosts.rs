@@ -7,30 +7,30 @@ use super::text::{
 };
 use crate::model::{Address, Answer, Family};
 
-/// One line: an address and the names for it.
+/// A line: an address and its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Line<'a> {
     /// The address.
     pub address: IpAddr,
-    /// The canonical name; empty where the line has only an address.
+    /// The canonical name; empty if the line has only an address.
     pub name: &'a [u8],
-    /// The text with the other names.
+    /// The unparsed list of aliases.
     aliases: &'a [u8],
 }
 
 impl<'a> Line<'a> {
-    /// The other names.
+    /// Returns the aliases.
     pub fn aliases(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         words(self.aliases)
     }
 
-    /// Whether it is a line of this name, in either case.
+    /// Returns whether the line has this name, without regard to case.
     pub fn has_name(&self, name: &[u8]) -> bool {
         self.name.eq_ignore_ascii_case(name) || self.aliases().any(|alias| alias.eq_ignore_ascii_case(name))
     }
 }
 
-/// Reads one line; none where it holds no address.
+/// Parses a line. Returns `None` if it does not begin with an address.
 pub fn parse_line(line: &[u8]) -> Option<Line<'_>> {
     let (address, rest) = split_word(without_comment(line));
     let address = inet_pton4(address).map(IpAddr::V4).or_else(|| inet_pton6(address).map(IpAddr::V6))?;
@@ -38,8 +38,8 @@ pub fn parse_line(line: &[u8]) -> Option<Line<'_>> {
     Some(Line { address, name, aliases })
 }
 
-/// The address as a lookup of this family sees it: IPv6 loopback and mapped addresses count as IPv4 ones, and nothing
-/// the other way round.
+/// Returns the address as a lookup of this family returns it; `None` if it has another family. The IPv6 loopback
+/// address and IPv4-mapped addresses are also returned as IPv4 addresses, but no IPv4 address as an IPv6 one.
 fn as_family(address: IpAddr, family: Family) -> Option<IpAddr> {
     match (family, address) {
         (Family::Inet, IpAddr::V4(_)) | (Family::Inet6, IpAddr::V6(_)) => Some(address),
@@ -49,18 +49,19 @@ fn as_family(address: IpAddr, family: Family) -> Option<IpAddr> {
     }
 }
 
-/// What is looked for.
+/// The key of a lookup.
 #[derive(Clone, Copy)]
 pub enum Key<'a> {
-    /// Lines of a name, for this family.
+    /// The lines with this name, for this family.
     Name(&'a [u8], Family),
-    /// The line of an address; and whether IPv4 lines are looked at for a mapped IPv6 address.
+    /// The line with this address; and whether IPv4 lines match an IPv4-mapped IPv6 address.
     Address(IpAddr, bool),
 }
 
 impl Key<'_> {
-    /// The address of a line, as a lookup of this key sees it; none where the line does not count. An IPv4 address counts as
-    /// a mapped one too, where IPv4 lines are looked at, but no IPv6 one as IPv4 (for addresses since glibc 2.38).
+    /// Returns the address of a line as a lookup with this key sees it; `None` if the line is to be skipped. An IPv4
+    /// address is also seen as an IPv4-mapped one if IPv4 lines match such addresses; an IPv6 address is not seen as an
+    /// IPv4 one (in lookups by address, since glibc 2.38).
     pub fn sees(self, address: IpAddr) -> Option<IpAddr> {
         match (self, address) {
             (Self::Name(_, family), _) => as_family(address, family),
@@ -70,13 +71,13 @@ impl Key<'_> {
     }
 }
 
-/// The lines that hold a name.
+/// Returns the lines that have this name.
 pub fn lines_with<'a>(text: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = Line<'a>> {
     lines_around(text, name).filter_map(parse_line).filter(|line| line.has_name(name))
 }
 
-/// Addresses of one family: those of the first line with the name or, with host.conf's `multi`, of all
-/// (`_nss_files_gethostbyname3_r`).
+/// Looks up the addresses of one family: those of the first line with the name or, with host.conf's `multi`, those of
+/// all lines (`_nss_files_gethostbyname3_r`).
 pub fn lookup(text: &[u8], name: &[u8], family: Family, multi: bool) -> Option<Answer> {
     let mut lines = lines_with(text, name)
         .filter_map(|line| as_family(line.address, family).map(|ip| (line, Address { ip, scope: 0 })));
@@ -96,7 +97,7 @@ pub fn lookup(text: &[u8], name: &[u8], family: Family, multi: bool) -> Option<A
     Some(answer)
 }
 
-/// Addresses of both families, in the file's order (`_nss_files_gethostbyname4_r`). No aliases.
+/// Looks up the addresses of both families, in the order of the file, without aliases (`_nss_files_gethostbyname4_r`).
 pub fn lookup_both(text: &[u8], name: &[u8], multi: bool) -> Option<Answer> {
     let mut lines = lines_with(text, name);
     let first = lines.next()?;
@@ -108,20 +109,21 @@ pub fn lookup_both(text: &[u8], name: &[u8], multi: bool) -> Option<Answer> {
     Some(answer)
 }
 
-/// The first line with a name, whatever its address: a lookup of the family AF_UNSPEC.
+/// Looks up the first line with a name, whatever its address: a lookup of the family AF_UNSPEC.
 pub fn lookup_any(text: &[u8], name: &[u8]) -> Option<Answer> {
     let line = lines_with(text, name).next()?;
     Some(answer_of(&line, line.address))
 }
 
-/// The first line with an address (`_nss_files_gethostbyaddr_r`); with `mapped`, an IPv4 line for a mapped IPv6 address too.
+/// Looks up the first line with an address (`_nss_files_gethostbyaddr_r`). With `mapped`, an IPv4 line matches an
+/// IPv4-mapped IPv6 address too.
 pub fn lookup_address(text: &[u8], address: IpAddr, mapped: bool) -> Option<Answer> {
     let wanted = Wanted::new(address, mapped);
     let line = lines(text).find(|line| wanted.is_in(line)).and_then(parse_line)?;
     Some(answer_of(&line, address))
 }
 
-/// An address to be found, and its text as an IPv4 address: that has just one that inet_pton(3) takes.
+/// An address to look for, and its text if it is an IPv4 address: inet_pton(3) accepts only one text form of those.
 struct Wanted {
     address: IpAddr,
     text: Option<String>,
@@ -136,7 +138,7 @@ impl Wanted {
         Self { address, text: text.map(|v4| v4.to_string()) }
     }
 
-    /// Whether a line begins with it, as a lookup of its family sees it.
+    /// Returns whether the line has this address, as a lookup of its family sees it.
     fn is_in(&self, line: &[u8]) -> bool {
         let line = trim_start(line);
         match &self.text {
@@ -144,7 +146,7 @@ impl Wanted {
                 line.get(text.len()).is_none_or(|&byte| is_space(byte) || byte == b'#')
             }
             _ => {
-                // All others have a colon in their first bytes.
+                // All other lines that can match have a colon within their first five bytes.
                 line.iter().take(5).any(|&byte| byte == b':')
                     && parse_line(line)
                         .and_then(|line| as_family(line.address, Family::of(self.address)))

@@ -1,7 +1,7 @@
-//! The system's files as tables: one parser a file, from bytes to values. Reading the files is the caller's.
+//! Parsers of the system's configuration files: one for each file, from bytes to values. The caller reads the files.
 //!
-//! Each parser takes what glibc takes and leaves out what glibc leaves out, without a word: these files are the
-//! system's, and reporting errors in them is not this library's business.
+//! Each parser accepts what glibc accepts, and silently ignores what glibc ignores: it is not the purpose of nss-bypass
+//! to report errors in the system's files.
 
 pub mod gai_conf;
 pub mod host_conf;

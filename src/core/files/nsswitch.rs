@@ -1,7 +1,7 @@
-//! nsswitch.conf(5): which modules are asked, and after which results the next one is (nss/nss_database.c,
-//! nss/nss_action_parse.c; before 2.33, nss/nsswitch.c).
+//! nsswitch.conf(5): which modules are asked, and after which results the next module is asked (glibc,
+//! nss/nss_database.c, nss/nss_action_parse.c; before 2.33, nss/nsswitch.c).
 //!
-//! What a file means depends on the glibc that reads it, whose minor version the functions take.
+//! The meaning of a file depends on the release of glibc, so the functions have its minor version as a parameter.
 
 use std::ops::Range;
 
@@ -9,32 +9,32 @@ use super::text::{is_space, lines, trim_start};
 use crate::model::{Miss, Status};
 use crate::sys::glibc;
 
-/// A module that can be asked.
+/// A module: a service of a line of nsswitch.conf.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Module {
-    /// /etc/hosts
+    /// `files`: /etc/hosts or /etc/services.
     Files,
-    /// The name servers of resolv.conf.
+    /// `dns`: the name servers of resolv.conf.
     Dns,
-    /// One that only libc can load.
+    /// A module that only libc can load.
     Other(Box<[u8]>),
 }
 
-/// What happens after a module's result.
+/// The action after a result of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// The next module is asked.
+    /// Ask the next module.
     Continue,
-    /// The result stands.
+    /// Return the result.
     Return,
-    /// As `Continue`: the hosts database cannot merge.
+    /// Like `Continue`: results of the hosts database cannot be merged.
     Merge,
 }
 
-/// A module's actions, one for each result.
+/// The actions of a module, one for each status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Actions {
-    /// After an answer.
+    /// The action after a successful lookup.
     pub success: Action,
     not_found: Action,
     try_again: Action,
@@ -49,7 +49,7 @@ impl Default for Actions {
 }
 
 impl Actions {
-    /// After an answer or a failure.
+    /// Returns the action after a result.
     pub fn after<T>(&self, result: &Result<T, Miss>) -> Action {
         match result {
             Ok(_) => self.success,
@@ -57,7 +57,7 @@ impl Actions {
         }
     }
 
-    /// After this result.
+    /// Returns the action after an unsuccessful lookup with this status.
     pub fn on(&self, status: Status) -> Action {
         match status {
             Status::NotFound => self.not_found,
@@ -70,13 +70,13 @@ impl Actions {
 /// A module with its actions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// Whom to ask.
+    /// The module.
     pub module: Module,
-    /// And then.
+    /// Its actions.
     pub actions: Actions,
 }
 
-/// The databases that glibc knows (nss/databases.def). Lines of others are nothing to it.
+/// The databases that glibc knows (nss/databases.def). It ignores lines of others.
 const DATABASES: [&[u8]; 17] = [
     b"aliases",
     b"ethers",
@@ -97,19 +97,19 @@ const DATABASES: [&[u8]; 17] = [
     b"shadow_compat",
 ];
 
-/// The lines that count here.
+/// The lines of the file that nss-bypass uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nsswitch {
-    /// Who knows hosts.
+    /// The modules of the hosts database.
     pub hosts: Vec<Service>,
-    /// Who knows services.
+    /// The modules of the services database.
     pub services: Vec<Service>,
 }
 
-/// Reads the file; none where a line of any database cannot be read: then glibc finds nothing at all, since 2.33.
+/// Parses the file. Returns `None` if the line of any database is invalid: since 2.33, all lookups of glibc fail then.
 ///
-/// Since then there are no comments either: `#` begins a database that nobody knows or, later in a line, a module that
-/// nobody has. What follows the last newline is not read, and of several lines the last one counts.
+/// Since 2.33, there are no comments either: `#` begins an unknown database or, later in a line, an unknown module. The
+/// text after the last newline is ignored. If a database has several lines, the last one applies.
 pub fn parse(text: Option<&[u8]>, minor: u32) -> Option<Nsswitch> {
     let text = text.unwrap_or_default();
     if first_unreadable_line(text, minor).is_some() {
@@ -119,12 +119,12 @@ pub fn parse(text: Option<&[u8]>, minor: u32) -> Option<Nsswitch> {
     Some(Nsswitch { hosts: services_of(b"hosts"), services: services_of(b"services") })
 }
 
-/// The list of modules that is in force for a database: that of its line, or glibc's default.
+/// Returns the list of modules of a database: that of its line, or glibc's default.
 pub fn modules_of<'a>(text: &'a [u8], database: &[u8], minor: u32) -> &'a [u8] {
     line_of(text, database, minor).map_or_else(|| default_modules(database, minor), |line| line.modules)
 }
 
-/// The modules of a database that the file says nothing about.
+/// Returns glibc's list of modules for a database that has no line.
 fn default_modules(database: &[u8], minor: u32) -> &'static [u8] {
     match database {
         b"hosts" if minor >= glibc::FILES_BEFORE_DNS => b"files dns",
@@ -133,31 +133,32 @@ fn default_modules(database: &[u8], minor: u32) -> &'static [u8] {
     }
 }
 
-/// A module with its actions, and where both stand in the text that they were read from.
+/// A module with its actions, and their positions in the text from which they were parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed {
-    /// What was read.
+    /// The module and its actions.
     pub service: Service,
-    /// The module's name.
+    /// The position of the module's name.
     pub name: Range<usize>,
-    /// The actions with their brackets; empty where there are none.
+    /// The position of the actions, including the brackets; empty if there are none.
     pub actions: Range<usize>,
 }
 
-/// The line of a database that is in force.
+/// The line of a database that applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DatabaseLine<'a> {
-    /// Its number, from 1.
+    /// Its line number, from 1.
     pub number: usize,
-    /// The database's name, and what stands around it.
+    /// The name of the database, with the blanks and the colon around it.
     pub before: &'a [u8],
-    /// Its list of modules, for [`parse_services`].
+    /// The list of modules, for [`parse_services`].
     pub modules: &'a [u8],
-    /// A comment.
+    /// The comment after it.
     pub after: &'a [u8],
 }
 
-/// The database that a line is about, and what it says of it; none where glibc knows no such database.
+/// Splits a line into the name of the database and the list of modules. Returns `None` if glibc does not know the
+/// database.
 fn split_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let ends = |byte: &u8| is_space(*byte) || *byte == b':';
     let line = trim_start(line);
@@ -167,8 +168,8 @@ fn split_line(line: &[u8]) -> Option<(&[u8], &[u8])> {
     DATABASES.contains(&database).then_some((database, rest.get(start..).unwrap_or_default()))
 }
 
-/// The lines with their numbers, each split where its comment begins: before 2.33 at a `#`, or at the blanks before it.
-/// Since then nothing is read behind the last newline.
+/// Returns the lines with their numbers, each split into text and comment. Before 2.33, a comment begins at `#`, or at
+/// the blanks before it. Since 2.33, the text after the last newline is ignored.
 fn read_lines(text: &[u8], minor: u32) -> impl Iterator<Item = (usize, (&[u8], &[u8]))> {
     let has_comments = minor < glibc::NSS_DATABASE;
     let end = if has_comments { Some(text.len()) } else { text.iter().rposition(|&byte| byte == b'\n') };
@@ -183,7 +184,7 @@ fn split_comment(line: &[u8]) -> (&[u8], &[u8]) {
     line.split_at_checked(end).unwrap_or((line, &[]))
 }
 
-/// The line of a database that is in force, which is the last one; none where the default is.
+/// Returns the line of a database that applies, which is the last one; `None` if the default applies.
 pub fn line_of<'a>(text: &'a [u8], database: &[u8], minor: u32) -> Option<DatabaseLine<'a>> {
     let all = read_lines(text, minor).filter_map(|(number, (line, after))| {
         let (named, modules) = split_line(line)?;
@@ -194,26 +195,25 @@ pub fn line_of<'a>(text: &'a [u8], database: &[u8], minor: u32) -> Option<Databa
     if minor >= glibc::NSS_DATABASE {
         return Some(line);
     }
-    // What comes before a module that cannot be read counts, and a line in which nothing is left does not.
+    // The modules before an invalid one are used, and a line without a valid module is ignored.
     let placed = parse_placed(line.modules, minor)?;
     let modules = line.modules.get(..placed.last()?.actions.end)?;
     Some(DatabaseLine { modules, ..line })
 }
 
-/// The number of the first line that cannot be read: with it, glibc reads nothing of the file.
+/// Returns the number of the first invalid line. If there is one, glibc uses nothing of the file.
 pub fn first_unreadable_line(text: &[u8], minor: u32) -> Option<usize> {
     let is_unreadable = |line| split_line(line).is_some_and(|(_, modules)| parse_services(modules, minor).is_none());
     read_lines(text, minor).find(|(_, (line, _))| is_unreadable(line)).map(|(number, _)| number)
 }
 
-/// A list of modules, each perhaps followed by actions in brackets. Where one cannot be read, there is no list since
-/// 2.33; earlier, it ends there.
-/// What a program says with `__nss_configure_lookup` has this form too.
+/// Parses a list of modules, each optionally followed by actions in brackets. If an item is invalid, there is no list
+/// since 2.33; before, the list ends there. Programs pass lists of this form to `__nss_configure_lookup`.
 pub fn parse_services(text: &[u8], minor: u32) -> Option<Vec<Service>> {
     parse_placed(text, minor).map(|placed| placed.into_iter().map(|placed| placed.service).collect())
 }
 
-/// The same, with the places of modules and actions: for those who edit a line.
+/// Like [`parse_services`], with the positions of modules and actions, for editing a line.
 pub fn parse_placed(text: &[u8], minor: u32) -> Option<Vec<Placed>> {
     let mut services = Vec::new();
     let is_readable = parse_each(text, |placed| services.push(placed)).is_some();
@@ -228,7 +228,7 @@ fn parse_each(text: &[u8], mut each: impl FnMut(Placed)) -> Option<()> {
         let end = rest.iter().position(|&byte| is_space(byte) || byte == b'[').unwrap_or(rest.len());
         let (name, after) = rest.split_at_checked(end)?;
         let module = match name {
-            b"" => return Some(()), // Also before brackets that follow no module.
+            b"" => return Some(()), // Also for brackets that follow no module.
             b"files" => Module::Files,
             b"dns" => Module::Dns,
             other => Module::Other(other.into()),
@@ -246,7 +246,7 @@ fn parse_each(text: &[u8], mut each: impl FnMut(Placed)) -> Option<()> {
     }
 }
 
-/// The actions up to the closing bracket; what follows it.
+/// Parses actions up to the closing bracket, and returns the text after it.
 fn parse_actions<'a>(text: &'a [u8], actions: &mut Actions) -> Option<&'a [u8]> {
     let mut rest = trim_start(text);
     loop {
@@ -331,7 +331,7 @@ mod tests {
         assert!(names(b"hosts: [NOTFOUND=return] files dns\n").is_empty());
         assert!(names(b"hosts:\n").is_empty());
         assert_eq!(names(b"hosts: dns\nhosts: files\n"), ["files"]);
-        // A last line that does not end is not there.
+        // The last line is ignored if it does not end in a newline.
         assert_eq!(names(b"hosts: dns\nhosts: files"), ["dns"]);
     }
 

@@ -5,44 +5,44 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use super::text::{inet_aton, inet_pton6, lines, trim_start};
 use crate::sys::glibc;
 
-/// Servers that count (`MAXNS`).
+/// The maximum number of name servers (`MAXNS`).
 const MAX_SERVERS: usize = 3;
 /// The port of a name server (RFC 1035, section 4.2).
 const PORT: u16 = 53;
-/// `RES_MAXNDOTS`, `RES_MAXRETRANS`, `RES_MAXRETRY`
+/// The maximum values of `ndots`, `timeout` and `attempts`: `RES_MAXNDOTS`, `RES_MAXRETRANS`, `RES_MAXRETRY`.
 const MAX_NDOTS: i32 = 15;
 const MAX_TIMEOUT: i32 = 30;
 const MAX_ATTEMPTS: i32 = 5;
 
-/// What the file says, with glibc's defaults for the rest.
+/// The settings of the file, with glibc's defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolvConf {
-    /// The servers, at least one and at most three.
+    /// The name servers: at least one and at most three.
     pub servers: Vec<SocketAddr>,
-    /// The domains that are tried with a name, in order.
+    /// The search list, in order.
     pub search: Vec<Box<[u8]>>,
-    /// Networks whose addresses come first.
+    /// Networks whose addresses are sorted to the front.
     pub sortlist: Vec<SortEntry>,
-    /// A name with this many dots is asked for as it is first.
+    /// A name with at least this many dots is queried as it is before the search list is applied.
     pub ndots: u32,
-    /// Seconds to wait for a server; 0 acts as 1.
+    /// The timeout for a response from a name server in seconds; 0 is treated as 1.
     pub timeout: u32,
-    /// How often all servers are asked; 0 is never.
+    /// How often all name servers are queried; 0 means that they are not.
     pub attempts: u32,
-    /// The switches.
+    /// The options without a value.
     pub options: Options,
 }
 
-/// A network of `sortlist`.
+/// An entry of `sortlist`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SortEntry {
-    /// Its address.
+    /// The network address.
     pub address: Ipv4Addr,
-    /// Its mask; that of the address's class where none is given.
+    /// The network mask; without one in the file, that of the address's class.
     pub mask: Ipv4Addr,
 }
 
-/// The `options` without a value.
+/// The `options` without a value, and flags that only a program can set, in its `_res`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// `rotate`
@@ -65,35 +65,36 @@ pub struct Options {
     pub no_aaaa: bool,
     /// `strict-error`
     pub strict_error: bool,
-    /// Not the file's, but a program's wish, as the rest: RES_RECURSE is not set in its `_res` (resolver(3)).
+    /// Not an option of the file, but, like those below, set by a program: RES_RECURSE is cleared in its `_res`
+    /// (resolver(3)).
     pub no_recursion: bool,
-    /// RES_DEFNAMES is not set: names without dots are not searched for.
+    /// RES_DEFNAMES is cleared: names without dots are not searched for.
     pub no_default_names: bool,
-    /// RES_DNSRCH is not set: names with dots are not searched for, and others in the first domain only.
+    /// RES_DNSRCH is cleared: names with dots are not searched for, and others only in the first domain.
     pub no_search: bool,
-    /// RES_NOALIASES: HOSTALIASES does not count.
+    /// RES_NOALIASES is set: HOSTALIASES is ignored.
     pub no_aliases: bool,
-    /// RES_IGNTC: a truncated answer has to do.
+    /// RES_IGNTC is set: a truncated response is used as it is, without a query by TCP.
     pub ignore_truncation: bool,
-    /// RES_USE_DNSSEC: the DO bit is set.
+    /// RES_USE_DNSSEC is set: queries have the DO bit.
     pub dnssec: bool,
 }
 
-/// What a word after `options` changes.
+/// A change by one of the words after `options`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptionChange {
     /// `ndots:N`
     Ndots(u32),
-    /// A switch, on or off.
+    /// An option without a value is set or cleared.
     Switch(Switch, bool),
 }
 
-/// One of the [`Options`] that the file can have.
+/// One of the [`Options`] that the file can set, as an index into [`Switch::WORDS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Switch(usize);
 
 impl Switch {
-    /// The words for them: in glibc's order, in which a longer word comes before its beginning.
+    /// The names of the options, in glibc's order, in which a name comes before any other that is its prefix.
     pub const WORDS: [&'static str; 10] = [
         "rotate",
         "edns0",
@@ -107,7 +108,8 @@ impl Switch {
         "strict-error",
     ];
 
-    /// The second number of the version of glibc from which on resolv.conf has it, for those that came after 2.31.
+    /// Returns the minor version of the first glibc release that has the option, if that is later than 2.31; otherwise
+    /// 0.
     fn since(self) -> u32 {
         match Self::WORDS.get(self.0) {
             Some(&"no-aaaa") => glibc::NO_AAAA,
@@ -116,12 +118,12 @@ impl Switch {
         }
     }
 
-    /// The switch of this word.
+    /// Returns the option of this name.
     pub fn named(word: &[u8]) -> Option<Self> {
         Self::WORDS.iter().position(|known| known.as_bytes() == word).map(Self)
     }
 
-    /// The switch that a text begins with.
+    /// Returns the option whose name the text begins with.
     fn at_start_of(text: &[u8]) -> Option<Self> {
         let text = if text.starts_with(b"no_tld_query") { b"no-tld-query" } else { text };
         Self::WORDS.iter().position(|known| text.starts_with(known.as_bytes())).map(Self)
@@ -129,7 +131,7 @@ impl Switch {
 }
 
 impl Options {
-    /// Turns a switch on or off.
+    /// Sets or clears an option.
     pub fn set(&mut self, switch: Switch, on: bool) {
         let switches = [
             &mut self.rotate,
@@ -149,22 +151,22 @@ impl Options {
     }
 }
 
-/// What counts beside the file.
+/// What the result depends on besides the file.
 #[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
-    /// LOCALDOMAIN: the search list instead of the file's, even when empty.
+pub struct ResolverEnvironment<'a> {
+    /// LOCALDOMAIN: the search list, which replaces that of the file even if it is empty.
     pub localdomain: Option<&'a [u8]>,
-    /// RES_OPTIONS: options after the file's.
+    /// RES_OPTIONS: options that are applied after those of the file.
     pub res_options: Option<&'a [u8]>,
-    /// The host's name, whose domain is searched where nothing else says.
+    /// The host name. Its domain is the search list if there is no other.
     pub hostname: &'a [u8],
-    /// The scope of a link-local server.
+    /// Returns the scope ID of a link-local name server.
     pub scope_id: &'a dyn Fn(&Ipv6Addr, &[u8]) -> Option<u32>,
-    /// The second number of glibc's version, which decides what options there are.
+    /// The minor version of glibc, on which the set of options depends.
     pub minor: u32,
 }
 
-/// The bytes that separate words here: fewer than isspace(3) knows.
+/// Returns whether a byte separates words in this file. isspace(3) accepts more bytes.
 fn is_blank(byte: u8) -> bool {
     byte == b' ' || byte == b'\t'
 }
@@ -173,13 +175,13 @@ fn blank_words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|&byte| is_blank(byte)).filter(|word| !word.is_empty())
 }
 
-/// What follows a keyword that begins the line and ends in a blank.
+/// Returns the text after a keyword at the beginning of the line that is followed by a blank.
 fn after<'a>(line: &'a [u8], keyword: &[u8]) -> Option<&'a [u8]> {
     line.strip_prefix(keyword).filter(|rest| rest.first().is_some_and(|&byte| is_blank(byte)))
 }
 
-/// Reads the file; `None` where there is none that can be read.
-pub fn parse(text: Option<&[u8]>, around: &Surroundings<'_>) -> ResolvConf {
+/// Parses the file; `None` if there is no readable file.
+pub fn parse(text: Option<&[u8]>, environment: &ResolverEnvironment<'_>) -> ResolvConf {
     let mut conf = ResolvConf {
         servers: Vec::new(),
         search: Vec::new(),
@@ -197,28 +199,29 @@ pub fn parse(text: Option<&[u8]>, around: &Surroundings<'_>) -> ResolvConf {
             let domains: Vec<Box<[u8]>> = blank_words(rest).map(Into::into).collect();
             search = if domains.is_empty() { search } else { Some(domains) };
         } else if let Some(rest) = after(line, b"nameserver") {
-            conf.servers.extend(blank_words(rest).next().and_then(|word| server(word, around)));
+            conf.servers.extend(blank_words(rest).next().and_then(|word| server(word, environment)));
         } else if let Some(rest) = after(line, b"sortlist") {
             sortlist(rest, &mut conf.sortlist);
         } else if let Some(rest) = after(line, b"options") {
-            options(rest, &mut conf, around.minor);
+            options(rest, &mut conf, environment.minor);
         }
     }
     if conf.servers.is_empty() {
         conf.servers.push(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, PORT)));
     }
     conf.servers.truncate(MAX_SERVERS);
-    conf.search = match around.localdomain {
+    conf.search = match environment.localdomain {
         Some(list) => localdomain(list),
-        None => search.unwrap_or_else(|| domain_of(around.hostname).into_iter().collect()),
+        None => search.unwrap_or_else(|| domain_of(environment.hostname).into_iter().collect()),
     };
-    if let Some(text) = around.res_options {
-        options(text, &mut conf, around.minor);
+    if let Some(text) = environment.res_options {
+        options(text, &mut conf, environment.minor);
     }
     conf
 }
 
-/// LOCALDOMAIN's list. Empty, it is one empty domain to glibc, which asks for the name with a dot and nothing behind.
+/// Parses LOCALDOMAIN. To glibc, an empty value is a list of one empty domain, so it queries the name followed by a
+/// dot.
 fn localdomain(list: &[u8]) -> Vec<Box<[u8]>> {
     let list = list.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let first = list.split(|&byte| is_blank(byte)).next().unwrap_or_default();
@@ -234,18 +237,18 @@ fn domain_of(hostname: &[u8]) -> Option<Box<[u8]>> {
     hostname.get(dot + 1..).map(Into::into)
 }
 
-fn server(word: &[u8], around: &Surroundings<'_>) -> Option<SocketAddr> {
+fn server(word: &[u8], environment: &ResolverEnvironment<'_>) -> Option<SocketAddr> {
     if let Some(inet) = inet_aton(word) {
         return Some(SocketAddr::V4(SocketAddrV4::new(inet, PORT)));
     }
     let mut parts = word.splitn(2, |&byte| byte == b'%');
     let inet6 = inet_pton6(parts.next()?)?;
-    let scope = parts.next().and_then(|scope| (around.scope_id)(&inet6, scope)).unwrap_or(0);
+    let scope = parts.next().and_then(|scope| (environment.scope_id)(&inet6, scope)).unwrap_or(0);
     Some(SocketAddr::V6(SocketAddrV6::new(inet6, PORT, 0, scope)))
 }
 
-/// glibc reads an entry that it cannot take for ever, if a mask follows (`bad/8`) or the line ends in a carriage return;
-/// here it is left out.
+/// Parses `sortlist`. glibc loops forever on an invalid entry that is followed by a mask (`bad/8`) or by a carriage
+/// return at the end of the line; here, such an entry is ignored.
 fn sortlist(text: &[u8], list: &mut Vec<SortEntry>) {
     let text = text.split(|&byte| byte == b';').next().unwrap_or_default();
     for word in blank_words(text) {
@@ -256,7 +259,7 @@ fn sortlist(text: &[u8], list: &mut Vec<SortEntry>) {
     }
 }
 
-/// The mask of an address's class (RFC 791, section 3.2).
+/// Returns the mask of an address's class (RFC 791, section 3.2).
 fn class_mask(address: Ipv4Addr) -> Ipv4Addr {
     let [first, ..] = address.octets();
     Ipv4Addr::from_bits(match first {
@@ -266,8 +269,8 @@ fn class_mask(address: Ipv4Addr) -> Ipv4Addr {
     })
 }
 
-/// A number as atoi(3) reads it: after blanks and a sign, up to the first byte that is no digit. What is too large is
-/// cut to 32 bits, as glibc does, so that 4294967297 is 1.
+/// Parses a number like atoi(3): blanks, a sign, and digits up to the first other byte. As in glibc, a number that is
+/// too large is truncated to 32 bits, so that 4294967297 is 1.
 fn atoi(text: &[u8]) -> i32 {
     let (sign, text) = match trim_start(text) {
         [b'-', rest @ ..] => (-1, rest),
@@ -292,10 +295,12 @@ fn options(text: &[u8], conf: &mut ResolvConf, minor: u32) {
     }
 }
 
-/// The option that the text begins with. A longer word that begins like one counts as that one.
+/// Applies the option that the text begins with. As in glibc, a longer word with the name of an option as a prefix is
+/// treated as that option.
 fn option(text: &[u8], conf: &mut ResolvConf, minor: u32) {
     let number = |prefix: &[u8], most: i32| text.strip_prefix(prefix).map(|rest| atoi(rest).min(most));
-    // A negative number ends up in four bits, in a shift, or in a loop that never runs.
+    // In glibc, a negative `ndots` is truncated to four bits, a negative `timeout` is used in a shift, and a negative
+    // `attempts` makes a loop end at once.
     if let Some(ndots) = number(b"ndots:", MAX_NDOTS) {
         conf.ndots = (ndots & 15) as u32;
     } else if let Some(timeout) = number(b"timeout:", MAX_TIMEOUT) {
@@ -321,14 +326,14 @@ mod tests {
 
     fn with(text: &str, localdomain: Option<&[u8]>, res_options: Option<&[u8]>) -> ResolvConf {
         let scope_id = |_: &Ipv6Addr, scope: &[u8]| (scope == b"eth0").then_some(7);
-        let around = Surroundings {
+        let environment = ResolverEnvironment {
             localdomain,
             res_options,
             hostname: b"host.corp.example",
             scope_id: &scope_id,
             minor: glibc::STRICT_ERROR,
         };
-        parse(Some(text.as_bytes()), &around)
+        parse(Some(text.as_bytes()), &environment)
     }
 
     fn search(conf: &ResolvConf) -> Vec<&str> {
@@ -337,14 +342,14 @@ mod tests {
 
     #[test]
     fn no_file_means_the_local_server() {
-        let around = Surroundings {
+        let environment = ResolverEnvironment {
             localdomain: None,
             res_options: None,
             hostname: b"host",
             scope_id: &|_, _| None,
             minor: glibc::NO_AAAA,
         };
-        let conf = parse(None, &around);
+        let conf = parse(None, &environment);
         assert_eq!(conf.servers, ["127.0.0.1:53".parse().unwrap()]);
         assert_eq!((conf.ndots, conf.timeout, conf.attempts, conf.search.len()), (1, 5, 2, 0));
     }
@@ -379,7 +384,7 @@ mod tests {
         let conf = read("options ndots:-1 timeout:-1 attempts:-1\n");
         assert_eq!((conf.ndots, conf.timeout, conf.attempts), (15, 0, 0));
         assert_eq!(read("options ndots: 3\n").ndots, 3);
-        // As glibc cuts them: 2^32 + 1, and LONG_MAX and LONG_MIN for what is even larger.
+        // The values to which glibc truncates: 2^32 + 1, and LONG_MAX and LONG_MIN for numbers beyond those.
         let conf = read("options timeout:4294967297 attempts:99999999999999999999 ndots:-99999999999999999999\n");
         assert_eq!((conf.ndots, conf.timeout, conf.attempts), (0, 1, 0));
     }
@@ -402,9 +407,14 @@ mod tests {
     #[test]
     fn an_option_counts_from_its_release_on() {
         let read = |minor| {
-            let around =
-                Surroundings { localdomain: None, res_options: None, hostname: b"host", scope_id: &|_, _| None, minor };
-            let options = parse(Some(b"options no-aaaa trust-ad strict-error rotate -rotate"), &around).options;
+            let environment = ResolverEnvironment {
+                localdomain: None,
+                res_options: None,
+                hostname: b"host",
+                scope_id: &|_, _| None,
+                minor,
+            };
+            let options = parse(Some(b"options no-aaaa trust-ad strict-error rotate -rotate"), &environment).options;
             (options.trust_ad, options.no_aaaa, options.strict_error, options.rotate)
         };
         assert_eq!(read(glibc::NO_AAAA - 1), (true, false, false, true));

@@ -1,8 +1,9 @@
-//! services(5), as glibc's `files` module reads it (nss/nss_files/files-service.c). libc's own reader asks nscd first.
+//! services(5), as glibc's `files` module reads it (nss/nss_files/files-service.c). libc's own functions ask nscd
+//! first.
 
 use super::text::{c_number, is_space, lines_around, split_word, strtoul, trim_start, without_comment, words};
 
-/// One line: a name, a port, a protocol, and other names.
+/// A line: a name, a port, a protocol, and aliases.
 struct Line<'a> {
     name: &'a [u8],
     port: u16,
@@ -14,22 +15,22 @@ fn parse_line(line: &[u8]) -> Option<Line<'_>> {
     let (name, rest) = split_word(without_comment(line));
     let rest = trim_start(rest);
     let (port, rest) = rest.split_at_checked(rest.iter().position(|&byte| byte == b'/')?)?;
-    // strtoul(3) with base 0, into 32 bits and cut to 16, as glibc does.
+    // As in glibc: strtoul(3) with base 0, limited to 32 bits and then truncated to 16.
     let port = strtoul(port, c_number).and_then(|port| u32::try_from(port).ok())? as u16;
-    // Any number of slashes is one.
+    // Several slashes count as one.
     let rest = rest.get(rest.iter().position(|&byte| byte != b'/')?..)?;
     let (protocol, rest) = rest.split_at_checked(rest.iter().position(|&byte| is_space(byte)).unwrap_or(rest.len()))?;
     Some(Line { name, port, protocol, rest })
 }
 
-/// The port of a service by this name or alias, in this case, for this protocol.
+/// Returns the port of the service with this name or alias (case-sensitive) and protocol.
 pub fn by_name(text: &[u8], name: &[u8], protocol: &[u8]) -> Option<u16> {
     let has_name = |line: &Line<'_>| line.name == name || words(line.rest).any(|alias| alias == name);
     let mut lines = lines_around(text, name).filter_map(parse_line);
     lines.find(|line| line.protocol == protocol && has_name(line)).map(|line| line.port)
 }
 
-/// The name of a service by its port, for this protocol.
+/// Returns the name of the service with this port and protocol.
 pub fn by_port(text: &[u8], port: u16, protocol: &[u8]) -> Option<Vec<u8>> {
     let fits = |line: &Line<'_>| line.port == port && line.protocol == protocol;
     lines_around(text, &[b"/", protocol].concat()).filter_map(parse_line).find(fits).map(|line| line.name.to_vec())

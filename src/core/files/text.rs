@@ -1,12 +1,13 @@
-//! What the parsers share: lines, words, numbers and addresses as glibc reads them.
+//! Functions that the parsers share: lines, words, numbers and addresses as glibc reads them.
 
 use std::borrow::Cow;
 use std::io::BufRead;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// What of a text glibc's `files` module hands to its parsers (nss/nss_readline.c, `__nss_readline`). It moves a line that
-/// begins with blanks to the left without the NUL behind it, so that the line's last bytes stand there twice. A newline
-/// between the two hides that; the last line of a file, or one with a NUL in it, may have none.
+/// Returns the text that glibc's `files` module passes to its parsers (nss/nss_readline.c, `__nss_readline`). It
+/// removes the blanks at the beginning of a line by moving the text, but not the terminating NUL, so the last bytes of
+/// the line occur twice. This has an effect only if there is no newline between the two: in the last line of a file, or
+/// in a line with a NUL.
 pub fn as_glibc_reads(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&0) && text.last().is_none_or(|&byte| byte == b'\n') {
         return Cow::Borrowed(text);
@@ -16,7 +17,7 @@ pub fn as_glibc_reads(text: &[u8]) -> Cow<'_, [u8]> {
         let seen = until_nul(line);
         let moved = trim_start(seen);
         let blanks = seen.len() - moved.len();
-        // No line gets shorter: how long it is decides how large a buffer must be.
+        // Lines keep their length: it determines how large a buffer must be.
         if moved.is_empty() || moved.ends_with(b"\n") {
             read.extend_from_slice(line);
         } else {
@@ -27,19 +28,19 @@ pub fn as_glibc_reads(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(read)
 }
 
-/// The lines of a text, without their ends. A NUL ends a line, as it does for the string functions in glibc.
+/// Returns the lines of a text, without newlines. A NUL ends a line, as it does for the string functions in glibc.
 pub(super) fn lines(mut text: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let whole = text;
-        // Of all that safe code has, this finds a byte fastest: hosts files can be long.
+        // The fastest way to find a byte in safe code. Hosts files can be long.
         let length = text.skip_until(b'\n').ok().filter(|&length| length > 0)?;
         let line = whole.get(..length)?;
         Some(until_nul(line.strip_suffix(b"\n").unwrap_or(line)))
     })
 }
 
-/// The lines that hold these bytes, in either case, as part of whatever. Most lines of a long file hold none of what is
-/// looked for, so the whole text is searched, and only the lines around what was found are taken out of it.
+/// Returns the lines that contain these bytes anywhere, without regard to ASCII case. Since most lines of a long file
+/// do not contain them, the whole text is searched, and only the lines around the matches are extracted.
 pub(super) fn lines_around<'a>(text: &'a [u8], bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     let mut rest = text;
     std::iter::from_fn(move || {
@@ -52,13 +53,15 @@ pub(super) fn lines_around<'a>(text: &'a [u8], bytes: &'a [u8]) -> impl Iterator
     })
 }
 
-/// Bytes that are looked at together: enough for the widest registers.
+/// The number of bytes that are compared at a time: enough for the widest vector registers.
 const BLOCK: usize = 64;
 
-/// Where these bytes occur first, in either case. Blocks are passed over where the first and the last byte do not
-/// stand at their distance: a loop without branches, which the compiler turns into one over whole registers.
+/// Returns the position of the first occurrence of these bytes, without regard to ASCII case. Blocks are skipped in
+/// which the first and the last byte do not occur at the right distance, with a loop without branches, which the
+/// compiler vectorises.
 fn find(text: &[u8], name: &[u8]) -> Option<usize> {
-    let fold = |byte: u8| byte | 0x20; // Makes letters small, and some others equal: wrong on the safe side only.
+    // Converts letters to lower case, and makes some other bytes equal, so that candidates must be compared again.
+    let fold = |byte: u8| byte | 0x20;
     let (Some(&first), Some(&last)) = (name.first(), name.last()) else {
         return (!text.is_empty()).then_some(0);
     };
@@ -79,40 +82,41 @@ fn find(text: &[u8], name: &[u8]) -> Option<usize> {
     None
 }
 
-/// What a string function of C sees.
+/// Returns the bytes that a C string function sees: those before the first NUL.
 pub fn until_nul(line: &[u8]) -> &[u8] {
     if line.contains(&0) { line.split(|&byte| byte == 0).next().unwrap_or_default() } else { line }
 }
 
-/// isspace(3) in the C locale.
+/// Like isspace(3) in the C locale.
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-/// A text without the blanks that it begins with.
+/// Returns the text without leading blanks.
 pub fn trim_start(text: &[u8]) -> &[u8] {
     let start = text.iter().position(|&byte| !is_space(byte)).unwrap_or(text.len());
     text.get(start..).unwrap_or_default()
 }
 
-/// The first word and what follows it.
+/// Returns the first word, and the text after it.
 pub(super) fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
     let text = trim_start(text);
     let end = text.iter().position(|&byte| is_space(byte)).unwrap_or(text.len());
     text.split_at_checked(end).unwrap_or_default()
 }
 
-/// The words of a line.
+/// Returns the words of a line.
 pub(super) fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|&byte| is_space(byte)).filter(|word| !word.is_empty())
 }
 
-/// A line without its comment.
+/// Returns a line without its comment.
 pub(super) fn without_comment(line: &[u8]) -> &[u8] {
     line.split(|&byte| byte == b'#').next().unwrap_or_default()
 }
 
-/// All digits, in this base, as a number. None where there are none, another byte, or too many.
+/// Parses digits in this base. Returns `None` if there are none, if there is any other byte, or if the number is too
+/// large.
 pub(super) fn digits(text: &[u8], base: u32) -> Option<u64> {
     if text.is_empty() {
         return None;
@@ -123,7 +127,7 @@ pub(super) fn digits(text: &[u8], base: u32) -> Option<u64> {
     })
 }
 
-/// A number as C writes it: decimal, octal after `0`, hexadecimal after `0x`.
+/// Parses a number in C notation: decimal, octal with the prefix `0`, or hexadecimal with `0x`.
 pub(super) fn c_number(text: &[u8]) -> Option<u64> {
     match text {
         [b'0', b'x' | b'X', rest @ ..] => digits(rest, 16),
@@ -132,7 +136,7 @@ pub(super) fn c_number(text: &[u8]) -> Option<u64> {
     }
 }
 
-/// A whole word as strtoul(3) takes it: there may be a sign, and what is negative wraps.
+/// Parses a whole word like strtoul(3): with an optional sign, and negative numbers wrap.
 pub(super) fn strtoul(word: &[u8], number: impl Fn(&[u8]) -> Option<u64>) -> Option<u64> {
     match word {
         [b'-', rest @ ..] => number(rest).map(u64::wrapping_neg),
@@ -141,8 +145,8 @@ pub(super) fn strtoul(word: &[u8], number: impl Fn(&[u8]) -> Option<u64>) -> Opt
     }
 }
 
-/// An address of one to four numbers, decimal, octal or hexadecimal, of which the last fills what is left
-/// (inet_aton(3), but nothing may follow it: glibc's `__inet_aton_exact`).
+/// Parses an IPv4 address of one to four numbers, decimal, octal or hexadecimal; the last one fills the remaining
+/// bytes. Unlike with inet_aton(3), nothing may follow (glibc's `__inet_aton_exact`).
 pub fn inet_aton(text: &[u8]) -> Option<Ipv4Addr> {
     let mut value: u64 = 0;
     let mut parts = text.split(|&byte| byte == b'.').peekable();
@@ -159,12 +163,12 @@ pub fn inet_aton(text: &[u8]) -> Option<Ipv4Addr> {
     None
 }
 
-/// An IPv4 address of four decimal numbers (inet_pton(3)).
+/// Parses an IPv4 address of four decimal numbers, like inet_pton(3).
 pub fn inet_pton4(text: &[u8]) -> Option<Ipv4Addr> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// An IPv6 address without a scope (inet_pton(3)).
+/// Parses an IPv6 address without a scope, like inet_pton(3).
 pub fn inet_pton6(text: &[u8]) -> Option<Ipv6Addr> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
@@ -174,7 +178,7 @@ mod tests {
     use super::*;
     use crate::files::{gai_conf, host_conf, hosts, nsswitch, resolv_conf, services};
 
-    /// Bytes that these files are made of, at random (xorshift).
+    /// Returns random bytes (xorshift) of those that occur in these files.
     fn noise(seed: u64, length: usize) -> Vec<u8> {
         const WORDS: &[&[u8]] = &[
             b"\n",
@@ -239,7 +243,7 @@ mod tests {
     fn no_text_stops_a_parser() {
         for seed in 0..2_000 {
             let text = noise(seed, 400);
-            let around = resolv_conf::Surroundings {
+            let around = resolv_conf::ResolverEnvironment {
                 localdomain: (seed % 2 == 0).then_some(&text),
                 res_options: Some(&text),
                 hostname: &text,

@@ -1,56 +1,56 @@
-//! What is looked up, and what is found.
+//! What a lookup asks for, and what it finds.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// Which addresses a lookup wants: `AF_INET` or `AF_INET6`.
+/// The address family that a lookup asks for: `AF_INET` or `AF_INET6`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
-    /// IPv4, asked of DNS as type A.
+    /// IPv4: a query of type A.
     Inet,
-    /// IPv6, asked of DNS as type AAAA.
+    /// IPv6: a query of type AAAA.
     Inet6,
 }
 
 impl Family {
-    /// The family that an address is of.
+    /// Returns the family of an address.
     pub fn of(address: IpAddr) -> Self {
         if address.is_ipv4() { Self::Inet } else { Self::Inet6 }
     }
 }
 
-/// An address with the scope that a link-local one needs.
+/// An address, with the scope that a link-local address needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
     /// The address itself.
     pub ip: IpAddr,
-    /// `sin6_scope_id`; 0 where none is meant.
+    /// `sin6_scope_id`; 0 if there is none.
     pub scope: u32,
 }
 
-/// What a lookup found.
+/// The result of a successful lookup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// The canonical name.
     pub canonical: Vec<u8>,
     /// The other names, in the order in which they were found.
     pub aliases: Vec<Vec<u8>>,
-    /// The addresses, duplicates kept, in the order of the source.
+    /// The addresses in the order of the source, including duplicates.
     pub addresses: Vec<Address>,
 }
 
-/// Where an answer came from.
+/// The source of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// /etc/hosts.
+    /// A hosts(5) file.
     Files,
-    /// A name server, where one spoke.
+    /// DNS, with the name server that answered, if one did.
     Dns(Option<SocketAddr>),
-    /// The same, in a lookup before this one.
+    /// The same, from an earlier lookup whose answer was cached.
     Cache(Option<SocketAddr>),
 }
 
 impl Source {
-    /// Whether it was a name server's answer, at whatever time.
+    /// Returns whether the answer came from a name server, cached or not.
     pub fn is_dns(self) -> bool {
         matches!(self, Self::Dns(_) | Self::Cache(_))
     }

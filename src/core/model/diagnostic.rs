@@ -1,17 +1,17 @@
-//! Errors in a text that somebody wrote.
+//! Errors in the configuration.
 
 use std::fmt;
 
-/// Where something was wrong in a text that somebody wrote, and what.
+/// An error in a configuration file or a variable, and its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// The file's path or the variable's name.
+    /// The path of the file, or the name of the variable.
     pub source: String,
-    /// The line, from 1.
+    /// The line number, from 1.
     pub line: u32,
-    /// The byte in the line, from 1.
+    /// The position in the line, in bytes, from 1.
     pub column: u32,
-    /// What is wrong and what would be right, in one sentence without a full stop.
+    /// What is wrong and what is expected, in one sentence without a full stop.
     pub message: String,
 }
 

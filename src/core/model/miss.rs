@@ -1,25 +1,26 @@
-//! Lookups that found nothing, as `h_errno` and nsswitch.conf(5) tell them apart.
+//! Unsuccessful lookups, as distinguished by `h_errno` and by nsswitch.conf(5).
 
-/// Why a lookup found nothing: `h_errno`'s values (netdb.h), which glibc's other codes are made of.
+/// Why a lookup found nothing: the values of `h_errno` (netdb.h), from which glibc derives its other return codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The name does not exist: `HOST_NOT_FOUND`.
+    /// `HOST_NOT_FOUND`: the name does not exist.
     NotFound,
-    /// The servers could not say just now: `TRY_AGAIN`.
+    /// `TRY_AGAIN`: the name servers could not answer, which may be temporary.
     TryAgain,
-    /// The answer was of no use: `NO_RECOVERY`.
+    /// `NO_RECOVERY`: an answer was unusable.
     NoRecovery,
-    /// The source was not there, and said so to nobody: `h_errno` stays as it was.
+    /// The module was not available and did not set `h_errno`, which keeps its value.
     Absent,
-    /// Two sources had an answer, and answers cannot be merged: `h_errno` shows what the second one said.
+    /// Two modules had an answer, and answers cannot be merged (`merge` in nsswitch.conf(5)): `h_errno` has the value
+    /// that the second one set.
     Unmerged,
-    /// The name exists, but not with such addresses: `NO_DATA`.
+    /// `NO_DATA`: the name exists, but has no address of the requested family.
     NoData,
-    /// The system refused: `NETDB_INTERNAL`, with the errno that says why; 0 where errno stays as it was.
+    /// `NETDB_INTERNAL`: a system error, with its errno; 0 if errno is left unchanged.
     System(i32),
 }
 
-/// How a source of names ended without an answer, in the terms of nsswitch.conf(5).
+/// The NSS status with which a module failed (nsswitch.conf(5)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// `NOTFOUND`
@@ -30,27 +31,27 @@ pub enum Status {
     Unavail,
 }
 
-/// A lookup that found nothing: nsswitch.conf's view of it and `h_errno`'s, which differ.
+/// A lookup that found nothing, with its NSS status and its `h_errno`, which are independent.
 ///
-/// glibc derives a return code from both (nss/getXXbyYY_r.c), so neither can be left out: a chain of
-/// CNAMEs without an address is `TryAgain` with `NoRecovery`, FORMERR is `NotFound` with `NoRecovery`.
+/// glibc derives its return codes from both (nss/getXXbyYY_r.c), so neither can be left out: a chain of CNAME records
+/// without an address is `TryAgain` with `NoRecovery`, FORMERR is `NotFound` with `NoRecovery`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Miss {
-    /// What the actions of nsswitch.conf look at.
+    /// The status, to which the actions of nsswitch.conf refer.
     pub status: Status,
-    /// What `h_errno` shows.
+    /// The value of `h_errno`.
     pub failure: Failure,
-    /// What errno is left with where nsswitch.conf's view is `Unavail`; none: as it was.
+    /// The value of errno if the status is `Unavail`; `None` leaves errno unchanged.
     pub errno: Option<i32>,
 }
 
 impl Miss {
-    /// A miss that leaves errno alone.
+    /// A miss that leaves errno unchanged.
     pub const fn new(status: Status, failure: Failure) -> Self {
         Self { status, failure, errno: None }
     }
 
-    /// With this errno.
+    /// The same miss with this errno.
     pub const fn with_errno(self, errno: i32) -> Self {
         Self { errno: Some(errno), ..self }
     }

@@ -1,4 +1,4 @@
-//! The vocabulary: plain data that every layer shares.
+//! The vocabulary: plain data types that all layers share.
 
 mod answer;
 mod diagnostic;

@@ -1,56 +1,57 @@
-//! The name of a host, as a program passes it to libc.
+//! Host names, as programs pass them to libc.
 
-/// A host name: bytes without NUL, in any spelling, before any search list.
+/// A host name: bytes without NUL, in upper or lower case, before any search list is applied.
 ///
-/// It is not checked: what counts as a host name is a question of its own ([`Name::is_host_name`]),
-/// which glibc asks at some doors only.
+/// It is not validated: [`Name::is_host_name`] does that, and only some functions of glibc require it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'a>(&'a [u8]);
 
-/// The longest name in text, without the final dot (RFC 1035, section 2.3.4: 255 bytes in wire form).
+/// The maximum length of a name in text form, without the final dot (RFC 1035, section 2.3.4: 255 bytes in wire
+/// format).
 const MAX_TEXT: usize = 253;
 
-/// The longest label (RFC 1035, section 2.3.4).
+/// The maximum length of a label (RFC 1035, section 2.3.4).
 const MAX_LABEL: usize = 63;
 
 impl<'a> Name<'a> {
-    /// The name in these bytes, which end before the first NUL.
+    /// Creates a name from the bytes before the first NUL.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes.split(|&b| b == 0).next().unwrap_or_default())
     }
 
-    /// The name in the bytes of a C string, among which there is no NUL.
+    /// Creates a name from the bytes of a C string, which have no NUL among them.
     pub fn of_c_string(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes as they were passed.
+    /// Returns the bytes as the program passed them.
     pub fn as_bytes(self) -> &'a [u8] {
         self.0
     }
 
-    /// The bytes without one trailing dot, which only says that the name is absolute.
+    /// Returns the bytes without the trailing dot of an absolute name, if there is one.
     pub fn without_root_dot(self) -> &'a [u8] {
         self.0.strip_suffix(b".").unwrap_or(self.0)
     }
 
-    /// Whether the name ends in a dot, and so is never searched for (resolv.conf(5), `search`).
+    /// Returns whether the name ends in a dot. The search list does not apply to such a name (resolv.conf(5),
+    /// `search`).
     pub fn is_absolute(self) -> bool {
         self.0.ends_with(b".")
     }
 
-    /// How many dots it has, for resolv.conf's `ndots`.
+    /// Returns the number of dots, which resolv.conf(5) compares with `ndots`.
     pub fn dots(self) -> usize {
         self.0.iter().filter(|&&b| b == b'.').count()
     }
 
-    /// Whether glibc would ask DNS for it: `res_hnok` (glibc, resolv/res-name-checking.c).
+    /// Returns whether glibc would query DNS for this name: `res_hnok` (glibc, resolv/res-name-checking.c).
     ///
-    /// Labels of ASCII letters, digits, `-` and `_`, the first not beginning with `-`.
+    /// The labels consist of ASCII letters, digits, `-` and `_`, and the first label does not begin with `-`.
     pub fn is_host_name(self) -> bool {
         let text = self.without_root_dot();
         if text.is_empty() {
-            return true; // The root, with its dot or without.
+            return true; // The root, with or without its dot.
         }
         text.len() <= MAX_TEXT
             && !text.starts_with(b"-")
@@ -60,7 +61,7 @@ impl<'a> Name<'a> {
     }
 }
 
-/// Whether a label of a host name may hold this byte (glibc's `binary_hnok`).
+/// Returns whether a label of a host name may contain this byte (glibc's `binary_hnok`).
 pub fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }

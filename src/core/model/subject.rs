@@ -1,16 +1,16 @@
-//! What rules are asked about.
+//! What rules are matched against.
 
 use std::net::IpAddr;
 
 use super::name::Name;
 
-/// What a lookup is about, as far as rules go.
+/// The subject of a lookup, as far as rules are concerned.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
     /// A name.
     Name(Name<'a>),
-    /// An address, or a name that is one.
+    /// An address, or a name that is an address in text form.
     Address(IpAddr),
-    /// No name at all: getaddrinfo's NULL.
-    Nobody,
+    /// No name: the NULL node of getaddrinfo(3).
+    NoName,
 }

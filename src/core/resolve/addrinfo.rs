@@ -1,8 +1,8 @@
-//! The middle of `getaddrinfo` (glibc, sysdeps/posix/getaddrinfo.c, `get_nss_addresses`): module after module, as
-//! nsswitch.conf says, and the few codes that it makes of what they say.
+//! The lookup in `getaddrinfo` (glibc, sysdeps/posix/getaddrinfo.c, `get_nss_addresses`): it asks the modules in the
+//! order of nsswitch.conf, and derives a few failures from their results.
 //!
-//! An answer that is to be merged is thrown away where another module follows, which is not asked; where resolv.conf or
-//! nsswitch.conf cannot be read, nothing is found.
+//! As in glibc, an answer that is to be merged is discarded if another module follows, and that module is not asked; if
+//! resolv.conf or nsswitch.conf cannot be read, nothing is found.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use super::hostent;
 use super::modules::{HostsQuery, Modules, NOT_FOUND, SideEffects, before_any, latest};
 use super::query::{HostKey, Selection};
 use super::resolved::Resolved;
-use crate::dns::Ask;
+use crate::dns::DnsLookup;
 use crate::files::nsswitch::{Action, Module, Service};
 use crate::model::{Answer, Failure, Family, Miss, Name, Status};
 use crate::sys::Errno;
@@ -19,7 +19,7 @@ use crate::sys::Errno;
 /// No module of nsswitch.conf could be asked.
 const NO_MODULE: Miss = Miss::new(Status::Unavail, Failure::System(libc::EBUSY));
 
-/// One lookup. A failure is one of those that getaddrinfo tells apart: `NotFound`, `NoData`, `TryAgain`, `System`.
+/// Performs a lookup. The failure is one that getaddrinfo distinguishes: `NotFound`, `NoData`, `TryAgain` or `System`.
 pub(super) fn resolve(context: &Context<'_>, name: Name<'_>, selection: Selection) -> Resolved {
     let resolved = match selection.family {
         Some(Family::Inet) if !selection.canonical => by_gethostbyname(context, name),
@@ -31,17 +31,17 @@ pub(super) fn resolve(context: &Context<'_>, name: Name<'_>, selection: Selectio
     }
 }
 
-/// IPv4 alone is `gethostbyname2_r`'s.
+/// Looks up IPv4 addresses alone, as glibc does with `gethostbyname2_r`.
 fn by_gethostbyname(context: &Context<'_>, name: Name<'_>) -> Resolved {
     let resolved = hostent::resolve(context, HostKey::Name(name, Family::Inet), None);
-    let told_apart = |miss: Miss| match (miss.status, miss.failure) {
+    let getaddrinfo_failure = |miss: Miss| match (miss.status, miss.failure) {
         (Status::NotFound, Failure::NoData) => Failure::NoData,
         (Status::NotFound, _) => Failure::NotFound,
         (_, failure @ (Failure::System(_) | Failure::TryAgain)) => failure,
-        // Asked and answered, but to no use: the name is known.
+        // There was a response, but it was unusable: the name exists.
         _ => Failure::NoData,
     };
-    Resolved { result: resolved.result.map_err(|miss| Miss { failure: told_apart(miss), ..miss }), ..resolved }
+    Resolved { result: resolved.result.map_err(|miss| Miss { failure: getaddrinfo_failure(miss), ..miss }), ..resolved }
 }
 
 fn by_modules(context: &Context<'_>, name: Name<'_>, selection: Selection) -> Resolved {
@@ -57,11 +57,11 @@ fn by_modules(context: &Context<'_>, name: Name<'_>, selection: Selection) -> Re
     let mut walk =
         ModuleWalk { modules: &modules, name, selection, effects: SideEffects::default(), codes: Codes::default() };
     let result = walk.through(&list);
-    let result = result.map_err(|miss| Miss { failure: walk.told_apart(miss), ..miss });
+    let result = result.map_err(|miss| Miss { failure: walk.getaddrinfo_failure(miss), ..miss });
     Resolved { source: walk.effects.source, h_errno: walk.effects.h_errno, ..Resolved::new(result) }
 }
 
-/// One walk through the modules.
+/// One run through the modules.
 struct ModuleWalk<'a> {
     modules: &'a Modules<'a>,
     name: Name<'a>,
@@ -70,11 +70,11 @@ struct ModuleWalk<'a> {
     codes: Codes,
 }
 
-/// The failures of the module asked last, where families are asked one by one: getaddrinfo's code comes from both.
+/// The failures of the last module if it is asked for one family after the other. getaddrinfo's code depends on both.
 struct Codes {
     first: Failure,
     last: Failure,
-    /// What the system refused, which ends the lookup at once.
+    /// A system error, which ends the lookup at once.
     system: Option<i32>,
 }
 
@@ -116,14 +116,14 @@ impl ModuleWalk<'_> {
         last
     }
 
-    /// Both families at once (`gethostbyname4_r`). None: only libc can ask this module.
+    /// Asks for both families at once (`gethostbyname4_r`). Returns `None` if only libc can load this module.
     fn both_families(&mut self, module: &Module) -> Option<Result<Answer, Miss>> {
         let asked = match module {
             Module::Files => self.modules.files(HostsQuery::NameOfBothFamilies(self.name), None),
-            Module::Dns => self.modules.dns(Ask::Both(self.name)),
+            Module::Dns => self.modules.dns(DnsLookup::Both(self.name)),
             Module::Other(_) => return None,
         };
-        // For both families, a missing file is no silent one.
+        // Unlike for a single family, a missing file counts as "not found".
         let spoken = |miss: Miss| match miss.failure {
             Failure::Absent => Miss { failure: Failure::NotFound, ..miss },
             _ => miss,
@@ -131,7 +131,7 @@ impl ModuleWalk<'_> {
         Some(self.effects.note(asked).map_err(spoken))
     }
 
-    /// IPv6, or mapped IPv4, or IPv4 with its canonical name.
+    /// Asks for one family after the other: IPv6 addresses, IPv4-mapped ones, or IPv4 addresses with a canonical name.
     fn family_by_family(&mut self, module: &Module, family: Family) -> Option<Result<Answer, Miss>> {
         let Selection { v4_mapped, all, .. } = self.selection;
         let inet6 = if family == Family::Inet6 { self.one_family(module, Family::Inet6) } else { None };
@@ -156,7 +156,7 @@ impl ModuleWalk<'_> {
         let (name, checked) = (self.name, !self.selection.canonical);
         let asked = match module {
             Module::Files => self.modules.files(HostsQuery::Name(name, family), None),
-            Module::Dns => self.modules.dns(Ask::One { name, family, checked }),
+            Module::Dns => self.modules.dns(DnsLookup::One { name, family, checked }),
             Module::Other(_) => return None,
         };
         let result = self.effects.note(asked);
@@ -166,8 +166,8 @@ impl ModuleWalk<'_> {
         Some(result)
     }
 
-    /// What getaddrinfo makes of the last module's failure.
-    fn told_apart(&self, miss: Miss) -> Failure {
+    /// Derives getaddrinfo's failure from that of the last module.
+    fn getaddrinfo_failure(&self, miss: Miss) -> Failure {
         match (self.selection.family, miss.status, miss.failure) {
             (_, Status::TryAgain | Status::Unavail, Failure::System(errno)) => Failure::System(errno),
             (None, _, failure @ (Failure::TryAgain | Failure::NoData)) => failure,
@@ -181,7 +181,7 @@ impl ModuleWalk<'_> {
     }
 }
 
-/// The results of one module for both families, joined.
+/// Joins the results of one module for both families.
 fn joined(
     inet6: Option<Result<Answer, Miss>>,
     inet: Option<Result<Answer, Miss>>,
@@ -193,7 +193,7 @@ fn joined(
         (None, inet) => inet.map(|result| result.map(map)),
         (Some(Ok(mut answer)), None | Some(Err(_))) => {
             if selection.v4_mapped && !selection.all {
-                // An address that the servers themselves give as a mapped one does not count beside real ones.
+                // Addresses that the servers themselves return as IPv4-mapped ones are removed.
                 answer.addresses.retain(|address| !is_mapped(address.ip));
             }
             Some(Ok(answer))

@@ -1,8 +1,9 @@
-//! A query resolved: `files` and `dns` in nsswitch.conf's order, other modules left out.
+//! From a query to a result: the modules `files` and `dns`, in the order of nsswitch.conf. Other modules are skipped.
 //!
-//! glibc goes through the modules in two ways, with different codes at the end, and each has a file: `hostent` is
-//! `gethostbyname2_r` and `gethostbyaddr_r` (nss/getXXbyYY_r.c), `addrinfo` the middle of `getaddrinfo`
-//! (sysdeps/posix/getaddrinfo.c). Both ask one module after the other (`modules`); `order` sorts destinations.
+//! glibc has two ways to ask the modules, from which it derives different return codes, and each has a file here:
+//! `hostent` follows `gethostbyname2_r` and `gethostbyaddr_r` (nss/getXXbyYY_r.c), `addrinfo` the lookup in
+//! `getaddrinfo` (sysdeps/posix/getaddrinfo.c). Both use `modules`, which implements the modules themselves; `order`
+//! sorts the addresses.
 
 mod addrinfo;
 mod context;
@@ -18,44 +19,44 @@ use crate::model::{Answer, Failure, Miss, Status};
 use crate::network::Interfaces;
 use crate::rules::rule::Answering;
 use crate::sys::clock::Tick;
-use crate::tables::{Looks, Tables};
+use crate::tables::{Recheck, Tables};
 
-pub use query::{HostKey, Nodes, Query, Room, Selection};
+pub use query::{CallerBuffer, HostKey, Nodes, Query, Selection};
 pub use resolved::{HErrno, Resolved};
 
-/// The process has no memory for a lookup.
+/// The process does not have enough memory for a lookup.
 const NO_MEMORY: Miss = Miss::new(Status::Unavail, Failure::System(libc::ENOMEM)).with_errno(libc::ENOMEM);
 
-/// The resolver of one lookup under one rule.
+/// The resolver for one lookup under one rule.
 pub struct Resolver<'a> {
     context: Context<'a>,
     has_memory: bool,
 }
 
 impl<'a> Resolver<'a> {
-    /// The resolver for what a rule with this `answering` matched, with a cache where its answers are cached.
+    /// Creates the resolver for a rule with this `answering`, with a cache if its answers are cached.
     pub fn new(tables: &'a Tables, answering: &'a Answering, cache: Option<&'a Cache>) -> Self {
         let cache = cache.and_then(Cache::view);
-        let looks = if cache.is_some() { Looks::OnceIn(Tick::now()) } else { Looks::Always };
-        Self { context: Context { tables, answering, exact_name: None, cache, looks }, has_memory: true }
+        let recheck = if cache.is_some() { Recheck::OncePerTick(Tick::now()) } else { Recheck::Always };
+        Self { context: Context { tables, answering, exact_name: None, cache, recheck }, has_memory: true }
     }
 
-    /// The same for a rule that is about this name alone.
+    /// The same for a rule whose pattern is exactly this name.
     pub fn of_name(self, name: &'a [u8]) -> Self {
         Self { context: Context { exact_name: Some(name), ..self.context }, ..self }
     }
 
-    /// The same where the process has no memory for it: every lookup ends with ENOMEM before it begins.
+    /// The same for a process without enough memory: every lookup fails with ENOMEM.
     pub fn without_memory(self) -> Self {
         Self { has_memory: false, ..self }
     }
 
-    /// The addresses of this network namespace, for `AI_ADDRCONFIG`.
+    /// Returns the addresses of this network namespace, for `AI_ADDRCONFIG`.
     pub fn interfaces(&self) -> Interfaces {
         order::known_interfaces(self.context.cache.as_ref())
     }
 
-    /// Resolves a query. Everything that there is to know of it afterwards is in the result.
+    /// Resolves a query.
     pub fn resolve(&self, query: Query<'_>) -> Resolved {
         match query {
             Query::Known { addresses, canonical, nodes } => {
@@ -63,14 +64,14 @@ impl<'a> Resolver<'a> {
                 self.sorted(Resolved::new(Ok(Answer { canonical, aliases: Vec::new(), addresses })), nodes)
             }
             _ if !self.has_memory => Resolved::new(Err(NO_MEMORY)),
-            Query::Host { key, room } => hostent::resolve(&self.context, key, room),
+            Query::Host { key, buffer } => hostent::resolve(&self.context, key, buffer),
             Query::Addresses { name, selection, nodes } => {
                 self.sorted(addrinfo::resolve(&self.context, name, selection), nodes)
             }
         }
     }
 
-    /// With the order of the nodes.
+    /// Determines the order of the nodes.
     fn sorted(&self, mut resolved: Resolved, nodes: &Nodes) -> Resolved {
         let Ok(Answer { addresses, .. }) = &resolved.result else { return resolved };
         resolved.order = if addresses.len() > 1 {

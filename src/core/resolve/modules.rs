@@ -1,13 +1,13 @@
-//! One module asked: /etc/hosts, or the name servers. The modules are glibc's nss/nss_files/files-hosts.c and
-//! resolv/nss_dns/dns-host.c; what each leaves in h_errno is part of its answer.
+//! The modules `files` and `dns`: glibc's nss/nss_files/files-hosts.c and resolv/nss_dns/dns-host.c, including what
+//! each leaves in `h_errno`.
 
 use std::ffi::CStr;
 use std::net::{IpAddr, SocketAddr};
 
 use super::context::Context;
-use super::query::Room;
+use super::query::CallerBuffer;
 use super::resolved::HErrno;
-use crate::dns::{self, Ask};
+use crate::dns::{self, DnsLookup};
 use crate::files::hosts::{self, Key};
 use crate::files::nsswitch::{Module, Service};
 use crate::files::resolv_conf::ResolvConf;
@@ -18,22 +18,22 @@ use crate::sys::environment::is_privileged;
 use crate::tables::resolution::{Initialisation, Resolution};
 use crate::tables::{self, Table};
 
-/// What a module says.
-pub(super) struct Asked {
+/// The result of a module.
+pub(super) struct ModuleResult {
     pub(super) result: Result<Answer, Miss>,
-    /// None: it was not asked after all.
+    /// `None` if the module has used no source.
     source: Option<Source>,
     h_errno: HErrno,
 }
 
-impl Asked {
-    /// Without a question to any source.
-    fn unasked(miss: Miss) -> Self {
+impl ModuleResult {
+    /// The result of a module that has used no source.
+    fn without_source(miss: Miss) -> Self {
         Self { result: Err(miss), source: None, h_errno: HErrno::default() }
     }
 }
 
-/// What modules have left behind so far.
+/// What the modules have left behind so far.
 #[derive(Default)]
 pub(super) struct SideEffects {
     pub(super) source: Option<Source>,
@@ -41,8 +41,8 @@ pub(super) struct SideEffects {
 }
 
 impl SideEffects {
-    /// Takes note of what one left; its result.
-    pub(super) fn note(&mut self, asked: Asked) -> Result<Answer, Miss> {
+    /// Records what a module leaves behind, and returns its result.
+    pub(super) fn note(&mut self, asked: ModuleResult) -> Result<Answer, Miss> {
         if asked.source.is_some_and(Source::is_dns) {
             self.h_errno.thread = asked.h_errno.thread;
         }
@@ -53,26 +53,26 @@ impl SideEffects {
 }
 
 pub(super) const NOT_FOUND: Miss = Miss::new(Status::NotFound, Failure::NotFound);
-/// The caller's buffer is too small, and that ends the lookup, whatever nsswitch.conf says.
+/// The caller's buffer is too small, which ends the lookup regardless of the actions in nsswitch.conf.
 pub(super) const TOO_SMALL: Miss = Miss::new(Status::TryAgain, Failure::System(libc::ERANGE));
 /// There is no /etc/hosts.
 const NO_HOSTS_FILE: Miss = Miss::new(Status::Unavail, Failure::Absent);
-/// What `dns` says of a family that it does not know.
+/// The result of `dns` for an unknown address family.
 const NO_SUCH_FAMILY: Miss = Miss::new(Status::Unavail, Failure::NoData).with_errno(libc::EAFNOSUPPORT);
 
-/// What a walk begins with: no module could be asked, which is `miss`, as glibc has it. But a module that only libc can load
-/// may be there and know nothing of the name, as mdns4_minimal and the like do: where all are of that kind, it is not found.
+/// Returns the result before any module has been asked: `miss`, as in glibc. If all modules are ones that only libc can
+/// load, it is "not found" instead: they may exist without knowing the name, like mdns4_minimal.
 pub(super) fn before_any(list: &[Service], miss: Miss) -> Miss {
     let is_skipped = |service: &Service| matches!(service.module, Module::Other(_));
     if !list.is_empty() && list.iter().all(is_skipped) { NOT_FOUND } else { miss }
 }
 
-/// A file cannot be read.
+/// The result if a file cannot be read.
 pub(super) const fn unreadable(Errno(errno): Errno) -> Miss {
     Miss::new(Status::Unavail, Failure::System(errno)).with_errno(errno)
 }
 
-/// What a walk ends with so far. A source that is not there leaves the failure before it as it was.
+/// Returns the result after another module. A module that is not available leaves the previous failure unchanged.
 pub(super) fn latest(result: Result<Answer, Miss>, before: &Result<Answer, Miss>) -> Result<Answer, Miss> {
     match (result, before) {
         (Err(miss), Err(Miss { failure, .. }))
@@ -84,18 +84,18 @@ pub(super) fn latest(result: Result<Answer, Miss>, before: &Result<Answer, Miss>
     }
 }
 
-/// What is looked for in /etc/hosts.
+/// A lookup in /etc/hosts.
 #[derive(Clone, Copy)]
 pub(super) enum HostsQuery<'a> {
-    /// Addresses of a name, of one family (`_nss_files_gethostbyname3_r`).
+    /// The addresses of a name, of one family (`_nss_files_gethostbyname3_r`).
     Name(Name<'a>, Family),
-    /// Addresses of a name, of both families (`_nss_files_gethostbyname4_r`).
+    /// The addresses of a name, of both families (`_nss_files_gethostbyname4_r`).
     NameOfBothFamilies(Name<'a>),
     /// The first line with a name, whatever its address.
     NameOfAnyFamily(Name<'a>),
-    /// No line, though glibc reads them.
+    /// No line matches, though glibc reads the file.
     NameOfUnknownFamily(Name<'a>),
-    /// The line of an address, and whether an IPv4 line counts for a mapped IPv6 address.
+    /// The line with an address, and whether an IPv4 line matches an IPv4-mapped IPv6 address.
     Address(IpAddr, bool),
 }
 
@@ -110,7 +110,7 @@ impl<'a> HostsQuery<'a> {
         }
     }
 
-    /// The name that is looked for.
+    /// Returns the name that is looked up.
     fn name(self) -> Option<Name<'a>> {
         match self {
             Self::Name(name, _)
@@ -121,7 +121,7 @@ impl<'a> HostsQuery<'a> {
         }
     }
 
-    /// The same, of a name as rules see it.
+    /// Returns the same lookup with the name as rules see it.
     fn without_root_dot(self) -> Self {
         let plain = |name: Name<'a>| Name::of_c_string(name.without_root_dot());
         match self {
@@ -132,12 +132,12 @@ impl<'a> HostsQuery<'a> {
         }
     }
 
-    /// Whether host.conf's `multi` makes it read to the end of the file.
+    /// Returns whether the lookup reads the file to its end because of host.conf's `multi`.
     fn heeds_multi(self) -> bool {
         matches!(self, Self::Name(..) | Self::NameOfBothFamilies(_))
     }
 
-    /// What glibc reads lines into the caller's buffer for.
+    /// Returns the key for which glibc reads lines into the caller's buffer.
     fn key(self) -> Key<'a> {
         match self {
             Self::Name(name, family) => Key::Name(name.as_bytes(), family),
@@ -149,29 +149,29 @@ impl<'a> HostsQuery<'a> {
     }
 }
 
-/// The modules, in one lookup.
+/// The modules during one lookup.
 pub(super) struct Modules<'r> {
     context: &'r Context<'r>,
-    /// None: nothing is asked, since the rule has the addresses.
+    /// `None` if nothing is queried, since the rule gives the addresses.
     resolution: Option<(Table<Resolution>, Initialisation)>,
 }
 
 impl<'r> Modules<'r> {
-    /// glibc begins every lookup with resolv.conf, also of what is in /etc/hosts (`__resolv_context_get`).
+    /// As in glibc, every lookup begins with resolv.conf, even if the name is in /etc/hosts (`__resolv_context_get`).
     pub(super) fn new(context: &'r Context<'r>) -> Result<Self, Errno> {
-        let resolution = if context.has_addresses() { None } else { Some(context.tables.resolution(context.looks)?) };
+        let resolution = if context.has_addresses() { None } else { Some(context.tables.resolution(context.recheck)?) };
         Ok(Self { context, resolution })
     }
 
-    /// `files`. It reads all of /etc/hosts where all lines with a name count, else up to the first; with `room`, as far as
-    /// its lines fit there.
-    pub(super) fn files(&self, query: HostsQuery<'_>, room: Option<&dyn Room>) -> Asked {
-        let Context { tables, answering, cache, looks, .. } = self.context;
+    /// Asks `files`. It reads the whole file if all lines with a name are used, otherwise only as far as necessary;
+    /// with `buffer`, as long as the lines fit there.
+    pub(super) fn files(&self, query: HostsQuery<'_>, buffer: Option<&dyn CallerBuffer>) -> ModuleResult {
+        let Context { tables, answering, cache, recheck, .. } = self.context;
         let lines = self.context.lines(query.name());
-        // All addresses of a rule count.
+        // All addresses of a rule are used.
         let multi = lines.is_some() || tables.host_conf().multi;
         let query = if lines.is_some() { query.without_root_dot() } else { query };
-        let fits = |text: &[u8]| room.is_none_or(|room| room.fits_hosts(text, query.key(), multi));
+        let fits = |text: &[u8]| buffer.is_none_or(|buffer| buffer.fits_hosts(text, query.key(), multi));
         let look = |text: &[u8]| if fits(text) { query.look(text, multi).map(Ok) } else { Some(Err(TOO_SMALL)) };
         let read = |path: &CStr| match multi && query.heeds_multi() {
             true => tables::hosts(path).map(|text| look(&text)),
@@ -179,8 +179,8 @@ impl<'r> Modules<'r> {
         };
         let found = match (&lines, &answering.hosts) {
             (Some(lines), _) => Ok(look(lines)),
-            (None, Hosts::Off) => return Asked::unasked(NOT_FOUND),
-            (None, Hosts::System) if cache.is_some() => tables.kept_hosts(*looks).map(|text| look(&text)),
+            (None, Hosts::Off) => return ModuleResult::without_source(NOT_FOUND),
+            (None, Hosts::System) if cache.is_some() => tables.retained_hosts(*recheck).map(|text| look(&text)),
             (None, Hosts::System) => match tables.unchanged_hosts() {
                 Some(text) => Ok(look(&text)),
                 None => read(tables::HOSTS),
@@ -191,23 +191,25 @@ impl<'r> Modules<'r> {
         let found = match found {
             Ok(None) if !fits(&[]) => Err(TOO_SMALL),
             Ok(found) => found.unwrap_or(Err(NOT_FOUND)),
-            // It can be opened, and then not read.
+            // A directory can be opened, but not read.
             Err(errno @ Errno(libc::EISDIR)) => Err(unreadable(errno)),
             Err(Errno(errno)) => Err(NO_HOSTS_FILE.with_errno(errno)),
         };
-        // What reads on to the end of the file is told that there is no more.
+        // A lookup that reads to the end of the file sets `h_errno` to HOST_NOT_FOUND.
         let reads_to_the_end = (multi && found.is_ok()) || matches!(found, Err(NOT_FOUND));
         let caller = reads_to_the_end.then_some(Err(Failure::NotFound));
-        Asked { result: found, source: Some(Source::Files), h_errno: HErrno { thread: None, caller } }
+        ModuleResult { result: found, source: Some(Source::Files), h_errno: HErrno { thread: None, caller } }
     }
 
-    /// `dns`, or what the cache has of it.
-    pub(super) fn dns(&self, ask: Ask<'_>) -> Asked {
+    /// Asks `dns`, unless the cache has the answer.
+    pub(super) fn dns(&self, ask: DnsLookup<'_>) -> ModuleResult {
         let Context { cache, answering, .. } = self.context;
-        let Some((resolution, initialisation)) = &self.resolution else { return Asked::unasked(NOT_FOUND) };
-        let mut room = [0; 16];
+        let Some((resolution, initialisation)) = &self.resolution else {
+            return ModuleResult::without_source(NOT_FOUND);
+        };
+        let mut buffer = [0; 16];
         let keeps = cache.as_ref().filter(|_| !ask.may_be_alias()).zip(resolution.serial);
-        let keeps = keeps.map(|(cache, serial)| (cache, cache.question(&ask, &mut room, answering, serial)));
+        let keeps = keeps.map(|(cache, serial)| (cache, cache.question(&ask, &mut buffer, answering, serial)));
         let kept = keeps.as_ref().and_then(|(cache, question)| cache.answer(question));
         let source = if kept.is_some() { Source::Cache } else { Source::Dns };
         let outcome = kept.unwrap_or_else(|| {
@@ -222,20 +224,20 @@ impl<'r> Modules<'r> {
         });
         let caller = Some(outcome.result.as_ref().map(|_| ()).map_err(|miss| miss.failure));
         let h_errno = HErrno { thread: outcome.h_errno, caller };
-        Asked { result: outcome.result, source: Some(source(outcome.server)), h_errno }
+        ModuleResult { result: outcome.result, source: Some(source(outcome.server)), h_errno }
     }
 
-    /// `dns`, of a family that it has no records for.
-    pub(super) fn dns_of_other_family() -> Asked {
-        Asked::unasked(NO_SUCH_FAMILY)
+    /// The result of `dns` for an address family that has no record type.
+    pub(super) fn dns_of_other_family() -> ModuleResult {
+        ModuleResult::without_source(NO_SUCH_FAMILY)
     }
 
-    /// `dns`, where the caller's buffer does not fit what it begins with.
-    pub(super) fn dns_without_room() -> Asked {
-        Asked::unasked(TOO_SMALL)
+    /// The result of `dns` if the caller's buffer is too small for what glibc stores there first.
+    pub(super) fn dns_without_room() -> ModuleResult {
+        ModuleResult::without_source(TOO_SMALL)
     }
 
-    /// resolv.conf, with what the rule changes about it.
+    /// Returns the settings of resolv.conf, with the changes of the rule.
     fn parameters<'p>(
         &self,
         conf: &'p ResolvConf,

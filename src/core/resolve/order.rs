@@ -1,5 +1,4 @@
-//! The order of addresses: RFC 3484, section 6, as glibc has it (sysdeps/posix/getaddrinfo.c, `rfc3484_sort`), not
-//! RFC 6724.
+//! Sorting of addresses: RFC 3484, section 6, as in glibc (sysdeps/posix/getaddrinfo.c, `rfc3484_sort`), not RFC 6724.
 
 use std::cell::OnceCell;
 use std::cmp::Ordering;
@@ -13,21 +12,22 @@ use crate::sys::Errno;
 use crate::sys::interfaces::{self, InterfaceAddress};
 use crate::sys::socket::{Socket, endpoint};
 
-/// A destination with what the kernel says of the way there.
+/// A destination address, with what the kernel reports about the route to it.
 #[derive(Debug)]
 struct Destination {
     ip: IpAddr,
-    /// The source address that the kernel would take; none: no route.
+    /// The source address that the kernel selects; `None` if there is no route.
     source: Option<IpAddr>,
-    /// The interface address that the source belongs to, where it is known; looked for when a rule needs it.
+    /// The interface address that is equal to the source address, if there is one. It is determined when a rule needs
+    /// it.
     interface: OnceCell<Option<InterfaceAddress>>,
 }
 
-/// The order of `addresses`, each standing `copies` times in a row: which place of the unsorted list comes first,
-/// second and so on. `port` is what the kernel is asked with; `interfaces` and `cache` are what is known already.
+/// Returns the order of `addresses`, of each of which there are `copies` in a row: the indexes in the unsorted list.
+/// `port` is that of the destinations. `interfaces` and `cache` provide what is already known.
 ///
-/// Copies are sorted along, not only addresses: the rules are not transitive, so glibc's result depends on the
-/// number of nodes, and its merge sort is part of the contract.
+/// The copies take part in the sort: the rules are not transitive, so glibc's result depends on the number of nodes,
+/// and on its merge sort, which is reproduced here.
 pub(super) fn sort(
     addresses: &[Address],
     copies: usize,
@@ -47,23 +47,23 @@ pub(super) fn sort(
     places
 }
 
-/// The interfaces of this moment or, where there is a cache, of the last second.
+/// Returns the current interfaces or, with a cache, those of the last second.
 pub(super) fn known_interfaces(cache: Option<&View<'_>>) -> Interfaces {
     cache.map_or_else(Interfaces::now, |cache| cache.interfaces(Interfaces::now))
 }
 
-/// Asks the kernel for the way to each address.
+/// Asks the kernel for the route to each address.
 fn destinations(addresses: &[Address], port: u16, cache: Option<&View<'_>>) -> Vec<Destination> {
     let unknown = |to: &Address| Destination { ip: to.ip, source: None, interface: OnceCell::new() };
     let mut found: Vec<Destination> = addresses.iter().map(unknown).collect();
-    let mut scout = Scout::default();
-    // IPv6 first, since its socket serves IPv4 too.
+    let mut finder = SourceFinder::default();
+    // IPv6 first, since an IPv6 socket can be used for IPv4 too.
     for is_inet6 in [true, false] {
         let mut previous: Option<(Address, Option<IpAddr>)> = None;
         for (address, destination) in addresses.iter().zip(&mut found).filter(|(to, _)| to.ip.is_ipv6() == is_inet6) {
             let source = match previous {
                 Some((same, source)) if same == *address => source,
-                _ => source_towards(*address, port, &mut scout, cache),
+                _ => source_towards(*address, port, &mut finder, cache),
             };
             previous = Some((*address, source));
             destination.source = source;
@@ -72,11 +72,11 @@ fn destinations(addresses: &[Address], port: u16, cache: Option<&View<'_>>) -> V
     found
 }
 
-/// The source address on the way to this one, as the cache knows it or the kernel says.
-fn source_towards(address: Address, port: u16, scout: &mut Scout, cache: Option<&View<'_>>) -> Option<IpAddr> {
+/// Returns the source address for a destination, from the cache or from the kernel.
+fn source_towards(address: Address, port: u16, finder: &mut SourceFinder, cache: Option<&View<'_>>) -> Option<IpAddr> {
     let mut ask = || {
-        let source = scout.source_towards(&endpoint(address.ip, port, address.scope));
-        (source, scout.socket.is_some())
+        let source = finder.source_towards(&endpoint(address.ip, port, address.scope));
+        (source, finder.socket.is_some())
     };
     match cache {
         Some(cache) => cache.source(address, ask),
@@ -84,22 +84,22 @@ fn source_towards(address: Address, port: u16, scout: &mut Scout, cache: Option<
     }
 }
 
-/// Finds sources with one socket at a time: there may be no descriptor for a second.
+/// Determines source addresses with one socket at a time, since there may be only one file descriptor available.
 #[derive(Default)]
-struct Scout {
+struct SourceFinder {
     socket: Option<Socket>,
     is_inet6: bool,
     /// A connected socket keeps its source address until it is disconnected.
     is_connected: bool,
 }
 
-impl Scout {
+impl SourceFinder {
     fn source_towards(&mut self, peer: &SocketAddr) -> Option<IpAddr> {
         if self.socket.is_none() || (peer.is_ipv6() && !self.is_inet6) {
             self.open(peer);
         }
         let source = match self.connect(peer) {
-            // IPv6 sockets are for IPv6 only here.
+            // The system has `net.ipv6.bindv6only`: IPv6 sockets accept IPv6 addresses only.
             Err(Errno(libc::EAFNOSUPPORT)) if self.is_inet6 && peer.is_ipv4() => {
                 self.open(peer);
                 self.connect(peer)
@@ -129,7 +129,7 @@ impl Scout {
     }
 }
 
-/// glibc's merge sort (stdlib/msort.c): the same comparisons in the same order, whatever the comparison says.
+/// glibc's merge sort (stdlib/msort.c): it makes the same comparisons in the same order, whatever their results.
 fn merge_sort(items: &mut [usize], compare: &mut dyn FnMut(&usize, &usize) -> Ordering) {
     if items.len() < 2 {
         return;
@@ -148,14 +148,14 @@ fn merge_sort(items: &mut [usize], compare: &mut dyn FnMut(&usize, &usize) -> Or
     items.copy_from_slice(&merged);
 }
 
-/// The rules, with the tables that they consult.
+/// The sorting rules, with the tables that they use.
 struct Order<'a> {
     conf: &'a GaiConf,
     interfaces: Option<&'a Interfaces>,
     cache: Option<&'a View<'a>>,
-    /// The same, asked for when a rule needs them: most lists are in order before.
+    /// The interfaces, if they were not passed. They are requested when a rule needs them, which is rare.
     asked: OnceCell<Interfaces>,
-    /// Kinds of interfaces, asked for when rule 7 needs them.
+    /// The types of the interfaces, which are requested when rule 7 needs them.
     kinds: OnceCell<Vec<(u32, u16)>>,
 }
 
@@ -174,7 +174,7 @@ impl Order<'_> {
         })
     }
 
-    /// `get_scope`: RFC 3484, section 3.1 and 3.2.
+    /// glibc's `get_scope`: RFC 3484, sections 3.1 and 3.2.
     fn scope(&self, ip: IpAddr) -> i32 {
         match ip {
             IpAddr::V4(v4) => self.conf.scope_v4(v4),
@@ -188,7 +188,7 @@ impl Order<'_> {
     }
 
     fn scopes_match(&self, destination: &Destination) -> bool {
-        // A missing source has a family of no meaning in glibc, and scope 15.
+        // In glibc, a missing source address has a meaningless family, and scope 15.
         self.scope(destination.ip) == destination.source.map_or(15, |source| self.scope(source))
     }
 
@@ -197,7 +197,7 @@ impl Order<'_> {
         destination.source.is_some_and(|source| self.conf.label(mapped(source)) == label)
     }
 
-    /// Rule 7: not through a tunnel. Unknown counts as a tunnel.
+    /// Rule 7: whether the interface is not a tunnel. An unknown interface counts as a tunnel.
     fn is_native(&self, destination: &Destination) -> bool {
         const TUNNELS: [u16; 3] = [libc::ARPHRD_TUNNEL, libc::ARPHRD_TUNNEL6, libc::ARPHRD_SIT];
         let kinds = self.kinds.get_or_init(|| interfaces::kinds().unwrap_or_default());
@@ -206,9 +206,9 @@ impl Order<'_> {
             .is_some_and(|(_, kind)| !TUNNELS.contains(kind))
     }
 
-    /// Rules 1 to 9; the first that tells the two apart decides.
+    /// Rules 1 to 9; the first one that distinguishes the destinations decides.
     fn compare(&self, a: &Destination, b: &Destination) -> Ordering {
-        // Prefer what is true of one and not of the other.
+        // Prefers the one for which the condition is true.
         let prefer = |a: bool, b: bool| b.cmp(&a);
         let reachable = a.source.is_some();
         let rule_1 = prefer(reachable, b.source.is_some());
@@ -237,18 +237,19 @@ impl Order<'_> {
             .then_with(|| self.common_prefix(b, a).cmp(&self.common_prefix(a, b)))
     }
 
-    /// Rule 9: how many bits the destination shares with its source, where that means something beside the other.
+    /// Rule 9: the number of bits that the destination shares with its source, if the two destinations can be compared.
     fn common_prefix(&self, destination: &Destination, other: &Destination) -> u32 {
         match (destination.ip, destination.source, other.ip, other.source) {
             (IpAddr::V4(to), Some(IpAddr::V4(from)), IpAddr::V4(_), Some(_)) => {
-                // IPv4 prefixes mean nothing beyond the subnet. Without a known one, glibc's shift by 32 leaves all bits.
+                // IPv4 prefixes are compared within the subnet only. If the subnet is unknown, glibc shifts by 32,
+                // which leaves all bits.
                 let bits = self.interface(destination).map_or(0, |interface| u32::from(interface.prefix));
                 let mask = u32::MAX.wrapping_shl(32_u32.wrapping_sub(bits));
                 let difference = to.to_bits() ^ from.to_bits();
                 if difference & mask == 0 { difference.leading_zeros() } else { 0 }
             }
             (IpAddr::V6(to), Some(IpAddr::V6(from)), IpAddr::V6(other_to), Some(IpAddr::V6(other_from))) => {
-                // glibc compares the first 32-bit word in which either pair differs, and only that.
+                // glibc compares only the first 32-bit word in which either pair differs.
                 let mine = to.to_bits() ^ from.to_bits();
                 let others = other_to.to_bits() ^ other_from.to_bits();
                 let word = (mine | others).leading_zeros() / 32;
@@ -284,7 +285,7 @@ mod tests {
         if order.compare(one, other).is_le() { one.ip } else { other.ip }
     }
 
-    /// Both ways round: the rule decides, not the place.
+    /// In both orders, so that the rule decides, and not the position.
     fn wins(winner: (&str, Option<&str>), loser: (&str, Option<&str>)) {
         let (winner, loser) = (destination(winner.0, winner.1), destination(loser.0, loser.1));
         assert_eq!(first(&winner, &loser), winner.ip);

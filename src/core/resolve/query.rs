@@ -1,4 +1,4 @@
-//! What is asked of the resolver.
+//! Queries to the resolver.
 
 use std::net::IpAddr;
 
@@ -6,51 +6,52 @@ use crate::files::hosts;
 use crate::model::{Address, Answer, Family, Name, Subject};
 use crate::network::Interfaces;
 
-/// What a caller asks.
+/// A query.
 #[derive(Clone, Copy)]
 pub enum Query<'a> {
     /// `gethostbyname2_r` or `gethostbyaddr_r`.
     Host {
         /// What is looked up.
         key: HostKey<'a>,
-        /// The caller's buffer, which glibc reads /etc/hosts into; none for the functions with a static result.
-        room: Option<&'a dyn Room>,
+        /// The caller's buffer, into which glibc reads /etc/hosts; `None` for the functions with a static result.
+        buffer: Option<&'a dyn CallerBuffer>,
     },
-    /// `getaddrinfo` of a name.
+    /// `getaddrinfo` with a name.
     Addresses {
         /// The name.
         name: Name<'a>,
-        /// What the hints choose.
+        /// The hints.
         selection: Selection,
-        /// What is made of the addresses.
+        /// The properties of the list of nodes that affect sorting.
         nodes: &'a Nodes,
     },
-    /// `getaddrinfo` of an address in text, or of no name: no source is asked, and the addresses are only put in order.
+    /// `getaddrinfo` with an address in text form, or without a name: nothing is looked up, and the addresses are only
+    /// sorted.
     Known {
         /// The addresses.
         addresses: &'a [Address],
-        /// The name that stands for them.
+        /// The canonical name.
         canonical: &'a [u8],
-        /// What is made of them.
+        /// The properties of the list of nodes that affect sorting.
         nodes: &'a Nodes,
     },
 }
 
-/// What the gethostby functions look up.
+/// The key of a lookup by the gethostbyname or gethostbyaddr functions.
 #[derive(Clone, Copy, Debug)]
 pub enum HostKey<'a> {
-    /// Addresses of a name, of one family.
+    /// The addresses of a name, of one family.
     Name(Name<'a>, Family),
-    /// The same of `AF_UNSPEC`: DNS knows no such family, but every line of /etc/hosts will do.
+    /// The same with `AF_UNSPEC`: `dns` does not support it, but every line of /etc/hosts matches.
     NameOfAnyFamily(Name<'a>),
-    /// The same of a family that neither of them knows.
+    /// The same with a family that neither module supports.
     NameOfUnknownFamily(Name<'a>),
     /// The name of an address.
     Address(IpAddr),
 }
 
 impl<'a> HostKey<'a> {
-    /// What rules are asked about.
+    /// Returns what rules are matched against.
     pub fn subject(self) -> Subject<'a> {
         match self {
             Self::Name(name, _) | Self::NameOfAnyFamily(name) | Self::NameOfUnknownFamily(name) => Subject::Name(name),
@@ -59,12 +60,12 @@ impl<'a> HostKey<'a> {
     }
 }
 
-/// What getaddrinfo's hints choose.
+/// The hints of getaddrinfo that affect the lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Selection {
-    /// None: both (`AF_UNSPEC`).
+    /// `None` for both families (`AF_UNSPEC`).
     pub family: Option<Family>,
-    /// `AI_CANONNAME`: glibc then takes another way to the same servers.
+    /// `AI_CANONNAME`, with which glibc queries the same servers in a different way.
     pub canonical: bool,
     /// `AI_V4MAPPED`
     pub v4_mapped: bool,
@@ -72,25 +73,28 @@ pub struct Selection {
     pub all: bool,
 }
 
-/// The nodes of getaddrinfo's list, as far as they count for its order: one for each address and service.
+/// The nodes of getaddrinfo's list, as far as they affect sorting: there is one for each address and service.
 #[derive(Clone, Debug, Default)]
 pub struct Nodes {
-    /// Services, and so nodes of each address.
+    /// The number of services, which is the number of nodes for each address.
     pub services: usize,
-    /// The first service's port, in host byte order.
+    /// The port of the first service, in host byte order.
     pub port: u16,
-    /// The interfaces, where they are known already.
+    /// The interfaces, if they are already known.
     pub interfaces: Option<Interfaces>,
 }
 
-/// The memory that glibc has for a lookup of the `_r` functions. What does not fit ends it, whatever nsswitch.conf says.
-pub trait Room {
-    /// Whether it fits what is wanted before anything is looked up (glibc's nss/digits_dots.c).
+/// The buffer of the `_r` functions. If something does not fit, the lookup ends, regardless of the actions in
+/// nsswitch.conf.
+pub trait CallerBuffer {
+    /// Returns whether what glibc stores before the lookup fits (glibc, nss/digits_dots.c).
     fn fits_key(&self, key: HostKey<'_>) -> bool;
-    /// Whether glibc's `files` module can look for `key` in this text of /etc/hosts. `multi` is host.conf's.
+    /// Returns whether glibc's `files` module can search this text of /etc/hosts for `key`. `multi` is that of
+    /// host.conf.
     fn fits_hosts(&self, text: &[u8], key: hosts::Key<'_>, multi: bool) -> bool;
-    /// Whether it fits this answer, with names as they were found; `from_dns` decides in which order it is filled.
+    /// Returns whether this answer fits, with names as they were found; `from_dns` determines the order in which glibc
+    /// stores it.
     fn fits_answer(&self, answer: &Answer, from_dns: bool) -> bool;
-    /// Whether it fits the list of addresses that glibc's `dns` module begins a reverse lookup with.
+    /// Returns whether the list of addresses fits with which glibc's `dns` module begins a reverse lookup.
     fn fits_address_list(&self) -> bool;
 }

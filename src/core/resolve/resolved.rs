@@ -1,30 +1,30 @@
-//! What the resolver gives.
+//! Results of the resolver.
 
 use crate::model::{Answer, Failure, Miss, Source};
 use crate::sys::Errno;
 
-/// What became of a query.
+/// The result of a query.
 #[derive(Clone, Debug)]
 pub struct Resolved {
-    /// What was found, or why nothing was.
+    /// The answer, or why there is none.
     pub result: Result<Answer, Miss>,
-    /// The source that was asked last.
+    /// The source that was used last.
     pub source: Option<Source>,
-    /// What is left in `h_errno`, beside what the result means for it.
+    /// What the modules leave in `h_errno`, apart from what the result means.
     pub h_errno: HErrno,
-    /// Why no module could be asked: resolv.conf or nsswitch.conf cannot be read.
+    /// Why no module could be asked: resolv.conf or nsswitch.conf could not be read.
     pub unreadable: Option<Errno>,
-    /// For getaddrinfo: the nodes in their order (RFC 3484), each as address number × services + service number.
+    /// For getaddrinfo: the nodes in sorted order (RFC 3484), each as index of the address × number of services + index
+    /// of the service.
     pub order: Vec<usize>,
 }
 
-/// What glibc's modules leave in `h_errno` on their way.
+/// What glibc's modules leave in `h_errno`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HErrno {
-    /// The thread's own `h_errno`, which the resolver writes; none where it was not asked.
+    /// The thread's `h_errno`, which the resolver sets; `None` if it was not called.
     pub thread: Option<Failure>,
-    /// Where the caller wants it, written by the module that was asked last: success or a failure; none where it wrote
-    /// nothing.
+    /// The caller's `h_errno`, as the last module set it: success or a failure; `None` if it was not set.
     pub caller: Option<Result<(), Failure>>,
 }
 

@@ -1,7 +1,7 @@
-//! Text -> rules: /etc/nss-bypass.conf, in the manner of resolv.conf, and the variables.
+//! Parser of rules: /etc/nss-bypass.conf, whose syntax resembles that of resolv.conf(5), and the environment variables.
 //!
-//! A line that is wrong is left out and reported; the other lines stay in force. A rule with half of its options
-//! would be answered in a way that nobody wrote down, so one bad word takes its whole line with it.
+//! A line with an error is ignored and reported; the other lines remain in force. A rule with only half of its options
+//! would behave in a way that the administrator did not specify, so one invalid word invalidates its whole line.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -11,32 +11,32 @@ use super::options::{self, MAX_SERVERS, MAX_TTLS, RuleOptions};
 use super::pattern::Kind;
 use super::rule::{Action, Answering, CacheSize, Fallback, Rule, Terms};
 use super::servers::NameServers;
-use super::syntax::{Statement, Word, Wrong, listed, nearest, number, quoted, separates_items, words, wrong};
+use super::syntax::{Statement, SyntaxError, Word, listed, nearest, number, quoted, separates_items, words, wrong};
 use crate::model::Diagnostic;
 use crate::settings::log::{LogSpecification, Place};
 
-/// Answers that are cached at most.
+/// The permitted maximum numbers of cached answers.
 const ENTRIES: RangeInclusive<u32> = 0..=1_000_000;
 
-/// The words that a line begins with.
+/// The keywords: the first word of a line.
 pub const KEYWORDS: [&str; 5] = ["bypass", "pass", "cache", "databases", "log"];
 
-/// The rules of one source, in order.
+/// The rules and settings of one source, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     /// The rules.
     pub rules: Vec<Rule>,
     /// The `cache` line, if there is one.
     pub cache: Option<CacheSize>,
-    /// What nscd is not asked about.
+    /// The databases about which nscd is not asked.
     pub databases: Vec<Database>,
     /// The `log` line, if there is one.
     pub log: Option<LogSpecification>,
 }
 
 impl Config {
-    /// Leaves the rules out that do not count in the program with this executable, which is asked for if some rule wants to
-    /// know.
+    /// Removes the rules that are restricted to other programs than this executable. The path of the executable is
+    /// requested only if a rule is restricted to some programs.
     pub fn retain_for(&mut self, executable: impl FnOnce() -> Option<Vec<u8>>) {
         if self.rules.iter().any(|rule| !rule.programs().is_empty()) {
             let executable = executable();
@@ -45,51 +45,52 @@ impl Config {
     }
 }
 
-/// The variables.
+/// The values of the environment variables.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Environment<'a> {
-    /// NSS_BYPASS: patterns between commas or blanks; those after a `!` are passed, and those after a `+` passed with
-    /// `fallback always`.
+    /// NSS_BYPASS: patterns separated by commas or blanks. A pattern after `!` is passed, and one after `+` is passed
+    /// with `fallback always`.
     pub rules: Option<&'a [u8]>,
-    /// NSS_BYPASS_VIA: the servers for the patterns of NSS_BYPASS.
+    /// NSS_BYPASS_VIA: the name servers for the patterns of NSS_BYPASS.
     pub via: Option<&'a [u8]>,
-    /// NSS_BYPASS_DATABASES: what nscd is not asked about.
+    /// NSS_BYPASS_DATABASES: the databases about which nscd is not asked.
     pub databases: Option<&'a [u8]>,
 }
 
-/// What the beginning of a file says of databases, which must stand before the first rule.
+/// What the beginning of a file says about databases. Such a line must precede the first rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Beginning {
-    /// There is such a line.
-    NamesDatabases,
+    /// It has a `databases` line.
+    HasDatabases,
     /// A rule comes first.
-    NamesNone,
-    /// Neither has come yet.
-    SaysNothing,
+    HasRule,
+    /// It has neither.
+    Undecided,
 }
 
-/// Looks for `databases` in the beginning of a file, without memory: this is done in every program that is started.
+/// Looks for `databases` at the beginning of a file, without allocating memory, since this is done whenever a program
+/// starts.
 #[inline(always)]
 pub fn look_for_databases(text: &[u8]) -> Beginning {
     for line in text.split(|&byte| byte == b'\n') {
         let line = line.trim_ascii_start();
         if line.starts_with(DATABASES.as_bytes()) {
-            return Beginning::NamesDatabases;
+            return Beginning::HasDatabases;
         }
         if line.starts_with(b"bypass") || line.starts_with(b"pass") {
-            return Beginning::NamesNone;
+            return Beginning::HasRule;
         }
     }
-    Beginning::SaysNothing
+    Beginning::Undecided
 }
 
 const DATABASES: &str = "databases";
 
-/// The lines of a file before its first rule.
+/// Returns the lines of a file before its first rule.
 pub fn before_rules(text: &[u8]) -> &[u8] {
     let mut end = 0;
     for line in text.split_inclusive(|&byte| byte == b'\n') {
-        if look_for_databases(line) == Beginning::NamesNone {
+        if look_for_databases(line) == Beginning::HasRule {
             break;
         }
         end += line.len();
@@ -97,12 +98,13 @@ pub fn before_rules(text: &[u8]) -> &[u8] {
     text.get(..end).unwrap_or_default()
 }
 
-/// Reads a configuration file. `source` is its path, for messages.
+/// Parses a configuration file. `source` is its path, for error messages.
 pub fn parse(text: &[u8], source: &str) -> (Config, Vec<Diagnostic>) {
     parse_shared(&Arc::new(text.to_vec()), source)
 }
 
-/// The same, of a text in which the rules keep their patterns: memory that is touched anew costs more than reading it.
+/// Like [`parse`], but the rules share `text` instead of copying it: writing to new memory pages takes longer than
+/// parsing.
 pub fn parse_shared(text: &Arc<Vec<u8>>, source: &str) -> (Config, Vec<Diagnostic>) {
     let mut reader = Reader::new(text, source);
     let mut faults = Vec::new();
@@ -111,11 +113,11 @@ pub fn parse_shared(text: &Arc<Vec<u8>>, source: &str) -> (Config, Vec<Diagnosti
         reader.line = reader.line.saturating_add(1);
         let before = reader.config.rules.len();
         let (length, statement) = Statement::read(rest, &mut room);
-        // A rule that is at fault ends the beginning too.
+        // A rule with an error ends the beginning of the file too.
         is_before_rules =
-            is_before_rules && look_for_databases(rest.get(..length).unwrap_or_default()) != Beginning::NamesNone;
+            is_before_rules && look_for_databases(rest.get(..length).unwrap_or_default()) != Beginning::HasRule;
         if let Some(statement) = statement
-            && let Err(Wrong { at, message }) = reader.add_statement(&statement, is_before_rules)
+            && let Err(SyntaxError { at, message }) = reader.add_statement(&statement, is_before_rules)
         {
             reader.config.rules.truncate(before);
             let column = u32::try_from(at + 1).unwrap_or(u32::MAX);
@@ -126,15 +128,15 @@ pub fn parse_shared(text: &Arc<Vec<u8>>, source: &str) -> (Config, Vec<Diagnosti
     (reader.config, faults)
 }
 
-/// What a text has said so far, and where it is read.
+/// The state of the parser: the result so far, and the position.
 struct Reader {
     config: Config,
-    /// The terms of rules without options, which `bypass` and which `pass`.
+    /// What `bypass` rules without options share, and what such `pass` rules share.
     bypass: Arc<Terms>,
     pass: Arc<Terms>,
-    /// The line that is read, from 1.
+    /// The number of the current line, from 1.
     line: u32,
-    /// Where it begins.
+    /// The offset of the current line in the text.
     start: usize,
 }
 
@@ -152,8 +154,8 @@ impl Reader {
         Self { config: Config::default(), bypass: Arc::new(bypass), pass: Arc::new(pass), line: 0, start: 0 }
     }
 
-    /// Adds what a line says; some of it also where the line is wrong.
-    fn add_statement(&mut self, statement: &Statement<'_, '_>, is_before_rules: bool) -> Result<(), Wrong> {
+    /// Adds a line. Rules that an erroneous line has added before the error are removed by the caller.
+    fn add_statement(&mut self, statement: &Statement<'_, '_>, is_before_rules: bool) -> Result<(), SyntaxError> {
         match statement.keyword.text {
             b"bypass" => self.add_rules(statement, &self.bypass.clone()),
             b"pass" => self.add_rules(statement, &self.pass.clone()),
@@ -179,10 +181,10 @@ impl Reader {
         }
     }
 
-    /// Patterns and, from the first option on, options.
-    fn add_rules(&mut self, statement: &Statement<'_, '_>, plain: &Arc<Terms>) -> Result<(), Wrong> {
+    /// Parses a `bypass` or `pass` line: patterns and, from the first option on, options.
+    fn add_rules(&mut self, statement: &Statement<'_, '_>, plain: &Arc<Terms>) -> Result<(), SyntaxError> {
         let words = statement.words;
-        // The word after the keyword is a pattern, whatever it says.
+        // The first word after the keyword is a pattern, even if it is also the name of an option.
         let option = words.iter().skip(1).position(|word| options::find(*word).is_some());
         let (patterns, options) =
             option.and_then(|at| words.split_at_checked(at + 1)).unwrap_or((words, Default::default()));
@@ -197,9 +199,9 @@ impl Reader {
     }
 
     /// Adds the rule of one pattern.
-    fn add_rule(&mut self, word: &Word<'_>, terms: &Arc<Terms>) -> Result<(), Wrong> {
+    fn add_rule(&mut self, word: &Word<'_>, terms: &Arc<Terms>) -> Result<(), SyntaxError> {
         let start = self.start + word.at;
-        let rule = Rule::parse(terms, self.line, start..start + word.text.len()).map_err(|error| Wrong {
+        let rule = Rule::parse(terms, self.line, start..start + word.text.len()).map_err(|error| SyntaxError {
             at: word.at + error.at,
             message: format!("{}: {}", quoted(word.text), error.message),
         })?;
@@ -207,8 +209,8 @@ impl Reader {
         Ok(())
     }
 
-    /// What is said behind the patterns of a line, whose rules begin with the one of this number.
-    fn add_options(&mut self, options: &[Word<'_>], patterns: &[Word<'_>], first: usize) -> Result<(), Wrong> {
+    /// Applies the options of a line to its rules, which are those from the index `first` on.
+    fn add_options(&mut self, options: &[Word<'_>], patterns: &[Word<'_>], first: usize) -> Result<(), SyntaxError> {
         let rules = self.config.rules.get_mut(first..).unwrap_or_default();
         let Some((option, rule)) = options.first().zip(rules.first()) else { return Ok(()) };
         let is_alone = !option.is("for") && !options.iter().any(|option| option.is("fallback"));
@@ -230,8 +232,8 @@ impl Reader {
     }
 }
 
-/// A number of entries and, perhaps, `max-ttl` and seconds.
-fn parse_cache(statement: &Statement<'_, '_>) -> Result<CacheSize, Wrong> {
+/// Parses a `cache` line: a number of entries and, optionally, `max-ttl` and a number of seconds.
+fn parse_cache(statement: &Statement<'_, '_>) -> Result<CacheSize, SyntaxError> {
     let Some((&entries, rest)) = statement.words.split_first() else {
         return wrong(statement.end, "\"cache\" needs a number of entries");
     };
@@ -250,9 +252,9 @@ fn parse_cache(statement: &Statement<'_, '_>) -> Result<CacheSize, Wrong> {
     }
 }
 
-/// Names of databases. The line must be found at the start of every program, so that no more is read than comes before the
-/// first rule.
-fn parse_databases(statement: &Statement<'_, '_>, is_before_rules: bool) -> Result<Vec<Database>, Wrong> {
+/// Parses a `databases` line: names of databases. The line is looked for whenever a program starts, and nothing after
+/// the first rule is read then.
+fn parse_databases(statement: &Statement<'_, '_>, is_before_rules: bool) -> Result<Vec<Database>, SyntaxError> {
     if statement.words.is_empty() {
         return wrong(statement.end, format!("\"{DATABASES}\" needs the name of a database"));
     }
@@ -262,8 +264,8 @@ fn parse_databases(statement: &Statement<'_, '_>, is_before_rules: bool) -> Resu
     statement.words.iter().map(Database::parse).collect()
 }
 
-/// A place and, perhaps, a level.
-fn parse_log(statement: &Statement<'_, '_>) -> Result<LogSpecification, Wrong> {
+/// Parses a `log` line: a place and, optionally, a level.
+fn parse_log(statement: &Statement<'_, '_>) -> Result<LogSpecification, SyntaxError> {
     let Some((&value, rest)) = statement.words.split_first() else {
         return wrong(statement.end, "\"log\" needs a place");
     };
@@ -280,10 +282,10 @@ fn parse_log(statement: &Statement<'_, '_>) -> Result<LogSpecification, Wrong> {
     Ok(log)
 }
 
-/// Reads the variables. Here a bad item is left out and the others stay.
+/// Parses the variables. Unlike in a file, only the invalid item is ignored, not the whole line.
 pub fn parse_environment(environment: &Environment<'_>) -> (Config, Vec<Diagnostic>) {
     let mut faults = Vec::new();
-    let mut fault = |variable: &str, Wrong { at, message }| {
+    let mut fault = |variable: &str, SyntaxError { at, message }| {
         let column = u32::try_from(at + 1).unwrap_or(u32::MAX);
         faults.push(Diagnostic { source: variable.to_owned(), line: 1, column, message });
     };
@@ -505,10 +507,10 @@ mod tests {
     #[test]
     fn databases_are_found_before_the_first_rule_only() {
         let table = [
-            ("", Beginning::SaysNothing),
-            ("# databases\ncache 5\n", Beginning::SaysNothing),
-            ("# bypass\n\t databases passwd\nbypass a", Beginning::NamesDatabases),
-            ("\npass a\ndatabases passwd\n", Beginning::NamesNone),
+            ("", Beginning::Undecided),
+            ("# databases\ncache 5\n", Beginning::Undecided),
+            ("# bypass\n\t databases passwd\nbypass a", Beginning::HasDatabases),
+            ("\npass a\ndatabases passwd\n", Beginning::HasRule),
         ];
         for (text, expected) in table {
             assert_eq!(look_for_databases(text.as_bytes()), expected, "{text}");

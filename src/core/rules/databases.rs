@@ -1,23 +1,23 @@
-//! Databases of nsswitch.conf(5) that nscd is not to be asked about.
+//! Databases of nsswitch.conf(5) about which nscd is not to be asked.
 
 use std::ffi::CStr;
 
-use super::syntax::{Word, Wrong, listed, nearest, quoted, wrong};
+use super::syntax::{SyntaxError, Word, listed, nearest, quoted, wrong};
 
-/// A database.
+/// A database of nsswitch.conf(5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Database(&'static CStr);
 
 impl Database {
-    /// Those that nscd answers for (nscd.conf(5)).
+    /// The databases that nscd serves (nscd.conf(5)).
     pub const ALL: [Self; 5] = [Self(c"passwd"), Self(c"group"), Self(c"hosts"), Self(c"services"), Self(c"netgroup")];
 
-    /// Its name.
+    /// Returns its name, as in nsswitch.conf(5).
     pub fn name(self) -> &'static CStr {
         self.0
     }
 
-    pub(super) fn parse(word: &Word<'_>) -> Result<Self, Wrong> {
+    pub(super) fn parse(word: &Word<'_>) -> Result<Self, SyntaxError> {
         if let Some(database) = Self::ALL.into_iter().find(|database| database.0.to_bytes() == word.text) {
             return Ok(database);
         }

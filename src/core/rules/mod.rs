@@ -1,8 +1,8 @@
-//! The rules: text -> rules -> what they say of a name.
+//! The rules: parsing them, and matching names against them.
 //!
-//! `pattern` matches names, and a `rule` says what is done with them. `config` reads the file and the variables: lines of
-//! words (`syntax`), among which are `options`, some of them about `servers` and `programs`. `policy` decides; `trust` says
-//! whose file counts.
+//! `pattern` matches names, and a `rule` says what is done with the names that match. `config` parses the file and the
+//! variables: lines of words (`syntax`), which include `options`, some of them with `servers` or `programs` as values.
+//! `policy` decides which rule applies; `trust` decides which configuration files privileged programs may follow.
 
 pub mod config;
 pub mod databases;

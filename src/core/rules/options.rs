@@ -1,5 +1,5 @@
-//! The options of a rule: one row each, from which its parser, its messages, its spelling hints and the tables of the
-//! documentation come.
+//! The options of a rule, in a table with one row each. The parser, the messages, the spelling hints and the tables in
+//! the documentation are derived from it.
 
 use std::ffi::CString;
 use std::net::IpAddr;
@@ -8,43 +8,45 @@ use std::ops::RangeInclusive;
 use super::programs::Program;
 use super::rule::{Answering, Fallback, Hosts};
 use super::servers::NameServers;
-use super::syntax::{Word, Wrong, listed, nearest, number, on_or_off, quoted, wrong};
+use super::syntax::{SyntaxError, Word, listed, nearest, number, on_or_off, quoted, wrong};
 use crate::files::resolv_conf::{OptionChange, Switch};
 
-/// Seconds that a server may be waited for, as resolv.conf limits them.
+/// The permitted timeouts of a name server in seconds: the range of resolv.conf(5).
 const TIMEOUTS: RangeInclusive<u32> = 1..=30;
-/// How often the servers may be asked, as resolv.conf limits it.
+/// The permitted numbers of attempts: the range of resolv.conf(5).
 const ATTEMPTS: RangeInclusive<u32> = 1..=5;
-/// A name with fewer dots is searched for at first, as resolv.conf limits it.
+/// The permitted values of `ndots`: the range of resolv.conf(5). A name with fewer dots is tried with the search list
+/// first.
 const NDOTS: RangeInclusive<u32> = 0..=15;
-/// Servers of one rule.
+/// The maximum number of name servers of a rule.
 pub(super) const MAX_SERVERS: usize = 16;
-/// Seconds that an answer may be cached: a day, as BIND's `max-cache-ttl` and its like are used.
+/// The permitted maximum lifetimes of cached answers in seconds: up to one day, in the manner of BIND's
+/// `max-cache-ttl`.
 pub(super) const MAX_TTLS: RangeInclusive<u32> = 1..=86_400;
 
-/// What options say of a rule.
+/// The values of the options of a rule.
 #[derive(Debug, Default)]
 pub(super) struct RuleOptions {
     pub(super) answering: Answering,
     pub(super) programs: Box<[Program]>,
 }
 
-/// An option of `bypass`, and of `pass` with `fallback`.
+/// An option of `bypass` rules, and of `pass` rules with `fallback`.
 pub struct OptionRow {
-    /// The word that it begins with.
+    /// The name of the option.
     pub name: &'static str,
-    /// How it is written, for messages and the documentation.
+    /// Its synopsis, for messages and the documentation.
     pub usage: &'static str,
     parse: Parse,
 }
 
-/// How the words after an option's name are read.
+/// How the words after the name of an option are parsed.
 #[derive(Clone, Copy)]
 enum Parse {
-    /// One word.
-    Value(fn(&mut RuleOptions, Word<'_>) -> Result<(), Wrong>),
-    /// All words up to the next option, one at least.
-    Values(fn(&mut RuleOptions, &[Word<'_>]) -> Result<(), Wrong>),
+    /// The option has one value.
+    Value(fn(&mut RuleOptions, Word<'_>) -> Result<(), SyntaxError>),
+    /// The option has one value or more: all words up to the next option.
+    Values(fn(&mut RuleOptions, &[Word<'_>]) -> Result<(), SyntaxError>),
 }
 
 /// All options.
@@ -95,13 +97,13 @@ pub const OPTIONS: [OptionRow; 11] = [
     }),
 ];
 
-/// What may stand beside `address`: the others say how servers and files are asked.
+/// The options that can be combined with `address`. The others say how name servers and files are queried.
 const BESIDE_ADDRESS: [&str; 3] = ["address", "fallback", "for"];
 
 const fn value(
     name: &'static str,
     usage: &'static str,
-    parse: fn(&mut RuleOptions, Word<'_>) -> Result<(), Wrong>,
+    parse: fn(&mut RuleOptions, Word<'_>) -> Result<(), SyntaxError>,
 ) -> OptionRow {
     OptionRow { name, usage, parse: Parse::Value(parse) }
 }
@@ -109,22 +111,22 @@ const fn value(
 const fn values(
     name: &'static str,
     usage: &'static str,
-    parse: fn(&mut RuleOptions, &[Word<'_>]) -> Result<(), Wrong>,
+    parse: fn(&mut RuleOptions, &[Word<'_>]) -> Result<(), SyntaxError>,
 ) -> OptionRow {
     OptionRow { name, usage, parse: Parse::Values(parse) }
 }
 
-/// The option that a word begins.
+/// Returns the option of this name.
 pub(super) fn find(word: Word<'_>) -> Option<&'static OptionRow> {
     OPTIONS.iter().find(|option| word.is(option.name))
 }
 
-/// The option that was probably meant.
+/// Returns the option that was probably meant.
 pub fn nearest_option(text: &[u8]) -> Option<&'static str> {
     nearest(text, OPTIONS.iter().map(|option| option.name))
 }
 
-/// Whether an option takes this value.
+/// Returns whether an option accepts this value.
 pub fn takes(option: &str, value: &[u8]) -> bool {
     let (word, mut options) = (Word { at: 0, text: value }, RuleOptions::default());
     OPTIONS.iter().find(|row| row.name == option).is_some_and(|row| match row.parse {
@@ -133,8 +135,8 @@ pub fn takes(option: &str, value: &[u8]) -> bool {
     })
 }
 
-/// Reads the options of a rule: words, each followed by its value or, after some, by several.
-pub(super) fn parse(mut words: &[Word<'_>]) -> Result<RuleOptions, Wrong> {
+/// Parses the options of a rule: names, each followed by one value or, for some options, by several.
+pub(super) fn parse(mut words: &[Word<'_>]) -> Result<RuleOptions, SyntaxError> {
     let mut options = RuleOptions::default();
     let mut seen: Vec<Word<'_>> = Vec::new();
     while let Some((&word, rest)) = words.split_first() {
@@ -167,12 +169,12 @@ pub(super) fn parse(mut words: &[Word<'_>]) -> Result<RuleOptions, Wrong> {
     }
 }
 
-/// A word after the first of several values may be meant for an option.
-fn or_option(values: &[Word<'_>], wrong: Wrong) -> Wrong {
+/// A word after the first of several values may be a misspelt option.
+fn or_option(values: &[Word<'_>], wrong: SyntaxError) -> SyntaxError {
     let meant =
         values.iter().skip(1).find(|word| word.at == wrong.at).filter(|word| nearest_option(word.text).is_some());
     match meant {
-        Some(word) => Wrong { at: word.at, message: unknown(word.text) },
+        Some(word) => SyntaxError { at: word.at, message: unknown(word.text) },
         None => wrong,
     }
 }
@@ -185,7 +187,7 @@ fn unknown(text: &[u8]) -> String {
     format!("unknown option {}: {hint}", quoted(text))
 }
 
-fn fallback(word: Word<'_>) -> Result<Fallback, Wrong> {
+fn fallback(word: Word<'_>) -> Result<Fallback, SyntaxError> {
     match word.text {
         b"never" => Ok(Fallback::Never),
         b"error" => Ok(Fallback::Error),
@@ -194,14 +196,14 @@ fn fallback(word: Word<'_>) -> Result<Fallback, Wrong> {
     }
 }
 
-fn address(word: &Word<'_>) -> Result<IpAddr, Wrong> {
+fn address(word: &Word<'_>) -> Result<IpAddr, SyntaxError> {
     match std::str::from_utf8(word.text).ok().and_then(|text| text.parse().ok()) {
         Some(address) => Ok(address),
         None => wrong(word.at, format!("{} is no address such as 10.1.2.3 or fd00::1", quoted(word.text))),
     }
 }
 
-fn hosts(word: Word<'_>) -> Result<Hosts, Wrong> {
+fn hosts(word: Word<'_>) -> Result<Hosts, SyntaxError> {
     match (word.text, CString::new(word.text)) {
         (b"on", _) => Ok(Hosts::System),
         (b"off", _) => Ok(Hosts::Off),
@@ -212,8 +214,8 @@ fn hosts(word: Word<'_>) -> Result<Hosts, Wrong> {
     }
 }
 
-/// A word as after resolv.conf's `options`, but written as it is there and known to this library.
-fn change(word: &Word<'_>) -> Result<OptionChange, Wrong> {
+/// Parses a word of resolv.conf's `options`. Unlike in resolv.conf, an unknown option is an error.
+fn change(word: &Word<'_>) -> Result<OptionChange, SyntaxError> {
     if let Some(value) = word.text.strip_prefix(b"ndots:") {
         return number(Word { at: word.at + 6, text: value }, NDOTS, "dots").map(OptionChange::Ndots);
     }
@@ -240,5 +242,5 @@ fn change(word: &Word<'_>) -> Result<OptionChange, Wrong> {
     }
 }
 
-/// It is about resolv.conf itself.
+/// This option is about resolv.conf itself, so a rule cannot change it.
 const NO_RELOAD: &str = "no-reload";

@@ -1,13 +1,14 @@
-//! Patterns: which names, or which addresses, a rule is about.
+//! Patterns: the names or addresses that a rule applies to.
 //!
-//! Names compare without case and without one trailing dot, as the program passed them, before any search list.
+//! Names are compared without regard to case and to one trailing dot, in the form in which the program passed them,
+//! before any search list is applied.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The longest name in text (RFC 1035, section 2.3.4).
+/// The maximum length of a name in text form (RFC 1035, section 2.3.4).
 const MAX_NAME: usize = 253;
-/// The longest label.
+/// The maximum length of a label (RFC 1035, section 2.3.4).
 const MAX_LABEL: usize = 63;
 
 /// A pattern, in lower case and without a trailing dot.
@@ -21,31 +22,32 @@ pub struct Pattern<'t> {
 /// What a pattern matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `rancher-metadata`: that name.
+    /// `rancher-metadata`: this name.
     Exact,
-    /// `*.rancher.internal`: every name below it, at any depth. It may hold `*` and `?` in its labels.
+    /// `*.rancher.internal`: every name below this domain, at any depth. Its labels may contain `*` and `?`.
     Below,
-    /// `.rancher.internal`: it and every name below it. It may hold `*` and `?` in its labels.
+    /// `.rancher.internal`: this domain and every name below it. Its labels may contain `*` and `?`.
     Within,
-    /// `rancher-*`, `db?.prod`: as many labels, with `*` for any bytes of one and `?` for one byte.
+    /// `rancher-*`, `db?.prod`: names with the same number of labels. `*` matches any bytes within a label, `?` one
+    /// byte.
     Glob,
     /// `*`: every name.
     Any,
-    /// `169.254.169.0/24`, `10.1.2.3`: addresses whose first bits are these.
+    /// `169.254.169.0/24`, `10.1.2.3`: addresses with this prefix.
     Network,
 }
 
-/// Why a text is no pattern.
+/// Why a text is not a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// The byte that is wrong, from 0.
+    /// The offset of the invalid byte, from 0.
     pub at: usize,
     /// What is wrong with it.
     pub message: String,
 }
 
 impl Error {
-    /// A pattern beyond the first 4 GiB of a text, which no file of rules may have.
+    /// A pattern after the first 4 GiB of a text. A rules file cannot be that long.
     pub(super) fn too_far() -> Self {
         Self { at: 0, message: "the text before it is too long".to_owned() }
     }
@@ -61,11 +63,11 @@ impl fmt::Display for Pattern<'_> {
     }
 }
 
-/// What kinds of bytes there are in a pattern, a bit each.
+/// Classes of bytes in a pattern, as bits.
 mod class {
-    /// No printable ASCII.
+    /// Anything but printable ASCII.
     pub(super) const STRANGE: u8 = 1;
-    /// It stands in other words than names.
+    /// A byte that occurs in addresses, lists and URLs, but not in names.
     pub(super) const SEPARATOR: u8 = 2;
     /// `*` or `?`.
     pub(super) const WILDCARD: u8 = 4;
@@ -74,10 +76,10 @@ mod class {
     /// `*`.
     pub(super) const STAR: u8 = 16;
 
-    /// The classes of a byte.
+    /// Returns the classes of a byte.
     #[inline(always)]
     pub(super) fn of(byte: u8) -> u8 {
-        // A table is faster than comparisons by a tenth of what it takes to read a long file.
+        // Parsing a long file takes a tenth less time with a table than with comparisons.
         ALL.get(usize::from(byte)).copied().unwrap_or(STRANGE)
     }
 
@@ -99,8 +101,8 @@ mod class {
     };
 }
 
-/// The classes of the bytes of a text: all of them, and those of two bytes that follow each other. Most patterns of long
-/// files are looked at just here.
+/// Returns the classes of the bytes of a text: those of all bytes, and those that two consecutive bytes share. In long
+/// files, most patterns are scanned only here.
 fn classes(text: &[u8]) -> (u8, u8) {
     let (mut all, mut twice, mut before) = (0, 0, 0);
     for &byte in text {
@@ -113,7 +115,7 @@ fn classes(text: &[u8]) -> (u8, u8) {
 }
 
 impl<'t> Pattern<'t> {
-    /// Reads a pattern, which is in lower case.
+    /// Parses a pattern, which must be in lower case.
     pub fn parse(text: &'t [u8]) -> Result<Self, Error> {
         let (all, twice) = classes(text);
         if all & class::STRANGE != 0 {
@@ -142,27 +144,27 @@ impl<'t> Pattern<'t> {
         Ok(Self { text, kind })
     }
 
-    /// The pattern that this text is, which [`Pattern::parse`] found to be of this kind.
+    /// Creates a pattern from a text that [`Pattern::parse`] has found to be of this kind.
     pub(super) fn known(text: &'t [u8], kind: Kind) -> Self {
         Self { text, kind }
     }
 
-    /// Its bytes, without a trailing dot.
+    /// Returns the bytes of the pattern, without a trailing dot.
     pub(super) fn text(&self) -> &'t [u8] {
         self.text
     }
 
-    /// What it matches.
+    /// Returns what the pattern matches.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The pattern as text.
+    /// Returns the pattern as text.
     pub fn as_str(&self) -> &'t str {
         std::str::from_utf8(self.text).unwrap_or_default() // ASCII is UTF-8.
     }
 
-    /// The address and the length of its prefix, of a network.
+    /// Returns the address and the prefix length of a network.
     pub fn network(&self) -> Option<(IpAddr, u8)> {
         if self.kind != Kind::Network {
             return None;
@@ -170,7 +172,7 @@ impl<'t> Pattern<'t> {
         parse_network(self.text)?.ok()
     }
 
-    /// The labels that it names: the text without a leading `*.` or `.`.
+    /// Returns the labels of the pattern: its text without a leading `*.` or `.`.
     pub fn domain(&self) -> &'t [u8] {
         let start = match self.kind {
             Kind::Below => 2,
@@ -180,13 +182,14 @@ impl<'t> Pattern<'t> {
         self.text.get(start..).unwrap_or_default()
     }
 
-    /// How specific it is: its bytes that stand for themselves. `.x` and `*.x` count alike, with the dot.
+    /// Returns how specific the pattern is: the number of its bytes that are not wildcards. `.x` and `*.x` are equally
+    /// specific; the dot counts.
     pub fn literals(&self) -> usize {
         let wildcards = self.text.iter().filter(|byte| is_wildcard(byte)).count();
         self.text.len() - wildcards
     }
 
-    /// Whether a name matches, given in lower case and without a trailing dot.
+    /// Returns whether the pattern matches a name, which must be in lower case and without a trailing dot.
     pub fn matches(&self, name: &[u8]) -> bool {
         let domain = self.domain();
         match self.kind {
@@ -199,7 +202,7 @@ impl<'t> Pattern<'t> {
         }
     }
 
-    /// Whether the last labels of a longer name match.
+    /// Returns whether the domain matches the last labels of a name that has more labels.
     fn matches_below(&self, name: &[u8]) -> bool {
         let labels = 1 + self.domain().iter().filter(|&&byte| byte == b'.').count();
         let dots = name.iter().enumerate().rev().filter(|(_, byte)| **byte == b'.').map(|(at, _)| at);
@@ -209,7 +212,7 @@ impl<'t> Pattern<'t> {
     }
 }
 
-/// Whether a text holds a wildcard.
+/// Returns whether a text contains a wildcard.
 pub fn has_wildcard(text: &[u8]) -> bool {
     text.iter().any(is_wildcard)
 }
@@ -218,10 +221,10 @@ pub(super) fn is_wildcard(byte: &u8) -> bool {
     matches!(byte, b'*' | b'?')
 }
 
-/// Whether a name matches a text with wildcards, none of which matches the byte that separates its labels.
+/// Returns whether a name matches a text with wildcards, which never match `separator`, the byte between labels.
 ///
-/// Going back to the last `*` is enough: what an earlier one takes in the same label changes nothing, and those of
-/// other labels end at their dots.
+/// Backtracking to the last `*` is sufficient: a different match of an earlier `*` in the same label makes no
+/// difference, and those in other labels end at their separators.
 pub fn glob(pattern: &[u8], name: &[u8], separator: u8) -> bool {
     let (mut p, mut n) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
@@ -253,7 +256,7 @@ pub fn glob(pattern: &[u8], name: &[u8], separator: u8) -> bool {
     true
 }
 
-/// Which byte of a text no pattern has.
+/// Finds the byte that makes a text invalid as a pattern.
 fn strange_byte(text: &[u8]) -> Error {
     let first = |is: fn(&u8) -> bool| text.iter().position(is);
     let (at, message) = match first(|byte| !byte.is_ascii()) {
@@ -263,7 +266,7 @@ fn strange_byte(text: &[u8]) -> Error {
     Error { at, message: message.to_owned() }
 }
 
-/// `at` is where the labels begin in the text.
+/// Validates labels. `at` is their offset in the pattern, for error positions.
 fn check_labels(domain: &[u8], mut at: usize) -> Result<(), Error> {
     if domain.is_empty() {
         return error(at, "a name is missing");
@@ -289,7 +292,7 @@ fn check_labels(domain: &[u8], mut at: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// An address or a network; none where the text is a name.
+/// Parses an address or a network. Returns `None` if the text is a name.
 fn parse_network(text: &[u8]) -> Option<Result<(IpAddr, u8), Error>> {
     let text = std::str::from_utf8(text).ok()?;
     let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
@@ -308,7 +311,7 @@ fn parse_network(text: &[u8]) -> Option<Result<(IpAddr, u8), Error>> {
     Some(Ok((ip, prefix)))
 }
 
-/// An address with all bits behind the prefix cleared.
+/// Returns the address with all bits after the prefix cleared.
 pub fn network_of(ip: IpAddr, prefix: u8) -> IpAddr {
     match ip {
         IpAddr::V4(v4) => {

@@ -1,11 +1,11 @@
-//! Name -> verdict. The most specific rule wins: an exact name before anything, then the pattern with more literal
-//! bytes, then the later line. Deciding costs the same with ten rules and with ten thousand.
+//! Evaluation of the rules: name → verdict. The most specific rule takes precedence: first an exact name, then the
+//! pattern with more literal bytes, then the later line. Evaluation takes as long with ten rules as with ten thousand.
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::net::IpAddr;
 
-use crate::hash::{self, Folded};
+use crate::hash::{self, FoldedHasher};
 use crate::model::{Name, Subject};
 use crate::rules::config::Config;
 use crate::rules::pattern::{self, Kind};
@@ -15,11 +15,12 @@ use crate::settings::log::LogSpecification;
 /// What the rules say of a name.
 #[derive(Clone, Copy, Debug)]
 pub enum Verdict<'p> {
-    /// Answer it here, as this rule says.
+    /// The name is answered by nss-bypass, as this rule says.
     Bypass(&'p Rule),
-    /// libc answers first; where it does not, as far as this rule's `fallback` says, it is resolved here.
+    /// The name is forwarded to libc. If libc finds nothing, or fails, and `fallback` of this rule covers that case, it
+    /// is resolved by nss-bypass.
     LibcFirst(&'p Rule),
-    /// It is libc's, because this rule says so or because none says otherwise.
+    /// The name is forwarded to libc, because this rule says so or because no rule matches.
     Pass(Option<&'p Rule>),
 }
 
@@ -31,32 +32,32 @@ pub struct Policy {
     log: Option<LogSpecification>,
     /// Exact names.
     exact: Table,
-    /// Domains of patterns without wildcards below them.
+    /// Patterns for names below a domain, where the domain has no wildcards, by that domain.
     domains: Table,
-    /// Patterns with wildcards, by the literal bytes that they begin with.
+    /// Patterns with wildcards, by the literal bytes at their beginning.
     heads: Table,
-    /// The others, by the literal bytes that they end with.
+    /// Other patterns with wildcards, by the literal bytes at their end.
     tails: Table,
-    /// Those with neither, and `*`.
+    /// Patterns with literal bytes at neither end, and `*`.
     others: Vec<u32>,
     /// The last `*`.
     any: Option<u32>,
-    networks: HashMap<(IpAddr, u8), u32, BuildHasherDefault<Folded>>,
-    /// Lengths of prefixes that occur, longest first.
+    networks: HashMap<(IpAddr, u8), u32, BuildHasherDefault<FoldedHasher>>,
+    /// The prefix lengths that occur, longest first.
     prefixes: Vec<u8>,
 }
 
-/// Rules by the hash of some of their bytes: chains of those whose hashes end alike, the latest first. Twelve bytes
-/// a rule and four a chain are less memory to touch than a map of keys takes.
+/// A hash table of rules, with part of their bytes as keys. Entries with the same hash modulo the number of chains are
+/// linked, the latest first. With twelve bytes per rule and four per chain, it takes less memory than a map of keys.
 #[derive(Debug, Default)]
 struct Table {
     entries: Vec<Entry>,
-    /// The first entry of each chain: at least as many as entries, and a power of two.
+    /// The first entry of each chain. There are at least as many chains as entries, and their number is a power of two.
     chains: Vec<Link>,
-    /// How long those bytes are, ascending: no pattern is longer than 255.
+    /// The lengths of the keys, ascending. No pattern is longer than 255 bytes.
     lengths: Vec<u8>,
-    /// Which byte is their first.
-    firsts: Small,
+    /// The first bytes of the keys.
+    firsts: ByteSet,
 }
 
 #[derive(Debug)]
@@ -66,14 +67,14 @@ struct Entry {
     next: Link,
 }
 
-/// The number of an entry plus one; 0: none.
+/// The index of an entry plus one; 0 is the end of a chain.
 type Link = u32;
 
 /// A set of numbers up to 255.
 #[derive(Debug, Default)]
-struct Small([u64; 4]);
+struct ByteSet([u64; 4]);
 
-impl Small {
+impl ByteSet {
     fn insert(&mut self, number: usize) {
         if let Some(word) = self.0.get_mut(number / 64) {
             *word |= 1 << (number % 64);
@@ -101,7 +102,7 @@ impl Table {
         bytes.first().into_iter().for_each(|&first| self.firsts.insert(first.into()));
     }
 
-    /// Puts the entry with this number, from 1, before the others of its chain.
+    /// Inserts the entry with this number, from 1, at the beginning of its chain.
     fn link(&mut self, number: usize) {
         let Some(entry) = self.entries.get_mut(number - 1) else { return };
         let chain = entry.hash as usize & (self.chains.len() - 1);
@@ -109,20 +110,20 @@ impl Table {
         entry.next = std::mem::replace(first, number as Link);
     }
 
-    /// Whether there may be rules of these bytes, which are as long as those of some rule: most names are told without a
-    /// hash.
+    /// Returns whether there may be rules with this key, whose length must be that of some rule. Most names can be
+    /// excluded here without computing a hash.
     #[inline(always)]
     fn may_have(&self, bytes: &[u8]) -> bool {
         bytes.first().is_some_and(|&first| self.firsts.contains(first.into()))
     }
 
-    /// How long the bytes of rules are, of a name of this length.
+    /// Returns the lengths of the keys that are not longer than `most`.
     #[inline(always)]
     fn lengths_up_to(&self, most: usize) -> impl Iterator<Item = usize> {
         self.lengths.iter().map(|&length| usize::from(length)).take_while(move |&length| length <= most)
     }
 
-    /// The rules of just these bytes and, rarely, of others with the same hash.
+    /// Returns the rules with this key and, rarely, others with the same hash.
     fn rules(&self, bytes: &[u8]) -> impl Iterator<Item = u32> {
         let hash = hash::of(bytes) as u32;
         let entry = |link: Link| self.entries.get((link as usize).wrapping_sub(1));
@@ -133,20 +134,20 @@ impl Table {
     }
 }
 
-/// The literal bytes before the first wildcard.
+/// Returns the literal bytes before the first wildcard.
 fn literal_head(domain: &[u8]) -> &[u8] {
     let end = domain.iter().position(pattern::is_wildcard).unwrap_or(domain.len());
     domain.get(..end).unwrap_or_default()
 }
 
-/// The literal bytes after the last wildcard.
+/// Returns the literal bytes after the last wildcard.
 fn literal_tail(domain: &[u8]) -> &[u8] {
     let start = domain.iter().rposition(pattern::is_wildcard).map_or(0, |wildcard| wildcard + 1);
     domain.get(start..).unwrap_or_default()
 }
 
 impl Policy {
-    /// The file's rules, and after them the environment's.
+    /// Creates a policy of the rules of the file, followed by those of the environment.
     pub fn new(file: Config, environment: Config) -> Self {
         let mut policy = Self { cache: environment.cache.or(file.cache), log: file.log, ..Self::default() };
         policy.rules = file.rules;
@@ -177,7 +178,7 @@ impl Policy {
                 self.any = Some(number);
                 self.others.push(number);
             }
-            // The head of a pattern that matches at any depth is not the head of the name.
+            // The pattern's beginning is not the name's beginning if the pattern matches at any depth.
             Kind::Glob => match literal_head(domain) {
                 [] => self.index_tail(domain, number),
                 head => self.heads.insert(head, number),
@@ -186,7 +187,7 @@ impl Policy {
         }
     }
 
-    /// Indexes a pattern by what it ends with: its domain, where it matches what is below that.
+    /// Indexes a pattern by its literal end: by its whole domain if that has no wildcards.
     fn index_tail(&mut self, domain: &[u8], number: u32) {
         match literal_tail(domain) {
             [] => self.others.push(number),
@@ -202,34 +203,34 @@ impl Policy {
         }
     }
 
-    /// Whether there is no rule at all.
+    /// Returns whether there are no rules.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// What the file says about the log.
+    /// Returns the `log` line of the file.
     pub fn log(&self) -> Option<&LogSpecification> {
         self.log.as_ref()
     }
 
-    /// All rules, the file's first, in the order in which they stand there.
+    /// Returns all rules in order, those of the file first.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
-    /// The size of the cache; none where nothing is kept. Without a `cache` line it is the default where a rule says
-    /// `cache on`.
+    /// Returns the size of the cache; `None` if nothing is cached. Without a `cache` line, it is the default size if a
+    /// rule has `cache on`.
     pub fn cache(&self) -> Option<CacheSize> {
         let wanted = || self.rules.iter().any(|rule| rule.answering().cache == Some(true));
         self.cache.or_else(|| wanted().then(CacheSize::default)).filter(|size| size.entries > 0)
     }
 
-    /// Whether answers that are found like this are kept, where there is a cache.
+    /// Returns whether answers that are resolved in this way are cached, provided that there is a cache.
     pub fn keeps(&self, answering: &Answering) -> bool {
         answering.cache.unwrap_or(self.cache.is_some())
     }
 
-    /// Which kinds of lookups a rule of these may take away from libc.
+    /// Returns which kinds of lookups these rules can match.
     pub fn scope(&self) -> Scope {
         let bypasses = |rule: &&Rule| rule.action() == Action::Bypass;
         let is_network = |rule: &Rule| rule.pattern().kind() == Kind::Network;
@@ -237,15 +238,15 @@ impl Policy {
             names: self.rules.iter().filter(bypasses).any(|rule| !is_network(rule)),
             addresses: !self.prefixes.is_empty()
                 && self.rules.iter().filter(bypasses).any(|rule| is_network(rule) || rule.names_addresses()),
-            nobody: matches!(self.decide_subject(Subject::Nobody), Verdict::Bypass(_)),
+            no_name: matches!(self.decide_subject(Subject::NoName), Verdict::Bypass(_)),
             libc_first: self.rules.iter().any(Rule::is_libc_first),
         }
     }
 
-    /// What the rules say of a name.
+    /// Evaluates the rules for a name.
     pub fn decide(&self, name: Name<'_>) -> Verdict<'_> {
         let name = name.without_root_dot();
-        // Most are in lower case already, and need no copy.
+        // Most names are in lower case, and need not be copied.
         if !has_uppercase(name) {
             return verdict(self.find(name));
         }
@@ -257,7 +258,7 @@ impl Policy {
                 lower.make_ascii_lowercase();
                 &*lower
             }
-            // No rule was made for such a name, but `*` means it too.
+            // No pattern is as long as this name, but `*` matches it.
             None => {
                 long = name.to_ascii_lowercase();
                 &long
@@ -266,12 +267,12 @@ impl Policy {
         verdict(self.find(name))
     }
 
-    /// What the rules say of a lookup. One without a name is about the host itself; only `*` means it too.
+    /// Evaluates the rules for a lookup. A lookup without a name is about this host; only `*` matches it.
     pub fn decide_subject(&self, subject: Subject<'_>) -> Verdict<'_> {
         match subject {
             Subject::Name(name) => self.decide(name),
             Subject::Address(address) => self.decide_address(address),
-            Subject::Nobody => verdict(self.any_rule()),
+            Subject::NoName => verdict(self.any_rule()),
         }
     }
 
@@ -300,8 +301,8 @@ impl Policy {
         best.rule.map(|(_, rule)| rule)
     }
 
-    /// All rules that are about this, in order of rank: the first one decides, and the others would, one after the other, if
-    /// those before them were not there. For who explains a verdict: every rule is tried.
+    /// Returns all rules that match, in order of precedence: the first one applies, and each of the others would apply
+    /// if those before it did not exist. This is for explaining a verdict: it tries every rule.
     pub fn candidates(&self, subject: Subject<'_>) -> Vec<&Rule> {
         let lower = |name: Name<'_>| name.without_root_dot().to_ascii_lowercase();
         let rank = |rule: &Rule| match (subject, rule.pattern().kind()) {
@@ -313,7 +314,7 @@ impl Policy {
                 let is_in = address.is_ipv4() == network.is_ipv4() && pattern::network_of(address, prefix) == network;
                 is_in.then_some((false, usize::from(prefix)))
             }
-            (Subject::Nobody, Kind::Any) => Some((false, 0)),
+            (Subject::NoName, Kind::Any) => Some((false, 0)),
             (Subject::Address(address), Kind::Exact) => {
                 let is_given = |given: &IpAddr| given.to_canonical() == address.to_canonical();
                 let bits = if address.to_canonical().is_ipv4() { 32 } else { 128 };
@@ -324,7 +325,7 @@ impl Policy {
             {
                 Some((false, 0))
             }
-            (Subject::Address(_) | Subject::Nobody, _) => None,
+            (Subject::Address(_) | Subject::NoName, _) => None,
         };
         let mut ranked: Vec<_> =
             self.rules.iter().enumerate().filter_map(|(n, rule)| Some((rank(rule)?, n, rule))).collect();
@@ -332,8 +333,9 @@ impl Policy {
         ranked.into_iter().map(|(.., rule)| rule).collect()
     }
 
-    /// What the rules say of an address: the longest prefix wins, then the later line. A mapped IPv6 address is an
-    /// IPv4 one, as glibc looks it up. Without a prefix, `pass * fallback` is about addresses too.
+    /// Evaluates the rules for an address: the longest prefix takes precedence, then the later line. An IPv4-mapped
+    /// IPv6 address is treated as its IPv4 address, as in glibc. If no network matches, `pass * fallback` applies to
+    /// addresses too.
     pub fn decide_address(&self, address: IpAddr) -> Verdict<'_> {
         let address = address.to_canonical();
         let found = self.prefixes.iter().find_map(|&prefix| {
@@ -343,22 +345,22 @@ impl Policy {
         verdict(found.or_else(|| self.any_rule().filter(|rule| rule.is_libc_first())))
     }
 
-    /// The last `*`.
+    /// Returns the last `*` rule.
     fn any_rule(&self) -> Option<&Rule> {
         self.any.and_then(|number| self.rules.get(number as usize))
     }
 }
 
-/// Which lookups rules may be about: those that they may take away from libc, and those where they may add to it.
+/// The kinds of lookups that rules may bypass, and whether they may add to libc's answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// Some names.
+    /// Some names may be bypassed.
     pub names: bool,
-    /// Some addresses.
+    /// Some addresses may be bypassed.
     pub addresses: bool,
-    /// No name at all.
-    pub nobody: bool,
-    /// Some names or addresses, where libc finds nothing.
+    /// Lookups without a name are bypassed.
+    pub no_name: bool,
+    /// Some names or addresses may be resolved by nss-bypass after libc has found nothing.
     pub libc_first: bool,
 }
 
@@ -370,14 +372,14 @@ fn verdict(rule: Option<&Rule>) -> Verdict<'_> {
     }
 }
 
-/// Eight bytes at a time.
+/// Returns whether a name has upper-case letters. It is examined eight bytes at a time.
 fn has_uppercase(name: &[u8]) -> bool {
     let (words, rest) = name.as_chunks::<8>();
     let in_word = |word: &[u8; 8]| word.iter().fold(false, |has, byte| has | byte.is_ascii_uppercase());
     words.iter().any(in_word) || rest.iter().any(u8::is_ascii_uppercase)
 }
 
-/// The most specific rule so far.
+/// The most specific matching rule so far.
 struct Best<'p, 'n> {
     policy: &'p Policy,
     name: &'n [u8],
@@ -385,7 +387,7 @@ struct Best<'p, 'n> {
 }
 
 impl Best<'_, '_> {
-    /// The rules of these bytes.
+    /// Considers the rules with this key.
     #[inline(always)]
     fn consider_in(&mut self, table: &Table, bytes: &[u8]) {
         if table.may_have(bytes) {
@@ -415,7 +417,7 @@ mod tests {
         Policy::new(config, Config::default())
     }
 
-    /// The line of the rule that decides, negative for `pass`, with 1000 more where libc is only the first; 0: none.
+    /// The line number of the rule that applies: negative for `pass`, plus 1000 for "libc first"; 0 if there is none.
     fn line(verdict: Verdict<'_>) -> i64 {
         match verdict {
             Verdict::Bypass(rule) => i64::from(rule.origin().line),
@@ -428,9 +430,9 @@ mod tests {
     #[test]
     fn the_scope_is_what_rules_may_take_away() {
         let scope = |text| {
-            let Scope { names, addresses, nobody, libc_first } = policy(text).scope();
+            let Scope { names, addresses, no_name, libc_first } = policy(text).scope();
             assert_eq!(libc_first, text.contains("fallback"), "{text}");
-            (names, addresses, nobody)
+            (names, addresses, no_name)
         };
         assert_eq!(scope("pass * fallback error\npass x 10.0.0.0/8 fallback always\n"), (false, false, false));
         assert_eq!(scope(""), (false, false, false));
@@ -467,10 +469,10 @@ mod tests {
 
     #[test]
     fn the_host_itself_is_meant_by_everything_only() {
-        let nobody = |text: &str| line(policy(text).decide_subject(Subject::Nobody));
-        assert_eq!(nobody("bypass a *.b\nbypass *\nbypass c*\n"), 2);
-        assert_eq!(nobody("bypass *\npass *\n"), -2);
-        assert_eq!(nobody("bypass 0.0.0.0/0 ::/0 a?\n"), 0);
+        let no_name = |text: &str| line(policy(text).decide_subject(Subject::NoName));
+        assert_eq!(no_name("bypass a *.b\nbypass *\nbypass c*\n"), 2);
+        assert_eq!(no_name("bypass *\npass *\n"), -2);
+        assert_eq!(no_name("bypass 0.0.0.0/0 ::/0 a?\n"), 0);
     }
 
     #[test]
@@ -490,7 +492,7 @@ mod tests {
         assert_eq!((name("x.y"), name("a"), name("b")), (-1001, 2, -3));
         let address = |address: &str| line(policy.decide_address(address.parse().unwrap()));
         assert_eq!((address("10.3.0.1"), address("10.1.0.1"), address("10.2.0.1")), (-1001, 2, -3));
-        assert_eq!(line(policy.decide_subject(Subject::Nobody)), -1001);
+        assert_eq!(line(policy.decide_subject(Subject::NoName)), -1001);
         let lines = |subject| policy.candidates(subject).iter().map(|rule| rule.origin().line).collect::<Vec<_>>();
         assert_eq!(lines(Subject::Address("10.1.2.3".parse().unwrap())), [2, 1]);
     }
@@ -505,7 +507,7 @@ mod tests {
         assert_eq!(lines(Subject::Name(Name::new(b"A.x."))), [5, 3, 6, 4, 2, 1]);
         assert_eq!(lines(Subject::Address("10.1.2.3".parse().unwrap())), [9, 8, 7]);
         assert_eq!(lines(Subject::Address("::ffff:10.1.2.3".parse().unwrap())), [9, 8, 7]);
-        assert_eq!(lines(Subject::Nobody), [1]);
+        assert_eq!(lines(Subject::NoName), [1]);
     }
 
     struct Random(u64);

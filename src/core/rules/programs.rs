@@ -1,14 +1,14 @@
-//! Which programs a rule is for.
+//! The programs that a rule is restricted to.
 
 use super::pattern::glob;
-use super::syntax::{Word, Wrong, quoted, wrong};
+use super::syntax::{SyntaxError, Word, quoted, wrong};
 
-/// A program: the base name of its executable, or its absolute path. `*` stands for any bytes but `/`, `?` for one.
+/// A program: the base name of its executable, or its absolute path. `*` matches any bytes except `/`, `?` one byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program(Box<str>);
 
 impl Program {
-    pub(super) fn parse(word: &Word<'_>) -> Result<Self, Wrong> {
+    pub(super) fn parse(word: &Word<'_>) -> Result<Self, SyntaxError> {
         let error = |message: &str| wrong(word.at, format!("{}: {message}", quoted(word.text)));
         let Ok(text) = std::str::from_utf8(word.text) else { return error("the name of a program is UTF-8") };
         if text.contains('/') && !text.starts_with('/') {
@@ -20,12 +20,12 @@ impl Program {
         Ok(Self(text.into()))
     }
 
-    /// The pattern as text.
+    /// Returns the pattern as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether this executable is meant, given as an absolute path.
+    /// Returns whether this executable, given by its absolute path, matches.
     pub fn matches(&self, executable: &[u8]) -> bool {
         let base_name = executable.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
         glob(self.0.as_bytes(), if self.0.starts_with('/') { executable } else { base_name }, b'/')

@@ -1,4 +1,4 @@
-//! A rule: a pattern, and what is done with the names that match it.
+//! Rules: a pattern, and what is done with the names that match it.
 
 use std::ffi::CString;
 use std::fmt;
@@ -11,12 +11,12 @@ use super::programs::Program;
 use super::servers::NameServers;
 use crate::files::resolv_conf::{OptionChange, Options};
 
-/// Where a rule stands.
+/// The position of a rule in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Origin<'r> {
-    /// The file's path or the variable's name.
+    /// The path of the file, or the name of the variable.
     pub source: &'r str,
-    /// The line, from 1; 0 in a variable.
+    /// The line number, from 1; 0 in a variable.
     pub line: u32,
 }
 
@@ -29,61 +29,61 @@ impl fmt::Display for Origin<'_> {
     }
 }
 
-/// What a rule does with its names.
+/// What is done with the names that match a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Answer them here.
+    /// They are answered by nss-bypass.
     Bypass,
-    /// Leave them to libc; with a [`Fallback`], what it does not find is then resolved here.
+    /// They are forwarded to libc. With a [`Fallback`], those that libc does not find are then resolved by nss-bypass.
     Pass,
 }
 
-/// Whether the other side is asked after all: libc after `bypass`, this library after `pass`.
+/// When the other side is asked too: libc after `bypass`, nss-bypass after `pass`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fallback {
     /// Never.
     #[default]
     Never,
-    /// When the first could not answer.
+    /// If the first side could not answer.
     Error,
-    /// Also when the name does not exist.
+    /// Also if the name does not exist.
     Always,
 }
 
-/// A hosts(5).
+/// The hosts(5) file of a rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Hosts {
     /// /etc/hosts.
     #[default]
     System,
-    /// None.
+    /// No file.
     Off,
-    /// This file, by its absolute path; where it is not there, it has no lines.
+    /// The file with this absolute path. A file that does not exist is treated as empty.
     File(CString),
 }
 
-/// How the names of a rule are answered.
+/// How the names of a rule are resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answering {
-    /// The addresses, whatever servers and files say; empty: those are asked.
+    /// The addresses of the name, for which neither servers nor files are queried. If empty, they are queried.
     pub addresses: Box<[IpAddr]>,
-    /// Servers to ask instead of resolv.conf's; empty: those.
+    /// The name servers. If empty, those of resolv.conf.
     pub via: NameServers,
-    /// Seconds to wait for a server, instead of resolv.conf's.
+    /// The timeout of a name server in seconds, if it differs from that of resolv.conf.
     pub timeout: Option<u32>,
-    /// How often the servers are asked, instead of resolv.conf's.
+    /// The number of attempts, if it differs from that of resolv.conf.
     pub attempts: Option<u32>,
-    /// Whether the search list is used.
+    /// Whether the search list is applied.
     pub search: bool,
-    /// Which hosts(5) is looked at.
+    /// The hosts(5) file to read.
     pub hosts: Hosts,
-    /// What is otherwise than the `options` of resolv.conf.
+    /// Changes to the `options` of resolv.conf.
     pub options: Box<[OptionChange]>,
-    /// Whether the other side is asked after all.
+    /// When libc is asked after nss-bypass, or nss-bypass after libc.
     pub fallback: Fallback,
-    /// Whether answers are kept, instead of what the `cache` line says.
+    /// Whether answers are cached, if the rule overrides the `cache` line.
     pub cache: Option<bool>,
-    /// Seconds that they are kept at most, instead of what the `cache` line says.
+    /// The maximum lifetime of cached answers in seconds, if the rule overrides the `cache` line.
     pub max_ttl: Option<u32>,
 }
 
@@ -105,7 +105,7 @@ impl Default for Answering {
 }
 
 impl Answering {
-    /// Whether other sources are asked than without the rule, or in another way.
+    /// Returns whether the rule changes which sources are queried, or how.
     pub fn changes_sources(&self) -> bool {
         !self.via.is_empty()
             || !self.addresses.is_empty()
@@ -114,7 +114,7 @@ impl Answering {
             || self.hosts != Hosts::System
     }
 
-    /// `ndots` and the options of resolv.conf, with what the rule changes about them.
+    /// Applies the changes of the rule to `ndots` and the options of resolv.conf.
     pub fn changed(&self, mut ndots: u32, mut options: Options) -> (u32, Options) {
         for change in &self.options {
             match *change {
@@ -126,12 +126,12 @@ impl Answering {
     }
 }
 
-/// What a `cache` line says.
+/// The values of a `cache` line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheSize {
-    /// How many answers are kept at most; 0: none.
+    /// The maximum number of cached answers; 0 disables the cache.
     pub entries: usize,
-    /// For how many seconds at most.
+    /// The maximum lifetime of an answer in seconds.
     pub max_ttl: u32,
 }
 
@@ -141,32 +141,33 @@ impl Default for CacheSize {
     }
 }
 
-/// What rules share: those of one line, and all those without options.
+/// What several rules share: those of one line with options, or all rules without options.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
-    /// Where they stand, and in what text, in lower case.
+    /// The name of the source of the rules, and its text in lower case.
     pub(super) source: Arc<str>,
     pub(super) text: Arc<Vec<u8>>,
     pub(super) action: Action,
     pub(super) answering: Answering,
-    /// Programs that they count in; empty: all.
+    /// The programs that the rules are restricted to; if empty, they apply in all programs.
     pub(super) programs: Box<[Program]>,
 }
 
-/// A pattern, and what is done with the names that match it. Few bytes, since there may be many: all else is shared.
+/// A pattern, and what is done with the names that match it. It is small, since there may be many rules: everything
+/// that rules can share is in `Terms`.
 #[derive(Clone, Debug)]
 pub struct Rule {
     terms: Arc<Terms>,
     line: u32,
-    /// Where its pattern begins in the text.
+    /// The offset of the pattern in the text.
     start: u32,
-    /// The pattern's bytes: no name is longer than 253.
+    /// The length of the pattern in bytes: no name is longer than 253.
     length: u8,
     kind: Kind,
 }
 
 impl Rule {
-    /// The rule with the pattern that stands at this place of the text.
+    /// Parses the pattern at this place of the text, and creates a rule of it.
     pub(super) fn parse(terms: &Arc<Terms>, line: u32, place: Range<usize>) -> Result<Self, pattern::Error> {
         let text = terms.text.get(place.clone()).unwrap_or_default();
         let pattern = Pattern::parse(text)?;
@@ -179,50 +180,50 @@ impl Rule {
         &self.terms
     }
 
-    /// Gives it other terms, about the same text.
+    /// Replaces the terms by others with the same text.
     pub(super) fn set_terms(&mut self, terms: &Arc<Terms>) {
         self.terms = terms.clone();
     }
 
-    /// Where it stands.
+    /// Returns the position of the rule.
     pub fn origin(&self) -> Origin<'_> {
         Origin { source: &self.terms.source, line: self.line }
     }
 
-    /// Which names it is about.
+    /// Returns the pattern.
     pub fn pattern(&self) -> Pattern<'_> {
         let start = self.start as usize;
         let text = self.terms.text.get(start..start + usize::from(self.length)).unwrap_or_default();
         Pattern::known(text, self.kind)
     }
 
-    /// What it does with them.
+    /// Returns what is done with the names that match.
     pub fn action(&self) -> Action {
         self.terms.action
     }
 
-    /// Whether it gives a name to addresses: an exact one, with `address`.
+    /// Returns whether addresses map to this rule's name in reverse lookups: an exact name with `address`.
     pub fn names_addresses(&self) -> bool {
         self.kind == Kind::Exact && !self.terms.answering.addresses.is_empty()
     }
 
-    /// The programs that it counts in; empty: all.
+    /// Returns the programs that the rule is restricted to; if empty, it applies in all programs.
     pub fn programs(&self) -> &[Program] {
         &self.terms.programs
     }
 
-    /// Whether it counts in the program with this executable, an absolute path; none where nobody can tell.
+    /// Returns whether the rule applies in the program with this executable, an absolute path; `None` if it is unknown.
     pub fn is_for(&self, executable: Option<&[u8]>) -> bool {
         let is_meant = |executable| self.programs().iter().any(|program| program.matches(executable));
         self.programs().is_empty() || executable.is_some_and(is_meant)
     }
 
-    /// Whether libc answers first, and what it does not find is resolved here.
+    /// Returns whether libc is asked first, and nss-bypass resolves what libc does not find.
     pub fn is_libc_first(&self) -> bool {
         self.action() == Action::Pass && self.answering().fallback != Fallback::Never
     }
 
-    /// How they are answered.
+    /// Returns how matching names are resolved.
     pub fn answering(&self) -> &Answering {
         &self.terms.answering
     }

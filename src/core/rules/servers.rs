@@ -5,36 +5,36 @@ use std::ffi::CString;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::str::FromStr;
 
-use super::syntax::{Word, Wrong, quoted, wrong};
+use super::syntax::{SyntaxError, Word, quoted, wrong};
 use crate::sys::socket::interface_index;
 
-/// Port of a name server (RFC 1035, section 4.2).
+/// The port of name servers (RFC 1035, section 4.2).
 const PORT: u16 = 53;
 
-/// The longest name of an interface (`IFNAMSIZ`, without its NUL).
+/// The maximum length of an interface name (`IFNAMSIZ`, without the NUL).
 const MAX_INTERFACE: usize = 15;
 
-/// Name servers. Interfaces of link-local ones that go by name are looked up when the servers are asked.
+/// Name servers. Interfaces of link-local addresses that are given by name are looked up when the servers are queried.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameServers {
     addresses: Box<[SocketAddr]>,
-    /// The interface of the server with this number.
+    /// Names of interfaces, each with the index of its server.
     interfaces: Box<[(usize, CString)]>,
 }
 
 impl NameServers {
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.addresses.is_empty()
     }
 
-    /// How many there are.
+    /// Returns their number.
     pub fn len(&self) -> usize {
         self.addresses.len()
     }
 
-    /// The addresses to ask now. An interface that is not there is the number 0, with which connect(2) fails, and so the
-    /// next server is asked.
+    /// Returns the addresses to query. An interface that does not exist has the index 0, with which connect(2) fails,
+    /// so that the next server is queried.
     pub fn now(&self) -> Cow<'_, [SocketAddr]> {
         let mut addresses = Cow::Borrowed(&*self.addresses);
         for (number, interface) in &self.interfaces {
@@ -45,13 +45,13 @@ impl NameServers {
         addresses
     }
 
-    /// The names of interfaces, in the order of the servers.
+    /// Returns the names of the interfaces, in the order of the servers.
     pub fn interfaces(&self) -> impl Iterator<Item = &CString> {
         self.interfaces.iter().map(|(_, name)| name)
     }
 
-    /// Reads them. The words after the first `most` do not count.
-    pub(super) fn parse(words: &[Word<'_>]) -> Result<Self, Wrong> {
+    /// Parses name servers.
+    pub(super) fn parse(words: &[Word<'_>]) -> Result<Self, SyntaxError> {
         let (mut addresses, mut interfaces) = (Vec::new(), Vec::new());
         for (number, word) in words.iter().enumerate() {
             let (address, interface) = server(word)?;
@@ -62,8 +62,8 @@ impl NameServers {
     }
 }
 
-/// A name server: an address, perhaps with `%` and an interface, perhaps with `#` and a port.
-fn server(word: &Word<'_>) -> Result<(SocketAddr, Option<CString>), Wrong> {
+/// Parses a name server: an address, optionally followed by `%` and an interface, and by `#` and a port.
+fn server(word: &Word<'_>) -> Result<(SocketAddr, Option<CString>), SyntaxError> {
     let error = |message: &str| wrong(word.at, format!("{}: {message}", quoted(word.text)));
     let Ok(text) = std::str::from_utf8(word.text) else { return error("a server is an address") };
     let (host, port) = text.split_once('#').map_or((text, None), |(host, port)| (host, Some(port)));

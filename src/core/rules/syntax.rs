@@ -1,28 +1,28 @@
-//! The syntax of rules, in the manner of resolv.conf(5): lines of words, each with its place, and what is wrong with one.
+//! The syntax of rules, which resembles that of resolv.conf(5): lines of words, with positions for error messages.
 
 use std::ops::RangeInclusive;
 
-/// What is wrong with a word: its first byte in the line, from 0, and why.
-pub(super) struct Wrong {
+/// An error: the offset of the byte in the line, from 0, and the message.
+pub(super) struct SyntaxError {
     pub(super) at: usize,
     pub(super) message: String,
 }
 
-pub(super) fn wrong<T>(at: usize, message: impl Into<String>) -> Result<T, Wrong> {
-    Err(Wrong { at, message: message.into() })
+pub(super) fn wrong<T>(at: usize, message: impl Into<String>) -> Result<T, SyntaxError> {
+    Err(SyntaxError { at, message: message.into() })
 }
 
-/// A word with its place.
+/// A word and its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Word<'a> {
-    /// Its first byte in the line, from 0.
+    /// Its offset in the line, from 0.
     pub at: usize,
     /// Its bytes.
     pub text: &'a [u8],
 }
 
 impl Word<'_> {
-    /// Its first byte in the line, from 1, as diagnostics count.
+    /// Returns its position in the line, from 1, as in diagnostics.
     pub fn column(&self) -> u32 {
         u32::try_from(self.at + 1).unwrap_or(u32::MAX)
     }
@@ -32,28 +32,28 @@ impl Word<'_> {
     }
 }
 
-/// A line that says something: its keyword, and the words after it.
+/// A line that is neither empty nor a comment: its keyword, and the words after it.
 pub(super) struct Statement<'a, 'w> {
     pub(super) keyword: Word<'a>,
     pub(super) words: &'w [Word<'a>],
-    /// Where the line ends, for what is missing there.
+    /// The offset of the end of the line, for errors about missing words.
     pub(super) end: usize,
 }
 
 impl<'a, 'w> Statement<'a, 'w> {
-    /// Reads the line that a text begins with, with `room` for its words: how long it is, and what it says. None: it is
-    /// empty or a comment. The words are those of [`words`]; a long file is read faster here, since words and lines are
-    /// found in one go.
+    /// Parses the first line of a text, and returns its length and its words, for which `room` is used as storage;
+    /// `None` if it is empty or a comment. The words are those that [`words`] returns, but a long file is parsed faster
+    /// here, since words and lines are found in one pass.
     pub(super) fn read(text: &'a [u8], room: &'w mut Vec<Word<'a>>) -> (usize, Option<Self>) {
         room.clear();
-        let mut is_comment = text.starts_with(b";"); // resolv.conf's other comment.
+        let mut is_comment = text.starts_with(b";"); // The other comment character of resolv.conf.
         let (mut start, mut from) = (0, 0);
         let end = loop {
             let at = find_control_or_blank(text, from);
             let byte = text.get(at).copied().unwrap_or(b'\n');
             from = at + 1;
             if byte != b'\n' && !is_blank(byte) {
-                continue; // It is part of the word.
+                continue; // A control byte that is part of the word.
             }
             let word = text.get(start..at).unwrap_or_default();
             is_comment |= word.starts_with(b"#");
@@ -69,8 +69,8 @@ impl<'a, 'w> Statement<'a, 'w> {
     }
 }
 
-/// Where the next byte is that ends a word or a line, or might; the end of the text where there is none. Eight bytes at a
-/// time: a subtraction borrows into the highest bit of each byte below the one after the blank.
+/// Returns the offset of the next byte that is a blank or a control byte, or the length of the text. It examines eight
+/// bytes at a time: the subtraction borrows into the highest bit of each byte that is at most a blank.
 fn find_control_or_blank(text: &[u8], from: usize) -> usize {
     const LIMITS: u64 = u64::from_ne_bytes([b' ' + 1; 8]);
     const HIGHEST: u64 = u64::from_ne_bytes([0x80; 8]);
@@ -86,7 +86,7 @@ fn find_control_or_blank(text: &[u8], from: usize) -> usize {
     from + words.len() * 8 + before
 }
 
-/// The words of a line, up to one that begins with `#`.
+/// Returns the words of a line, up to one that begins with `#`.
 pub fn words<'a>(line: &'a [u8], separates: fn(u8) -> bool) -> impl Iterator<Item = Word<'a>> {
     let mut at = 0;
     line.split(move |&byte| separates(byte))
@@ -99,12 +99,12 @@ pub fn words<'a>(line: &'a [u8], separates: fn(u8) -> bool) -> impl Iterator<Ite
         .take_while(|word| !word.text.starts_with(b"#"))
 }
 
-/// What separates the words of a line.
+/// Returns whether a byte separates the words of a line.
 pub fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r')
 }
 
-/// What separates the items of a variable.
+/// Returns whether a byte separates the items of a variable.
 pub fn separates_items(byte: u8) -> bool {
     is_blank(byte) || matches!(byte, b',' | b'\n')
 }
@@ -113,7 +113,7 @@ pub(super) fn quoted(text: &[u8]) -> String {
     format!("\"{}\"", text.escape_ascii())
 }
 
-/// The words as a sentence lists them: "a, b and c".
+/// Formats words as a list in a sentence: "a, b and c".
 pub(super) fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
     let words: Vec<&str> = words.collect();
     match words.split_last() {
@@ -122,7 +122,7 @@ pub(super) fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-pub(super) fn number(word: Word<'_>, range: RangeInclusive<u32>, what: &str) -> Result<u32, Wrong> {
+pub(super) fn number(word: Word<'_>, range: RangeInclusive<u32>, what: &str) -> Result<u32, SyntaxError> {
     let digits = std::str::from_utf8(word.text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     match digits.and_then(|text| text.parse().ok()).filter(|value| range.contains(value)) {
         Some(value) => Ok(value),
@@ -133,7 +133,7 @@ pub(super) fn number(word: Word<'_>, range: RangeInclusive<u32>, what: &str) -> 
     }
 }
 
-pub(super) fn on_or_off(word: Word<'_>) -> Result<bool, Wrong> {
+pub(super) fn on_or_off(word: Word<'_>) -> Result<bool, SyntaxError> {
     match word.text {
         b"on" => Ok(true),
         b"off" => Ok(false),
@@ -141,14 +141,14 @@ pub(super) fn on_or_off(word: Word<'_>) -> Result<bool, Wrong> {
     }
 }
 
-/// The word that was probably meant: at most two letters away.
+/// Returns the word that was probably meant: at most two edits away.
 pub(super) fn nearest<'a>(text: &[u8], words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const FAR: usize = 3;
     let nearest = words.into_iter().map(|word| (distance(text, word.as_bytes()), word)).min()?;
     (nearest.0 < FAR && nearest.0 < text.len()).then_some(nearest.1)
 }
 
-/// How many letters must be changed, added or left out (Levenshtein).
+/// Returns the number of letters to change, insert or delete (Levenshtein distance).
 fn distance(one: &[u8], other: &[u8]) -> usize {
     if one.len() > 16 {
         return usize::MAX;

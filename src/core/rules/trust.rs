@@ -1,37 +1,37 @@
-//! Which configuration a program may follow that runs with more privileges than its caller (set-user-ID, file
-//! capabilities): one that nobody but root can have written.
+//! Whether a program that runs with more privileges than its caller (set-user-ID, file capabilities) may follow a
+//! configuration: only if nobody but root can have written it.
 
 use std::ffi::{CStr, CString};
 
 use crate::sys::file::{self, Ownership};
 
-/// The configuration, where NSS_BYPASS_CONF names no other. Privileged programs read no other.
+/// The configuration file, unless NSS_BYPASS_CONF names another. Privileged programs read no other.
 pub const CONFIGURATION: &CStr = c"/etc/nss-bypass.conf";
 
-/// The folders that lead there.
-const FOLDERS: [&CStr; 2] = [c"/", c"/etc"];
+/// The directories that lead to it.
+const DIRECTORIES: [&CStr; 2] = [c"/", c"/etc"];
 
-/// Why a privileged program may not follow a configuration.
+/// Why a privileged program must not follow a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distrust {
-    /// The file is not root's, or others can write it.
+    /// The file is not owned by root, or others can write to it.
     File,
-    /// That is so of this folder.
-    Folder(&'static CStr),
+    /// This directory is not owned by root, or others can write to it.
+    Directory(&'static CStr),
 }
 
-/// Whether privileged programs follow [`CONFIGURATION`], whose owner and mode are these. That it is no symbolic link,
-/// who reads it must see to ([`file::read_no_link`]).
+/// Returns why privileged programs must not follow [`CONFIGURATION`], whose owner and mode are these; `None` if they
+/// may. The caller must ensure that it is not a symbolic link ([`file::read_no_link`]).
 pub fn distrust(configuration: Ownership) -> Option<Distrust> {
     if !configuration.is_roots_alone() {
         return Some(Distrust::File);
     }
-    let is_safe = |folder: &&CStr| file::ownership(folder).is_ok_and(|ownership| ownership.is_roots_alone());
-    FOLDERS.into_iter().find(|folder| !is_safe(folder)).map(Distrust::Folder)
+    let is_safe = |directory: &&CStr| file::ownership(directory).is_ok_and(|ownership| ownership.is_roots_alone());
+    DIRECTORIES.into_iter().find(|directory| !is_safe(directory)).map(Distrust::Directory)
 }
 
-/// Whether privileged programs read this file, of this owner and mode, that a rule names: nobody but root can have written
-/// it, nor put it there. The path is absolute, and is no symbolic link.
+/// Returns whether privileged programs may read a file that a rule names, with this owner and mode: nobody but root can
+/// have written it, nor put it there. The path must be absolute and must not be a symbolic link.
 pub fn is_trusted(path: &CStr, ownership: Ownership) -> bool {
     let path = path.to_bytes();
     let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);

@@ -1,19 +1,19 @@
-//! What is logged, and where to.
+//! What is logged, and where.
 
 use std::ffi::CString;
 
-/// How much is said.
+/// Log levels. Each includes those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Faults of the configuration.
+    /// Errors in the configuration.
     Error,
-    /// And every lookup that was answered here.
+    /// Every lookup that nss-bypass answered.
     Bypass,
-    /// And every lookup that was passed on.
+    /// Every lookup that was forwarded to libc.
     All,
 }
 
-/// Where a log goes.
+/// The destination of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// No log.
@@ -26,12 +26,12 @@ pub enum Place {
     File(CString),
 }
 
-/// Where the log goes, and how much of it: `NSS_BYPASS_LOG`, or a `log` line.
+/// The destination and the level of the log: the value of `NSS_BYPASS_LOG`, or of a `log` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSpecification {
-    /// Where it goes.
+    /// The destination.
     pub place: Place,
-    /// How much of it.
+    /// The level up to which lines are written.
     pub level: Level,
 }
 
@@ -39,8 +39,8 @@ impl LogSpecification {
     /// No log.
     pub const OFF: Self = Self { place: Place::Nowhere, level: Level::Error };
 
-    /// `stderr`, `syslog` or a path that starts with `/`; then, optionally, a comma and `error`, `bypass` or `all`
-    /// (the default). Anything else is no place to log to, and means no log.
+    /// Parses `stderr`, `syslog` or an absolute path, optionally followed by a comma and `error`, `bypass` or `all`
+    /// (the default). Anything else disables the log.
     pub fn parse(value: &[u8]) -> Self {
         let mut parts = value.rsplitn(2, |&byte| byte == b',');
         let last = parts.next().unwrap_or_default();
@@ -63,7 +63,7 @@ impl LogSpecification {
         Self { place, level: level.unwrap_or(Level::All) }
     }
 
-    /// Whether lines of this level are wanted.
+    /// Returns whether lines of this level are logged.
     pub fn wants(&self, level: Level) -> bool {
         self.place != Place::Nowhere && level <= self.level
     }

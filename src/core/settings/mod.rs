@@ -1,4 +1,4 @@
-//! What the environment says, and the rules that follow from it: once, for the library and the command.
+//! The environment variables of nss-bypass, and loading the rules, for both the library and the command.
 
 pub mod log;
 pub mod record;
@@ -18,19 +18,19 @@ use crate::sys::Errno;
 use crate::sys::environment::{self, is_privileged};
 use crate::sys::file::{self, Content, Identity, Ownership};
 
-/// What rules take in memory, for each byte of text: of the shortest rules, `*.a` and a blank.
+/// Estimated memory for rules per byte of their text, for the shortest rules: `*.a` and a blank.
 const MEMORY_PER_BYTE: usize = 64;
-const SOME_MEMORY: usize = 64 << 10;
+const BASE_MEMORY: usize = 64 << 10;
 
-/// What is read at the start of every program, to see whether there is a line about databases: a page.
+/// How many bytes are read whenever a program starts, to look for a `databases` line: one page.
 const BEGINNING: usize = 4096;
 
-/// What the environment says. A privileged program (secure-execution mode, ld.so(8)) heeds none of the variables.
+/// The settings from the environment. A privileged program (secure-execution mode, ld.so(8)) ignores all variables.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `NSS_BYPASS_DISABLE`: every lookup is forwarded.
+    /// `NSS_BYPASS_DISABLE`: every lookup is forwarded to libc.
     pub disabled: bool,
-    /// The program runs with more privileges than its caller.
+    /// Whether the program runs with more privileges than its caller.
     pub privileged: bool,
     /// The configuration file: `NSS_BYPASS_CONF`, or /etc/nss-bypass.conf.
     pub configuration: Cow<'static, CStr>,
@@ -44,59 +44,59 @@ pub struct Settings {
     pub log: Option<LogSpecification>,
 }
 
-/// Which program rules are to be for.
+/// The program whose rules are wanted (option `for`).
 #[derive(Clone, Copy, Debug)]
 pub enum Executable<'a> {
-    /// This one.
+    /// The calling program.
     Own,
-    /// The one with this absolute path; none: any that no rule names.
+    /// The program with this absolute path; `None` if it is unknown: only rules that apply in all programs.
     Of(Option<&'a [u8]>),
-    /// Whatever programs they name.
+    /// All rules, whatever programs they are restricted to.
     Any,
 }
 
-/// The rules of a moment.
+/// Rules that have been loaded.
 pub struct Loaded {
-    /// Which names are answered here, and how.
+    /// The rules of the file and the variables.
     pub policy: Policy,
-    /// The state of the file that they were read from.
+    /// The state of the file from which they were read.
     pub identity: Identity,
-    /// The file's text; empty where it could not be read, or is not trusted.
+    /// The text of the file; empty if it could not be read or is not trusted.
     pub text: Arc<Vec<u8>>,
-    /// What is wrong with the file and the variables.
+    /// Errors in the file and the variables.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Whether [`Settings::databases`] may be any because of this configuration file: no more of it is read than its beginning.
+/// Returns whether this configuration file can have a `databases` line. Only the beginning of the file is read.
 #[inline(always)]
 pub fn may_name_databases(path: &CStr) -> bool {
     let mut room = [const { MaybeUninit::uninit() }; BEGINNING];
     let beginning = file::read_beginning(path, &mut room);
     match config::look_for_databases(beginning) {
-        Beginning::NamesDatabases => true,
-        Beginning::NamesNone => false,
-        Beginning::SaysNothing => beginning.len() == BEGINNING,
+        Beginning::HasDatabases => true,
+        Beginning::HasRule => false,
+        Beginning::Undecided => beginning.len() == BEGINNING,
     }
 }
 
-/// Whether `NSS_BYPASS_DISABLE` switches the library off by this value.
+/// Returns whether this value of `NSS_BYPASS_DISABLE` disables the library.
 pub fn is_switched_on(value: &[u8]) -> bool {
     !matches!(value, b"" | b"0")
 }
 
 impl Settings {
-    /// Where no variable says otherwise.
+    /// The settings without any variable.
     pub const fn plain(privileged: bool, disabled: bool) -> Self {
         let configuration = Cow::Borrowed(CONFIGURATION);
         Self { disabled, privileged, configuration, rules: None, via: None, databases: None, log: None }
     }
 
-    /// Reads the variables, as they are now.
+    /// Reads the variables with their current values.
     pub fn read() -> Self {
         Self::of_variables(environment::variable)
     }
 
-    /// Reads the variables, each from this function.
+    /// Reads the variables with this function.
     pub fn of_variables(variable: impl Fn(&CStr) -> Option<Vec<u8>>) -> Self {
         let privileged = is_privileged();
         let variable = |name| if privileged { None } else { variable(name) };
@@ -112,8 +112,8 @@ impl Settings {
         }
     }
 
-    /// Reads the rules: the file's, and after them the variables'. None: there is no memory for it, as `has_room` says of a
-    /// number of bytes.
+    /// Loads the rules: those of the file, followed by those of the variables. Returns `None` if there is not enough
+    /// memory: `has_room` is called with an estimate in bytes.
     pub fn load(&self, executable: Executable<'_>, has_room: impl FnOnce(usize) -> bool) -> Option<Loaded> {
         let path = self.configuration.as_ref();
         let source = path.to_string_lossy();
@@ -134,7 +134,7 @@ impl Settings {
                 diagnostics.push(fault(error.to_string()));
             }
         }
-        if !has_room(text.len().saturating_mul(MEMORY_PER_BYTE) + SOME_MEMORY) {
+        if !has_room(text.len().saturating_mul(MEMORY_PER_BYTE) + BASE_MEMORY) {
             return None;
         }
         let (policy, wrong) = self.policy(&text, executable);
@@ -142,7 +142,7 @@ impl Settings {
         Some(Loaded { policy, identity, text, diagnostics })
     }
 
-    /// The rules in this text of the file, and the variables'.
+    /// Parses this text of the file, and the variables.
     pub fn policy(&self, text: &Arc<Vec<u8>>, executable: Executable<'_>) -> (Policy, Vec<Diagnostic>) {
         let (mut from_file, mut wrong) = config::parse_shared(text, &self.configuration.to_string_lossy());
         match executable {
@@ -160,7 +160,7 @@ impl Settings {
         Environment { rules, via, databases }
     }
 
-    /// What nscd is not asked about.
+    /// Returns the databases about which nscd is not asked.
     pub fn databases(&self) -> Vec<Database> {
         let mut databases = Vec::new();
         if self.disabled {
@@ -182,7 +182,7 @@ impl Settings {
         if self.privileged { file::read_no_link(path) } else { file::read(path) }
     }
 
-    /// Why a privileged program may not follow this file.
+    /// Returns why a privileged program must not follow this file.
     fn distrust(&self, ownership: Ownership) -> Option<String> {
         if !self.privileged || trust::distrust(ownership).is_none() {
             return None;

@@ -1,4 +1,4 @@
-//! A line of the log about one lookup: the library writes it, and the command reads it again.
+//! Lines of the log about lookups: the library writes them, and the command parses them.
 //!
 //! ```text
 //! getaddrinfo db.internal: bypass (NSS_BYPASS *.internal): 10.1.2.3 from 10.0.0.53:53 in 812 us
@@ -13,54 +13,54 @@ use std::net::IpAddr;
 /// How a lookup was handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handling {
-    /// It was answered here.
+    /// It was answered by nss-bypass.
     Bypass,
-    /// libc answered.
+    /// It was forwarded to libc.
     Pass,
-    /// libc was asked first and did not answer; then it was resolved here.
+    /// It was forwarded to libc, which did not find the name, and was then resolved by nss-bypass.
     Fallback,
 }
 
-/// What is said of a lookup.
+/// A line of the log about a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// The function that the program called.
     pub function: String,
-    /// The name or the address, as [`printable`] writes it.
+    /// The name or the address, as [`printable`] formats it.
     pub subject: String,
     /// How it was handled.
     pub handling: Handling,
-    /// The rule, as place and pattern, or why there is none.
+    /// The rule, as place and pattern, or a remark that there is none.
     pub rule: String,
-    /// How it ended, where that is known.
+    /// The result, if it is known.
     pub ending: Option<Ending>,
-    /// What else is to be said.
+    /// A remark.
     pub note: Option<String>,
 }
 
-/// How a lookup ended.
+/// The result of a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// Addresses or a name; or, in words, why there are none.
+    /// Addresses or a name, or the reason why there are none, in words.
     pub result: String,
-    /// Who answered, with the preposition: "from /etc/hosts"; empty where nobody did.
+    /// The source of the answer, with a preposition: "from /etc/hosts"; empty if there is none.
     pub source: String,
-    /// Microseconds.
+    /// The duration in microseconds.
     pub took: u128,
 }
 
-/// Between an ending and its source.
+/// The prepositions between a result and its source.
 const SOURCES: [&str; 2] = [" from ", " as "];
 
 impl Ending {
-    /// Whether something was found: failures are told in several words.
+    /// Returns whether something was found. Failures consist of several words.
     pub fn is_found(&self) -> bool {
         !self.result.contains(' ') || self.result.split(' ').all(|word| word.parse::<IpAddr>().is_ok())
     }
 }
 
 impl Record {
-    /// Reads a line. None: it is about no lookup.
+    /// Parses a line. Returns `None` if it is not about a lookup.
     pub fn parse(line: &str) -> Option<Self> {
         let (function, rest) = line.split_once(' ')?;
         let (subject, rest) = rest.split_once(": ")?;
@@ -112,7 +112,8 @@ impl fmt::Display for Record {
     }
 }
 
-/// A name as the log has it: blanks, control bytes and what is not ASCII as `\xNN`, so that no name can forge a line.
+/// Formats a name for the log: blanks, control bytes and anything that is not ASCII become `\xNN`, so that no name can
+/// forge a line.
 pub fn printable(name: &[u8]) -> String {
     let mut text = String::with_capacity(name.len());
     for &byte in name {

@@ -1,32 +1,34 @@
-//! Sockets of lookups that the program left by siglongjmp, so that no destructor closed them.
+//! Sockets of lookups that the program has left with siglongjmp(3), so that no destructor has closed them.
 //!
-//! glibc keeps its resolver's sockets in the thread's `_res`, and the next lookup closes the numbers that it finds there.
-//! Here too the thread knows what is open, but a number is closed only if it still is the same socket: the program may
-//! have closed it and opened another file since. Sockets are told apart by their inode numbers, which are asked for when
-//! a lookup has begun to wait: a timeout that makes a program jump is no shorter, and other lookups need not ask.
+//! glibc stores the descriptors of its resolver's sockets in the thread's `_res`, and the next lookup closes those that
+//! it finds there. This module also records a thread's open sockets, but closes a descriptor only if it still refers to
+//! the same socket: the program may have closed it and opened another file since. Sockets are identified by their inode
+//! numbers, which are determined only when a lookup has waited for some time: a program that jumps out at a timeout
+//! does so later than that, and other lookups need no additional system call.
 
 use std::cell::Cell;
 
 use super::file::Descriptor;
 
-/// Servers of resolv.conf, and some that only a rule has. What is open beyond is not noted.
-const MOST: usize = 8;
+/// The number of sockets that are recorded: for the name servers of resolv.conf and some that only a rule has. Others
+/// are not recorded.
+const MAX_SOCKETS: usize = 8;
 
 #[derive(Clone, Copy)]
 struct Open {
     descriptor: i32,
-    /// Of the lookup.
+    /// The frame of the lookup.
     frame: usize,
-    /// 0: not known.
+    /// 0 if it has not been determined.
     inode: u64,
 }
 
 const NOTHING: Open = Open { descriptor: -1, frame: 0, inode: 0 };
 
 thread_local! {
-    /// Without a destructor, and never borrowed, so that a jump at any moment leaves it usable.
-    static SOCKETS: Cell<[Open; MOST]> = const { Cell::new([NOTHING; MOST]) };
-    /// Whether there may be one: what most lookups ask only.
+    /// It has no destructor and is never borrowed, so that it remains usable after a jump at any moment.
+    static SOCKETS: Cell<[Open; MAX_SOCKETS]> = const { Cell::new([NOTHING; MAX_SOCKETS]) };
+    /// Whether a socket is recorded. Most lookups check nothing else.
     static ANY: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -37,7 +39,7 @@ fn change(mut each: impl FnMut(&mut Open)) {
     ANY.set(sockets.iter().any(|open| open.descriptor >= 0));
 }
 
-/// Notes a socket of this thread's lookup, whose frame this is.
+/// Records a socket of this thread's lookup with this frame.
 pub(super) fn note(descriptor: i32, frame: usize) {
     let mut sockets = SOCKETS.get();
     if let Some(free) = sockets.iter_mut().find(|open| open.descriptor < 0) {
@@ -47,7 +49,7 @@ pub(super) fn note(descriptor: i32, frame: usize) {
     }
 }
 
-/// Forgets a socket that is about to be closed.
+/// Removes a socket that is about to be closed.
 pub(super) fn forget(descriptor: i32) {
     change(|open| {
         if open.descriptor == descriptor {
@@ -56,7 +58,7 @@ pub(super) fn forget(descriptor: i32) {
     });
 }
 
-/// Finds out which sockets those are that were noted.
+/// Determines the inode numbers of the recorded sockets.
 pub(super) fn identify() {
     change(|open| {
         if open.descriptor >= 0 && open.inode == 0 {
@@ -65,7 +67,7 @@ pub(super) fn identify() {
     });
 }
 
-/// Closes what lookups left that cannot go on, now that one begins at this frame.
+/// Closes the sockets of lookups that cannot be continued, when a lookup begins at this frame.
 pub(super) fn close_left_by_frames_up_to(frame: usize) {
     if !ANY.get() {
         return;
@@ -80,7 +82,7 @@ pub(super) fn close_left_by_frames_up_to(frame: usize) {
     });
 }
 
-/// The inode number of a socket; none for anything else.
+/// Returns the inode number of a socket; `None` if the descriptor is not a socket.
 fn inode(descriptor: i32) -> Option<u64> {
     let status = super::file::status_of(descriptor).ok()?;
     (status.st_mode & libc::S_IFMT == libc::S_IFSOCK).then_some(status.st_ino)
@@ -92,7 +94,7 @@ mod tests {
     use crate::sys::reentrancy::ReentrancyGuard;
     use crate::sys::socket::Socket;
 
-    /// A lookup that waits and is then left.
+    /// Simulates a lookup that waits and is left.
     #[inline(never)]
     fn leave(identified: bool) -> i32 {
         let room = std::hint::black_box([0_u8; 256]);
@@ -119,7 +121,7 @@ mod tests {
         super::super::file::status_of(descriptor).is_ok()
     }
 
-    // One test: others of this process open files, and may be given the numbers.
+    // One test, since other tests in this process open files that could get the same descriptors.
     #[test]
     fn the_next_lookup_closes_what_is_still_the_same_socket() {
         let left = leave(true);
@@ -135,7 +137,7 @@ mod tests {
 
         let replaced = leave(true);
         let other = Socket::datagram(&"127.0.0.1:53".parse().unwrap()).unwrap();
-        // SAFETY: both are open, and nobody else uses them.
+        // SAFETY: both descriptors are open and not used elsewhere.
         unsafe { libc::dup2(other.descriptor(), replaced) };
         drop(ReentrancyGuard::enter());
         assert!(is_open(replaced), "another socket has the number now");

@@ -1,6 +1,7 @@
-//! System calls, made as glibc's own resolver makes them: not by functions that other libraries or the program may have of
-//! the same names. What is preloaded to change a program's sockets or files (torsocks(1), fakechroot(1)) has no part in
-//! glibc's lookups, and so none in these. In the library syscall(2) itself is its own (src/preload/linked/glibc.c).
+//! System calls, which are made as glibc's own resolver makes them, and not through functions of other libraries or of
+//! the program that have the same names. Libraries that are preloaded to redirect a program's sockets or files
+//! (torsocks(1), fakechroot(1)) do not affect lookups of glibc, and so must not affect those of nss-bypass. In the
+//! library, syscall(2) is its own, too (src/preload/linked/glibc.c).
 
 use libc::{c_char, c_int, c_long, c_uint, c_void, mmsghdr, mode_t, size_t, sockaddr, socklen_t};
 
@@ -9,10 +10,10 @@ macro_rules! calls {
         $(#[$doc])*
         ///
         /// # Safety
-        /// The kernel's: what it reads is there, what it writes is writable.
+        /// Memory that the kernel reads must be readable, and memory that it writes must be writable.
         #[inline(always)]
         pub(super) unsafe fn $name($($argument: $type),*) -> isize {
-            // SAFETY: the caller's promise; the arguments are those of the call.
+            // SAFETY: guaranteed by the caller; the arguments have the types of this system call.
             (unsafe { libc::syscall(libc::$number, $($argument),*) }) as isize
         }
     )*};
@@ -20,7 +21,7 @@ macro_rules! calls {
 
 calls! {
     /// openat(2)
-    fn openat(folder: c_int, path: *const c_char, flags: c_int, mode: mode_t) = SYS_openat;
+    fn openat(directory: c_int, path: *const c_char, flags: c_int, mode: mode_t) = SYS_openat;
     /// read(2)
     fn read(file: c_int, buffer: *mut c_void, size: size_t) = SYS_read;
     /// pread(2)
@@ -72,10 +73,10 @@ calls! {
     fn poll_all(descriptors: *mut libc::pollfd, count: c_uint, milliseconds: c_int) = SYS_poll;
 }
 
-/// poll(2) of one descriptor; a negative number of milliseconds has no end. Newer architectures have only ppoll(2).
+/// poll(2) for one descriptor; a negative timeout in milliseconds is infinite. Newer architectures have ppoll(2) only.
 pub(super) fn poll(descriptor: &mut libc::pollfd, milliseconds: c_int) -> isize {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: one descriptor.
+    // SAFETY: one valid pollfd is passed.
     return unsafe { poll_all(descriptor, 1, milliseconds) };
     #[cfg(not(target_arch = "x86_64"))]
     {
@@ -84,7 +85,7 @@ pub(super) fn poll(descriptor: &mut libc::pollfd, milliseconds: c_int) -> isize 
             tv_nsec: c_long::from(milliseconds % 1000) * 1_000_000,
         };
         let time = if milliseconds < 0 { std::ptr::null() } else { &raw const time };
-        // SAFETY: one descriptor; the time is null or there.
+        // SAFETY: one valid pollfd is passed; the timeout is null or valid.
         unsafe { ppoll(descriptor, 1, time, std::ptr::null(), 0) }
     }
 }

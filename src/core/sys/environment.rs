@@ -1,15 +1,15 @@
-//! The process: its environment, its privileges, its name, its host's name.
+//! The process: its environment, privileges, executable and host name.
 
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::file;
-use super::loaded::{self, late};
-use super::symbols::{From, Late};
+use super::loaded::{self, lazy};
+use super::symbols::{From, LazySymbol};
 
-/// A variable's value, copied at once: the program may change its environment at any time, and libc's own resolver
-/// takes the same risk at the same moments.
+/// Returns a copy of a variable's value. It is copied at once, since the program may change its environment at any
+/// time; libc's own resolver takes the same risk.
 pub fn variable(name: &CStr) -> Option<Vec<u8>> {
     // SAFETY: `name` is a C string.
     let value = unsafe { getenv(name.as_ptr()) };
@@ -24,50 +24,52 @@ fn copied(value: *const libc::c_char) -> Option<Vec<u8>> {
     Some(unsafe { CStr::from_ptr(value) }.to_bytes().to_vec())
 }
 
-/// Variables as they were when the library was loaded, copied then: a program may write over its environment, and unset what
-/// it was started with. Kept as text, without asking for memory, since every program pays for it at its start.
+/// Variables with the values that they had when the library was loaded: a program may overwrite its environment, and
+/// unset variables with which it was started. They are stored as text, without allocating memory, since this is done
+/// whenever a program starts.
 pub struct KeptVariables {
-    /// NAME=VALUE, each with a NUL behind it.
+    /// NAME=VALUE, each terminated by a NUL.
     text: UnsafeCell<[u8; ROOM]>,
-    /// How many bytes of it are used.
+    /// The number of bytes used.
     used: AtomicUsize,
 }
 
-/// More than most programs have of our variables.
+/// The size of the storage: more than the variables of nss-bypass usually take.
 const ROOM: usize = 1024;
 
-// SAFETY: the text is written by `keep` alone, before `used` says that there is any.
+// SAFETY: only `keep` writes the text, before it sets `used` to more than 0.
 unsafe impl Sync for KeptVariables {}
 
 impl KeptVariables {
-    /// None.
+    /// Creates an empty set.
     pub const fn new() -> Self {
         Self { text: UnsafeCell::new([0; ROOM]), used: AtomicUsize::new(0) }
     }
 
-    /// Keeps those whose names begin like this. False: there is no room for them, and none is kept.
+    /// Stores the variables whose names have this prefix. Returns `false`, and stores none, if there is not enough
+    /// space.
     ///
     /// # Safety
-    /// The environment is null, or strings with a null pointer behind the last, and nobody changes it meanwhile. It is called
-    /// once.
+    /// `environment` must be null or an array of C strings that ends with a null pointer, and must not be changed
+    /// during the call. The function must be called only once.
     #[inline(always)]
     pub unsafe fn keep(&self, environment: *const *const libc::c_char, prefix: &[u8]) -> bool {
         let (mut place, mut used) = (environment, 0);
         while !place.is_null() {
-            // SAFETY: the caller's promise; the null pointer has not come yet.
+            // SAFETY: guaranteed by the caller; the null pointer has not been reached.
             let variable = unsafe { *place };
             if variable.is_null() {
                 break;
             }
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             if unsafe { begins_with(variable, prefix) } {
-                // SAFETY: as above; nobody reads the text yet.
+                // SAFETY: as above; nothing reads the text yet.
                 match unsafe { self.copy(variable, used) } {
                     Some(end) => used = end,
                     None => return false,
                 }
             }
-            // SAFETY: this was not the last.
+            // SAFETY: this was not the last element.
             place = unsafe { place.add(1) };
         }
         if used > 0 {
@@ -76,15 +78,16 @@ impl KeptVariables {
         true
     }
 
-    /// Copies a string to this place in the text. Where the next one goes; none where there is no room.
+    /// Copies a string to this offset of the text, and returns the offset after it; `None` if there is not enough
+    /// space.
     ///
     /// # Safety
-    /// A C string, and nobody else uses the text.
+    /// `string` must be a C string, and nothing else may use the text during the call.
     #[inline(always)]
     unsafe fn copy(&self, string: *const libc::c_char, mut at: usize) -> Option<usize> {
         let mut from = string.cast::<u8>();
         while at < ROOM {
-            // SAFETY: the string goes on to here.
+            // SAFETY: the end of the string has not been reached.
             let byte = unsafe { from.read() };
             // SAFETY: within the text.
             unsafe { self.text.get().cast::<u8>().wrapping_add(at).write(byte) };
@@ -97,13 +100,13 @@ impl KeptVariables {
         None
     }
 
-    /// Whether there are none.
+    /// Returns whether no variables are stored.
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
         self.used.load(Ordering::Acquire) == 0
     }
 
-    /// A variable's value.
+    /// Returns the value of a variable.
     #[inline(always)]
     pub fn get(&self, name: &CStr) -> Option<&CStr> {
         if self.is_empty() { None } else { self.find(name) }
@@ -111,7 +114,7 @@ impl KeptVariables {
 
     fn find(&self, name: &CStr) -> Option<&CStr> {
         let used = self.used.load(Ordering::Acquire);
-        // SAFETY: the text is not written to any more, since some of it is used.
+        // SAFETY: the text is not written any more once `used` is more than 0.
         let text = unsafe { &*self.text.get() };
         let mut variables = text.get(..used)?.split_inclusive(|&byte| byte == 0);
         let value = variables.find_map(|variable| variable.strip_prefix(name.to_bytes())?.strip_prefix(b"="))?;
@@ -126,26 +129,28 @@ impl Default for KeptVariables {
 }
 
 /// # Safety
-/// A C string.
+/// `text` must be a C string.
 #[inline(always)]
 unsafe fn begins_with(text: *const libc::c_char, prefix: &[u8]) -> bool {
     let mut place = text.cast::<u8>();
     prefix.iter().all(|&byte| {
-        // SAFETY: all bytes before were those of the prefix, which has no NUL, so the string goes on to here.
+        // SAFETY: all bytes before were equal to those of the prefix, which has no NUL, so the end of the string has
+        // not been reached.
         let same = unsafe { *place } == byte;
         place = place.wrapping_add(1);
         same
     })
 }
 
-/// Whether the program runs with more privileges than its caller: set-user-ID, file capabilities (getauxval(3)). ld.so takes
-/// glibc's own variables out of such a program's environment, but not ours.
+/// Returns whether the program runs with more privileges than its caller (set-user-ID, file capabilities;
+/// getauxval(3)). The dynamic linker removes glibc's own variables from the environment of such a program, but not
+/// those of nss-bypass.
 pub fn is_privileged() -> bool {
     // SAFETY: getauxval only reads the vector that the kernel left on the stack.
     (unsafe { libc::getauxval(libc::AT_SECURE) }) != 0
 }
 
-late! {
+lazy! {
     /// getenv(3)
     fn getenv(name: *const libc::c_char) -> *mut libc::c_char, absent: std::ptr::null_mut();
     /// gethostname(2)
@@ -154,10 +159,10 @@ late! {
     fn getpid() -> libc::pid_t, absent: 0;
 }
 
-/// The host's name (gethostname(2)); empty where it cannot be read.
+/// Returns the host name (gethostname(2)); empty if it cannot be read.
 pub fn hostname() -> Vec<u8> {
     let mut buffer = [0_u8; 256];
-    // SAFETY: the buffer is writable for the length given; the last byte is kept as a terminator.
+    // SAFETY: the buffer is writable for this length; its last byte remains NUL.
     let result = unsafe { gethostname(buffer.as_mut_ptr().cast(), buffer.len() - 1) };
     if result != 0 {
         return Vec::new();
@@ -165,18 +170,19 @@ pub fn hostname() -> Vec<u8> {
     CStr::from_bytes_until_nul(&buffer).map(|name| name.to_bytes().to_vec()).unwrap_or_default()
 }
 
-/// The program's short name, for the log: glibc's own copy of `argv[0]` after the last slash
+/// Returns the short name of the program, for the log: glibc's copy of `argv[0]` after the last slash
 /// (program_invocation_short_name(3)).
 pub fn program() -> Vec<u8> {
-    static NAME: Late = Late::new(From::Program, c"program_invocation_short_name", loaded::by_dlsym);
-    // SAFETY: null, or libc's variable, which is set before any library runs code.
+    static NAME: LazySymbol = LazySymbol::new(From::Program, c"program_invocation_short_name", loaded::by_dlsym);
+    // SAFETY: null or libc's variable, which is set before the code of any library runs.
     let name = unsafe { NAME.get().cast::<*const libc::c_char>().as_ref() };
     name.and_then(|name| copied(*name)).unwrap_or_default()
 }
 
-/// The executable's path, absolute. Read in /proc/self/maps, where the entry point (AT_ENTRY, getauxval(3)) lies, since
-/// readlink(2) is nothing that glibc's resolver calls. That file is the main thread's, and empty once it has ended: hence
-/// /proc/thread-self/maps before it, which Linux has since 3.17. None where it cannot be seen.
+/// Returns the absolute path of the executable; `None` if it cannot be determined. It is the file in /proc/self/maps
+/// that contains the entry point (AT_ENTRY, getauxval(3)), since glibc's resolver does not call readlink(2). That file
+/// is that of the main thread, and empty after this thread has ended, so /proc/thread-self/maps (Linux 3.17) is read
+/// first.
 pub fn executable() -> Option<Vec<u8>> {
     // SAFETY: getauxval only reads the vector that the kernel left on the stack.
     let entry = unsafe { libc::getauxval(libc::AT_ENTRY) };
@@ -184,7 +190,7 @@ pub fn executable() -> Option<Vec<u8>> {
     maps.into_iter().find_map(|path| executable_in(&file::read(path).ok()?.bytes, entry))
 }
 
-/// The file that is mapped at an address (proc_pid_maps(5)).
+/// Returns the path of the file that is mapped at an address (proc_pid_maps(5)).
 fn executable_in(maps: &[u8], address: u64) -> Option<Vec<u8>> {
     let number = |text: &[u8]| u64::from_str_radix(std::str::from_utf8(text).ok()?, 16).ok();
     let is_there = |line: &&[u8]| {
@@ -194,11 +200,11 @@ fn executable_in(maps: &[u8], address: u64) -> Option<Vec<u8>> {
     };
     let line = maps.split(|&byte| byte == b'\n').find(is_there)?;
     let path = line.get(line.iter().position(|&byte| byte == b'/')?..)?;
-    // Replaced since the program was started, as by an upgrade.
+    // The file has been replaced since the program started, as in an upgrade.
     Some(path.strip_suffix(b" (deleted)").unwrap_or(path).to_vec())
 }
 
-/// This process's id.
+/// Returns the ID of this process.
 pub fn process_id() -> i32 {
     // SAFETY: getpid has no preconditions.
     unsafe { getpid() }
@@ -221,7 +227,7 @@ mod tests {
         let mut list: Vec<_> = variables.iter().map(|variable| variable.as_ptr()).collect();
         list.push(std::ptr::null());
         let kept = KeptVariables::new();
-        // SAFETY: C strings and a null pointer.
+        // SAFETY: an array of C strings that ends with a null pointer.
         let had_room = unsafe { kept.keep(list.as_ptr(), b"NSS") };
         (kept, had_room)
     }
@@ -246,7 +252,7 @@ mod tests {
         let fits = std::ffi::CString::new(format!("NSS={}", "x".repeat(ROOM - 5))).unwrap();
         assert!(kept(&[&fits]).1);
         let empty = KeptVariables::new();
-        // SAFETY: null is allowed.
+        // SAFETY: null is permitted.
         assert!(unsafe { empty.keep(std::ptr::null(), b"NSS") } && empty.is_empty());
     }
 }

@@ -1,19 +1,19 @@
-//! errno, and results of system calls.
+//! errno, and the results of system calls.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::fmt;
 
-super::loaded::late! {
-    /// strerror_r(3), the one of POSIX
+super::loaded::lazy! {
+    /// strerror_r(3), as in POSIX
     fn __xpg_strerror_r(number: c_int, text: *mut c_char, size: usize) -> c_int, absent: -1;
 }
 
-/// An errno value, as the kernel or libc gave it.
+/// A value of errno, from the kernel or libc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(pub i32);
 
 impl fmt::Display for Errno {
-    /// As strerror(3) describes it, without the number.
+    /// Writes the description that strerror(3) returns, without the number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text: [c_char; 128] = [0; 128];
         // SAFETY: the text is writable for its length.
@@ -23,7 +23,7 @@ impl fmt::Display for Errno {
     }
 }
 
-/// The calling thread's errno.
+/// Returns the errno of the calling thread.
 pub fn errno() -> Errno {
     // SAFETY: the function has no preconditions.
     let location = unsafe { libc::__errno_location() };
@@ -31,20 +31,20 @@ pub fn errno() -> Errno {
     Errno(unsafe { location.read() })
 }
 
-/// Sets the calling thread's errno.
+/// Sets the errno of the calling thread.
 pub fn set_errno(value: Errno) {
     // SAFETY: the function has no preconditions.
     let location = unsafe { libc::__errno_location() };
-    // SAFETY: as above; nobody else writes this thread's errno.
+    // SAFETY: as above; no other thread writes this thread's errno.
     unsafe { location.write(value.0) }
 }
 
-/// A system call's result as a `Result`, with errno taken at once.
+/// Converts the result of a system call, reading errno immediately.
 pub(super) fn checked(result: isize) -> Result<usize, Errno> {
     usize::try_from(result).map_err(|_| errno())
 }
 
-/// The same for what returns an `int`: a descriptor, or 0.
+/// The same for a call that returns an `int`: a file descriptor, or 0.
 pub(super) fn checked_int(result: impl TryInto<i32>) -> Result<i32, Errno> {
     result.try_into().ok().filter(|&result| result >= 0).ok_or_else(errno)
 }

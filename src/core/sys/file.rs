@@ -1,4 +1,4 @@
-//! Small files, read whole; and how to tell that one has changed.
+//! Reading small files as a whole, and determining whether a file has changed.
 
 use std::ffi::{CStr, CString};
 use std::mem::MaybeUninit;
@@ -8,21 +8,21 @@ use libc::{c_char, c_int};
 
 #[cfg(target_arch = "x86_64")]
 use super::glibc;
-use super::loaded::late;
+use super::loaded::lazy;
 use super::{Errno, calls, checked, checked_int, memory};
 
-/// A descriptor that is closed when dropped.
+/// A file descriptor that is closed when it is dropped.
 pub(super) struct Descriptor(pub(super) i32);
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
-        // SAFETY: this value owns the descriptor, so nobody else closes it or uses it afterwards.
+        // SAFETY: this value owns the descriptor, so nothing else closes it, or uses it afterwards.
         unsafe { calls::close(self.0) };
     }
 }
 
-/// What glibc compares to see whether a file was changed (file_change_detection.c): size, inode, both times. Files that are
-/// not there, empty ones and folders are one to it.
+/// What glibc compares to determine whether a file has changed (file_change_detection.c): size, inode, and both time
+/// stamps. Missing files, empty files and directories have the same identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     device: u64,
@@ -48,48 +48,49 @@ impl Identity {
 }
 
 impl Identity {
-    /// Bytes of the file; none where it is none to glibc.
+    /// Returns the size of the file in bytes; 0 for files that glibc treats as empty.
     pub fn size(&self) -> usize {
         usize::try_from(self.size).unwrap_or(usize::MAX)
     }
 
-    /// Whether the file was left alone for so long that a change after this moment gives it another identity. Times of
-    /// files are those of the kernel's last tick, so that two changes can have the same.
+    /// Returns whether the file has been unchanged for so long that any later change results in a different identity.
+    /// Time stamps of files are those of the kernel's last tick, so that two changes in quick succession can have the
+    /// same.
     pub fn is_settled(&self, now: Duration) -> bool {
         const SETTLED: i64 = 1;
         let now = i64::try_from(now.as_secs()).unwrap_or(0);
-        // Every change moves this one, and nobody can set it.
+        // Every change updates the time of the last status change, and no program can set it.
         self.size > 0 && self.changed.0 < now - SETTLED
     }
 }
 
-/// Who owns a file and who may write it.
+/// The owner and the permissions of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ownership {
-    /// User id of the owner.
+    /// The user ID of the owner.
     pub user: u32,
-    /// Permission bits and file type (inode(7)).
+    /// The permission bits and the file type (inode(7)).
     pub mode: u32,
 }
 
-/// Which `struct stat` is meant (bits/stat.h, `_STAT_VER_LINUX`).
+/// The version of `struct stat` (bits/stat.h, `_STAT_VER_LINUX`).
 #[cfg(target_arch = "x86_64")]
 const STAT_VERSION: c_int = 1;
 #[cfg(not(target_arch = "x86_64"))]
 const STAT_VERSION: c_int = 0;
 
-// Before glibc 2.33 stat and fstat were inline, and these the functions behind them. The kernel is asked with the call that the
-// rest of libc asks it with, which a sandbox lets through.
-late! {
+// Before glibc 2.33, stat and fstat were inline functions that called these. The kernel is called as the rest of libc
+// calls it, which a sandbox permits.
+lazy! {
     /// stat(2)
     fn stat(path: *const c_char, status: *mut libc::stat) -> c_int,
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         absent: unsafe { __xstat(STAT_VERSION, path, status) };
     /// stat(2), as glibc had it before 2.33
     fn __xstat(version: c_int, path: *const c_char, status: *mut libc::stat) -> c_int, absent: -1;
     /// fstat(2)
     fn fstat(descriptor: c_int, status: *mut libc::stat) -> c_int,
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         absent: unsafe { __fxstat(STAT_VERSION, descriptor, status) };
     /// fstat(2), as glibc had it before 2.33
     fn __fxstat(version: c_int, descriptor: c_int, status: *mut libc::stat) -> c_int, absent: -1;
@@ -97,7 +98,7 @@ late! {
     fn geteuid() -> libc::uid_t, absent: libc::uid_t::MAX;
 }
 
-/// What stat(2) says.
+/// Returns the status of a file (stat(2)).
 pub(super) fn status(path: &CStr) -> Result<libc::stat, Errno> {
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `path` is a C string and `status` has room for the result.
@@ -106,73 +107,75 @@ pub(super) fn status(path: &CStr) -> Result<libc::stat, Errno> {
     Ok(unsafe { status.assume_init() })
 }
 
-/// Which directory is the root of this process (chroot(2)): its device and inode.
+/// Returns the device and the inode of the root directory of this process (chroot(2)).
 pub fn root() -> Option<(u64, u64)> {
     status(c"/").ok().map(|status| (status.st_dev, status.st_ino))
 }
 
-/// What fstat(2) says of an open file.
+/// Returns the status of an open file (fstat(2)).
 pub(super) fn status_of(descriptor: i32) -> Result<libc::stat, Errno> {
     let mut status = std::mem::MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: `status` has room for the result, and any number may be asked about.
+    // SAFETY: `status` has room for the result, and any number is permitted as a descriptor.
     checked_int(unsafe { fstat(descriptor, status.as_mut_ptr()) })?;
     // SAFETY: fstat succeeded and filled it in.
     Ok(unsafe { status.assume_init() })
 }
 
-/// The file's identity now; [`Identity::default`] where it cannot be seen.
+/// Returns the current identity of a file; [`Identity::default`] if it cannot be determined.
 pub fn identity(path: &CStr) -> Identity {
     status(path).map(|status| Identity::of(&status)).unwrap_or_default()
 }
 
-/// Owner and permissions of a path, symbolic links followed.
+/// Returns the owner and the permissions of a file, following symbolic links.
 pub fn ownership(path: &CStr) -> Result<Ownership, Errno> {
     status(path).map(|status| Ownership { user: status.st_uid, mode: status.st_mode })
 }
 
 impl Ownership {
-    /// Whether it is root's, and nobody else can write it.
+    /// Returns whether the file is owned by root, and others cannot write to it.
     pub fn is_roots_alone(&self) -> bool {
         const WRITABLE_BY_OTHERS: u32 = 0o022;
         self.user == 0 && self.mode & WRITABLE_BY_OTHERS == 0
     }
 }
 
-/// The content, and the identity that goes with it.
+/// The contents of a file, with its identity and ownership.
 pub struct Content {
     /// All bytes.
     pub bytes: Vec<u8>,
-    /// Of the file that was read, also when another has taken its path meanwhile.
+    /// The identity of the file that was read, even if another has since been moved to its path.
     pub identity: Identity,
-    /// Of the file that was read.
+    /// The ownership of the file that was read.
     pub ownership: Ownership,
 }
 
-/// The most that is read of any file. Nobody has a hosts file of a gigabyte; a device named by mistake has no end.
+/// The maximum number of bytes that are read. No configuration file is that large, but a device that is configured by
+/// mistake has no end.
 const LIMIT: usize = 1 << 30;
 
-/// Reads a regular file or /dev/null to its end. A directory is refused with `EISDIR`, a FIFO or another device with
-/// `EINVAL`, since reading it could block the host process.
+/// Reads a regular file or /dev/null to its end. Fails with `EISDIR` for a directory, and with `EINVAL` for a FIFO or
+/// another device, since reading it could block the host process.
 pub fn read(path: &CStr) -> Result<Content, Errno> {
     read_with(path, 0)
 }
 
-/// The same, but a symbolic link is refused with `ELOOP`: it may lead through folders that others can write.
+/// Like [`read`], but fails with `ELOOP` for a symbolic link, which may lead through directories to which others can
+/// write.
 pub fn read_no_link(path: &CStr) -> Result<Content, Errno> {
     read_with(path, libc::O_NOFOLLOW)
 }
 
-/// Reads the first bytes of a file into this room, in one call; none where it cannot be read. Nothing is taken out of a FIFO
-/// or a terminal: that may be the program's own input.
+/// Reads the first bytes of a file into `room` with one call; empty if it cannot be read. Nothing is read from a FIFO
+/// or a terminal, which may be the program's own input.
 #[inline(always)]
 pub fn read_beginning<'a>(path: &CStr, room: &'a mut [MaybeUninit<u8>]) -> &'a [u8] {
     // SAFETY: `path` is a C string.
     let opened = unsafe { calls::openat(libc::AT_FDCWD, path.as_ptr(), READ_ONLY, 0) };
     let Ok(file) = checked_int(opened).map(Descriptor) else { return &[] };
-    // At an offset, which neither a FIFO nor a terminal has.
+    // Reading at an offset fails for FIFOs and terminals.
     // SAFETY: the room is writable for its length.
     let read = checked(unsafe { calls::pread(file.0, room.as_mut_ptr().cast(), room.len(), 0) }).unwrap_or(0);
-    // SAFETY: read filled as many bytes.
+    // SAFETY: pread has filled this number of bytes.
     unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), read.min(room.len())) }
 }
 
@@ -198,7 +201,7 @@ const READ_ONLY: i32 = libc::O_RDONLY | libc::O_CLOEXEC | libc::O_NONBLOCK | lib
 
 fn open_anything(path: &CStr, flag: i32) -> Result<Descriptor, Errno> {
     let flags = READ_ONLY | flag;
-    // Before 2.26 glibc opens files with this call.
+    // glibc before 2.26 opens files with this system call.
     #[cfg(target_arch = "x86_64")]
     if glibc::minor() < glibc::OPENAT {
         // SAFETY: `path` is a C string.
@@ -208,20 +211,20 @@ fn open_anything(path: &CStr, flag: i32) -> Result<Descriptor, Errno> {
     checked_int(unsafe { calls::openat(libc::AT_FDCWD, path.as_ptr(), flags, 0) }).map(Descriptor)
 }
 
-/// What fstat(2) says of a file that can be read to its end.
+/// Returns the status of a file that can be read to its end; fails for others.
 fn readable_status(file: &Descriptor) -> Result<libc::stat, Errno> {
     let status = status_of(file.0)?;
     match status.st_mode & libc::S_IFMT {
         libc::S_IFREG => Ok(status),
-        // Mounted or linked in the place of a file that is to be empty.
+        // It is mounted, or linked to, in place of a file that is to be empty.
         libc::S_IFCHR if status.st_rdev == libc::makedev(1, 3) => Ok(status),
         libc::S_IFDIR => Err(Errno(libc::EISDIR)),
         _ => Err(Errno(libc::EINVAL)),
     }
 }
 
-/// Reads a file of lines that is read at every lookup, and small as a rule. Other than by [`read`], a FIFO or a device is
-/// refused only once it gives more than a small file has: opened like this, neither blocks.
+/// Reads a file of lines that is read in every lookup and is usually small. Unlike with [`read`], a FIFO or a device is
+/// rejected only if it has more data than a small file: with the flags that are used to open it, neither blocks.
 pub fn read_lines(path: &CStr) -> Result<Vec<u8>, Errno> {
     super::fault::point();
     let Chunks { file, buffer: mut bytes, has_ended, .. } = chunks(path)?;
@@ -234,21 +237,21 @@ pub fn read_lines(path: &CStr) -> Result<Vec<u8>, Errno> {
     Ok(bytes)
 }
 
-/// A file's lines, some at a time, for who may have seen enough before the end of a long one.
+/// The lines of a file, in chunks, for callers that may not need all of a long file.
 pub struct Chunks {
     file: Descriptor,
     buffer: Vec<u8>,
-    /// Bytes of the buffer that were handed out.
+    /// The number of bytes of the buffer that have been returned.
     used: usize,
-    /// Bytes that are read at once.
+    /// The number of bytes to read at a time.
     size: usize,
     has_ended: bool,
 }
 
-/// Opens a file to be read in chunks; refused as by [`read_lines`].
+/// Opens a file to be read in chunks. It is rejected in the same cases as by [`read_lines`].
 ///
-/// The first chunk is read at once. Where it is less than was asked for and ends with a line, that was the file: so a
-/// small one costs no look at its size, and no second read to see its end.
+/// The first chunk is read at once. If it is shorter than requested and ends with a complete line, it is taken for the
+/// whole file: a small file needs neither fstat(2) nor a second read.
 pub fn chunks(path: &CStr) -> Result<Chunks, Errno> {
     super::fault::point();
     let file = open_anything(path, 0)?;
@@ -265,7 +268,7 @@ impl Chunks {
     const SMALLEST: usize = 16 << 10;
     const LARGEST: usize = 1 << 20;
 
-    /// The next lines, all of them whole; none at the end. What cannot be read is not there.
+    /// Returns the next lines, without a partial one; `None` at the end. A read error is treated as the end.
     pub fn next_lines(&mut self) -> Option<&[u8]> {
         super::fault::point();
         self.buffer.drain(..self.used);
@@ -294,7 +297,7 @@ impl Chunks {
                 Err(Errno(libc::EINTR)) => {}
                 result => {
                     let length = self.buffer.len() + result?;
-                    // SAFETY: read filled as many bytes of the spare capacity.
+                    // SAFETY: read has filled this number of bytes of the spare capacity.
                     unsafe { self.buffer.set_len(length) };
                     return result;
                 }
@@ -303,8 +306,8 @@ impl Chunks {
     }
 }
 
-/// Reads on to the end: where nothing more comes, or where a read gave less than was asked for and all of `size`, which is
-/// 0 where files do not say theirs (proc(5)).
+/// Reads to the end of the file: until read(2) returns 0, or until a read was shorter than requested and all of `size`
+/// has been read. `size` is 0 if the file system does not report sizes (proc(5)).
 fn read_to_end(file: &Descriptor, bytes: &mut Vec<u8>, size: usize) -> Result<(), Errno> {
     super::fault::point();
     while bytes.len() < LIMIT {
@@ -318,7 +321,7 @@ fn read_to_end(file: &Descriptor, bytes: &mut Vec<u8>, size: usize) -> Result<()
             Ok(0) => break,
             Ok(count) => {
                 let length = bytes.len() + count;
-                // SAFETY: read filled `count` bytes of the spare capacity.
+                // SAFETY: read has filled `count` bytes of the spare capacity.
                 unsafe { bytes.set_len(length) };
                 if size > 0 && length >= size && length < bytes.capacity() {
                     break;
@@ -331,11 +334,12 @@ fn read_to_end(file: &Descriptor, bytes: &mut Vec<u8>, size: usize) -> Result<()
     Ok(())
 }
 
-/// Appends to a file that is made if need be, in one write so that lines of several processes do not mix.
+/// Appends to a file, which is created if necessary, with a single write(2) so that lines of several processes are not
+/// mixed.
 ///
-/// Nothing but a regular file with one name is written. Symbolic links are not followed in the last component, and on
-/// the way only root's and the process's own, so that nobody can turn a path through a shared directory against another
-/// file.
+/// Only regular files with one link are written. A symbolic link is not followed as the last component, and elsewhere
+/// only if it is owned by root or by the user of the process, so that no other user can redirect a path through a
+/// shared directory.
 pub fn append(path: &CStr, text: &[u8]) -> Result<(), Errno> {
     super::fault::point();
     let flags = libc::O_WRONLY
@@ -345,9 +349,9 @@ pub fn append(path: &CStr, text: &[u8]) -> Result<(), Errno> {
         | libc::O_NOFOLLOW
         | libc::O_NONBLOCK
         | libc::O_NOCTTY;
-    let (folder, name) = folder_of(path)?;
-    // SAFETY: `name` is a C string; the mode is passed as O_CREAT asks.
-    let file = Descriptor(checked_int(unsafe { calls::openat(folder.0, name.as_ptr(), flags, 0o600) })?);
+    let (directory, name) = parent_of(path)?;
+    // SAFETY: `name` is a C string; the mode is passed, as O_CREAT requires.
+    let file = Descriptor(checked_int(unsafe { calls::openat(directory.0, name.as_ptr(), flags, 0o600) })?);
     let status = status_of(file.0)?;
     if status.st_mode & libc::S_IFMT != libc::S_IFREG || status.st_nlink != 1 {
         return Err(Errno(libc::EINVAL));
@@ -355,37 +359,38 @@ pub fn append(path: &CStr, text: &[u8]) -> Result<(), Errno> {
     write(file.0, text)
 }
 
-/// The folder of an absolute path and the last component, reached through no other user's symbolic link.
-fn folder_of(path: &CStr) -> Result<(Descriptor, CString), Errno> {
-    let enter = |folder: i32, name: &CStr, flag: i32| {
+/// Opens the directory of an absolute path without following other users' symbolic links, and returns it with the last
+/// component.
+fn parent_of(path: &CStr) -> Result<(Descriptor, CString), Errno> {
+    let enter = |directory: i32, name: &CStr, flag: i32| {
         // SAFETY: `name` is a C string.
-        let opened = unsafe { calls::openat(folder, name.as_ptr(), libc::O_PATH | libc::O_CLOEXEC | flag, 0) };
+        let opened = unsafe { calls::openat(directory, name.as_ptr(), libc::O_PATH | libc::O_CLOEXEC | flag, 0) };
         checked_int(opened).map(Descriptor)
     };
     let mut parts = path.to_bytes().split(|&byte| byte == b'/').filter(|part| !part.is_empty()).peekable();
-    let mut folder = enter(libc::AT_FDCWD, c"/", libc::O_DIRECTORY)?;
+    let mut directory = enter(libc::AT_FDCWD, c"/", libc::O_DIRECTORY)?;
     while let Some(part) = parts.next() {
         let name = CString::new(part).map_err(|_| Errno(libc::EINVAL))?;
         if parts.peek().is_none() {
-            return Ok((folder, name));
+            return Ok((directory, name));
         }
-        let next = enter(folder.0, &name, libc::O_NOFOLLOW)?;
+        let next = enter(directory.0, &name, libc::O_NOFOLLOW)?;
         let status = status_of(next.0)?;
         // SAFETY: geteuid has no preconditions.
         let own = unsafe { geteuid() };
-        folder = match status.st_mode & libc::S_IFMT {
+        directory = match status.st_mode & libc::S_IFMT {
             libc::S_IFLNK if status.st_uid != 0 && status.st_uid != own => return Err(Errno(libc::ELOOP)),
-            libc::S_IFLNK => enter(folder.0, &name, libc::O_DIRECTORY)?,
+            libc::S_IFLNK => enter(directory.0, &name, libc::O_DIRECTORY)?,
             _ => next,
         };
     }
     Err(Errno(libc::EINVAL))
 }
 
-/// Writes to the process's standard error, if it has one: `EBADF` where it was closed, also where its number is now
-/// another file's that exec(3) would close. No standard error is, and a socket of a lookup on another thread always is.
+/// Writes to the standard error of the process. Fails with `EBADF` if it is closed, or if descriptor 2 is
+/// close-on-exec: standard error never is, and the sockets of lookups on other threads always are.
 pub fn write_stderr(text: &[u8]) -> Result<(), Errno> {
-    // SAFETY: F_GETFD takes no argument, and any number may be asked about.
+    // SAFETY: F_GETFD takes no argument, and any number is permitted as a descriptor.
     let flags = checked_int(unsafe { calls::fcntl(libc::STDERR_FILENO, libc::F_GETFD) })?;
     if flags & libc::FD_CLOEXEC != 0 {
         return Err(Errno(libc::EBADF));

@@ -1,4 +1,4 @@
-//! Waiting for another thread of this process, with the system call that glibc's waits make (futex(2)).
+//! Waiting for another thread of this process, with the system call that glibc uses (futex(2)).
 
 use std::ptr;
 use std::sync::atomic::AtomicU32;
@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use super::{Errno, calls, checked, clock};
 
-/// Any waker will do.
+/// All wakers match.
 const MATCH_ANY: u32 = !0;
 
-/// A moment of the monotonic clock. What a caller's timespec leads to may be no moment at all, which the wait says.
+/// A time of the monotonic clock. It may be invalid if it was derived from an invalid timespec of the caller; waiting
+/// reports that.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment(libc::timespec);
 
 impl Moment {
-    /// The moment this far from now, by glibc's sum (resolv/gai_suspend.c).
+    /// Returns the time after `wait` from now, calculated as in glibc (resolv/gai_suspend.c).
     pub fn after(wait: libc::timespec) -> Self {
         let now = clock::monotonic();
         let seconds = libc::time_t::try_from(now.as_secs()).unwrap_or(libc::time_t::MAX);
@@ -29,7 +30,7 @@ impl Moment {
         Self(moment)
     }
 
-    /// How far it is; nothing when it is past. None: it is no moment.
+    /// Returns how long it is until then, or zero if the time has passed. Returns `None` if it is invalid.
     pub fn remaining(self) -> Option<Duration> {
         let nanoseconds = u32::try_from(self.0.tv_nsec).ok().filter(|&value| value < 1_000_000_000)?;
         let seconds = u64::try_from(self.0.tv_sec).unwrap_or(0);
@@ -37,8 +38,10 @@ impl Moment {
     }
 }
 
-/// Waits while `word` is `expected`: until somebody wakes this thread, or without need. Errors: EINTR after a signal's
-/// handler, ETIMEDOUT at `until`, EINVAL where that is no moment.
+/// Waits while `word` is `expected`, until the thread is woken; it may also return early.
+///
+/// # Errors
+/// EINTR after a signal handler has run, ETIMEDOUT at `until`, EINVAL if that is invalid.
 pub fn wait(word: &AtomicU32, expected: u32, until: Option<Moment>) -> Result<(), Errno> {
     if until.is_some_and(|until| until.0.tv_sec < 0) {
         return Err(Errno(libc::ETIMEDOUT));
@@ -46,18 +49,18 @@ pub fn wait(word: &AtomicU32, expected: u32, until: Option<Moment>) -> Result<()
     let until: *const libc::timespec = until.as_ref().map_or(ptr::null(), |until| &raw const until.0);
     let operation = libc::FUTEX_WAIT_BITSET | libc::FUTEX_PRIVATE_FLAG;
     let second = ptr::null::<u32>();
-    // SAFETY: the word lives as long as the call, and the time is null or a timespec that does.
+    // SAFETY: the word is valid during the call, and the timeout is null or valid.
     let result = unsafe { calls::futex(word.as_ptr(), operation, expected, until, second, MATCH_ANY) };
     match checked(result) {
-        Err(Errno(libc::EAGAIN)) | Ok(_) => Ok(()), // It has another value already.
+        Err(Errno(libc::EAGAIN)) | Ok(_) => Ok(()), // The word has another value already.
         Err(error) => Err(error),
     }
 }
 
-/// Wakes a thread that waits for a change of `word`, if there is one.
+/// Wakes one thread that waits for `word` to change, if there is one.
 pub fn wake(word: &AtomicU32) {
     let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
-    // SAFETY: the kernel takes the address for a key only.
+    // SAFETY: the kernel uses the address only as a key.
     unsafe { calls::futex(word.as_ptr(), operation, 1, ptr::null(), ptr::null(), 0) };
 }
 
@@ -85,7 +88,7 @@ mod tests {
         }
         assert!(after(5, 999_999_999).remaining() > Some(Duration::from_secs(5)));
         assert_eq!(after(-1, 0).remaining(), Some(Duration::ZERO));
-        // The sum is wrapped, as glibc's is.
+        // The sum wraps, as in glibc.
         assert_eq!(after(i64::MAX, 0).remaining(), Some(Duration::ZERO));
     }
 }

@@ -1,6 +1,6 @@
-//! The addresses of this network namespace, asked of the kernel by rtnetlink(7).
+//! The addresses of this network namespace, requested from the kernel with rtnetlink(7).
 //!
-//! libc's own list (`__check_pf`) asks nscd for a time stamp first, and takes a lock that a fork can leave held.
+//! libc's own function (`__check_pf`) asks nscd for a time stamp first, and takes a lock that a fork can leave held.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -8,18 +8,18 @@ use super::clock::Deadline;
 use super::file::Descriptor;
 use super::{Errno, calls, checked, checked_int, memory};
 
-/// One address of one interface.
+/// An address of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InterfaceAddress {
     /// The address.
     pub ip: IpAddr,
-    /// Bits of the network.
+    /// The prefix length of the network in bits.
     pub prefix: u8,
-    /// Index of the interface.
+    /// The index of the interface.
     pub index: u32,
-    /// RFC 3484, rule 3: deprecated, or not yet known to be unique.
+    /// For RFC 3484, rule 3: the address is deprecated, or has not yet been found to be unique.
     pub deprecated: bool,
-    /// RFC 3484, rule 4: a home address of Mobile IPv6.
+    /// For RFC 3484, rule 4: the address is a home address of Mobile IPv6.
     pub home: bool,
 }
 
@@ -31,10 +31,10 @@ const IFA_LOCAL: u16 = 2;
 const IFA_F_HOMEADDRESS: u8 = 0x10;
 const IFA_F_DEPRECATED: u8 = 0x20;
 const IFA_F_OPTIMISTIC: u8 = 0x04;
-/// Large enough for what the kernel sends at once (its dump buffers are at most 32 KiB).
+/// The size of the receive buffer: the kernel's dump buffers have at most 32 KiB.
 const BUFFER: usize = 32 * 1024;
 
-/// All addresses of all interfaces, in the kernel's order.
+/// Returns all addresses of all interfaces, in the order of the kernel.
 pub fn list() -> Result<Vec<InterfaceAddress>, Errno> {
     super::fault::point();
     let mut found = Vec::new();
@@ -46,7 +46,7 @@ pub fn list() -> Result<Vec<InterfaceAddress>, Errno> {
     Ok(found)
 }
 
-/// The kinds (`ARPHRD_*`) of all interfaces, by index.
+/// Returns the types (`ARPHRD_*`) of all interfaces, with their indexes.
 pub fn kinds() -> Result<Vec<(u32, u16)>, Errno> {
     super::fault::point();
     let mut found = Vec::new();
@@ -67,7 +67,7 @@ fn dump(request: u16, body: usize, each: &mut dyn FnMut(u16, &[u8])) -> Result<(
     // SAFETY: socket has no memory preconditions.
     let socket = Descriptor(checked_int(unsafe { calls::socket(libc::AF_NETLINK, flags, libc::NETLINK_ROUTE) })?);
     send_request(&socket, request, body)?;
-    // The kernel answers within the system calls themselves; the deadline is for a kernel that does not.
+    // The kernel answers during the system calls themselves; the deadline is a safeguard.
     let deadline = Deadline::after(std::time::Duration::from_secs(5));
     let mut buffer = memory::zeroed(BUFFER)?;
     loop {
@@ -89,7 +89,7 @@ fn send_request(socket: &Descriptor, request: u16, body: usize) -> Result<(), Er
         nlmsg_seq: 1,
         nlmsg_pid: 0,
     };
-    // SAFETY: the buffer has room for the header; write_unaligned asks for no alignment.
+    // SAFETY: the buffer has room for the header; write_unaligned requires no alignment.
     unsafe { message.as_mut_ptr().cast::<libc::nlmsghdr>().write_unaligned(header) };
     // SAFETY: all-zero bytes are a valid sockaddr_nl.
     let mut kernel: libc::sockaddr_nl = unsafe { std::mem::zeroed() };
@@ -99,7 +99,7 @@ fn send_request(socket: &Descriptor, request: u16, body: usize) -> Result<(), Er
     checked(unsafe { calls::sendto(socket.0, message.as_ptr().cast(), length, 0, to, size) }).map(|_| ())
 }
 
-/// The next message of the kernel, and none where somebody else wrote to the socket.
+/// Returns the length of the next message; `None` if it was not sent by the kernel.
 fn receive(socket: &Descriptor, buffer: &mut [u8], deadline: Deadline) -> Result<Option<usize>, Errno> {
     super::fault::point();
     loop {
@@ -124,7 +124,7 @@ fn receive(socket: &Descriptor, buffer: &mut [u8], deadline: Deadline) -> Result
     }
 }
 
-/// Passes each message on; true when the last one has come.
+/// Passes on each message, and returns whether the last one has been received.
 fn each_message(mut bytes: &[u8], each: &mut dyn FnMut(u16, &[u8])) -> Result<bool, Errno> {
     while let Some((length, kind)) = header(bytes) {
         let Some(body) = bytes.get(HEADER..length) else { break };
@@ -144,7 +144,8 @@ fn header(bytes: &[u8]) -> Option<(usize, u16)> {
     (length >= HEADER).then_some((length, kind))
 }
 
-/// struct ifaddrmsg: family, prefix length, flags, scope (a byte each), index (u32); then attributes.
+/// Parses a struct ifaddrmsg (family, prefix length, flags and scope of one byte each, and a u32 index) and its
+/// attributes.
 fn parse_address(body: &[u8]) -> Option<InterfaceAddress> {
     let &[family, prefix, flags, _scope, ..] = body else { return None };
     let index = u32::from_ne_bytes(body.get(4..8)?.try_into().ok()?);
@@ -154,7 +155,7 @@ fn parse_address(body: &[u8]) -> Option<InterfaceAddress> {
     while let Some((kind, value, rest)) = attribute(attributes) {
         match kind {
             IFA_LOCAL => local = ip(family, value),
-            // The peer's address where there is one: glibc takes it before IFA_LOCAL, so the order counts.
+            // The peer's address if there is one: glibc prefers it to IFA_LOCAL, and the order matters.
             IFA_ADDRESS => {
                 address = ip(family, value);
                 break;

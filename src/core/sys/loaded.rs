@@ -1,8 +1,8 @@
-//! What a library that is in the process already has, also one that the program has opened for its own use only
-//! (RTLD_LOCAL), where no search by a symbol's name alone comes to.
+//! Symbols of libraries that are already in the process, including those that the program has opened with RTLD_LOCAL,
+//! which dlsym(3) does not find by name alone.
 //!
-//! dlopen and its relatives are in libc since glibc 2.34. Before, they are in libdl, which few programs are linked against:
-//! it is loaded when it is first needed, as libc loads modules itself, and then stays.
+//! dlopen and related functions are in libc since glibc 2.34. Before, they are in libdl, which few programs are linked
+//! against: it is loaded when it is first needed, as libc itself loads modules, and is not unloaded.
 
 use std::ffi::CStr;
 use std::mem;
@@ -12,11 +12,12 @@ use libc::{c_char, c_int, c_void};
 
 use super::symbols::{Found, From, find};
 
-/// Makes functions of libc's that are looked up at their first call (see [`super::symbols::Late`]): those that few processes call, since each
-/// symbol that the library imports costs the start of every program some 800 instructions. `absent` is the result where there
-/// is no such function, `otherwise` what finds one that the search does not ([`by_dlsym`], where it is not said).
+/// Defines functions of libc that are looked up when they are first called (see [`super::symbols::LazySymbol`]). It is used
+/// for functions that few processes call, since each symbol that the library imports adds about 800 instructions to the
+/// start of every program. `absent` is the result if there is no such function, and `otherwise` finds a function that
+/// the search does not find ([`by_dlsym`] by default).
 #[macro_export]
-macro_rules! late {
+macro_rules! lazy {
     (@otherwise) => { $crate::sys::loaded::by_dlsym };
     (@otherwise $otherwise:path) => { $otherwise };
     ($($(#[$doc:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),*) -> $result:ty, absent: $absent:expr
@@ -24,7 +25,7 @@ macro_rules! late {
         $(#[$doc])*
         ///
         /// # Safety
-        /// libc's.
+        /// As for libc's function of this name.
         #[allow(clippy::unused_unit, reason = "a function may have no result")]
         $visibility unsafe fn $name($($argument: $type),*) -> $result {
             const NAME: &std::ffi::CStr =
@@ -32,11 +33,11 @@ macro_rules! late {
                     Ok(name) => name,
                     Err(_) => c"",
                 };
-            static FUNCTION: $crate::sys::symbols::Late =
-                $crate::sys::symbols::Late::new(
+            static FUNCTION: $crate::sys::symbols::LazySymbol =
+                $crate::sys::symbols::LazySymbol::new(
                     $crate::sys::symbols::From::Program,
                     NAME,
-                    $crate::late!(@otherwise $($otherwise)?),
+                    $crate::lazy!(@otherwise $($otherwise)?),
                 );
             let function = FUNCTION.get();
             if function.is_null() {
@@ -46,26 +47,26 @@ macro_rules! late {
             let function = unsafe {
                 std::mem::transmute::<*mut std::ffi::c_void, unsafe extern "C" fn($($type),*) -> $result>(function)
             };
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             unsafe { function($($argument),*) }
         }
     )*};
 }
-pub use late;
+pub use lazy;
 
-/// A function of libdl's.
+/// Finds a function of libdl.
 fn of_libdl(name: &CStr, found: Found) -> *mut c_void {
     match found {
         Found::At(address) => address,
         Found::Absent => in_library(c"libdl.so.2", name),
-        // SAFETY: a C string.
+        // SAFETY: `name` is a C string.
         Found::Unknown => unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) },
     }
 }
 
-/// What libc itself loads a library with, from 2.17 to 2.33.
+/// Finds a symbol of a library that is loaded with libc's internal functions, which exist from 2.17 to 2.33.
 fn in_library(library: &CStr, symbol: &CStr) -> *mut c_void {
-    /// What dlopen itself adds to its mode (`__RTLD_DLOPEN`).
+    /// The bit that dlopen adds to its mode (`__RTLD_DLOPEN`).
     const RTLD_DLOPEN: c_int = c_int::MIN;
     type Open = unsafe extern "C" fn(*const c_char, c_int) -> *mut c_void;
     type Symbol = unsafe extern "C" fn(*mut c_void, *const c_char) -> *mut c_void;
@@ -78,28 +79,28 @@ fn in_library(library: &CStr, symbol: &CStr) -> *mut c_void {
     let open = unsafe { mem::transmute::<*mut c_void, Open>(open) };
     // SAFETY: as above.
     let find = unsafe { mem::transmute::<*mut c_void, Symbol>(find) };
-    // SAFETY: a C string.
+    // SAFETY: `library` is a C string.
     let library = unsafe { open(library.as_ptr(), libc::RTLD_LAZY | RTLD_DLOPEN) };
     if library.is_null() {
         return ptr::null_mut();
     }
-    // SAFETY: the handle is from just now, and the symbol a C string.
+    // SAFETY: the handle is valid, and `symbol` is a C string.
     unsafe { find(library, symbol.as_ptr()) }
 }
 
-late! {
-    /// dlopen(3); null where there is none.
+lazy! {
+    /// dlopen(3); null if there is none.
     pub fn dlopen(file: *const c_char, mode: c_int) -> *mut c_void, absent: ptr::null_mut(), otherwise: of_libdl;
-    /// dlsym(3). A system may have been made of the few files that its program names, without libdl: then nothing else can be
-    /// meant but libc's own.
+    /// dlsym(3). On a minimal system that has only the files that its programs need, libdl may be missing. The symbol
+    /// is then looked up in libc.
     pub fn dlsym(handle: *mut c_void, symbol: *const c_char) -> *mut c_void,
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         absent: in_library(c"libc.so.6", unsafe { CStr::from_ptr(symbol) }), otherwise: of_libdl;
     /// dlerror(3)
     fn dlerror() -> *mut c_char, absent: ptr::null_mut(), otherwise: of_libdl;
 }
 
-/// What [`late`] takes where the list of libraries says nothing of a symbol, since it cannot be read.
+/// The default of [`lazy`]: calls dlsym(3) if the list of libraries cannot be read.
 pub fn by_dlsym(symbol: &CStr, found: Found) -> *mut c_void {
     match found {
         Found::At(address) => address,
@@ -108,9 +109,10 @@ pub fn by_dlsym(symbol: &CStr, found: Found) -> *mut c_void {
     }
 }
 
-/// The same also where no library up to libc has it, since one behind may, as libpthread before glibc 2.34.
+/// Calls dlsym(3) even if no library up to libc has the symbol, since a later one may have it, like libpthread before
+/// glibc 2.34.
 pub fn by_dlsym_in_any_case(symbol: &CStr, _: Found) -> *mut c_void {
-    // SAFETY: a C string.
+    // SAFETY: `symbol` is a C string.
     let found = unsafe { dlsym(libc::RTLD_DEFAULT, symbol.as_ptr()) };
     if found.is_null() {
         forget_error();
@@ -118,20 +120,21 @@ pub fn by_dlsym_in_any_case(symbol: &CStr, _: Found) -> *mut c_void {
     found
 }
 
-/// Takes the text of the last error away (dlerror(3)), where the program is not to read of one that is not its own.
+/// Clears the last error (dlerror(3)), so that the program does not see an error that is not its own.
 pub fn forget_error() {
     // SAFETY: no preconditions.
     unsafe { dlerror() };
 }
 
-/// A symbol of a library; null where the library is not loaded, or has no such symbol. A library that is found stays loaded.
+/// Returns the address of a symbol of a library; null if the library is not loaded, or does not have the symbol. A
+/// library that is found is never unloaded.
 pub fn symbol(library: &CStr, symbol: &CStr) -> *mut c_void {
-    // SAFETY: a C string; a library that is not there already is not loaded, so none of its code runs.
+    // SAFETY: a C string; a library that is not present is not loaded, so none of its code runs.
     let handle = unsafe { dlopen(library.as_ptr(), libc::RTLD_LAZY | libc::RTLD_NOLOAD) };
     if handle.is_null() {
         return ptr::null_mut();
     }
-    // SAFETY: the handle is from just now, and the symbol a C string.
+    // SAFETY: the handle is valid, and `symbol` is a C string.
     unsafe { dlsym(handle, symbol.as_ptr()) }
 }
 
@@ -149,19 +152,19 @@ mod tests {
         assert!(unsafe { libc::dlerror() }.is_null());
     }
 
-    late! {
+    lazy! {
         /// strtoul(3)
         fn strtoul(text: *const c_char, end: *mut *mut c_char, base: c_int) -> std::ffi::c_ulong, absent: 1;
-        /// None of libc's.
+        /// libc has no such function.
         fn no_such_function() -> c_int, absent: -1;
     }
 
     #[test]
     fn late_functions_are_called() {
         for _ in 0..2 {
-            // SAFETY: a C string; no end is wanted.
+            // SAFETY: a C string; the end pointer may be null.
             assert_eq!(unsafe { strtoul(c"2a".as_ptr(), ptr::null_mut(), 16) }, 42);
-            // SAFETY: nothing is called.
+            // SAFETY: no function is called.
             assert_eq!(unsafe { no_such_function() }, -1);
         }
     }

@@ -1,25 +1,25 @@
-//! Memory that may not be there: what is large is asked for in a way that can be refused.
+//! Allocation that can fail: large amounts of memory are requested so that a failure is reported.
 
 use super::Errno;
 
-/// Whether the process can have this much more memory just now. For work that cannot be refused halfway: a program
-/// that has no memory to spare keeps what it has instead.
+/// Returns whether this much more memory can be allocated now. It is used before work that cannot be abandoned halfway:
+/// in a process without spare memory, the previous state is retained instead.
 pub fn can_have(bytes: usize) -> bool {
     // SAFETY: malloc may be called with any size.
     let trial = unsafe { libc::malloc(bytes) };
-    // The compiler knows malloc: it would take one away that nobody uses, and say that there is memory.
+    // Without this, the compiler would remove the unused allocation, and assume that it succeeds.
     let trial = std::hint::black_box(trial);
-    // SAFETY: null, or malloc's from just now.
+    // SAFETY: null, or allocated just now by malloc.
     unsafe { libc::free(trial) };
     !trial.is_null()
 }
 
-/// Room for so many bytes more in a vector, or `ENOMEM`.
+/// Reserves space for this number of additional bytes in a vector, or fails with `ENOMEM`.
 pub fn reserve(vector: &mut Vec<u8>, more: usize) -> Result<(), Errno> {
     vector.try_reserve(more).map_err(|_| Errno(libc::ENOMEM))
 }
 
-/// So many zero bytes, or `ENOMEM`.
+/// Returns this number of zero bytes, or fails with `ENOMEM`.
 pub fn zeroed(length: usize) -> Result<Vec<u8>, Errno> {
     let mut bytes = Vec::new();
     reserve(&mut bytes, length)?;

@@ -1,8 +1,8 @@
-//! Everything that touches the system, and the only unsafe code of this crate.
+//! Everything that calls the system, and the only unsafe code of this crate.
 //!
-//! Only what glibc's own resolver calls is called here (ARCHITECTURE.md, section 5): a seccomp filter made
-//! for glibc must not notice the difference. So no `std::fs` (statx), no `std::net` sockets, no `std::time` where a
-//! plain `clock_gettime` will do.
+//! Only what glibc's own resolver calls is called here (ARCHITECTURE.md, section 5), so that a seccomp filter that was
+//! made for glibc permits it. Therefore, `std::fs` (statx) and the sockets of `std::net` are not used, nor `std::time`
+//! where a plain `clock_gettime` suffices.
 #![allow(unsafe_code)]
 
 mod abandoned;

@@ -1,8 +1,8 @@
-//! Which network namespace the calling thread is in (network_namespaces(7)).
+//! The network namespace of the calling thread (network_namespaces(7)).
 //!
-//! Each namespace has network settings of its own, and proc(5) shows every thread those of its own: so the inode of their
-//! folder tells namespaces apart. The namespace's own file, /proc/thread-self/ns/net, tells it too, but takes three times
-//! as long to look at.
+//! Each namespace has its own network settings, and proc(5) shows each thread those of its own namespace, so the inode
+//! of their directory identifies the namespace. The file of the namespace, /proc/thread-self/ns/net, does so too, but
+//! stat(2) takes three times as long for it.
 
 use std::ffi::CStr;
 
@@ -10,11 +10,11 @@ use super::file;
 
 const SETTINGS: &CStr = c"/proc/sys/net/core";
 
-/// A number that no other network namespace has at the same time. None where it cannot be told: there is no proc(5).
+/// Returns a number that differs between network namespaces that exist at the same time; `None` if there is no proc(5).
 pub fn network() -> Option<u64> {
     super::fault::point();
     let status = file::status(SETTINGS).ok()?;
-    // In a folder that only looks like it, everybody sees the same.
+    // A directory of another file system at this path would be the same in all namespaces.
     let is_in_proc = status.st_mode & libc::S_IFMT == libc::S_IFDIR && status.st_size == 0;
     is_in_proc.then_some(status.st_ino)
 }
@@ -28,10 +28,10 @@ mod tests {
         let here = network();
         assert_eq!(std::thread::spawn(network).join().unwrap(), here);
         let elsewhere = std::thread::spawn(|| {
-            // SAFETY: no memory is passed; this thread ends with its namespace.
+            // SAFETY: no memory is passed; the thread ends with its namespace.
             (unsafe { libc::unshare(libc::CLONE_NEWNET) } == 0).then(network)
         });
-        // None: whoever is not root may not make one.
+        // `None` if this is not root, who alone may create a namespace.
         if let Some(elsewhere) = elsewhere.join().unwrap() {
             assert_ne!(elsewhere, here);
         }

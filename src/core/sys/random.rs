@@ -1,9 +1,9 @@
-//! Query ids (RFC 5452, section 9.2), without a system call.
+//! Query IDs (RFC 5452, section 9.2), without a system call.
 //!
-//! The key is the 16 random bytes that the kernel gives every program at exec (getauxval(3), `AT_RANDOM`). The input
-//! is a counter and the clock in nanoseconds, so that neither two threads nor two children of one parent, which share
-//! the key and the counter, draw the same ids. SipHash makes the next id unguessable to who has seen others. The
-//! kernel's random source port comes on top.
+//! The key is the 16 random bytes that the kernel passes to every program at exec (getauxval(3), `AT_RANDOM`). The
+//! input is a counter and the clocks in nanoseconds, so that neither two threads nor two children of one parent, which
+//! share the key and the counter, generate the same IDs. With SipHash, the next ID cannot be predicted from previous
+//! ones. The random source port that the kernel selects adds to this.
 
 use std::hash::Hasher;
 #[allow(deprecated)] // std's only hasher that takes keys.
@@ -20,12 +20,12 @@ fn key() -> (u64, u64) {
     if bytes.is_null() {
         return (0x6e73_7362_7970_6173, std::ptr::from_ref(&COUNTER) as u64);
     }
-    // SAFETY: the kernel puts 16 bytes there for the life of the process, at no particular alignment.
+    // SAFETY: the kernel stores 16 bytes there for the lifetime of the process, without alignment.
     let [first, second] = unsafe { bytes.read_unaligned() };
     (first, second)
 }
 
-/// 64 bits that nobody outside this process can foresee.
+/// Returns 64 bits that cannot be predicted outside this process.
 pub fn bits() -> u64 {
     super::fault::point();
     let (first, second) = key();
@@ -40,7 +40,7 @@ pub fn bits() -> u64 {
     hasher.finish()
 }
 
-/// Two ids that differ, for two questions on one socket.
+/// Returns two different IDs, for two queries on one socket.
 pub fn ids() -> (u16, u16) {
     let bits = bits();
     let first = bits as u16;

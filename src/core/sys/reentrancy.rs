@@ -1,36 +1,38 @@
-//! Whether this thread is in a lookup of this library, so that calls from within it do not go on for ever.
+//! Detects calls from within a lookup of this library on the same thread, so that they do not recur endlessly.
 //!
-//! Such calls come from functions that other libraries put before libc's, a connect(2) that looks its own proxy up, and
-//! from signal handlers. The first is answered as any; what it calls in turn is forwarded to libc.
+//! Such calls come from functions with which other libraries override libc's, such as a connect(2) that looks up its
+//! own proxy, and from signal handlers. The first nested call is answered like any other; calls from within that one
+//! are forwarded to libc.
 //!
-//! A program may leave a lookup by siglongjmp, as curl did at its timeout, and no destructor runs then. So the mark is
-//! taken away while the thread waits in poll(2), where it spends its time and where no lookup comes back from; and it
-//! is the address of the lookup's frame, so that one that is left behind elsewhere counts no more once the stack has
-//! been unwound past it. Until then it counts as a lookup that the next one is called from.
+//! A program may leave a lookup with siglongjmp(3), as curl did at its timeout, so that no destructor runs. Therefore,
+//! the mark of a lookup is removed while the thread waits in poll(2), where it spends most of its time and from which
+//! no lookup is called. The mark is the address of the lookup's stack frame, so that one that was left behind elsewhere
+//! becomes void when the stack has been unwound beyond it. Until then, it counts as a lookup from which the next one is
+//! called.
 
 use std::cell::Cell;
 
-/// Lookups within each other that are answered here.
+/// The number of nested lookups that are answered by nss-bypass.
 const DEPTH: usize = 2;
 
 thread_local! {
-    /// The frames of the lookups; 0 for none. Without a destructor, so that it also works while the thread's other
+    /// The frames of the lookups; 0 for none. It has no destructor, so that it can be used while the other thread-local
     /// variables are being destroyed.
     static FRAMES: Cell<[usize; DEPTH]> = const { Cell::new([0; DEPTH]) };
 }
 
-/// This thread is in a lookup until this is dropped.
+/// Marks this thread as being in a lookup until it is dropped.
 pub struct ReentrancyGuard {
     frame: usize,
 }
 
-/// Stacks grow downwards: whatever may have called the lookup at `frame` stands above it.
+/// Stacks grow downwards: the frames of all callers of the lookup at `frame` have higher addresses.
 fn callers_of(frame: usize) -> [usize; DEPTH] {
     FRAMES.get().map(|other| if other > frame { other } else { 0 })
 }
 
 impl ReentrancyGuard {
-    /// None: it already was, as often as may be.
+    /// Returns `None` if the maximum number of nested lookups has been reached.
     #[inline(never)]
     pub fn enter() -> Option<Self> {
         let here = 0_u8;
@@ -49,12 +51,12 @@ impl Drop for ReentrancyGuard {
     }
 }
 
-/// The frame of the innermost lookup of this thread.
+/// Returns the frame of the innermost lookup of this thread.
 pub fn innermost() -> Option<usize> {
     FRAMES.get().into_iter().filter(|&frame| frame != 0).min()
 }
 
-/// Runs something in which no lookup can come about, and which a signal handler may leave for good.
+/// Runs a function from which no lookup can be called, and which a signal handler may leave with a jump.
 pub(super) fn unmarked<R>(wait: impl FnOnce() -> R) -> R {
     let before = FRAMES.get();
     if let Some(innermost) = innermost() {

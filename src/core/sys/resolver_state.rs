@@ -1,22 +1,23 @@
-//! What a program wrote into its thread's `_res` (resolver(3)).
+//! The settings of a program in its thread's `_res` (resolver(3)).
 //!
-//! glibc fills `_res` from resolv.conf on a thread's first lookup or at res_init(3), and fills it again when the file
-//! has changed; but not once the program has written into it (resolv/resolv_context.c, `maybe_init`). What is read here
-//! may therefore be a copy of an older file: [`refresh`] makes glibc bring it up to date, if it is one.
+//! glibc initialises `_res` from resolv.conf in a thread's first lookup or in res_init(3), and again when the file has
+//! changed, but not once the program has written to it (resolv/resolv_context.c, `maybe_init`). Therefore, what is read
+//! here may be a copy of an older file: [`refresh`] makes glibc update it if it is.
 
 use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::symbols::{From, Late};
+use super::symbols::{From, LazySymbol};
 use super::{errno, fault, loaded, set_errno};
 
 const MAX_SERVERS: usize = 3;
 const MAX_DOMAINS: usize = 6;
 const MAX_SORT: usize = 10;
 
-/// `struct __res_state` (resolv/bits/types/res_state.h), up to what is read here. It has been the same since glibc 2.0.
+/// `struct __res_state` (resolv/bits/types/res_state.h), up to the last field that is read here. Its layout has not
+/// changed since glibc 2.0.
 #[repr(C)]
 struct Raw {
     retrans: c_int,
@@ -28,7 +29,7 @@ struct Raw {
     dnsrch: [*const c_char; MAX_DOMAINS + 1],
     defdname: [c_char; 256],
     pfcode: c_ulong,
-    /// `ndots` in the lowest four bits, `nsort` in the next.
+    /// `ndots` in the lowest four bits, `nsort` in the next four.
     bits: u32,
     sort_list: [[u32; 2]; MAX_SORT],
     hooks: [*const c_void; 2],
@@ -45,7 +46,7 @@ struct Extension {
     nssocks: [c_int; MAX_SERVERS],
     nscount6: u16,
     nsinit: u16,
-    /// IPv6 servers stand here, and have the family 0 above.
+    /// IPv6 servers are stored here, and have the address family 0 in `nsaddr_list`.
     nsaddrs: [*const libc::sockaddr_in6; MAX_SERVERS],
     index: [u32; 2],
 }
@@ -67,9 +68,10 @@ type GetHostByNameR = unsafe extern "C-unwind" fn(
     *mut c_int,
 ) -> c_int;
 
-/// libc's own, whatever libraries have put before it: none of them is to see this.
+/// Returns libc's own function, even if another library overrides it: that library must not see these calls.
 fn gethostbyname_r() -> Option<GetHostByNameR> {
-    static FUNCTION: Late = Late::new(From::Libc, c"gethostbyname_r", |name, _| loaded::symbol(c"libc.so.6", name));
+    static FUNCTION: LazySymbol =
+        LazySymbol::new(From::Libc, c"gethostbyname_r", |name, _| loaded::symbol(c"libc.so.6", name));
     let function = FUNCTION.get();
     // SAFETY: it is the function of this name and type, and not null.
     (!function.is_null()).then(|| unsafe { std::mem::transmute::<*mut c_void, GetHostByNameR>(function) })
@@ -100,7 +102,7 @@ pub mod flag {
     /// Since glibc 2.41.
     pub const STRICTERR: u64 = 0x1000_0000;
 
-    /// Those that mean anything to a lookup with the glibc that runs.
+    /// Returns the flags that affect lookups with the running glibc.
     pub fn heeded() -> u64 {
         const ALWAYS: u64 = INIT
             | USEVC
@@ -122,26 +124,26 @@ pub mod flag {
     }
 }
 
-/// The fields that a program may write.
+/// The fields that a program may set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct State {
-    /// [`flag`]s.
+    /// The [`flag`]s.
     pub options: u64,
-    /// Seconds to wait for the first server.
+    /// The timeout for the first server in seconds.
     pub retrans: i32,
-    /// How often all servers are asked.
+    /// How often all servers are queried.
     pub retry: i32,
-    /// Dots from which on a name is asked for as it is first.
+    /// The number of dots from which on a name is queried as it is before the search list is applied.
     pub ndots: u32,
-    /// The servers.
+    /// The name servers.
     pub servers: Vec<SocketAddr>,
     /// The search list.
     pub search: Vec<Box<[u8]>>,
-    /// Networks that come first, with their masks.
+    /// The networks of `sortlist`, with their masks.
     pub sortlist: Vec<(Ipv4Addr, Ipv4Addr)>,
 }
 
-/// The calling thread's `_res`; none where nobody has initialised it, so that it says nothing.
+/// Returns the calling thread's `_res`; `None` if it has not been initialised.
 pub fn read() -> Option<State> {
     super::fault::point();
     let raw = raw()?;
@@ -156,8 +158,8 @@ pub fn read() -> Option<State> {
     })
 }
 
-/// Whether the calling thread's `_res` says just this.
-pub fn says(state: &State) -> bool {
+/// Returns whether the calling thread's `_res` agrees with `state`.
+pub fn agrees_with(state: &State) -> bool {
     super::fault::point();
     raw().is_some_and(|raw| {
         raw.flags() == state.options
@@ -171,13 +173,13 @@ pub fn says(state: &State) -> bool {
 fn raw() -> Option<&'static Raw> {
     // SAFETY: the function has no preconditions.
     let raw = unsafe { __res_state() };
-    // SAFETY: it returns this thread's state, which nobody else writes and which outlives every call of ours; null is
-    // checked for.
+    // SAFETY: it returns this thread's state, which no other thread writes and which is valid during every call; it may
+    // be null.
     unsafe { raw.as_ref() }.filter(|raw| raw.flags() & flag::INIT != 0)
 }
 
 impl Raw {
-    /// What is not heeded is left out: it is no wish of the program's about lookups.
+    /// Flags that have no effect on lookups are left out.
     #[allow(clippy::unnecessary_cast)] // It is narrower on 32-bit machines.
     fn flags(&self) -> u64 {
         self.options as u64 & flag::heeded()
@@ -204,7 +206,7 @@ impl Raw {
     }
 }
 
-/// None: an address of a family that no server has.
+/// Returns `None` if the address has another family.
 fn server(inet: &libc::sockaddr_in, inet6: *const libc::sockaddr_in6) -> Option<SocketAddr> {
     if i32::from(inet.sin_family) == libc::AF_INET {
         let ip = Ipv4Addr::from(inet.sin_addr.s_addr.to_ne_bytes());
@@ -213,7 +215,7 @@ fn server(inet: &libc::sockaddr_in, inet6: *const libc::sockaddr_in6) -> Option<
     if inet.sin_family != 0 {
         return None;
     }
-    // SAFETY: with the family 0 above, the pointer is null or an address that lives as long as the state says so.
+    // SAFETY: with the family 0, the pointer is null or an address that is valid as long as the state is.
     let inet6 = unsafe { inet6.as_ref() }?;
     (i32::from(inet6.sin6_family) == libc::AF_INET6).then(|| {
         let (ip, port) = (Ipv6Addr::from(inet6.sin6_addr.s6_addr), u16::from_be(inet6.sin6_port));
@@ -225,16 +227,17 @@ fn text<'a>(domain: *const c_char) -> Option<&'a [u8]> {
     if domain.is_null() {
         return None;
     }
-    // SAFETY: what is not null in the list is a C string, which glibc relies on too, and stays while nobody writes there.
+    // SAFETY: a pointer in the list that is not null is a C string, on which glibc relies too; nothing else writes to
+    // it now.
     Some(unsafe { CStr::from_ptr(domain) }.to_bytes())
 }
 
-/// Makes glibc fill this thread's `_res` from resolv.conf again, if that has changed and the program has not written
-/// into `_res`. It takes a lock of glibc's that is not undone by fork(2): see [`super::fork::is_safe_for_locks`].
+/// Makes glibc update this thread's `_res` from resolv.conf if the file has changed and the program has not written to
+/// `_res`. This takes a lock of glibc that fork(2) can leave held: see [`super::fork::is_safe_for_locks`]. Returns
+/// `false` if glibc cannot read the file.
 ///
-/// Looking an address up by name does just this and nothing else: it asks neither nscd nor any module. Where glibc has
-/// no memory for it, it keeps that lock for ever (resolv/resolv_conf.c, `get_locked_global`), so it is not asked again.
-/// False: glibc cannot read the file.
+/// It looks up an address by name, which has no other effect: it asks neither nscd nor any module. If glibc has no
+/// memory, it never releases that lock (resolv/resolv_conf.c, `get_locked_global`), so it is not called again.
 pub fn refresh() -> bool {
     static FAILED: AtomicBool = AtomicBool::new(false);
     if FAILED.load(Ordering::Relaxed) {
@@ -247,7 +250,7 @@ pub fn refresh() -> bool {
     let mut buffer = [0 as c_char; 128];
     let (mut result, mut h_errno) = (ptr::null_mut(), 0);
     let (start, length) = (buffer.as_mut_ptr(), buffer.len());
-    // SAFETY: a C string, and places for all results.
+    // SAFETY: the arguments are a C string and places for all results.
     let code = unsafe { gethostbyname_r(c"0".as_ptr(), host.as_mut_ptr(), start, length, &mut result, &mut h_errno) };
     set_errno(before);
     if code == libc::ENOMEM {
@@ -267,9 +270,9 @@ mod tests {
             assert!(refresh());
             let mut state = read().unwrap();
             assert!(!state.servers.is_empty() && state.retry > 0);
-            assert!(says(&state));
+            assert!(agrees_with(&state));
             state.sortlist.push((Ipv4Addr::LOCALHOST, Ipv4Addr::BROADCAST));
-            assert!(!says(&state));
+            assert!(!agrees_with(&state));
         })
         .join()
         .unwrap();

@@ -1,14 +1,15 @@
-//! A value that many threads read while one replaces it: no lock, no wait, no growth, and sound across fork.
+//! A value that many threads read while one replaces it: without locks, waiting or growth, and usable after a fork at
+//! any moment.
 //!
-//! A reader takes a share of the value (an `Arc`) and counts itself, in one of two epochs, only while it does so. A
-//! writer swaps the value, turns the epoch and gives the cell's share of the old value up when the old epoch has drained;
-//! until then, which is a few instructions, it refuses another replacement, and the caller uses its new value once
-//! without storing it. So nobody ever blocks, and a lookup that is left by a longjmp costs a share that is never given
-//! back: memory, but no replacement.
+//! A reader takes a reference to the value (an `Arc`), and counts itself, in one of two epochs, only while it does so.
+//! A writer swaps the value, changes the epoch, and drops the cell's reference to the old value when the old epoch has
+//! drained. Until then, which takes a few instructions, another replacement fails, and its caller uses the new value
+//! once without storing it. So no thread ever blocks, and a lookup that is left by a longjmp leaks its reference, which
+//! is only memory and does not prevent replacements.
 //!
-//! Across fork: counts and the writer's mark carry the generation of the process (see [`super::fork`]); those of
-//! another generation are void, since their threads are gone. A share that the cell had before the fork is never given
-//! up in the child, where a reader that a signal handler interrupted to fork may be about to take one.
+//! After a fork: counts and the writer's mark carry the generation of the process (see [`super::fork`]); those of
+//! another generation are void, since their threads do not exist. The child never drops a reference that the cell had
+//! before the fork, since a reader that was interrupted by the signal handler that forked may be about to take one.
 
 use std::ptr;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub struct Snapshot<T> {
     retired: AtomicPtr<Entry<T>>,
     epoch: AtomicUsize,
     readers: [Count; 2],
-    /// Generation + 1 of the writer at work; 0 for none.
+    /// The generation of the writer at work plus 1; 0 if there is none.
     writer: AtomicU32,
 }
 
@@ -31,7 +32,7 @@ struct Entry<T> {
     born: u32,
 }
 
-/// Readers of one epoch: the generation in the upper half, their number in the lower.
+/// The readers of one epoch: the generation in the upper half, their number in the lower half.
 struct Count(AtomicU64);
 
 impl Count {
@@ -58,7 +59,7 @@ impl Count {
     }
 }
 
-/// The mark of the writer, taken away also where it panics.
+/// The mark of the writer, which is removed even if it panics.
 struct Writing<'a>(&'a AtomicU32);
 
 impl Drop for Writing<'_> {
@@ -74,7 +75,7 @@ impl<T> Default for Snapshot<T> {
 }
 
 impl<T> Snapshot<T> {
-    /// A cell without a value.
+    /// Creates a cell without a value.
     pub const fn new() -> Self {
         Self {
             current: AtomicPtr::new(ptr::null_mut()),
@@ -90,29 +91,31 @@ impl<T> Snapshot<T> {
         if epoch.is_multiple_of(2) { even } else { odd }
     }
 
-    /// The current value, if there is one.
+    /// Returns the current value, if there is one.
     pub fn read(&self) -> Option<Arc<T>> {
         let generation = fork::generation();
         loop {
             let epoch = self.epoch.load(SeqCst);
             let count = self.count(epoch);
             count.enter(generation);
-            // A writer that turned the epoch in between may already have found it drained: come back in the new one.
+            // A writer that has changed the epoch in between may already have found it drained: try again in the new
+            // epoch.
             if self.epoch.load(SeqCst) != epoch {
                 count.leave(generation);
                 continue;
             }
             let entry = self.current.load(SeqCst);
-            // SAFETY: `current` is null or a leaked box. It is freed only after the cell has turned away from the
-            // epoch that counts us, with that epoch drained; and we leave it only after taking our share.
+            // SAFETY: `current` is null or a leaked box. It is freed only after the epoch has changed from the one in
+            // which this reader is counted, and that one has drained; and this reader leaves it only after it has taken
+            // its reference.
             let value = unsafe { entry.as_ref() }.map(|entry| entry.value.clone());
             count.leave(generation);
             return value;
         }
     }
 
-    /// Makes `value` the current one and shares it, or gives it back where a share of the value before the last is
-    /// just being taken or another thread is replacing at this moment.
+    /// Replaces the value, and returns a reference to it. Returns `value` back if a reader is just taking a reference
+    /// to the value before the previous one, or if another thread is replacing the value.
     pub fn replace(&self, value: T) -> Result<Arc<T>, T> {
         super::fault::point();
         let generation = fork::generation();
@@ -139,11 +142,11 @@ impl<T> Snapshot<T> {
         Ok(value)
     }
 
-    /// Gives the retired value up if nobody can be taking a share of it any more. Only the writer calls this.
+    /// Drops the retired value if no reader can be taking a reference to it. Only the writer calls this.
     fn reclaim(&self, generation: u32) -> bool {
         let previous = self.epoch.load(SeqCst).wrapping_sub(1);
-        // Even with nothing to free: a reader counted in the old epoch may have loaded the value that was swapped in
-        // just before the epoch turned.
+        // Checked even if there is nothing to free: a reader that is counted in the old epoch may have loaded the value
+        // that was swapped in just before the epoch changed.
         if !self.count(previous).is_drained(generation) {
             return false;
         }
@@ -151,11 +154,11 @@ impl<T> Snapshot<T> {
         if retired.is_null() {
             return true;
         }
-        // SAFETY: `retired` came from `Box::into_raw` in `replace_alone` and was taken out of both cells, so it is
-        // freed once. The epoch in which it was current has drained and new readers go to the other one.
+        // SAFETY: `retired` comes from `Box::into_raw` in `replace_alone` and has been removed from both cells, so it
+        // is freed once. The epoch in which it was current has drained, and new readers use the other one.
         let entry = unsafe { Box::from_raw(retired) };
         if entry.born != generation {
-            // Another generation's: see the module's text.
+            // From another generation: see the documentation of the module.
             std::mem::forget(entry);
         }
         true
@@ -170,8 +173,8 @@ impl<T> Drop for Snapshot<T> {
             if entry.is_null() {
                 continue;
             }
-            // SAFETY: it came from `Box::into_raw` in `replace_alone`, stands in one of the two cells only and has been taken
-            // out. Nobody else has the cell any more, so that nobody reads.
+            // SAFETY: it comes from `Box::into_raw` in `replace_alone`, was in one of the two cells only, and has been
+            // removed. There are no readers, since nothing else has a reference to the cell.
             let entry = unsafe { Box::from_raw(entry) };
             if entry.born != generation {
                 std::mem::forget(entry); // As in `reclaim`.
@@ -190,7 +193,7 @@ mod tests {
         let (first, second) = (Arc::new(1), Arc::new(2));
         let cell = Snapshot::new();
         let shared = cell.replace(first.clone()).unwrap();
-        // Somebody is taking a share of the first just now, for ever: it stays retired.
+        // A reader takes a reference to the first value and never finishes, so the value stays retired.
         cell.count(cell.epoch.load(SeqCst)).enter(fork::generation());
         assert!(cell.replace(second.clone()).is_ok());
         assert_eq!((Arc::strong_count(&first), Arc::strong_count(&second)), (2, 2));

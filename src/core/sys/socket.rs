@@ -1,16 +1,16 @@
-//! Sockets for one lookup: non-blocking, closed on exec, never kept between calls.
+//! Sockets for one lookup: non-blocking, close-on-exec, and never kept between calls.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use super::clock::Deadline;
 use super::file::Descriptor;
-use super::loaded::late;
+use super::loaded::lazy;
 use super::{Errno, abandoned, calls, checked, checked_int, reentrancy};
 
-/// Milliseconds of waiting after which a lookup is one that the program may lose its patience with.
-const PATIENCE: i32 = 20;
+/// The time in milliseconds after which the program may jump out of a lookup that waits.
+const FIRST_WAIT: i32 = 20;
 
-/// A socket address in the kernel's form.
+/// A socket address in the format of the kernel.
 #[derive(Clone, Copy)]
 pub(super) struct Raw {
     storage: libc::sockaddr_in6, // the larger of the two
@@ -53,25 +53,25 @@ impl Raw {
 /// What to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
-    /// Until there is something to read.
+    /// Until data can be read.
     Readable,
-    /// Until something can be written.
+    /// Until data can be written.
     Writable,
-    /// Until either.
+    /// Until either is possible.
     Either,
 }
 
-/// How waiting ended.
+/// The result of waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ready {
-    /// Something can be written (looked at first, as glibc does).
+    /// Data can be written (checked first, as in glibc).
     Write,
-    /// Something can be read.
+    /// Data can be read.
     Read,
-    /// The socket has an error, such as an ICMP message.
+    /// The socket has an error, such as one reported by ICMP.
     Error,
     /// The deadline has passed.
-    Late,
+    TimedOut,
 }
 
 /// A socket of one lookup.
@@ -104,18 +104,18 @@ impl Socket {
         if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }
     }
 
-    /// A UDP socket of the address's family, not yet connected.
+    /// Creates a UDP socket of the address's family, which is not connected.
     pub fn datagram(address: &SocketAddr) -> Result<Self, Errno> {
         Self::open(Self::family(address), libc::SOCK_DGRAM)
     }
 
-    /// A TCP socket of the address's family, not yet connected.
+    /// Creates a TCP socket of the address's family, which is not connected.
     pub fn stream(address: &SocketAddr) -> Result<Self, Errno> {
         Self::open(Self::family(address), libc::SOCK_STREAM)
     }
 
-    /// Asks for all ICMP errors, not only the hard ones, so that a missing server is noticed at once (glibc,
-    /// resolv/res_enable_icmp.c).
+    /// Enables the reporting of all ICMP errors, not only of permanent ones, so that an unreachable server is detected
+    /// at once (glibc, resolv/res_enable_icmp.c).
     pub fn report_icmp(&self, address: &SocketAddr) -> Result<(), Errno> {
         let (level, option) = match address {
             SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_RECVERR),
@@ -128,7 +128,7 @@ impl Socket {
         checked_int(result).map(|_| ())
     }
 
-    /// Connects, or starts to.
+    /// Connects the socket, or begins to.
     pub fn connect(&self, address: &SocketAddr) -> Result<(), Errno> {
         super::fault::point();
         let raw = Raw::from(address);
@@ -136,7 +136,7 @@ impl Socket {
         checked_int(unsafe { calls::connect(self.0.0, raw.as_ptr(), raw.length) }).map(|_| ())
     }
 
-    /// Takes a UDP socket's peer away again.
+    /// Dissolves the association of a UDP socket with its peer.
     pub fn disconnect(&self) {
         // SAFETY: all-zero bytes are a valid sockaddr; AF_UNSPEC is 0.
         let nobody: libc::sockaddr = unsafe { std::mem::zeroed() };
@@ -145,8 +145,8 @@ impl Socket {
         unsafe { calls::connect(self.0.0, &nobody, length) };
     }
 
-    /// How a connection that was begun has ended, once the socket is writable. Asked by connecting again, since glibc's
-    /// resolver never calls getsockopt(2) and a filter made for it may not let it pass.
+    /// Returns the result of a connection attempt, once the socket is writable. It is determined by connecting again,
+    /// since glibc's resolver never calls getsockopt(2), so that a filter made for it may not permit that.
     pub fn finish_connecting(&self, address: &SocketAddr) -> Result<(), Errno> {
         match self.connect(address) {
             Err(Errno(libc::EISCONN)) => Ok(()),
@@ -162,7 +162,7 @@ impl Socket {
         checked(unsafe { calls::sendto(self.0.0, start, bytes.len(), libc::MSG_NOSIGNAL, std::ptr::null(), 0) })
     }
 
-    /// Sends two datagrams with one system call; how many were sent.
+    /// Sends two datagrams with one system call, and returns how many were sent.
     pub fn send_two(&self, first: &[u8], second: &[u8]) -> Result<usize, Errno> {
         super::fault::point();
         let part = |bytes: &[u8]| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
@@ -176,36 +176,37 @@ impl Socket {
         };
         let [one, two] = &mut parts;
         let mut messages = [message(one), message(two)];
-        // SAFETY: both headers point at one iovec each, and those at readable bytes (sendmmsg does not write them).
+        // SAFETY: both headers point to one iovec each, and these to readable bytes (sendmmsg does not write to them).
         let sent = unsafe { calls::sendmmsg(self.0.0, messages.as_mut_ptr(), 2, libc::MSG_NOSIGNAL) };
         checked_int(sent).map(|sent| sent as usize)
     }
 
-    /// Receives one datagram, as much of it as the buffer has room for; the length of the whole.
+    /// Receives one datagram, of which the buffer may have room for a part only, and returns the length of the whole
+    /// datagram.
     pub fn receive(&self, buffer: &mut Vec<u8>) -> Result<usize, Errno> {
         super::fault::point();
         buffer.clear();
         let room = buffer.spare_capacity_mut();
         let (start, size) = (room.as_mut_ptr().cast(), room.len());
         let nobody = std::ptr::null_mut();
-        // SAFETY: the spare capacity is writable for its length; no address is asked for.
+        // SAFETY: the spare capacity is writable for its length; no address is requested.
         let received = unsafe { calls::recvfrom(self.0.0, start, size, libc::MSG_TRUNC, nobody, std::ptr::null_mut()) };
         let length = checked(received)?;
-        // SAFETY: recvfrom filled as many bytes of the spare capacity.
+        // SAFETY: recvfrom has filled this number of bytes of the spare capacity.
         unsafe { buffer.set_len(length.min(size)) };
         Ok(length)
     }
 
-    /// Receives bytes of a stream; 0 at its end.
+    /// Receives bytes of a stream; returns 0 at its end.
     pub fn read(&self, buffer: &mut [u8]) -> Result<usize, Errno> {
         super::fault::point();
         let (start, nobody) = (buffer.as_mut_ptr().cast(), std::ptr::null_mut());
-        // SAFETY: the buffer is writable for its length; no address is asked for.
+        // SAFETY: the buffer is writable for its length; no address is requested.
         checked(unsafe { calls::recvfrom(self.0.0, start, buffer.len(), 0, nobody, std::ptr::null_mut()) })
     }
 
-    /// Waits on the calling thread. Neither a signal moves the deadline, nor who sends so fast that there is always
-    /// something to read.
+    /// Waits until the socket is ready, or until the deadline. Neither signals nor a sender that always has more data
+    /// prolong it.
     pub fn wait(&self, wait: Wait, deadline: Deadline) -> Result<Ready, Errno> {
         super::fault::point();
         let events = match wait {
@@ -213,11 +214,11 @@ impl Socket {
             Wait::Writable => libc::POLLOUT,
             Wait::Either => libc::POLLIN | libc::POLLOUT,
         };
-        let mut longest = PATIENCE;
+        let mut longest = FIRST_WAIT;
         loop {
             let mut poll = libc::pollfd { fd: self.0.0, events, revents: 0 };
             if deadline.is_past() {
-                return Ok(Ready::Late);
+                return Ok(Ready::TimedOut);
             }
             let left = deadline.remaining_ms().min(longest);
             // SAFETY: one valid pollfd is passed.
@@ -235,15 +236,15 @@ impl Socket {
         }
     }
 
-    /// Whether something has come that can be read at once.
+    /// Returns whether data can be read at once.
     pub fn has_data(&self) -> bool {
         let mut poll = libc::pollfd { fd: self.0.0, events: libc::POLLIN, revents: 0 };
-        // SAFETY: one valid pollfd is passed; nothing is waited for.
+        // SAFETY: one valid pollfd is passed.
         let count = calls::poll(&mut poll, 0);
         count > 0 && poll.revents & libc::POLLIN != 0
     }
 
-    /// The address that this socket sends from (getsockname(2)).
+    /// Returns the local address of this socket (getsockname(2)).
     pub fn local_address(&self) -> Option<IpAddr> {
         super::fault::point();
         // SAFETY: all-zero bytes are a valid sockaddr_in6.
@@ -255,7 +256,7 @@ impl Socket {
         match i32::from(storage.sin6_family) {
             libc::AF_INET6 => Some(IpAddr::V6(Ipv6Addr::from(storage.sin6_addr.s6_addr))),
             libc::AF_INET => {
-                // SAFETY: the family says that the storage holds a sockaddr_in, which is smaller.
+                // SAFETY: according to the family, the storage has a sockaddr_in, which is smaller.
                 let inet = unsafe { std::ptr::from_ref(&storage).cast::<libc::sockaddr_in>().read() };
                 Some(IpAddr::V4(Ipv4Addr::from(inet.sin_addr.s_addr.to_ne_bytes())))
             }
@@ -264,7 +265,7 @@ impl Socket {
     }
 }
 
-/// The address and port as one value, in the family that the address has.
+/// Returns the socket address of an address, a port and a scope ID.
 pub fn endpoint(ip: IpAddr, port: u16, scope: u32) -> SocketAddr {
     match ip {
         IpAddr::V4(v4) => SocketAddr::V4(SocketAddrV4::new(v4, port)),
@@ -272,7 +273,7 @@ pub fn endpoint(ip: IpAddr, port: u16, scope: u32) -> SocketAddr {
     }
 }
 
-/// Sends one message to a Unix datagram socket, such as syslog's.
+/// Sends one message to a Unix datagram socket, such as that of syslog.
 pub fn send_to_path(path: &[u8], message: &[u8]) -> Result<(), Errno> {
     // SAFETY: all-zero bytes are a valid sockaddr_un.
     let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
@@ -290,12 +291,12 @@ pub fn send_to_path(path: &[u8], message: &[u8]) -> Result<(), Errno> {
     checked(unsafe { calls::sendto(socket.0.0, bytes, size, libc::MSG_NOSIGNAL, to, length) }).map(|_| ())
 }
 
-late! {
+lazy! {
     /// if_nametoindex(3)
     fn if_nametoindex(name: *const libc::c_char) -> libc::c_uint, absent: 0;
 }
 
-/// The index of the interface of this name (if_nametoindex(3)).
+/// Returns the index of the interface with this name (if_nametoindex(3)).
 pub fn interface_index(name: &[u8]) -> Option<u32> {
     let name = std::ffi::CString::new(name).ok()?;
     // SAFETY: `name` is a C string.

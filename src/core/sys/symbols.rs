@@ -1,10 +1,11 @@
-//! Symbols of the libraries that the process was started with, found without dlsym(3). That function takes a lock of the
-//! dynamic linker's, which a fork may leave held, or which another thread may hold while it waits for this one; it changes
-//! what dlerror(3) says; and before glibc 2.34 it is in libdl, which few programs have loaded.
+//! Symbols of the libraries with which the process was started, looked up without dlsym(3). That function takes a lock
+//! of the dynamic linker, which a fork can leave held, or which another thread can hold while it waits for this one; it
+//! changes what dlerror(3) returns; and before glibc 2.34 it is in libdl, which few programs have loaded.
 //!
-//! What is read instead is the dynamic linker's list of libraries (link.h, `r_debug`), from the program to libc.so.6. All of
-//! these stay where they are until the process ends; what dlopen(3) adds, and dlclose(3) takes away, comes behind them. The
-//! symbol that is taken is the one that dlsym would take (glibc's elf/dl-lookup.c, `do_lookup_x` and `check_match`).
+//! Instead, this reads the dynamic linker's list of libraries (link.h, `r_debug`), from the program to libc.so.6. These
+//! are not unloaded before the process ends; libraries that dlopen(3) adds, and dlclose(3) removes, come after them.
+//! The symbol that is selected is the one that dlsym would select (glibc's elf/dl-lookup.c, `do_lookup_x` and
+//! `check_match`).
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
@@ -13,23 +14,23 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 /// Where a search begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum From {
-    /// With the program, as by `RTLD_DEFAULT`. This library itself is left out.
+    /// At the program, as with `RTLD_DEFAULT`. This library itself is skipped.
     Program,
-    /// Behind this library, as by `RTLD_NEXT`.
+    /// After this library, as with `RTLD_NEXT`.
     Next,
-    /// With libc.
+    /// At libc.
     Libc,
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
     /// The symbol's address.
     At(*mut c_void),
-    /// No library up to libc has it.
+    /// No library up to libc has the symbol.
     Absent,
-    /// It cannot be told: this library is in a namespace of its own (dlmopen(3)), or comes behind libc and the search is to
-    /// begin there; libc is another one than glibc; or the symbol is to be called for its address, or has one in each thread.
+    /// The result cannot be determined: this library is in a link-map namespace of its own (dlmopen(3)), or comes after
+    /// libc and the search is to begin there; libc is not glibc; or the symbol is an indirect function or thread-local.
     Unknown,
 }
 
@@ -58,7 +59,7 @@ struct LinkMap {
     next: *const LinkMap,
 }
 
-/// link.h, `struct r_debug`, up to what is read here.
+/// link.h, `struct r_debug`, up to the last field that is read here.
 #[repr(C)]
 struct Debug {
     version: c_int,
@@ -66,21 +67,21 @@ struct Debug {
 }
 
 unsafe extern "C" {
-    /// This library's own dynamic section. The linker defines it.
+    /// The dynamic section of this library, which the linker defines.
     static _DYNAMIC: [Entry; 0];
 }
 
-/// Looks a symbol up.
+/// Looks up a symbol.
 pub fn find(name: &CStr, from: From) -> Found {
     let own = &raw const _DYNAMIC;
     let first = first();
-    // Another libc keeps its tables otherwise: nothing of them is read.
+    // Another libc has a different format of these tables, so nothing of them is read.
     if !has_libc(first) {
         return Found::Unknown;
     }
     let (mut object, mut is_behind, mut found) = (first, false, Found::Absent);
     let hash = gnu_hash(name.to_bytes());
-    // SAFETY: null, or an entry of the list, which stays: nothing is read behind libc's.
+    // SAFETY: null, or an entry of the list that is never removed: nothing after libc's entry is read.
     while let Some(library) = unsafe { object.as_ref() } {
         let (is_own, is_libc) = (library.dynamic == own.cast(), library.is_libc());
         let is_searched = match from {
@@ -101,9 +102,9 @@ pub fn find(name: &CStr, from: From) -> Found {
     Found::Unknown
 }
 
-/// Whether glibc's libc is in the list that begins here.
+/// Returns whether the list that begins here includes glibc's libc.
 fn has_libc(mut object: *const LinkMap) -> bool {
-    // SAFETY: null, or an entry of the list. What is behind libc is read only where there is none.
+    // SAFETY: null, or an entry of the list. Entries after libc's are read only if there is no libc.
     while let Some(library) = unsafe { object.as_ref() } {
         if library.is_libc() {
             return true;
@@ -113,16 +114,17 @@ fn has_libc(mut object: *const LinkMap) -> bool {
     false
 }
 
-/// The list's first entry, the program; null where it is not known.
+/// Returns the first entry of the list, the program; null if it is unknown.
 fn first() -> *const LinkMap {
     let dynamic = program_dynamic();
-    // SAFETY: null, or the program's dynamic section.
+    // SAFETY: null, or the dynamic section of the program.
     let debug: *const Debug = unsafe { value_of(dynamic, DT_DEBUG) }.map_or(ptr::null(), ptr::with_exposed_provenance);
-    // SAFETY: null, or what the dynamic linker put there for debuggers, which stays.
+    // SAFETY: null, or the structure that the dynamic linker provides for debuggers, which is never freed.
     unsafe { debug.as_ref() }.map_or(ptr::null(), |debug| debug.first)
 }
 
-/// The program's dynamic section, found by its program headers (getauxval(3), `AT_PHDR`); null where it has none.
+/// Returns the dynamic section of the program, which its program headers point to (getauxval(3), `AT_PHDR`); null if it
+/// has none.
 fn program_dynamic() -> *const Entry {
     // SAFETY: getauxval only reads the vector that the kernel left on the stack.
     let address = unsafe { libc::getauxval(libc::AT_PHDR) } as usize;
@@ -131,7 +133,8 @@ fn program_dynamic() -> *const Entry {
     if address == 0 {
         return ptr::null();
     }
-    // SAFETY: the kernel, or the dynamic linker where that was started itself, says that so many are there.
+    // SAFETY: there are this number of headers, according to the kernel or, if that was executed as a program, the
+    // dynamic linker.
     let headers = unsafe { std::slice::from_raw_parts(ptr::with_exposed_provenance::<Header>(address), count) };
     let place_of = |kind| headers.iter().find(|header| header.p_type == kind).map(|header| header.p_vaddr as usize);
     match (place_of(libc::PT_PHDR), place_of(libc::PT_DYNAMIC)) {
@@ -145,17 +148,17 @@ type Header = libc::Elf64_Phdr;
 #[cfg(target_pointer_width = "64")]
 type Symbol = libc::Elf64_Sym;
 
-/// The value of a dynamic section's first entry with this tag; none where it has none, or where it is 0.
+/// Returns the value of the first entry with this tag in a dynamic section; `None` if there is none or the value is 0.
 ///
 /// # Safety
-/// The section is null, or ends with an entry of `DT_NULL`.
+/// `section` must be null, or end with a `DT_NULL` entry.
 unsafe fn value_of(mut section: *const Entry, tag: usize) -> Option<usize> {
-    // SAFETY: null, or an entry, since the last one has not come yet.
+    // SAFETY: null, or an entry, since the last one has not been reached.
     while let Some(entry) = unsafe { section.as_ref() } {
         match entry.tag {
             DT_NULL => return None,
             found if found == tag => return Some(entry.value).filter(|&value| value != 0),
-            // SAFETY: this was not the last.
+            // SAFETY: this was not the last entry.
             _ => section = unsafe { section.add(1) },
         }
     }
@@ -163,26 +166,28 @@ unsafe fn value_of(mut section: *const Entry, tag: usize) -> Option<usize> {
 }
 
 impl LinkMap {
-    /// Where the table is that an entry of the dynamic section is about.
+    /// Returns the address of the table to which an entry of the dynamic section points.
     fn table<T>(&self, tag: usize) -> Option<*const T> {
-        // SAFETY: the dynamic linker has read this section itself, and made addresses of its values.
+        // SAFETY: the dynamic linker has read this section itself, and converted its values to addresses.
         unsafe { value_of(self.dynamic, tag) }.map(ptr::with_exposed_provenance)
     }
 
     fn is_libc(&self) -> bool {
-        // SAFETY: null, or the library's path.
+        // SAFETY: the name is not null, so it is the path of the library.
         let name = if self.name.is_null() { c"" } else { unsafe { CStr::from_ptr(self.name) } };
         name.to_bytes().rsplit(|&byte| byte == b'/').next() == Some(b"libc.so.6")
     }
 
-    /// Whether this is the libc that this library is bound to, rather than that of another namespace: one of its functions, of
-    /// which no other library has its own, is in this library's code, which lies between its base and its dynamic section.
+    /// Returns whether this is the libc that this library is bound to, rather than that of another namespace: whether
+    /// it contains one of its functions, which no other library defines, between its base address and its dynamic
+    /// section.
     fn is_our_libc(&self) -> bool {
         let function: unsafe extern "C" fn(_) -> _ = libc::getauxval;
         (self.base..self.dynamic.addr()).contains(&(function as usize))
     }
 
-    /// The kernel's own library, which has nothing but functions for the time, and in older kernels no table of the newer kind.
+    /// Returns whether this is the vDSO, which has functions for the time only, and in older kernels no `DT_GNU_HASH`
+    /// table.
     fn is_vdso(&self) -> bool {
         const LARGEST: usize = 64 << 10;
         // SAFETY: getauxval only reads the vector that the kernel left on the stack.
@@ -198,7 +203,7 @@ impl LinkMap {
             return Found::Absent;
         };
         let candidates = match (self.table::<u32>(DT_GNU_HASH), self.table::<u32>(DT_HASH)) {
-            // SAFETY: the library's table of names.
+            // SAFETY: the hash table of the library.
             (Some(table), _) => unsafe { Candidates::new(table, hash) },
             // SAFETY: as above.
             (None, Some(table)) => unsafe { Candidates::of_all(table) },
@@ -206,19 +211,19 @@ impl LinkMap {
         };
         let versions = self.table::<u16>(DT_VERSYM);
         for index in candidates {
-            // SAFETY: all tables go as far as the table of hashes.
+            // SAFETY: all tables extend as far as the hash table.
             let symbol = unsafe { at(symbols, index) };
             // SAFETY: as above.
             let version = versions.map_or(0, |versions| unsafe { at(versions, index) });
-            // SAFETY: the symbol's name is in the table of strings.
+            // SAFETY: the name of the symbol is in the string table.
             let is_named_so = unsafe { CStr::from_ptr(strings.wrapping_add(symbol.st_name as usize)) } == name;
             if is_named_so && is_for_dlsym(&symbol, version) {
                 return match symbol.st_info & 0xf {
-                    // Data, or code.
+                    // Data or a function.
                     0..=2 => {
                         Found::At(ptr::with_exposed_provenance_mut(self.base.wrapping_add(symbol.st_value as usize)))
                     }
-                    // What is to be called for the address (STT_GNU_IFUNC), or has one in each thread (STT_TLS).
+                    // An indirect function (STT_GNU_IFUNC) or a thread-local variable (STT_TLS).
                     _ => Found::Unknown,
                 };
             }
@@ -227,7 +232,8 @@ impl LinkMap {
     }
 }
 
-/// Whether dlsym(3) takes this one: it is defined, not hidden, and of the version that programs are linked with today.
+/// Returns whether dlsym(3) would select this symbol: it is defined, not hidden, and has the version with which
+/// programs are linked today.
 fn is_for_dlsym(symbol: &Symbol, version: u16) -> bool {
     const SHN_UNDEF: u16 = 0;
     const STV_DEFAULT: u8 = 0;
@@ -241,17 +247,18 @@ fn is_for_dlsym(symbol: &Symbol, version: u16) -> bool {
         && (version & HIDDEN == 0 || version & !HIDDEN < FIRST_VERSION)
 }
 
-/// The symbols that may have a name, by number.
+/// The indexes of the symbols that may have a name.
 enum Candidates {
-    /// By the newer table (`DT_GNU_HASH`): the hash, the next symbol, the first that is in the table, and where its hash is.
+    /// From the newer table (`DT_GNU_HASH`): the hash, the next symbol, the first symbol in the table, and its hash
+    /// values.
     Chain { hash: u32, index: u32, first: u32, hashes: *const u32 },
-    /// By the older one (`DT_HASH`), which few libraries have alone: any of them.
+    /// All symbols, with the older table (`DT_HASH`), which is rarely the only one.
     All(std::ops::Range<u32>),
 }
 
 impl Candidates {
     /// # Safety
-    /// A library's table, which stays.
+    /// `table` must be the `DT_GNU_HASH` table of a library that is not unloaded.
     unsafe fn new(table: *const u32, hash: u32) -> Self {
         // SAFETY: the table begins with four numbers.
         let [buckets, first, words, shift] = unsafe { table.cast::<[u32; 4]>().read() };
@@ -261,20 +268,20 @@ impl Candidates {
         }
         let filter = table.wrapping_add(4).cast::<usize>();
         let heads = filter.wrapping_add(words as usize).cast::<u32>();
-        // SAFETY: there are so many words, a power of two.
+        // SAFETY: there are this number of words, a power of two.
         let word = unsafe { at(filter, (hash / usize::BITS) & (words - 1)) };
         if word >> (hash % usize::BITS) & word >> (hash.wrapping_shr(shift) % usize::BITS) & 1 == 0 {
             return none;
         }
-        // SAFETY: there are so many buckets.
+        // SAFETY: there are this number of buckets.
         let index = unsafe { at(heads, hash % buckets) };
         Self::Chain { hash, index, first, hashes: heads.wrapping_add(buckets as usize) }
     }
 
     /// # Safety
-    /// A library's table, which stays.
+    /// `table` must be the `DT_HASH` table of a library that is not unloaded.
     unsafe fn of_all(table: *const u32) -> Self {
-        // SAFETY: the table begins with two numbers; the second is that of all symbols.
+        // SAFETY: the table begins with two numbers; the second one is the number of symbols.
         Self::All(1..unsafe { at(table, 1) })
     }
 }
@@ -289,7 +296,7 @@ impl Iterator for Candidates {
         };
         while *index >= first && *index != 0 {
             let this = *index;
-            // SAFETY: a chain of hashes goes on until one has its lowest bit set.
+            // SAFETY: a chain of hashes ends with one whose lowest bit is set.
             let found = unsafe { at(hashes, this - first) };
             *index = if found & 1 == 0 { this + 1 } else { 0 };
             if found | 1 == hash | 1 {
@@ -301,9 +308,9 @@ impl Iterator for Candidates {
 }
 
 /// # Safety
-/// The table has so many elements, and one more.
+/// The table must have more than `index` elements.
 unsafe fn at<T: Copy>(table: *const T, index: u32) -> T {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { table.wrapping_add(index as usize).read() }
 }
 
@@ -311,36 +318,36 @@ fn gnu_hash(name: &[u8]) -> u32 {
     name.iter().fold(5381, |hash: u32, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()))
 }
 
-/// Runs a search. What is found so may be called next, and errno is to be as the program has it.
+/// Runs a search without changing errno: the function that is found may be called next, with the errno of the program.
 pub fn keeping_errno<T>(search: impl FnOnce() -> T) -> T {
     // SAFETY: no preconditions.
     let errno = unsafe { libc::__errno_location() };
     // SAFETY: always a valid pointer to this thread's errno.
     let before = unsafe { errno.read() };
     let found = search();
-    // SAFETY: as above; nobody else writes this thread's errno.
+    // SAFETY: as above; no other thread writes this thread's errno.
     unsafe { errno.write(before) };
     found
 }
 
-/// What is looked up when it is first needed.
-pub struct Late {
+/// A symbol that is looked up when it is first needed.
+pub struct LazySymbol {
     from: From,
     name: &'static CStr,
     otherwise: fn(&CStr, Found) -> *mut c_void,
     address: AtomicPtr<c_void>,
 }
 
-impl Late {
-    /// The symbol of this name, and where it is if the search did not find it.
+impl LazySymbol {
+    /// Creates one for this name. `otherwise` is called if the search does not find the symbol.
     pub const fn new(from: From, name: &'static CStr, otherwise: fn(&CStr, Found) -> *mut c_void) -> Self {
         Self { from, name, otherwise, address: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// It was looked for, and there is none.
+    /// The symbol has been looked up, and does not exist.
     const NONE: *mut c_void = ptr::without_provenance_mut(1);
 
-    /// Its address; null where there is none.
+    /// Returns the address of the symbol; null if there is none.
     pub fn get(&self) -> *mut c_void {
         let known = self.address.load(Ordering::Acquire);
         let found = if known.is_null() { self.look_up() } else { known };
@@ -364,13 +371,13 @@ mod tests {
     use super::*;
 
     fn by_dlsym(name: &CStr) -> *mut c_void {
-        // SAFETY: a C string.
+        // SAFETY: `name` is a C string.
         unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }
     }
 
     #[test]
     fn what_is_found_is_what_dlsym_finds() {
-        // With several versions, with one, another name of the same, data.
+        // With several versions, with one, an alias, and data.
         let names = [c"getaddrinfo", c"gethostbyname_r", c"pthread_create", c"stat", c"program_invocation_short_name"];
         for name in
             names.into_iter().chain([c"__libc_single_threaded", c"__nss_configure_lookup", c"environ", c"dlopen"])
@@ -390,10 +397,10 @@ mod tests {
     #[test]
     fn what_must_be_called_for_its_address_is_left_to_dlsym() {
         assert_eq!(find(c"strlen", From::Program), Found::Unknown);
-        assert_eq!(Late::new(From::Program, c"strlen", |name, _| by_dlsym(name)).get(), by_dlsym(c"strlen"));
+        assert_eq!(LazySymbol::new(From::Program, c"strlen", |name, _| by_dlsym(name)).get(), by_dlsym(c"strlen"));
     }
 
-    /// The program is this test itself.
+    /// The program is this test.
     #[test]
     fn behind_the_program_there_is_libc() {
         for from in [From::Next, From::Libc] {

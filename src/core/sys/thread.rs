@@ -1,4 +1,4 @@
-//! Threads, for what a program asked to be done in the background. Nothing else here starts one.
+//! Threads, for lookups that the program has requested to be done in the background. nss-bypass starts no others.
 
 use std::mem::{self, MaybeUninit};
 use std::ptr;
@@ -7,18 +7,19 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use libc::{c_int, c_void, pthread_attr_t, pthread_t};
 
 use super::Errno;
-use super::loaded::{self, late};
+use super::loaded::{self, lazy};
 use super::symbols::{Found, From, find};
 
-/// What a thread runs. It may end by an exception or pthread_exit in the program's own code, hence "C-unwind".
+/// The function that a thread runs. It may end by an exception or by pthread_exit in the program's own code, hence
+/// "C-unwind".
 pub type Routine = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
 
-/// pthread_create(3), with our type of routine, which the libc crate does not know.
+/// pthread_create(3), with this type of routine, which the libc crate does not have.
 type Create = unsafe extern "C" fn(*mut pthread_t, *const pthread_attr_t, Routine, *mut c_void) -> c_int;
 
 static CREATE: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
-late! {
+lazy! {
     /// pthread_attr_init(3)
     fn pthread_attr_init(attributes: *mut pthread_attr_t) -> c_int, absent: libc::ENOSYS;
     /// pthread_attr_destroy(3)
@@ -30,7 +31,8 @@ late! {
         absent: libc::ENOSYS, otherwise: loaded::by_dlsym_in_any_case;
 }
 
-/// Before glibc 2.34 pthread_create is in libpthread, which a program may have for its own use only (dlopen(3), RTLD_LOCAL).
+/// Looks up pthread_create. Before glibc 2.34 it is in libpthread, which the program may have opened with RTLD_LOCAL
+/// (dlopen(3)).
 #[cold]
 fn look_up() -> *mut c_void {
     let found = match find(c"pthread_create", From::Program) {
@@ -42,7 +44,7 @@ fn look_up() -> *mut c_void {
     found
 }
 
-/// None: no thread can be started in a program without that library.
+/// Returns `None` in a program without that library, which cannot start threads.
 fn create() -> Option<Create> {
     let known = CREATE.load(Ordering::Acquire);
     let found = if known.is_null() { look_up() } else { known };
@@ -50,37 +52,38 @@ fn create() -> Option<Create> {
     (!found.is_null()).then(|| unsafe { mem::transmute::<*mut c_void, Create>(found) })
 }
 
-/// Starts a detached thread, with a stack of so many bytes or, where that is too small or not given, of the usual size.
+/// Starts a detached thread with a stack of this size in bytes, or of the default size if that is too small or `None`.
 ///
 /// # Safety
-/// The routine may be called with the argument, at any later time.
+/// It must be permitted to call the routine with the argument at any later time.
 pub unsafe fn start(routine: Routine, argument: *mut c_void, stack: Option<usize>) -> Result<(), Errno> {
     let mut space = MaybeUninit::<pthread_attr_t>::zeroed();
     let attributes = space.as_mut_ptr();
     // SAFETY: there is room for the attributes.
     unsafe { pthread_attr_init(attributes) };
-    // SAFETY: they are initialised.
+    // SAFETY: the attributes are initialised.
     unsafe { pthread_attr_setdetachstate(attributes, libc::PTHREAD_CREATE_DETACHED) };
     if let Some(stack) = stack {
         // SAFETY: as above.
         unsafe { pthread_attr_setstacksize(attributes, stack) };
     }
-    // SAFETY: as above, and the caller's promise.
+    // SAFETY: as above; guaranteed by the caller.
     let started = unsafe { start_with(attributes, routine, argument) };
-    // SAFETY: as above, and they are not used any more.
+    // SAFETY: as above; they are not used any more.
     unsafe { pthread_attr_destroy(attributes) };
     if started == Err(Errno(libc::EINVAL)) && stack.is_some() {
         // The thread-local variables of the program's libraries do not fit.
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         return unsafe { start(routine, argument, None) };
     }
     started
 }
 
-/// Starts a thread with a program's own attributes.
+/// Starts a thread with attributes of the program.
 ///
 /// # Safety
-/// They are initialised; the routine may be called with the argument, at any later time.
+/// The attributes must be initialised, and it must be permitted to call the routine with the argument at any later
+/// time.
 pub unsafe fn start_with(
     attributes: *const pthread_attr_t,
     routine: Routine,
@@ -88,7 +91,7 @@ pub unsafe fn start_with(
 ) -> Result<(), Errno> {
     let create = create().ok_or(Errno(libc::EAGAIN))?;
     let mut thread = MaybeUninit::<pthread_t>::uninit();
-    // SAFETY: the caller's promise; there is room for the thread's id.
+    // SAFETY: guaranteed by the caller; there is room for the ID of the thread.
     match unsafe { create(thread.as_mut_ptr(), attributes, routine, argument) } {
         0 => Ok(()),
         error => Err(Errno(error)),

@@ -1,4 +1,4 @@
-//! The system's files as tables, read again when they change and at no other time.
+//! The current contents of the system's configuration files, which are read again only when they have changed.
 
 pub mod resolution;
 
@@ -13,7 +13,7 @@ use once_cell::race::OnceBox;
 
 use crate::files::host_conf::{self, HostConf, HostEnvironment};
 use crate::files::nsswitch::{self, Action, Actions, Module, Nsswitch, Service};
-use crate::files::resolv_conf::{self, Surroundings};
+use crate::files::resolv_conf::{self, ResolverEnvironment};
 use crate::files::services;
 use crate::files::{
     self,
@@ -32,46 +32,47 @@ use crate::tables::resolution::{Initialisation, Resolution};
 
 const RESOLV_CONF: &CStr = c"/etc/resolv.conf";
 const NSSWITCH_CONF: &CStr = c"/etc/nsswitch.conf";
-/// hosts(5).
+/// The hosts(5) file.
 pub const HOSTS: &CStr = c"/etc/hosts";
 const HOST_CONF: &CStr = c"/etc/host.conf";
 const GAI_CONF: &CStr = c"/etc/gai.conf";
 const SERVICES: &CStr = c"/etc/services";
-/// What the module `usrfiles` reads (SUSE).
+/// The file that the module `usrfiles` reads (SUSE).
 const USR_SERVICES: &CStr = c"/usr/etc/services";
-/// What the module `db` reads.
+/// The file that the module `db` reads.
 const SERVICES_DB: &CStr = c"/var/db/services.db";
-/// Where nsswitch.conf is looked for if there is none in /etc, by a glibc that does so (SUSE).
+/// The file that some releases of glibc (SUSE's) read if there is no /etc/nsswitch.conf.
 const USR_NSSWITCH_CONF: &CStr = c"/usr/etc/nsswitch.conf";
 
-/// The largest hosts(5) that is kept.
-const KEPT_HOSTS: usize = 64 << 10;
+/// The size in bytes up to which the contents of the hosts(5) file are retained.
+const MAX_RETAINED_HOSTS: usize = 64 << 10;
 
-/// A table, and the identity of the file that it was read from.
+/// A table, and the state of the file from which it was read.
 struct Read<T> {
     identity: Identity,
-    /// Why it could not be read.
+    /// The error with which reading the file failed.
     error: Option<Errno>,
     table: T,
 }
 
-/// A table shared by all threads.
+/// A table that all threads share.
 struct Cached<T> {
     table: Snapshot<Read<T>>,
-    /// In which [`Tick`] it was last seen that the file is what the table was read from; 0: in none.
-    seen_in: AtomicU64,
+    /// The [`Tick`] in which the file was last found unchanged; 0 if there is none.
+    checked_in: AtomicU64,
 }
 
-/// How often lookups look whether a file has changed.
+/// How often lookups check whether a file has changed.
 #[derive(Clone, Copy, Debug)]
-pub enum Looks {
-    /// Each of them, as glibc's do.
+pub enum Recheck {
+    /// Every lookup checks, as in glibc.
     Always,
-    /// One of a thread in each tick of the kernel's clock, which is this one now: those with a cache.
-    OnceIn(Tick),
+    /// One lookup of a thread in each tick of the kernel's clock checks; the current tick is given. For lookups with a
+    /// cache.
+    OncePerTick(Tick),
 }
 
-/// A table for the time of one lookup: a share of everybody's or, while that cannot be replaced, one of its own.
+/// A table for the duration of one lookup: the shared one or, while that cannot be replaced, one of its own.
 pub struct Table<T>(Arc<Read<T>>);
 
 impl<T> Table<T> {
@@ -79,19 +80,20 @@ impl<T> Table<T> {
         Self(Arc::new(Read { identity: Identity::default(), error: None, table }))
     }
 
-    /// Why the file could not be read, where that is more to glibc than a file that is not there: a folder, or no
-    /// descriptor to spare.
+    /// Returns why the file could not be read, if glibc does not treat that like a missing file: it is a directory, or
+    /// no file descriptor is available.
     fn error(&self) -> Option<Errno> {
         self.0.error.filter(|&error| !is_absence(error))
     }
 }
 
-/// Whether a file that cannot be opened for this reason counts as one that is not there.
+/// Returns whether a file that cannot be opened for this reason is treated like a missing file.
 fn is_absence(Errno(error): Errno) -> bool {
     match error {
-        libc::EACCES | libc::ELOOP | libc::ENOENT | libc::ENOTDIR | libc::EPERM => true, // nss/nss_database.c
-        libc::EINVAL => true, // A device or FIFO, which could block the host process.
-        libc::ENOMEM => true, // Without memory this library goes on as long as it can.
+        // As in glibc, nss/nss_database.c.
+        libc::EACCES | libc::ELOOP | libc::ENOENT | libc::ENOTDIR | libc::EPERM => true,
+        libc::EINVAL => true, // A device or a FIFO, on which the host process could block.
+        libc::ENOMEM => true, // Without memory, the library continues as long as it can.
         _ => false,
     }
 }
@@ -106,33 +108,33 @@ impl<T> Deref for Table<T> {
 
 impl<T> Cached<T> {
     const fn new() -> Self {
-        Self { table: Snapshot::new(), seen_in: AtomicU64::new(0) }
+        Self { table: Snapshot::new(), checked_in: AtomicU64::new(0) }
     }
 
-    fn was_seen(&self, looks: Looks) -> bool {
-        matches!(looks, Looks::OnceIn(tick) if self.seen_in.load(Ordering::Relaxed) == tick.number())
+    fn is_checked(&self, recheck: Recheck) -> bool {
+        matches!(recheck, Recheck::OncePerTick(tick) if self.checked_in.load(Ordering::Relaxed) == tick.number())
     }
 
-    fn is_seen(&self, looks: Looks) {
-        if let Looks::OnceIn(tick) = looks {
-            self.seen_in.store(tick.number(), Ordering::Relaxed);
+    fn mark_checked(&self, recheck: Recheck) {
+        if let Recheck::OncePerTick(tick) = recheck {
+            self.checked_in.store(tick.number(), Ordering::Relaxed);
         }
     }
 
-    /// The table, read anew if the file is another than the one it was read from. `keep` says of a table that it
-    /// stays, whatever becomes of the file; `parse` also sees the one before.
+    /// Returns the table, after reading the file again if it has changed. If `keep` returns true for the current table,
+    /// the file is not checked. `parse` is also given the previous table.
     fn get(
         &self,
         path: &CStr,
-        looks: Looks,
+        recheck: Recheck,
         keep: impl Fn(&T) -> bool,
         parse: impl Fn(Option<&[u8]>, Option<&T>) -> T,
     ) -> Table<T> {
         fault::point();
         let before = match self.table.read() {
-            Some(read) if keep(&read.table) || self.was_seen(looks) => return Table(read),
+            Some(read) if keep(&read.table) || self.is_checked(recheck) => return Table(read),
             Some(read) if read.error.is_none_or(is_absence) && read.identity == file::identity(path) => {
-                self.is_seen(looks);
+                self.mark_checked(recheck);
                 return Table(read);
             }
             before => before,
@@ -142,17 +144,17 @@ impl<T> Cached<T> {
         let bytes = content.as_ref().map(|content| content.bytes.as_slice()).ok();
         let table = parse(bytes, before.as_ref().map(|read| &read.table));
         let error = content.err();
-        // Where it cannot be stored just now, it serves this lookup and the next one reads the file again.
+        // If the table cannot be stored now, it is used for this lookup, and the next one reads the file again.
         Table(self.table.replace(Read { identity, error, table }).unwrap_or_else(Arc::new))
     }
 }
 
-/// What the modules of the services database know.
+/// The sources of the services database.
 #[derive(Default)]
 pub struct Services {
-    /// services(5) of `files`, and after it that of `usrfiles`.
+    /// The contents of services(5) for `files`, followed by those for `usrfiles`.
     text: Vec<u8>,
-    /// Modules that are loaded to be asked, in order.
+    /// The other modules, in order, which have to be loaded.
     others: Vec<Box<[u8]>>,
 }
 
@@ -166,7 +168,8 @@ impl Services {
                 Module::Other(name) => services.others.push(name.clone()),
                 Module::Dns => {}
             }
-            // After a module that has no such function, only CONTINUE goes on (`__nss_lookup`).
+            // A module without the function returns UNAVAIL, after which only the action CONTINUE continues
+            // (`__nss_lookup`).
             let ends = match module {
                 Module::Files => actions.on(Status::NotFound) == Action::Return,
                 _ => actions.on(Status::Unavail) != Action::Continue,
@@ -184,44 +187,45 @@ impl Services {
         }
     }
 
-    /// The port of a service by this name or alias, for this protocol.
+    /// Returns the port of the service with this name or alias and protocol.
     pub fn by_name(&self, name: &[u8], protocol: &[u8]) -> Option<u16> {
         let known = services::by_name(&self.text, name, protocol);
         known.or_else(|| self.loaded().find_map(|module| nss_module::port_of(module, name, protocol)))
     }
 
-    /// The name of a service by its port, for this protocol.
+    /// Returns the name of the service with this port and protocol.
     pub fn by_port(&self, port: u16, protocol: &[u8]) -> Option<Vec<u8>> {
         let known = services::by_port(&self.text, port, protocol);
         known.or_else(|| self.loaded().find_map(|module| nss_module::name_of(module, port, protocol)))
     }
 
-    /// The modules that may know more. `db`, in Debian's own nsswitch.conf, knows nothing where nobody made its file.
+    /// Returns the modules that have to be loaded. `db`, which Debian's default nsswitch.conf lists, is left out if its
+    /// file has not been made.
     fn loaded(&self) -> impl Iterator<Item = &[u8]> {
         let is_of_use = |module: &&[u8]| *module != b"db" || file::ownership(SERVICES_DB).is_ok();
         self.others.iter().map(|module| &**module).filter(is_of_use)
     }
 }
 
-/// The modules of the hosts database: the program's choice, or nsswitch.conf's. Shares of either.
+/// The modules of the hosts database: those that the program selected, or those of nsswitch.conf.
 pub enum HostModules {
-    /// By `__nss_configure_lookup`.
+    /// Selected by the program with `__nss_configure_lookup`.
     Chosen(Arc<Vec<Service>>),
-    /// By the file.
+    /// Those of nsswitch.conf.
     Listed(Table<Option<Nsswitch>>),
-    /// By the file, and `dns` after it.
+    /// Those of nsswitch.conf, followed by `dns`.
     WithDns(Vec<Service>),
-    /// By a rule.
+    /// A single module, selected by a rule.
     Only([Service; 1]),
 }
 
 impl HostModules {
-    /// `files` alone.
+    /// Only `files`.
     pub fn files() -> Self {
         Self::Only([Service { module: Module::Files, actions: Actions::default() }])
     }
 
-    /// The same, and `dns` if the file does not have it. What the program chose stays as it is.
+    /// Appends `dns` if it is missing from the modules of nsswitch.conf. A selection by the program is not changed.
     pub fn with_dns(self) -> Self {
         if matches!(self, Self::Chosen(_)) || self.iter().any(|service| service.module == Module::Dns) {
             return self;
@@ -249,7 +253,8 @@ pub struct Tables {
     resolv_conf: Cached<Resolution>,
     nsswitch: Cached<Option<Nsswitch>>,
     usr_nsswitch: Cached<Option<Nsswitch>>,
-    /// What the program chose with `__nss_configure_lookup`, which outlives every change of the file.
+    /// The modules that the program selected with `__nss_configure_lookup`. Changes of nsswitch.conf do not affect
+    /// them.
     chosen_hosts: Snapshot<Vec<Service>>,
     chosen_services: Snapshot<Vec<Service>>,
     gai_conf: Cached<GaiConf>,
@@ -265,7 +270,7 @@ impl Default for Tables {
 }
 
 impl Tables {
-    /// Nothing read yet.
+    /// Creates tables of which none has been read.
     pub const fn new() -> Self {
         Self {
             resolv_conf: Cached::new(),
@@ -280,37 +285,37 @@ impl Tables {
         }
     }
 
-    /// resolv.conf(5). RES_OPTIONS and LOCALDOMAIN count as they are when the file is read, as in glibc.
-    fn resolv_conf(&self, looks: Looks) -> Table<Resolution> {
+    /// Returns resolv.conf(5). As in glibc, RES_OPTIONS and LOCALDOMAIN are evaluated when the file is read.
+    fn resolv_conf(&self, recheck: Recheck) -> Table<Resolution> {
         fault::point();
         self.resolv_conf.get(
             RESOLV_CONF,
-            looks,
+            recheck,
             |_| false,
             |text, before| {
                 let [localdomain, res_options] = [variable(c"LOCALDOMAIN"), variable(c"RES_OPTIONS")];
-                let around = Surroundings {
+                let environment = ResolverEnvironment {
                     localdomain: localdomain.as_deref(),
                     res_options: res_options.as_deref(),
                     hostname: &hostname(),
                     scope_id: &scope_id,
                     minor: glibc::minor(),
                 };
-                Resolution::new(resolv_conf::parse(text, &around), before)
+                Resolution::new(resolv_conf::parse(text, &environment), before)
             },
         )
     }
 
-    /// How this thread resolves: as resolv.conf says, unless the program wrote otherwise into its `_res`, or wants no
-    /// reload. As with a lookup of glibc's, `_res` is filled in if nobody has done so yet (see [`Initialisation`]), and
-    /// host.conf is read with it.
+    /// Returns the resolver configuration of this thread: resolv.conf, unless the program has changed its `_res` or set
+    /// RES_NORELOAD. As in a lookup of glibc, `_res` is initialised if it has not been (see [`Initialisation`]), and
+    /// host.conf is read.
     ///
     /// # Errors
-    /// `_res` is to be filled in or brought up to date, and the file cannot be read.
-    pub fn resolution(&self, looks: Looks) -> Result<(Table<Resolution>, Initialisation), Errno> {
+    /// `_res` has to be initialised or updated, and the file cannot be read.
+    pub fn resolution(&self, recheck: Recheck) -> Result<(Table<Resolution>, Initialisation), Errno> {
         fault::point();
         self.host_conf();
-        let file = self.resolv_conf(looks);
+        let file = self.resolv_conf(recheck);
         if file.error().is_none() && file.is_copied() {
             return Ok((file, Initialisation::done()));
         }
@@ -321,37 +326,37 @@ impl Tables {
         self.resolution_by_glibc(file, state).map(|resolution| (resolution, Initialisation::done()))
     }
 
-    /// The same where `_res` says something else than the file: the program's wish, or glibc's copy of another state of the
-    /// file. glibc can tell.
+    /// Like [`Tables::resolution`], where `_res` differs from the file: the program has changed it, or it is glibc's
+    /// copy of another state of the file. Only glibc can tell which.
     fn resolution_by_glibc(&self, file: Table<Resolution>, state: Option<State>) -> Result<Table<Resolution>, Errno> {
         let is_initialised = if file.cannot_be_copied_in() { None } else { resolution::initialise() };
         match (is_initialised, state, file.error()) {
             (Some(false), _, Some(error)) => Err(error),
             (Some(_), ..) => {
-                let file = self.resolv_conf(Looks::Always);
+                let file = self.resolv_conf(Recheck::Always);
                 Ok(match resolver_state::read() {
-                    Some(state) if !file.is_copied_in(&state) => Table::own(file.with_wishes(&state)),
+                    Some(state) if !file.is_copied_in(&state) => Table::own(file.with_program_settings(&state)),
                     _ => file,
                 })
             }
-            (None, Some(state), _) if !file.was_copied_in(&state) => Ok(Table::own(file.with_wishes(&state))),
+            (None, Some(state), _) if !file.was_copied_in(&state) => Ok(Table::own(file.with_program_settings(&state))),
             (None, _, Some(error)) => Err(error),
             (None, _, None) => Ok(file),
         }
     }
 
-    /// nsswitch.conf(5).
+    /// Returns nsswitch.conf(5).
     ///
     /// # Errors
-    /// The file, or a line of it, cannot be read.
-    fn nsswitch(&self, looks: Looks) -> Result<Table<Option<Nsswitch>>, Errno> {
+    /// The file cannot be read, or a line of it is invalid.
+    fn nsswitch(&self, recheck: Recheck) -> Result<Table<Option<Nsswitch>>, Errno> {
         let minor = glibc::minor();
         let is_read_once = minor < glibc::NSS_DATABASE;
         let mut table =
-            self.nsswitch.get(NSSWITCH_CONF, looks, |_| is_read_once, |text, _| nsswitch::parse(text, minor));
+            self.nsswitch.get(NSSWITCH_CONF, recheck, |_| is_read_once, |text, _| nsswitch::parse(text, minor));
         if table.0.error == Some(Errno(libc::ENOENT)) && reads_usr_nsswitch_conf() {
             let parse = |text: Option<&[u8]>, _: Option<&_>| nsswitch::parse(text, minor);
-            table = self.usr_nsswitch.get(USR_NSSWITCH_CONF, looks, |_| is_read_once, parse);
+            table = self.usr_nsswitch.get(USR_NSSWITCH_CONF, recheck, |_| is_read_once, parse);
         }
         match table.error() {
             Some(error) if !is_read_once => Err(error),
@@ -360,35 +365,35 @@ impl Tables {
         }
     }
 
-    /// The modules that know hosts, in order.
+    /// Returns the modules of the hosts database, in order.
     ///
     /// # Errors
-    /// nsswitch.conf, or a line of it, cannot be read.
-    pub fn host_modules(&self, looks: Looks) -> Result<HostModules, Errno> {
+    /// nsswitch.conf cannot be read, or a line of it is invalid.
+    pub fn host_modules(&self, recheck: Recheck) -> Result<HostModules, Errno> {
         match self.chosen_hosts.read() {
             Some(chosen) => Ok(HostModules::Chosen(chosen)),
-            None => self.nsswitch(looks).map(HostModules::Listed),
+            None => self.nsswitch(recheck).map(HostModules::Listed),
         }
     }
 
-    /// Takes note of what the program chose for hosts with `__nss_configure_lookup`.
+    /// Records the modules that the program has selected for hosts with `__nss_configure_lookup`.
     pub fn choose_host_modules(&self, modules: Vec<Service>) {
         fault::point();
         choose(&self.chosen_hosts, modules);
     }
 
-    /// The same for services.
+    /// Records the modules that the program has selected for services.
     pub fn choose_service_modules(&self, modules: Vec<Service>) {
         choose(&self.chosen_services, modules);
     }
 
-    /// Whether the program chose modules for hosts that only libc can ask.
+    /// Returns whether the program has selected a module for hosts that only libc can load.
     pub fn has_foreign_choice(&self) -> bool {
         let is_foreign = |service: &Service| matches!(service.module, Module::Other(_));
         self.chosen_hosts.read().is_some_and(|chosen| chosen.iter().any(is_foreign))
     }
 
-    /// Services, read anew at every lookup.
+    /// Returns the services, which are read again in every lookup.
     ///
     /// # Errors
     /// nsswitch.conf cannot be read.
@@ -397,41 +402,43 @@ impl Tables {
         match self.chosen_services.read() {
             Some(chosen) => Ok(Services::read(&chosen)),
             None => Ok(self
-                .nsswitch(Looks::Always)?
+                .nsswitch(Recheck::Always)?
                 .as_ref()
                 .map_or_else(Services::default, |known| Services::read(&known.services))),
         }
     }
 
-    /// hosts(5) whole, and kept where it is small: for lookups with a cache, which look only whether it has changed.
+    /// Returns the whole hosts(5) file, which is retained if it is small, so that only its status has to be checked.
+    /// For lookups with a cache.
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn kept_hosts(&self, looks: Looks) -> Result<Table<Vec<u8>>, Errno> {
+    pub fn retained_hosts(&self, recheck: Recheck) -> Result<Table<Vec<u8>>, Errno> {
         fault::point();
         if let Some(read) = self.hosts.table.read()
-            && (self.hosts.was_seen(looks) || read.identity == file::identity(HOSTS))
+            && (self.hosts.is_checked(recheck) || read.identity == file::identity(HOSTS))
         {
-            self.hosts.is_seen(looks);
+            self.hosts.mark_checked(recheck);
             return Ok(Table(read));
         }
         self.read_hosts()
     }
 
-    /// Reads it whole, and keeps it if it is small and has been left alone for a while.
+    /// Reads the whole hosts(5) file, and retains it if it is small and has not changed recently.
     fn read_hosts(&self) -> Result<Table<Vec<u8>>, Errno> {
         let now = clock::wall();
         let content = file::read(HOSTS)?;
-        let stays = content.identity.is_settled(now) && content.bytes.len() <= KEPT_HOSTS;
+        let stays = content.identity.is_settled(now) && content.bytes.len() <= MAX_RETAINED_HOSTS;
         let read = Read { identity: content.identity, error: None, table: as_glibc_reads_hosts(content.bytes) };
-        // What comes from the reserve of who has no memory is not kept from others.
-        let stays = stays && memory::can_have(KEPT_HOSTS);
+        // Memory from the emergency reserve must remain available to others, so it is not used for what is retained.
+        let stays = stays && memory::can_have(MAX_RETAINED_HOSTS);
         Ok(Table(if stays { self.hosts.table.replace(read).unwrap_or_else(Arc::new) } else { Arc::new(read) }))
     }
 
-    /// The same for lookups without a cache: only a file that is small, and has been left alone for a while. None: it is to be
-    /// read as glibc reads it. A look at the file instead of open, read and close; a process's first lookup reads it in any
-    /// case, and so keeps nothing.
+    /// Returns the retained hosts(5) file if it has not changed, for lookups without a cache. This takes one stat(2)
+    /// instead of open, read and close. Returns `None` if the file must be read as glibc reads it: because it is large
+    /// or has changed recently, or in the first lookup of the process, which would have to read it anyway, and retains
+    /// nothing.
     pub fn unchanged_hosts(&self) -> Option<Table<Vec<u8>>> {
         fault::point();
         if !self.has_read_hosts.load(Ordering::Relaxed) {
@@ -441,18 +448,18 @@ impl Tables {
         let identity = file::identity(HOSTS);
         match self.hosts.table.read() {
             Some(read) if read.identity == identity => Some(Table(read)),
-            _ if identity.is_settled(clock::wall()) && identity.size() <= KEPT_HOSTS => self.read_hosts().ok(),
+            _ if identity.is_settled(clock::wall()) && identity.size() <= MAX_RETAINED_HOSTS => self.read_hosts().ok(),
             _ => None,
         }
     }
 
-    /// gai.conf(5), read once unless it says `reload yes`.
+    /// Returns gai.conf(5), which is read once, unless it has `reload yes`.
     pub fn gai_conf(&self) -> Table<GaiConf> {
         fault::point();
-        self.gai_conf.get(GAI_CONF, Looks::Always, |conf| !conf.reload, |text, _| gai_conf::parse(text))
+        self.gai_conf.get(GAI_CONF, Recheck::Always, |conf| !conf.reload, |text, _| gai_conf::parse(text))
     }
 
-    /// host.conf(5), read once.
+    /// Returns host.conf(5), which is read once.
     pub fn host_conf(&self) -> &HostConf {
         fault::point();
         self.host_conf.get_or_init(|| {
@@ -474,14 +481,14 @@ impl Tables {
     }
 }
 
-/// Whether there is an nsswitch.conf in /usr/etc, and the glibc that runs reads it if there is none in /etc. The look at the
-/// file comes first, since nearly no system has it, and libc's text is long.
+/// Returns whether /usr/etc/nsswitch.conf exists and the running glibc reads it if there is none in /etc. The file is
+/// checked first, since hardly any system has it, while searching libc's text takes long.
 fn reads_usr_nsswitch_conf() -> bool {
     file::ownership(USR_NSSWITCH_CONF).is_ok() && glibc::has_text(USR_NSSWITCH_CONF)
 }
 
-/// The modules that nsswitch.conf has for a database, as it is written there; glibc's own where it says nothing. None:
-/// glibc can use nothing of the file.
+/// Returns the list of modules of a database as written in nsswitch.conf, or glibc's default if it has no such line.
+/// Returns `None` if glibc cannot use the file.
 pub fn modules_of(database: &CStr) -> Option<Vec<u8>> {
     let content = match file::read(NSSWITCH_CONF) {
         Err(Errno(libc::ENOENT)) if reads_usr_nsswitch_conf() => file::read(USR_NSSWITCH_CONF),
@@ -499,9 +506,10 @@ pub fn modules_of(database: &CStr) -> Option<Vec<u8>> {
     Some(nsswitch::modules_of(&text, database.to_bytes(), minor).to_vec())
 }
 
-/// A choice is made once, and not to be lost because somebody was just looking at the one before.
+/// Stores a selection. Unlike a table, it cannot be read again later, so it must not be lost because another thread is
+/// reading the previous one.
 fn choose(place: &Snapshot<Vec<Service>>, mut modules: Vec<Service>) {
-    const TRIES: u32 = 1000; // Whoever looks needs some instructions for it.
+    const TRIES: u32 = 1000; // Readers hold the cell for a few instructions only.
     for _ in 0..TRIES {
         match place.replace(modules) {
             Ok(_) => return,
@@ -511,7 +519,8 @@ fn choose(place: &Snapshot<Vec<Service>>, mut modules: Vec<Service>) {
     }
 }
 
-/// What `look` finds in a hosts(5) first: lines of it, read anew at every lookup, as glibc does, up to those.
+/// Returns the first result of `look` on blocks of lines of a hosts(5) file. As in glibc, the file is read again in
+/// every lookup, and only as far as necessary.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -526,7 +535,7 @@ pub fn first_in_hosts<R>(path: &CStr, look: impl Fn(&[u8]) -> Option<R>) -> Resu
     Ok(None)
 }
 
-/// A hosts(5) whole.
+/// Reads a whole hosts(5) file.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -535,13 +544,14 @@ pub fn hosts(path: &CStr) -> Result<Vec<u8>, Errno> {
     file::read_lines(path).map(as_glibc_reads_hosts)
 }
 
-/// A hosts(5) that a rule names, for a privileged program: nothing where somebody else than root may have written it.
+/// Reads a hosts(5) file that a rule names, for a privileged program. The result is empty if anybody but root could
+/// have written the file.
 pub fn trusted_hosts(path: &CStr) -> Vec<u8> {
     let trusted = file::read_no_link(path).ok().filter(|content| trust::is_trusted(path, content.ownership));
     trusted.map(|content| as_glibc_reads_hosts(content.bytes)).unwrap_or_default()
 }
 
-/// What the `files` module of the glibc that runs here hands to its parsers.
+/// Returns the text that the `files` module of the running glibc passes to its parsers.
 fn as_glibc_reads(text: &[u8]) -> Cow<'_, [u8]> {
     if glibc::minor() >= glibc::READLINE { files::text::as_glibc_reads(text) } else { Cow::Borrowed(text) }
 }
@@ -553,8 +563,8 @@ fn as_glibc_reads_hosts(text: Vec<u8>) -> Vec<u8> {
     }
 }
 
-/// The scope of an address: a number or, with one of a node or a link, the name of an interface (glibc,
-/// inet/inet6_scopeid_pton.c).
+/// Parses a scope ID: a number or, for a link-local address or a multicast address of node-local or link-local scope,
+/// the name of an interface (glibc, inet/inet6_scopeid_pton.c).
 pub fn scope_id(address: &Ipv6Addr, scope: &[u8]) -> Option<u32> {
     let [first, ..] = address.segments();
     let is_local_multicast = first & 0xff00 == 0xff00 && matches!(first & 0xf, 1 | 2);

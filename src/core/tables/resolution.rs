@@ -1,4 +1,4 @@
-//! How a thread resolves: resolv.conf, or what the program wrote into the thread's `_res` instead.
+//! The resolver configuration of a thread: resolv.conf, or the settings of the program in the thread's `_res`.
 
 use std::cell::Cell;
 use std::collections::hash_map::DefaultHasher;
@@ -9,30 +9,31 @@ use crate::files::resolv_conf::{Options, ResolvConf, SortEntry};
 use crate::sys::resolver_state::{self, State, flag};
 use crate::sys::{fork, memory};
 
-/// What of a search list glibc copies into `_res` (`MAXDNSRCH`, and the room in `defdname`).
+/// The limits up to which glibc copies a search list into `_res` (`MAXDNSRCH`, and the size of `defdname`).
 const COPIED_DOMAINS: usize = 6;
 const COPIED_BYTES: usize = 256;
 
-/// What of `sortlist` it copies (`MAXRESOLVSORT`).
+/// The number of `sortlist` entries that glibc copies (`MAXRESOLVSORT`).
 const COPIED_NETWORKS: usize = 10;
 
-/// States of the file that are remembered.
+/// The number of states of the file that are remembered.
 const REMEMBERED: usize = 16;
 
-/// resolv.conf, and how glibc would copy it into `_res`.
+/// The contents of resolv.conf, and the copy that glibc would make in `_res`.
 #[derive(Clone, Debug)]
 pub struct Resolution {
-    /// What counts.
+    /// The settings to use.
     pub conf: ResolvConf,
     copy: State,
-    /// The number of this state of the file, in the order in which they were read; none for what is a program's own.
+    /// The number of this state of the file, in the order in which they were read; `None` for settings of the program.
     pub serial: Option<u64>,
     /// Hashes of the copies of earlier states of the file.
     older: Vec<u64>,
 }
 
-/// Whether `_res` is still to be filled in: glibc does so before a thread's first lookup begins. It takes as long as a sixth of
-/// that lookup, and so it is done here while the first answer is waited for; or at the end, where nothing was.
+/// Whether `_res` has yet to be initialised, which glibc does before the first lookup of a thread. It takes up to a
+/// sixth of the time of that lookup, so nss-bypass does it while waiting for the first response or, if there is no
+/// query, at the end of the lookup.
 #[derive(Debug)]
 pub struct Initialisation {
     is_due: Cell<bool>,
@@ -47,7 +48,7 @@ impl Initialisation {
         Self { is_due: Cell::new(true) }
     }
 
-    /// Fills `_res` in if that is still to be done.
+    /// Initialises `_res` if that has not been done.
     pub fn complete(&self) {
         if self.is_due.take() {
             initialise();
@@ -61,22 +62,24 @@ impl Drop for Initialisation {
     }
 }
 
-/// What glibc needs to fill `_res` in. Where it has no memory for the first copy of resolv.conf, it keeps a lock for ever.
-const SOME_MEMORY: usize = 64 << 10;
+/// The memory that glibc needs to initialise `_res`. If glibc has no memory for its first copy of resolv.conf, it never
+/// releases a lock.
+const MIN_FREE_MEMORY: usize = 64 << 10;
 
-/// Has glibc fill `_res` in, or bring it up to date. None: not now. False: it cannot read the file.
+/// Has glibc initialise or update `_res`. Returns `None` if that is not safe now, and `false` if glibc cannot read the
+/// file.
 pub(super) fn initialise() -> Option<bool> {
-    (fork::is_safe_for_locks() && memory::can_have(SOME_MEMORY)).then(resolver_state::refresh)
+    (fork::is_safe_for_locks() && memory::can_have(MIN_FREE_MEMORY)).then(resolver_state::refresh)
 }
 
 fn hash(state: &State) -> u64 {
-    let mut hasher = DefaultHasher::new(); // Its keys are fixed: nobody is asked for random ones.
+    let mut hasher = DefaultHasher::new(); // Its keys are fixed, so the kernel is not asked for random ones.
     state.hash(&mut hasher);
     hasher.finish()
 }
 
 impl Resolution {
-    /// The file as it is now, and as it was before.
+    /// Creates the resolution for the current state of the file, given the previous one.
     pub fn new(conf: ResolvConf, before: Option<&Self>) -> Self {
         let mut older = Vec::new();
         if let Some(before) = before {
@@ -88,52 +91,53 @@ impl Resolution {
         Self { copy: copy(&conf), conf, serial, older }
     }
 
-    /// Whether this thread's `_res` says what the file says.
+    /// Returns whether this thread's `_res` agrees with the file.
     pub fn is_copied(&self) -> bool {
-        resolver_state::says(&self.copy)
+        resolver_state::agrees_with(&self.copy)
     }
 
-    /// Whether `_res` says what the file says.
+    /// Returns whether this state of `_res` agrees with the file.
     pub fn is_copied_in(&self, state: &State) -> bool {
         self.copy == *state
     }
 
-    /// Whether glibc's own copying ends the process: it takes a search list that does not fit into `_res` for a
-    /// mistake of its own (an assertion in `update_from_conf`), unless six domains fit, or more than the bytes of the
-    /// pointers to them (`resolv_conf_matches`).
+    /// Returns whether glibc would abort the process when it copies the file: an assertion in `update_from_conf` fails
+    /// if the search list does not fit into `_res`, unless six domains fit, or those that fit take more bytes than the
+    /// array of pointers to them (`resolv_conf_matches`).
     pub fn cannot_be_copied_in(&self) -> bool {
         let [all, copied] = [&self.conf.search, &self.copy.search].map(Vec::len);
         let bytes: usize = self.copy.search.iter().map(|domain| domain.len() + 1).sum();
         copied < all.min(COPIED_DOMAINS) && (copied == 0 || bytes <= (COPIED_DOMAINS + 1) * size_of::<usize>())
     }
 
-    /// Whether `_res` says what the file said some time ago, and is to follow it.
+    /// Returns whether `_res` agrees with an earlier state of the file and is to be updated when the file changes.
     pub fn was_copied_in(&self, state: &State) -> bool {
         state.options & flag::NORELOAD == 0 && self.older.contains(&hash(state))
     }
 
-    /// The file, but what the program wrote into `_res` before it. As in glibc, a program that changed neither
-    /// servers nor domains nor networks keeps the whole search list, of which `_res` holds the beginning only.
-    pub fn with_wishes(&self, state: &State) -> Self {
+    /// Returns the settings of the program in `_res`, completed by the file. As in glibc, a program that has changed
+    /// neither servers nor domains nor networks keeps the whole search list, of which `_res` contains only the
+    /// beginning.
+    pub fn with_program_settings(&self, state: &State) -> Self {
         let conf = &self.conf;
         let lists = |state: &State| (state.servers.clone(), state.search.clone(), state.sortlist.clone());
         let keeps_lists = lists(state) == lists(&self.copy);
         let sortlist = || state.sortlist.iter().map(|&(address, mask)| SortEntry { address, mask }).collect();
-        let wished = ResolvConf {
+        let merged = ResolvConf {
             servers: if keeps_lists { conf.servers.clone() } else { state.servers.clone() },
             search: if keeps_lists { conf.search.clone() } else { state.search.clone() },
             sortlist: if keeps_lists { conf.sortlist.clone() } else { sortlist() },
             ndots: state.ndots,
-            // What is negative is never waited for, or never asked.
+            // With a negative `retrans` there is no waiting, and with a negative `retry` there are no queries.
             timeout: u32::try_from(state.retrans).unwrap_or(0),
             attempts: u32::try_from(state.retry).unwrap_or(0),
             options: options(state.options),
         };
-        Self { conf: wished, copy: state.clone(), serial: None, older: Vec::new() }
+        Self { conf: merged, copy: state.clone(), serial: None, older: Vec::new() }
     }
 }
 
-/// What glibc's `update_from_conf` (resolv/resolv_conf.c) makes of the file.
+/// Returns the copy that glibc's `update_from_conf` (resolv/resolv_conf.c) makes of the file.
 fn copy(conf: &ResolvConf) -> State {
     let mut room = COPIED_BYTES;
     let mut fits = |domain: &[u8]| match room.checked_sub(domain.len() + 1) {
@@ -202,11 +206,16 @@ fn options(bits: u64) -> Options {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::resolv_conf::{Surroundings, parse};
+    use crate::files::resolv_conf::{ResolverEnvironment, parse};
 
     fn resolution(text: &str, before: Option<&Resolution>) -> Resolution {
-        let around =
-            Surroundings { localdomain: None, res_options: None, hostname: b"host", scope_id: &|_, _| None, minor: 36 };
+        let around = ResolverEnvironment {
+            localdomain: None,
+            res_options: None,
+            hostname: b"host",
+            scope_id: &|_, _| None,
+            minor: 36,
+        };
         Resolution::new(parse(Some(text.as_bytes()), &around), before)
     }
 
@@ -216,7 +225,7 @@ mod tests {
     fn options_survive_the_way_into_res_and_back() {
         let file = resolution(TEXT, None);
         assert_eq!(options(file.copy.options), file.conf.options);
-        assert_eq!(file.with_wishes(&file.copy).conf, file.conf);
+        assert_eq!(file.with_program_settings(&file.copy).conf, file.conf);
     }
 
     #[test]
@@ -226,11 +235,11 @@ mod tests {
         assert!(file.is_copied_in(&state));
         state.retry = -1;
         assert!(!file.is_copied_in(&state));
-        let wished = file.with_wishes(&state).conf;
-        assert_eq!((wished.attempts, wished.search.len(), wished.timeout), (0, 8, 3));
+        let merged = file.with_program_settings(&state).conf;
+        assert_eq!((merged.attempts, merged.search.len(), merged.timeout), (0, 8, 3));
         state.servers.clear();
-        let wished = file.with_wishes(&state).conf;
-        assert_eq!((wished.servers.len(), wished.search.len()), (0, 6));
+        let merged = file.with_program_settings(&state).conf;
+        assert_eq!((merged.servers.len(), merged.search.len()), (0, 6));
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! getaddrinfo_a and its companions, after glibc's resolv/getaddrinfo_a.c, gai_suspend.c and gai_cancel.c.
+//! getaddrinfo_a and related functions, following glibc's resolv/getaddrinfo_a.c, gai_suspend.c and gai_cancel.c.
 //!
-//! glibc's own threads call its internal getaddrinfo, which no preloaded library sees. So a list with a name of ours in
-//! it is worked through here, all of it, by threads of ours that call getaddrinfo as a program would; every other list
-//! is libc's. A request then belongs to whoever has it in his table.
+//! glibc's threads call its internal getaddrinfo, which a preloaded library cannot intercept. Therefore, a list in
+//! which a rule matches a name is processed as a whole by threads of nss-bypass, which call getaddrinfo as a program
+//! would; all other lists are forwarded to libc. Each request thus belongs to the side that has it in its table.
 //!
-//! These functions are no cancellation points in glibc, whatever netdb.h says, since they wait with cancellation off;
-//! nor are they here. They wait outside of `hook::run`, so that a signal's handler may look names up meanwhile, or jump
-//! away, which leaves as much behind as in glibc.
+//! In glibc, these functions are not cancellation points, whatever netdb.h says, since they disable cancellation while
+//! they wait; the same is true here. They wait outside of `hook::run`, so that a signal handler can look up names in
+//! the meantime, or jump out, which leaves as much behind as in glibc.
 
 mod notice;
 mod queue;
@@ -26,28 +26,28 @@ use crate::{hook, real};
 use notice::Notice;
 use queue::Queue;
 
-/// How long libc's requests are waited for at a time, in a list where others are ours.
+/// How long to wait at a time for libc's requests, in a list that also has requests of nss-bypass.
 const SLICE: Duration = Duration::from_millis(10);
 
-/// gai_suspend's code when the time is up. glibc means EAI_AGAIN, as its manual says; but its wait gives EAGAIN
-/// (sysdeps/nptl/gai_misc.h), where gai_suspend.c looks for ETIMEDOUT.
+/// The return value of gai_suspend after a timeout. glibc's manual says EAI_AGAIN, but the function that waits returns
+/// EAGAIN (sysdeps/nptl/gai_misc.h), while gai_suspend.c expects ETIMEDOUT.
 const TIME_IS_UP: c_int = libc::EAI_SYSTEM;
 
-/// What getaddrinfo_a has begun.
+/// A call of getaddrinfo_a that has been accepted.
 #[derive(Clone, Copy)]
 struct Started {
     code: c_int,
     errno: Errno,
-    /// Whose requests to wait for.
+    /// The queue to wait for.
     wait: Option<&'static Queue>,
-    /// What to tell the program at once, since there is nothing to do.
+    /// The notification to send at once, since there is nothing to do.
     tell: Notice,
 }
 
-/// getaddrinfo_a(3) for a list with a name of ours in it. None: the call is libc's.
+/// getaddrinfo_a(3) for a list in which a rule matches a name. Returns `None` if the call is to be forwarded to libc.
 ///
 /// # Safety
-/// The arguments are as its contract asks.
+/// As for getaddrinfo_a(3).
 pub(crate) unsafe fn getaddrinfo_a(
     mode: c_int,
     list: *const *mut Gaicb,
@@ -57,24 +57,24 @@ pub(crate) unsafe fn getaddrinfo_a(
     let started = hook::uncancelled(|| {
         let left = AtomicU32::new(0);
         let started = hook::run(hook::owns_something, |before| {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             let list = unsafe { entries(list, count) };
             let known_mode = mode == GAI_WAIT || mode == GAI_NOWAIT;
-            // SAFETY: the caller's promise.
-            let ours = known_mode && list.iter().any(|&request| unsafe { request::is_for_rules(request) });
+            // SAFETY: guaranteed by the caller.
+            let ours = known_mode && list.iter().any(|&request| unsafe { request::matches_rule(request) });
             if !ours && real::getaddrinfo_a.get().is_some() {
-                // SAFETY: the caller's promise.
+                // SAFETY: guaranteed by the caller.
                 list.iter().filter(|_| known_mode).for_each(|&request| unsafe { request::log_forwarded(request) });
                 return None;
             }
-            // Now, since a signal's handler may call them.
+            // Looked up now, since a signal handler may call them.
             real::gai_suspend.get();
             real::gai_cancel.get();
             if !known_mode {
                 let errno = Errno(libc::EINVAL);
                 return Some(Started { code: libc::EAI_SYSTEM, errno, wait: None, tell: Notice::None });
             }
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             let notice = if mode == GAI_NOWAIT { unsafe { Notice::read(event) } } else { Notice::None };
             let queue = Queue::current(worker::start);
             let (accepted, failure) = queue.submit(list, (mode == GAI_WAIT).then_some(&left), notice);
@@ -96,15 +96,15 @@ pub(crate) unsafe fn getaddrinfo_a(
     Some(started.code)
 }
 
-/// gai_suspend(3) for a list of which a request is ours. None: the call is libc's.
+/// gai_suspend(3) for a list with a request of nss-bypass. Returns `None` if the call is to be forwarded to libc.
 ///
 /// # Safety
-/// The arguments are as its contract asks.
+/// As for gai_suspend(3).
 pub(crate) unsafe fn gai_suspend(list: *const *const Gaicb, count: c_int, timeout: *const timespec) -> Option<c_int> {
     let queue = Queue::existing()?;
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let entries = unsafe { entries(list, count) };
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let timeout = unsafe { timeout.as_ref() };
     let before = errno();
     let code = hook::uncancelled(|| {
@@ -114,7 +114,7 @@ pub(crate) unsafe fn gai_suspend(list: *const *const Gaicb, count: c_int, timeou
         let code = if in_progress.others == 0 {
             wait_for_one(&left, until)
         } else {
-            // SAFETY: the caller's promise.
+            // SAFETY: guaranteed by the caller.
             unsafe { wait_on_both_sides(list, count, in_progress.ours + in_progress.others, &left, until) }
         };
         leave(queue, &left);
@@ -124,7 +124,7 @@ pub(crate) unsafe fn gai_suspend(list: *const *const Gaicb, count: c_int, timeou
     code
 }
 
-/// gai_cancel(3) for a request of ours. None: the call is libc's.
+/// gai_cancel(3) for a request of nss-bypass. Returns `None` if the call is to be forwarded to libc.
 pub(crate) unsafe fn gai_cancel(request: *mut Gaicb) -> Option<c_int> {
     let queue = Queue::existing()?;
     let before = errno();
@@ -133,23 +133,23 @@ pub(crate) unsafe fn gai_cancel(request: *mut Gaicb) -> Option<c_int> {
     Some(if cancelled? { EAI_CANCELED } else { EAI_NOTCANCELED })
 }
 
-/// A caller's list.
+/// Returns the caller's list as a slice.
 ///
 /// # Safety
-/// There are so many entries, and they stay.
+/// `list` must be null, or point to `count` entries that are valid for `'a`.
 unsafe fn entries<'a, T>(list: *const T, count: c_int) -> &'a [T] {
     match usize::try_from(count) {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         Ok(count) if count > 0 && !list.is_null() => unsafe { slice::from_raw_parts(list, count) },
         _ => &[],
     }
 }
 
-/// Waits until nothing is left, whatever signals come.
+/// Waits until `left` is 0, regardless of signals.
 fn wait_for_all(queue: &Queue, left: &AtomicU32) {
     loop {
         let now = left.load(Ordering::Acquire);
-        // In a child that a signal's handler forked, nobody works on it.
+        // In a child that a signal handler has forked, no thread processes the requests.
         if now == 0 || !queue.is_this_process() {
             return;
         }
@@ -157,24 +157,25 @@ fn wait_for_all(queue: &Queue, left: &AtomicU32) {
     }
 }
 
-/// Waits for the first request; the code of gai_suspend.
+/// Waits for the first request, and returns the code of gai_suspend.
 fn wait_for_one(left: &AtomicU32, until: Option<Moment>) -> c_int {
     while left.load(Ordering::Acquire) != 0 {
         match futex::wait(left, 1, until) {
             Ok(()) => {}
             Err(Errno(libc::EINTR)) => return EAI_INTR,
             Err(Errno(libc::ETIMEDOUT)) => return TIME_IS_UP,
-            Err(_) => return libc::EAI_SYSTEM, // The time is none: glibc aborts.
+            Err(_) => return libc::EAI_SYSTEM, // The timeout is invalid: glibc aborts.
         }
     }
     0
 }
 
-/// The same, where other requests may be libc's: it waits for these in slices, and looks at ours in between. So ours are
-/// noticed up to a slice late, and a signal that comes just in between interrupts nothing.
+/// The same if some requests may be libc's: waits for these in slices, and checks those of nss-bypass in between. The
+/// latter are therefore noticed up to one slice late, and a signal that arrives between two slices does not interrupt
+/// the wait.
 ///
 /// # Safety
-/// The list is as gai_suspend's contract asks.
+/// As for gai_suspend(3).
 unsafe fn wait_on_both_sides(
     list: *const *const Gaicb,
     count: c_int,
@@ -193,15 +194,15 @@ unsafe fn wait_on_both_sides(
             return TIME_IS_UP;
         }
         let slice = timespec { tv_sec: 0, tv_nsec: remaining.min(SLICE).as_nanos() as _ };
-        // SAFETY: the caller's promise. libc waits for the requests that it knows, and looks at no others.
+        // SAFETY: guaranteed by the caller. libc waits for the requests in its own table, and ignores others.
         match unsafe { real(list, count, &slice) } {
             0 => return 0,
             EAI_INTR => return EAI_INTR,
             EAI_ALLDONE => {
-                // It has none of them: one was done just now, or they are nobody's.
-                // SAFETY: the caller's promise.
+                // libc has none of them: one has just been completed, or neither side has them.
+                // SAFETY: guaranteed by the caller.
                 let now = unsafe { entries(list, count) };
-                // SAFETY: the same.
+                // SAFETY: as above.
                 let now = now.iter().filter(|&&request| unsafe { request::is_in_progress(request) }).count();
                 return if now < in_progress { 0 } else { wait_for_one(left, until) };
             }

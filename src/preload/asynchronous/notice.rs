@@ -1,4 +1,5 @@
-//! How a program wants to hear that its requests are done: `struct sigevent`, as glibc heeds it (resolv/gai_notify.c).
+//! How a program is notified that its requests are complete: `struct sigevent`, as glibc interprets it
+//! (resolv/gai_notify.c).
 
 use std::ptr;
 
@@ -7,10 +8,10 @@ use nss_bypass_core::sys::{environment, signal, thread};
 
 use crate::netdb::{NotifyFunction, Sigevent};
 
-/// What to do.
+/// The notification.
 #[derive(Clone, Copy)]
 pub(super) enum Notice {
-    /// NULL, SIGEV_NONE, and what glibc does not heed: SIGEV_THREAD_ID, and values that are none.
+    /// NULL, SIGEV_NONE, and values that glibc ignores: SIGEV_THREAD_ID and invalid ones.
     None,
     Signal {
         process: pid_t,
@@ -23,7 +24,7 @@ pub(super) enum Notice {
     },
 }
 
-/// What a thread is started for.
+/// The function to call in a new thread, and its argument.
 #[derive(Clone, Copy)]
 pub(super) struct Call {
     function: NotifyFunction,
@@ -31,15 +32,15 @@ pub(super) struct Call {
 }
 
 impl Notice {
-    /// Field by field, since a program may leave those alone that do not count.
+    /// Reads a sigevent field by field, since a program need not initialise fields that are not used.
     ///
     /// # Safety
-    /// The pointer is NULL or points to a sigevent.
+    /// The pointer must be NULL or point to a sigevent.
     pub(super) unsafe fn read(event: *const Sigevent) -> Self {
         if event.is_null() {
             return Self::None;
         }
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let notify = unsafe { (*event).notify };
         // SAFETY: as above.
         let value = unsafe { (*event).value };
@@ -59,7 +60,7 @@ impl Notice {
         }
     }
 
-    /// Tells the program. What cannot be done is not done, as in glibc.
+    /// Notifies the program. As in glibc, errors are ignored.
     pub(super) fn send(self) {
         match self {
             Self::None => {}
@@ -67,14 +68,14 @@ impl Notice {
             Self::Thread { call: what, attributes } => {
                 let argument = Box::into_raw(Box::new(what));
                 let started = if attributes.is_null() {
-                    // SAFETY: `call` may have the box.
+                    // SAFETY: `call` takes ownership of the box.
                     unsafe { thread::start(call, argument.cast(), None) }
                 } else {
-                    // SAFETY: as above. The attributes are the program's, which must keep them until now.
+                    // SAFETY: as above. The attributes are those of the program, which must keep them valid until now.
                     unsafe { thread::start_with(attributes, call, argument.cast()) }
                 };
                 if started.is_err() {
-                    // SAFETY: the box was leaked above, and no thread has it.
+                    // SAFETY: the box was leaked above, and no thread has been given it.
                     drop(unsafe { Box::from_raw(argument) });
                 }
             }
@@ -82,11 +83,11 @@ impl Notice {
     }
 }
 
-/// The thread of a SIGEV_THREAD. Its frame has nothing to drop when the program's function runs.
+/// The thread of SIGEV_THREAD. Its frame has nothing to drop while the program's function runs.
 unsafe extern "C-unwind" fn call(argument: *mut c_void) -> *mut c_void {
-    // The thread that started this one has its signals blocked.
+    // The thread that started this one has its signals blocked, which is inherited.
     signal::unblock();
-    // SAFETY: the box that `send` leaked for this thread.
+    // SAFETY: the box that `send` has leaked for this thread.
     let Call { function, value } = *unsafe { Box::from_raw(argument.cast::<Call>()) };
     // SAFETY: the program's own function and value.
     unsafe { function(value) };

@@ -1,11 +1,11 @@
-//! The requests that are not done, and who waits for them.
+//! The requests that are not complete, and the callers that wait for them.
 //!
-//! Threads share this, so it has a lock. A fork in another thread may leave it held in the child, and its content half
-//! changed; therefore a queue belongs to one generation of the process (see `sys::fork`): a child makes itself a new
-//! one, and never looks at the old one again, which costs it a few hundred bytes. The requests in it are nobody's there,
-//! as the threads that would have worked on them are gone.
+//! This is shared by threads, so it has a lock. A fork in another thread may leave the lock held in the child, and the
+//! contents inconsistent. Therefore, a queue belongs to one generation of the process (see `sys::fork`): a child
+//! creates a new queue and never uses the old one, which leaks a few hundred bytes. The requests in the old queue are
+//! never completed in the child, where the threads that would process them do not exist.
 //!
-//! Signals are blocked while the lock is held, so that a handler may call these functions too.
+//! Signals are blocked while the lock is held, so that a signal handler can call these functions too.
 
 use std::collections::VecDeque;
 use std::ptr;
@@ -21,16 +21,17 @@ use super::notice::Notice;
 use super::request;
 use crate::netdb::{EAI_INPROGRESS, Gaicb};
 
-/// Room for so many who wait, before gai_suspend has to allocate: a signal's handler may call it.
+/// The number of waiting callers for which memory is reserved: gai_suspend should not allocate, since a signal handler
+/// may call it.
 const WATCHES: usize = 16;
 
-/// Threads, at most.
+/// The maximum number of threads.
 const MOST_THREADS: usize = 20;
 
-/// How long a thread waits for more.
+/// How long an idle thread waits for another request.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// Starts a thread that works through the queue. Signals must be blocked.
+/// Starts a thread that processes the queue. Signals must be blocked.
 type Start = fn(&'static Queue) -> Result<(), Errno>;
 
 /// The queue of one process.
@@ -38,7 +39,7 @@ pub(super) struct Queue {
     generation: u32,
     start: Start,
     state: Mutex<State>,
-    /// There is a job for a thread that has none.
+    /// Signalled when there is a job for an idle thread.
     arrived: Condvar,
 }
 
@@ -46,22 +47,22 @@ static QUEUE: AtomicPtr<Queue> = AtomicPtr::new(ptr::null_mut());
 
 #[derive(Default)]
 struct State {
-    /// In the order in which they came.
+    /// In the order in which they were submitted.
     jobs: VecDeque<Job>,
-    /// How many of them no thread has.
+    /// The number of jobs that no thread has been given.
     waiting: usize,
     batches: VecDeque<Batch>,
     watches: Vec<Watch>,
     threads: usize,
     idle: usize,
-    /// The next job's number.
+    /// The number of the next job.
     next: u64,
 }
 
-// SAFETY: the pointers in it are followed only under the lock, and only while their owners keep what they point to.
+// SAFETY: the pointers in it are dereferenced only under the lock, and only while their owners keep the targets valid.
 unsafe impl Send for State {}
 
-/// A request that is not done.
+/// A request that is not complete.
 #[derive(Clone, Copy)]
 pub(super) struct Job {
     number: u64,
@@ -73,14 +74,14 @@ pub(super) struct Job {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// It can be taken back.
+    /// It can be cancelled.
     Waiting,
-    /// A thread was started for it.
+    /// A thread has been started for it.
     Reserved,
     Running,
 }
 
-/// A call that did not wait.
+/// A call with GAI_NOWAIT.
 struct Batch {
     number: u64,
     left: usize,
@@ -97,7 +98,7 @@ enum Goal {
     All {
         batch: u64,
     },
-    /// Those of a caller's list that came before this number.
+    /// The requests of a caller's list that were submitted before this number.
     One {
         list: *const [*const Gaicb],
         before: u64,
@@ -108,13 +109,13 @@ impl Goal {
     fn includes(&self, job: &Job) -> bool {
         match *self {
             Self::All { batch } => job.batch == batch,
-            // SAFETY: the list is the argument of a caller that waits.
+            // SAFETY: the list is an argument of a caller that is waiting.
             Self::One { list, before } => job.number < before && unsafe { &*list }.contains(&job.request.cast_const()),
         }
     }
 }
 
-/// How many requests of a list are in progress.
+/// The numbers of requests of a list that are in progress, for this queue and for libc.
 #[derive(Clone, Copy)]
 pub(super) struct InProgress {
     pub(super) ours: usize,
@@ -122,13 +123,13 @@ pub(super) struct InProgress {
 }
 
 impl Queue {
-    /// This process's queue, if it has one.
+    /// Returns the queue of this process, if it has one.
     pub(super) fn existing() -> Option<&'static Self> {
-        // SAFETY: null, or a queue, none of which is ever freed once it is there.
+        // SAFETY: null, or a queue; a queue that has been published is never freed.
         unsafe { QUEUE.load(Ordering::Acquire).as_ref() }.filter(|queue| queue.is_this_process())
     }
 
-    /// This process's queue.
+    /// Returns the queue of this process, which is created if necessary.
     pub(super) fn current(start: Start) -> &'static Self {
         loop {
             let old = QUEUE.load(Ordering::Acquire);
@@ -138,13 +139,13 @@ impl Queue {
             let (state, arrived) = (Mutex::default(), Condvar::new());
             let new = Box::into_raw(Box::new(Self { generation: fork::generation(), start, state, arrived }));
             if QUEUE.compare_exchange(old, new, Ordering::AcqRel, Ordering::Relaxed).is_err() {
-                // SAFETY: the box was leaked above, and nobody else has seen it.
+                // SAFETY: the box was leaked above, and has not been published.
                 drop(unsafe { Box::from_raw(new) });
             }
         }
     }
 
-    /// Whether no fork lies between its making and now.
+    /// Returns whether the process has not forked since the queue was created.
     pub(super) fn is_this_process(&self) -> bool {
         self.generation == fork::generation()
     }
@@ -154,8 +155,8 @@ impl Queue {
         work(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Takes a caller's requests: how many of them, and errno where it could not take one. `left` counts those that are
-    /// not done, until `leave`; without it, `notice` is sent when all are.
+    /// Submits a caller's requests. Returns how many were accepted, and the errno if one was not. `left` is the number
+    /// of requests that are not complete, until `leave` is called; without it, `notice` is sent when all are complete.
     pub(super) fn submit(
         &'static self,
         list: &[*mut Gaicb],
@@ -187,12 +188,13 @@ impl Queue {
         })
     }
 
-    /// Makes `left` 1 until one of those requests is done that are in progress now. None: none of them is ours.
+    /// Sets `left` to 1 until one of those requests in the list completes that are now in progress. Returns `None` if
+    /// none of them is in this queue.
     pub(super) fn watch(&self, list: &[*const Gaicb], left: &AtomicU32) -> Option<InProgress> {
         self.locked(|state| {
             let mut found = InProgress { ours: 0, others: 0 };
             for &request in list {
-                // SAFETY: NULL or a request, under gai_suspend's contract.
+                // SAFETY: NULL or a request, according to the contract of gai_suspend.
                 if unsafe { request::is_in_progress(request) } {
                     let ours = state.jobs.iter().any(|job| ptr::eq(job.request, request));
                     *(if ours { &mut found.ours } else { &mut found.others }) += 1;
@@ -207,12 +209,13 @@ impl Queue {
         })
     }
 
-    /// Forgets a caller that has waited.
+    /// Removes a caller that has finished waiting.
     pub(super) fn leave(&self, left: &AtomicU32) {
         self.locked(|state| state.watches.retain(|watch| !ptr::eq(watch.left, left)));
     }
 
-    /// Takes a request back: whether no thread had it. None: it is not ours, or done.
+    /// Cancels a request. Returns whether that was possible, since no thread had been given it; `None` if it is
+    /// complete or not in this queue.
     pub(super) fn cancel(&self, request: *const Gaicb) -> Option<bool> {
         self.locked(|state| {
             let place = state.jobs.iter().position(|job| ptr::eq(job.request, request))?;
@@ -222,15 +225,15 @@ impl Queue {
             }
             state.jobs.remove(place);
             state.waiting -= 1;
-            // As in glibc, where a call's notice never comes when a request of it was taken back. But who waits for this
-            // one goes on, and does not wait for ever.
+            // As in glibc, the notification of a call is never sent if one of its requests has been cancelled. A caller
+            // that waits for the request is woken, so that it does not wait forever.
             state.batches.retain(|batch| batch.number != job.batch);
             state.wake(&job);
             Some(true)
         })
     }
 
-    /// The next job for a thread, which waits a while for one. None: it is to end.
+    /// Returns the next job for a thread, after waiting for a while if there is none. With `None`, the thread must end.
     pub(super) fn next_job(&'static self) -> Option<Job> {
         let _blocked = Blocked::all();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -247,7 +250,7 @@ impl Queue {
                 if state.idle > 0 {
                     self.arrived.notify_one();
                 } else {
-                    let _ = state.start_thread(self); // There is this one.
+                    let _ = state.start_thread(self); // This thread will get to it.
                 }
             }
             Some(_) => {}
@@ -255,11 +258,11 @@ impl Queue {
         found
     }
 
-    /// Ends a job, and tells all who wait for it. That is done under the lock, so that who hears of it last, and takes
-    /// the lock to look, finds that all have been told.
+    /// Completes a job, and wakes all callers that wait for it. This is done under the lock, so that a caller that
+    /// takes the lock afterwards can rely on all others having been woken.
     pub(super) fn finish(&self, job: &Job, code: c_int) {
         self.locked(|state| {
-            // SAFETY: programs keep a request until it is done.
+            // SAFETY: programs keep a request valid until it is complete.
             unsafe { request::set_code(job.request, code) };
             if let Some(place) = state.jobs.iter().position(|other| other.number == job.number) {
                 state.jobs.remove(place);
@@ -280,14 +283,14 @@ impl Queue {
 impl State {
     fn accept(&mut self, queue: &'static Queue, request: *mut Gaicb, batch: u64) -> Result<(), Errno> {
         self.jobs.try_reserve(1).map_err(|_| Errno(libc::EAGAIN))?;
-        // SAFETY: a request, under getaddrinfo_a's contract.
+        // SAFETY: a request, according to the contract of getaddrinfo_a.
         unsafe { request::set_code(request, EAI_INPROGRESS) };
         let mut stage = Stage::Waiting;
         if self.idle == 0 && self.threads < MOST_THREADS {
             match self.start_thread(queue) {
                 Ok(()) => stage = Stage::Reserved,
                 Err(error) if self.threads == 0 => return Err(error),
-                Err(_) => {} // A thread that there is will come to it.
+                Err(_) => {} // One of the existing threads will get to it.
             }
         }
         self.jobs.push_back(Job { number: self.next, batch, request, stage });
@@ -301,7 +304,7 @@ impl State {
         Ok(())
     }
 
-    /// errno of a failure is what pthread_create leaves in it, as in glibc.
+    /// If it fails, the result is the errno that pthread_create leaves, as in glibc.
     fn start_thread(&mut self, queue: &'static Queue) -> Result<(), Errno> {
         if self.threads >= MOST_THREADS {
             return Err(Errno(libc::EAGAIN));
@@ -315,7 +318,8 @@ impl State {
         started
     }
 
-    /// The first job that a thread was started for or, where there is none, that no thread has.
+    /// Takes the first job for which a thread has been started or, if there is none, the first that no thread has been
+    /// given.
     fn take(&mut self) -> Option<Job> {
         let place = |stage| self.jobs.iter().position(|job| job.stage == stage);
         let job = self.jobs.get_mut(place(Stage::Reserved).or_else(|| place(Stage::Waiting))?)?;
@@ -326,10 +330,10 @@ impl State {
         Some(*job)
     }
 
-    /// Wakes those for whom this was what they waited for.
+    /// Wakes the callers that waited for this job.
     fn wake(&self, job: &Job) {
         for watch in self.watches.iter().filter(|watch| watch.goal.includes(job)) {
-            // SAFETY: a caller's variable, which stays until `leave`.
+            // SAFETY: a variable of a caller, which is valid until `leave`.
             let left = unsafe { &*watch.left };
             let counted = left.fetch_update(Ordering::AcqRel, Ordering::Acquire, |left| left.checked_sub(1));
             if counted == Ok(1) {
@@ -343,7 +347,7 @@ impl State {
 mod tests {
     use super::*;
 
-    /// A queue whose threads are all at work, so that nothing is started.
+    /// A queue whose threads are all busy, so that none is started.
     fn queue() -> &'static Queue {
         let state = State { threads: MOST_THREADS, ..State::default() };
         let (state, arrived) = (Mutex::new(state), Condvar::new());

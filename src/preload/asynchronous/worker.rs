@@ -1,5 +1,5 @@
-//! The threads that work requests through, after glibc's resolv/gai_misc.c: at most so many, each of which ends when there
-//! was nothing to do for a while. All signals are blocked in them.
+//! The threads that process requests, following glibc's resolv/gai_misc.c: there is a maximum number, and a thread ends
+//! after it has been idle for a while. All signals are blocked in them.
 
 use std::ptr;
 
@@ -10,20 +10,21 @@ use super::queue::Queue;
 use super::request;
 use crate::hook;
 
-/// Bytes of stack, most of which are never touched. A lookup takes some 20 000; modules of nsswitch.conf may want more.
+/// The stack size in bytes. A lookup takes about 20 000; modules of nsswitch.conf may need more. Most pages are never
+/// touched.
 const STACK: usize = 256 * 1024;
 
-/// Starts one. Signals must be blocked.
+/// Starts a thread. Signals must be blocked.
 pub(super) fn start(queue: &'static Queue) -> Result<(), Errno> {
-    // SAFETY: a queue stays for ever.
+    // SAFETY: a queue is never freed.
     unsafe { thread::start(work, ptr::from_ref(queue).cast_mut().cast(), Some(STACK)) }
 }
 
 unsafe extern "C-unwind" fn work(queue: *mut c_void) -> *mut c_void {
-    // SAFETY: it is the queue of `start`.
+    // SAFETY: the queue that was passed to `start`.
     let queue = unsafe { &*queue.cast::<Queue>() };
     while let Some(job) = hook::caught(|_| queue.next_job()) {
-        // SAFETY: programs keep a request until it is done.
+        // SAFETY: programs keep a request valid until it is complete.
         let code = unsafe { request::perform(job.request) };
         hook::caught(|_| {
             queue.finish(&job, code);

@@ -5,22 +5,23 @@ use std::net::IpAddr;
 use std::ptr;
 
 use libc::{addrinfo, c_char, c_int, c_void, sockaddr, sockaddr_in, sockaddr_in6};
-use nss_bypass_core::late;
+use nss_bypass_core::lazy;
 use nss_bypass_core::model::{Address, Answer};
 use nss_bypass_core::sys::fault;
 
 use crate::request::service::Service;
 
-late! {
+lazy! {
     /// freeaddrinfo(3)
     fn freeaddrinfo(list: *mut addrinfo) -> (), absent: ();
 }
 
-/// A list that freeaddrinfo can free.
+/// A list that freeaddrinfo(3) can free.
 pub(crate) struct List(pub(crate) *mut addrinfo);
 
-/// One node for each address and service, in this order of address number × services + service number; the name, if it is
-/// wanted, at the first. None: no memory.
+/// Creates one node for each address and service, in the given order of indexes (index of the address × number of
+/// services + index of the service). The name, if there is one, is stored in the first node. Returns `None` if there is
+/// no memory.
 pub(crate) fn list(
     answer: &Answer,
     services: &[Service],
@@ -40,17 +41,17 @@ pub(crate) fn list(
     Some(list.finish())
 }
 
-/// The addresses of a list, each once.
+/// Returns the addresses of a list without duplicates.
 ///
 /// # Safety
-/// NULL, or a list of getaddrinfo's.
+/// `list` must be NULL, or a list of getaddrinfo.
 pub(crate) unsafe fn addresses(mut list: *const addrinfo) -> Vec<IpAddr> {
     let mut addresses = Vec::new();
-    // SAFETY: the caller's promise, also of all that comes next.
+    // SAFETY: guaranteed by the caller, also for the nodes that follow.
     while let Some(node) = unsafe { list.as_ref() } {
         let address = match node.ai_family {
             libc::AF_INET => {
-                // SAFETY: an address of this family is behind the pointer.
+                // SAFETY: the pointer is to an address of this family.
                 let inet = unsafe { node.ai_addr.cast::<sockaddr_in>().read_unaligned() };
                 Some(IpAddr::from(inet.sin_addr.s_addr.to_ne_bytes()))
             }
@@ -67,7 +68,8 @@ pub(crate) unsafe fn addresses(mut list: *const addrinfo) -> Vec<IpAddr> {
     addresses
 }
 
-/// A list as `list` makes it, but in the order given: for the fuzz targets. Not `finished`, it is left in the middle.
+/// Creates a list as `list` does, but in the given order: for the fuzz targets. Unless `finished`, it is abandoned
+/// before the end.
 #[cfg(fuzzing)]
 pub(crate) fn build(
     addresses: &[Address],
@@ -88,14 +90,15 @@ pub(crate) fn build(
     finished.then(|| list.finish().0)
 }
 
-/// A list in the making; freed if it is not finished.
+/// A list under construction, which is freed if it is not finished.
 struct Builder {
     first: *mut addrinfo,
     last: *mut addrinfo,
 }
 
-/// glibc allocates each node with its address behind it (sysdeps/posix/getaddrinfo.c, `generate_addrinfo`), and
-/// freeaddrinfo frees just the node and its name. The memory is the process's malloc's.
+/// glibc allocates each node together with its address, which follows it (sysdeps/posix/getaddrinfo.c,
+/// `generate_addrinfo`), and freeaddrinfo frees only the node and its name. The memory is allocated by the malloc of
+/// the process.
 #[repr(C)]
 struct Linked<A> {
     info: addrinfo,
@@ -134,7 +137,7 @@ impl Builder {
         if node.is_null() {
             return None;
         }
-        // SAFETY: the field lies within the allocation; no reference is made.
+        // SAFETY: the field is within the allocation; no reference is created.
         let behind = unsafe { &raw mut (*node).address };
         let info = addrinfo {
             ai_flags: flags,
@@ -146,13 +149,13 @@ impl Builder {
             ai_canonname: ptr::null_mut(),
             ai_next: ptr::null_mut(),
         };
-        // SAFETY: malloc gave room for a node, aligned for any type.
+        // SAFETY: the allocation has room for a node, and is aligned for any type.
         unsafe { node.write(Linked { info, address }) };
         let node = node.cast::<addrinfo>();
         if self.last.is_null() {
             self.first = node;
         } else {
-            // SAFETY: `last` is a node of this list, which nobody else has seen yet.
+            // SAFETY: `last` is a node of this list, to which nothing else refers yet.
             unsafe { (*self.last).ai_next = node };
         }
         self.last = node;
@@ -174,13 +177,14 @@ impl Builder {
 impl Drop for Builder {
     fn drop(&mut self) {
         if !self.first.is_null() {
-            // SAFETY: the nodes are malloc's, in the shape that freeaddrinfo expects, and nobody else has them.
+            // SAFETY: the nodes were allocated by malloc, in the form that freeaddrinfo expects, and nothing else
+            // refers to them.
             unsafe { freeaddrinfo(self.first) };
         }
     }
 }
 
-/// A C string from malloc. None: no memory.
+/// Copies a text to a C string that malloc allocates. Returns `None` if there is no memory.
 fn allocate_string(text: &[u8]) -> Option<*mut c_char> {
     fault::point();
     // SAFETY: malloc may be called with any size.
@@ -188,7 +192,7 @@ fn allocate_string(text: &[u8]) -> Option<*mut c_char> {
     if copy.is_null() {
         return None;
     }
-    // SAFETY: the allocation has room for the text and a NUL, and is new.
+    // SAFETY: the allocation is new, and has room for the text and a NUL.
     unsafe { ptr::copy_nonoverlapping(text.as_ptr(), copy, text.len()) };
     // SAFETY: the last byte of the allocation.
     let end = unsafe { copy.add(text.len()) };

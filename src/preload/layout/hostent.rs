@@ -8,17 +8,17 @@ use nss_bypass_core::model::Answer;
 
 use crate::request::text::text;
 
-/// In which order glibc's modules fill a buffer, which decides how long it must be.
+/// The order in which glibc's modules fill a buffer, which determines how long it must be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Order {
     /// Names, addresses, and the lists of both.
     ListsLast,
-    /// Answers of DNS about an address: the lists, the name, the address. The NULL of the list of addresses is the list of
-    /// aliases, of which there are none.
+    /// DNS answers to reverse lookups: the lists, the name, the address. The terminating NULL of the list of addresses
+    /// also serves as the empty list of aliases.
     ListsFirst,
 }
 
-/// Where in a buffer everything of an answer goes: offsets.
+/// The offsets of the parts of an answer in a buffer.
 pub(super) struct Layout {
     address_list: usize,
     alias_list: usize,
@@ -28,7 +28,7 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Lists are aligned as pointers are and addresses to four bytes, wherever the buffer begins.
+    /// Computes the offsets. Lists are aligned to pointers and addresses to four bytes, wherever the buffer begins.
     pub(super) fn new(answer: &Answer, width: usize, start: usize, order: Order) -> Self {
         const ADDRESS_ALIGNMENT: usize = 4;
         const POINTER: usize = size_of::<*mut c_char>();
@@ -55,32 +55,32 @@ impl Layout {
     }
 }
 
-/// Bytes of an address of this answer.
+/// Returns the length in bytes of the addresses of this answer.
 pub(super) fn width(answer: &Answer) -> usize {
     if answer.addresses.first().is_some_and(|address| address.ip.is_ipv4()) { 4 } else { 16 }
 }
 
-/// The name of a hostent.
+/// Returns the name of a hostent.
 ///
 /// # Safety
-/// A hostent of libc's.
+/// `host` must be libc's hostent.
 pub(crate) unsafe fn name(host: *const hostent) -> Vec<u8> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let name = unsafe { (*host).h_name };
     // SAFETY: as above.
     unsafe { text(name) }.unwrap_or_default().to_vec()
 }
 
-/// The addresses of a hostent.
+/// Returns the addresses of a hostent.
 ///
 /// # Safety
-/// A hostent of libc's.
+/// `host` must be libc's hostent.
 pub(crate) unsafe fn addresses(host: *const hostent) -> Vec<IpAddr> {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     let hostent { h_addrtype: family, h_addr_list: mut list, .. } = unsafe { host.read() };
     let mut addresses = Vec::new();
     loop {
-        // SAFETY: a list of pointers, with a null pointer behind the last.
+        // SAFETY: an array of pointers that ends with a null pointer.
         let address = unsafe { *list };
         if address.is_null() {
             return addresses;
@@ -92,15 +92,16 @@ pub(crate) unsafe fn addresses(host: *const hostent) -> Vec<IpAddr> {
             // SAFETY: as above.
             IpAddr::from(unsafe { address.cast::<[u8; 16]>().read_unaligned() })
         });
-        // SAFETY: this was not the last.
+        // SAFETY: this was not the last pointer.
         list = unsafe { list.add(1) };
     }
 }
 
-/// Writes an answer and all that it points to into a buffer of any alignment. None: it is too short.
+/// Writes an answer, and everything that it points to, into a buffer of any alignment. Returns `None` if the buffer is
+/// too short.
 ///
 /// # Safety
-/// `host` is writable, `buffer` for `length` bytes.
+/// `host` must be writable, and `buffer` writable for `length` bytes.
 pub(crate) unsafe fn pack(
     answer: &Answer,
     host: *mut hostent,
@@ -114,18 +115,18 @@ pub(crate) unsafe fn pack(
     if length < layout.end {
         return None;
     }
-    // SAFETY: the layout lies within the buffer.
+    // SAFETY: the offset is within the buffer.
     let at = |offset: usize| unsafe { buffer.add(offset) };
     let copy = |bytes: &[u8], offset: &mut usize| {
         let start = at(*offset);
-        // SAFETY: the layout counts every byte that is copied; the answer is not in the caller's buffer.
+        // SAFETY: the layout includes every byte that is copied; the answer is not in the caller's buffer.
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr().cast(), start, bytes.len()) };
         *offset += bytes.len();
         start
     };
     let point = |list: usize, index: usize, to: *mut c_char| {
         let place = at(list + index * size_of::<*mut c_char>()).cast::<*mut c_char>();
-        // SAFETY: the layout counts every pointer, and its lists are aligned.
+        // SAFETY: the layout includes every pointer, and its lists are aligned.
         unsafe { place.write(to) };
     };
     let mut end = layout.addresses;
@@ -155,7 +156,7 @@ pub(crate) unsafe fn pack(
         h_length: width as c_int,
         h_addr_list: at(layout.address_list).cast(),
     };
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { host.write(filled) };
     Some(())
 }

@@ -1,4 +1,4 @@
-//! Answers in the caller's memory, in the shape that glibc gives them.
+//! Answers in the caller's memory, in the same form as glibc's.
 
 pub(crate) mod addrinfo;
 pub(crate) mod hostent;

@@ -1,5 +1,5 @@
-//! How long the buffer of a `_r` function must be for glibc to look a name up with it: its modules read /etc/hosts and
-//! build their answer in the caller's buffer, and ask for more before they know whether the name exists.
+//! The buffer size that glibc requires for a lookup with a `_r` function: its modules read /etc/hosts and build the
+//! answer in the caller's buffer, and may need more space before they know whether the name exists.
 
 use std::io::BufRead;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use nss_bypass_core::files::hosts::{Key, Line, lines_with, parse_line};
 use nss_bypass_core::files::text::until_nul;
 use nss_bypass_core::model::{Answer, Family, Subject};
-use nss_bypass_core::resolve::{HostKey, Room};
+use nss_bypass_core::resolve::{CallerBuffer, HostKey};
 
 use super::hostent::{Layout, Order, width};
 
@@ -21,13 +21,14 @@ pub(crate) struct Buffer {
 }
 
 impl Buffer {
-    /// What is left of it behind its first address that is aligned for pointers.
+    /// Returns the part of the buffer from the first address that is aligned for pointers.
     fn aligned(self) -> Self {
         let address = self.address.next_multiple_of(POINTER);
         Self { address, length: self.length.saturating_sub(address - self.address) }
     }
 
-    /// Whether glibc's `files` module can look for `key` in this text with it. It aligns the buffer for names only.
+    /// Returns whether glibc's `files` module can search this text for `key` with this buffer, which it aligns for
+    /// lookups by name only.
     pub(crate) fn is_enough(self, text: &[u8], key: Key<'_>, multi: bool) -> bool {
         let Self { address, length } = match key {
             Key::Name(..) => self.aligned(),
@@ -37,13 +38,13 @@ impl Buffer {
             Key::Name(name, _) if multi => lines_with(text, name).nth(1).is_none(),
             _ => true,
         };
-        // Hardly any line is so long that words must be counted.
+        // Hardly any line is so long that its words have to be counted.
         (is_single && length >= most_for_one(text)) || length >= room(text, key, multi, address)
     }
 }
 
-impl Room for Buffer {
-    /// Where the first byte of a name could begin an address, glibc wants room for that.
+impl CallerBuffer for Buffer {
+    /// If the first byte of a name can be the beginning of an address, glibc requires room for an address.
     fn fits_key(&self, key: HostKey<'_>) -> bool {
         const ADDRESS: usize = 16;
         let Subject::Name(name) = key.subject() else { return true };
@@ -66,12 +67,12 @@ impl Room for Buffer {
     }
 
     fn fits_address_list(&self) -> bool {
-        const ADDRESS_LIST: usize = 2 * POINTER; // Of one address.
+        const ADDRESS_LIST: usize = 2 * POINTER; // A list of one address.
         self.aligned().length >= ADDRESS_LIST
     }
 }
 
-/// More than glibc wants for any single line of a text.
+/// Returns an upper bound of what glibc requires for any single line of a text.
 fn most_for_one(mut text: &[u8]) -> usize {
     let mut longest = 0;
     while let Some(length) = text.skip_until(b'\n').ok().filter(|&length| length > 0) {
@@ -80,25 +81,26 @@ fn most_for_one(mut text: &[u8]) -> usize {
     HOSTENT_DATA + longest + 2 + POINTER + (longest / 2 + 2) * POINTER
 }
 
-/// `struct hostent_data`, which stands before a line in the caller's buffer.
+/// `struct hostent_data`, which precedes a line in the caller's buffer.
 const HOSTENT_DATA: usize = 32;
 const POINTER: usize = size_of::<usize>();
 
-/// Bytes that glibc wants of a buffer at this address to look for `key`: it reads each line into it, up to the first that
-/// will do, with pointers to the aliases behind it, and then appends what the other lines of a name say (`multi`).
+/// Returns the number of bytes that glibc requires of a buffer at this address to search for `key`. It reads each line
+/// into the buffer, up to the first that matches, followed by pointers to the aliases, and then appends the contents of
+/// the other lines with the name (`multi`).
 pub(crate) fn room(text: &[u8], key: Key<'_>, multi: bool, address: usize) -> usize {
     let aligned = |offset: usize, to: usize| (address + offset).next_multiple_of(to) - address;
     let mut most = HOSTENT_DATA + 3;
     let mut lines = text.split_inclusive(|&byte| byte == b'\n');
     for raw in lines.by_ref() {
-        // A byte of the buffer tells whether the line fitted.
+        // glibc uses one byte of the buffer to detect whether the line has been truncated.
         most = most.max(HOSTENT_DATA + raw.len() + 2);
         let seen = until_nul(raw);
         let text = seen.strip_suffix(b"\n").unwrap_or(seen);
         let Some((line, ip)) = parse_line(text).and_then(|line| Some((line, key.sees(line.address)?))) else {
             continue;
         };
-        // Behind the whole line, also where blanks or a comment do not count.
+        // After the whole line, including blanks and a comment.
         let list = aligned(HOSTENT_DATA + seen.len() + 1, POINTER);
         most = most.max(list + (line.aliases().count() + 2) * POINTER);
         let is_it = match key {
@@ -115,7 +117,8 @@ pub(crate) fn room(text: &[u8], key: Key<'_>, multi: bool, address: usize) -> us
     most
 }
 
-/// `gethostbyname3_multi`: addresses and names over the first line's list, and the new lists behind them.
+/// The same for glibc's `gethostbyname3_multi`: addresses and names overwrite the list of the first line, and are
+/// followed by the new lists.
 fn room_for_all<'a>(
     first: &Line<'_>,
     list: usize,

@@ -4,7 +4,7 @@ use libc::{addrinfo, c_int};
 
 use crate::netdb::AI_IDN;
 
-/// The fields of `struct addrinfo` that hints are read from.
+/// The fields of `struct addrinfo` that getaddrinfo reads from the hints.
 #[derive(Clone, Copy)]
 pub(crate) struct Hints {
     pub(crate) flags: c_int,
@@ -15,9 +15,9 @@ pub(crate) struct Hints {
 
 impl Hints {
     /// # Safety
-    /// The pointer is null or points to an addrinfo, as getaddrinfo's contract asks.
+    /// The pointer must be null or point to an addrinfo, as for getaddrinfo(3).
     pub(super) unsafe fn read(hints: *const addrinfo) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         match unsafe { hints.as_ref() } {
             Some(hints) => Self {
                 flags: hints.ai_flags,
@@ -25,17 +25,17 @@ impl Hints {
                 socket_type: hints.ai_socktype,
                 protocol: hints.ai_protocol,
             },
-            // POSIX says 0; glibc says AI_V4MAPPED | AI_ADDRCONFIG.
+            // POSIX specifies 0, glibc AI_V4MAPPED | AI_ADDRCONFIG.
             None => Self { flags: libc::AI_V4MAPPED | libc::AI_ADDRCONFIG, family: 0, socket_type: 0, protocol: 0 },
         }
     }
 
-    /// Whether a flag is set.
+    /// Returns whether a flag is set.
     pub(crate) fn has(&self, flag: c_int) -> bool {
         self.flags & flag != 0
     }
 
-    /// Whether the node is to be converted to its A-label form.
+    /// Returns whether the node is to be converted to its A-label form.
     pub(super) fn wants_idn(&self) -> bool {
         self.has(AI_IDN)
     }

@@ -1,4 +1,4 @@
-//! getaddrinfo's arguments as a request, checked as glibc checks them.
+//! The arguments of getaddrinfo as a request, which is checked as in glibc.
 
 pub(crate) mod hints;
 pub(crate) mod node;
@@ -34,56 +34,56 @@ const KNOWN_FLAGS: c_int = libc::AI_PASSIVE
 
 /// The arguments.
 pub(crate) struct Request<'a> {
-    /// The node's text, in its A-label form where the hints ask for that and it has one.
+    /// The text of the node, in its A-label form if the hints request that and it has one.
     node: Option<Cow<'a, [u8]>>,
     conversion: Conversion,
     hints: Hints,
     service: Option<&'a [u8]>,
 }
 
-/// What became of the conversion to A-labels.
+/// The result of the conversion to A-labels.
 #[derive(Clone, Copy)]
 struct Conversion {
     result: Result<(), c_int>,
-    /// What it left in errno, if anything.
+    /// The errno that it has left, if any.
     errno: Option<Errno>,
 }
 
-/// Arguments that are right, and what is target.
+/// Valid arguments.
 pub(crate) struct Checked<'a> {
     target: Target<'a>,
     selection: Selection,
     flags: c_int,
-    /// One node for each address and service.
+    /// The services; there is one node for each address and service.
     pub(crate) services: Vec<Service>,
     nodes: Nodes,
-    /// What is left in errno where the lookup leaves nothing else there.
+    /// The errno to leave unless the lookup sets another.
     pub(crate) errno: Errno,
 }
 
 enum Target<'a> {
     Name(Name<'a>),
-    /// These addresses, of this canonical name.
+    /// These addresses, with this canonical name.
     Addresses(Vec<Address>, &'a [u8]),
 }
 
-/// Arguments that are wrong: getaddrinfo's code, and what is left in errno.
+/// Invalid arguments: getaddrinfo's code, and the errno to leave.
 pub(crate) struct Refusal {
     pub(crate) code: c_int,
     pub(crate) errno: Errno,
 }
 
 impl<'a> Request<'a> {
-    /// Reads them, and converts the node.
+    /// Reads the arguments, and converts the node.
     ///
     /// # Safety
-    /// The arguments are as getaddrinfo's contract asks: strings or NULL, an addrinfo or NULL.
+    /// The arguments must be as for getaddrinfo(3): strings or NULL, an addrinfo or NULL.
     pub(crate) unsafe fn read(node: *const c_char, service: *const c_char, hints: *const addrinfo) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let hints = unsafe { Hints::read(hints) };
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let service = unsafe { text(service) };
-        // SAFETY: the caller's promise.
+        // SAFETY: guaranteed by the caller.
         let written = unsafe { text(node) };
         let mut request = Self {
             node: written.map(Cow::Borrowed),
@@ -108,12 +108,12 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The node. (Wide digits, converted, are an address.)
+    /// Returns the node. (A conversion of full-width digits may result in an address.)
     pub(crate) fn node(&self) -> Node<'_> {
         Node::new(self.node.as_deref())
     }
 
-    /// Checks everything that getaddrinfo checks before it looks a name up, in its order and with its codes.
+    /// Checks everything that getaddrinfo checks before it looks up a name, in the same order and with the same codes.
     pub(crate) fn check<'n>(
         &self,
         node: Node<'n>,
@@ -125,7 +125,7 @@ impl<'a> Request<'a> {
         checked.map_err(|code| Refusal { code, errno: leaves })
     }
 
-    /// `leaves` is what is left in errno: what was in it at the call, until something changes it.
+    /// `leaves` is the errno to leave: the one at the call, until something changes it.
     fn checked<'n>(&self, node: Node<'n>, resolver: &Resolver<'_>, leaves: &mut Errno) -> Result<Checked<'n>, c_int> {
         let hints = self.hints;
         check_flags(node, hints, self.service)?;
@@ -142,7 +142,7 @@ impl<'a> Request<'a> {
         self.conversion.result?;
         let target = match node {
             Node::Name(_) if hints.has(libc::AI_NUMERICHOST) => return Err(libc::EAI_NONAME),
-            // `gethostbyname2_r` takes it for an address, good or bad, and asks nobody.
+            // `gethostbyname2_r` treats it as an address, valid or not, and makes no lookup.
             Node::Name(name)
                 if family == Some(Family::Inet)
                     && !selection.canonical
@@ -152,7 +152,7 @@ impl<'a> Request<'a> {
             }
             Node::Name(name) => Target::Name(name),
             Node::Address(numeric) => Target::Addresses(vec![numeric.address(selection, leaves)?], numeric.text()),
-            Node::Nobody => Target::Addresses(own_addresses(family, hints.has(libc::AI_PASSIVE)), b""),
+            Node::NoName => Target::Addresses(own_addresses(family, hints.has(libc::AI_PASSIVE)), b""),
         };
         let port = services.first().map_or(0, |service| service.port);
         let nodes = Nodes { services: services.len(), port, interfaces };
@@ -161,7 +161,7 @@ impl<'a> Request<'a> {
 }
 
 impl Checked<'_> {
-    /// What the resolver is target.
+    /// Returns the query for the resolver.
     pub(crate) fn query(&self) -> Query<'_> {
         let nodes = &self.nodes;
         match &self.target {
@@ -170,22 +170,22 @@ impl Checked<'_> {
         }
     }
 
-    /// Whether a source is target, rather than none at all.
-    pub(crate) fn asks(&self) -> bool {
+    /// Returns whether a source is queried.
+    pub(crate) fn queries_source(&self) -> bool {
         matches!(self.target, Target::Name(_))
     }
 
-    /// Whether glibc has `gethostbyname2_r` look the name up: for IPv4 without the canonical name.
+    /// Returns whether glibc looks up the name with `gethostbyname2_r`: for IPv4 without the canonical name.
     pub(crate) fn is_by_gethostbyname(&self) -> bool {
-        self.asks() && self.selection.family == Some(Family::Inet) && !self.selection.canonical
+        self.queries_source() && self.selection.family == Some(Family::Inet) && !self.selection.canonical
     }
 
-    /// `ai_flags` of each node.
+    /// Returns the `ai_flags` of each node.
     pub(crate) fn flags(&self) -> c_int {
         self.flags
     }
 
-    /// The canonical name of an answer, as the caller wants it; none where it is not wanted.
+    /// Returns the canonical name of an answer in the form that the hints request; `None` if they do not request it.
     pub(crate) fn canonical<'n>(&self, name: &'n [u8]) -> Option<Cow<'n, [u8]>> {
         match (self.selection.canonical, self.flags & AI_CANONIDN != 0) {
             (false, _) => None,
@@ -196,17 +196,18 @@ impl Checked<'_> {
 }
 
 fn check_flags(node: Node<'_>, hints: Hints, service: Option<&[u8]>) -> Result<(), c_int> {
-    let nobody = node == Node::Nobody;
-    if nobody && matches!(service, None | Some(b"*")) {
+    let no_name = node == Node::NoName;
+    if no_name && matches!(service, None | Some(b"*")) {
         return Err(libc::EAI_NONAME);
     }
-    if hints.has(!KNOWN_FLAGS) || (nobody && hints.has(libc::AI_CANONNAME)) {
+    if hints.has(!KNOWN_FLAGS) || (no_name && hints.has(libc::AI_CANONNAME)) {
         return Err(libc::EAI_BADFLAGS);
     }
     Ok(())
 }
 
-/// The families that are wanted and, with `AI_ADDRCONFIG`, there; and the interfaces, where they were target for.
+/// Returns the requested families, of which only the available ones with `AI_ADDRCONFIG`; and the interfaces, if they
+/// had to be requested.
 fn family(hints: Hints, resolver: &Resolver<'_>) -> Result<(Option<Family>, Option<Interfaces>), c_int> {
     let family = match hints.family {
         libc::AF_UNSPEC => None,
@@ -262,8 +263,8 @@ mod tests {
     #[test]
     fn checks_come_in_glibcs_order() {
         let code = |hints, service: Option<&'static [u8]>| checked(name(), hints, service).err();
-        assert_eq!(checked(Node::Nobody, hints(0x800, 99, 99, 0), None).err(), Some(libc::EAI_NONAME));
-        let canonical = checked(Node::Nobody, hints(libc::AI_CANONNAME, 99, 0, 0), Some(b"80"));
+        assert_eq!(checked(Node::NoName, hints(0x800, 99, 99, 0), None).err(), Some(libc::EAI_NONAME));
+        let canonical = checked(Node::NoName, hints(libc::AI_CANONNAME, 99, 0, 0), Some(b"80"));
         assert_eq!(canonical.err(), Some(libc::EAI_BADFLAGS));
         assert_eq!(code(hints(0x800, 99, 99, 0), None), Some(libc::EAI_BADFLAGS));
         assert_eq!(code(hints(0, 99, 99, 0), None), Some(libc::EAI_FAMILY));

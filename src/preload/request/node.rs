@@ -1,4 +1,4 @@
-//! What getaddrinfo is asked about: an address, a name, or nothing.
+//! The node of getaddrinfo: an address, a name, or none.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -11,18 +11,18 @@ use nss_bypass_core::tables;
 
 use crate::netdb::EAI_ADDRFAMILY;
 
-/// What getaddrinfo is asked about.
+/// The node of getaddrinfo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Node<'a> {
-    /// NULL, or `*`, which stands for it: this host itself.
-    Nobody,
+    /// NULL, or `*`, which has the same meaning: this host.
+    NoName,
     /// An address.
     Address(Numeric<'a>),
-    /// A name that must be looked up.
+    /// A name that has to be looked up.
     Name(Name<'a>),
 }
 
-/// An address in text.
+/// An address in text form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Numeric<'a> {
     text: &'a [u8],
@@ -31,18 +31,18 @@ pub(crate) struct Numeric<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// What glibc's `gaih_inet` and `text_to_binary_address` take this C string for.
+    /// Interprets the text as glibc's `gaih_inet` and `text_to_binary_address` do.
     pub(super) fn new(text: Option<&'a [u8]>) -> Self {
         match text {
-            None | Some(b"*") => Self::Nobody,
+            None | Some(b"*") => Self::NoName,
             Some(text) => numeric(text).map_or(Self::Name(Name::of_c_string(text)), Self::Address),
         }
     }
 
-    /// What rules are asked about.
+    /// Returns what rules are matched against.
     pub(crate) fn subject(self) -> Subject<'a> {
         match self {
-            Self::Nobody => Subject::Nobody,
+            Self::NoName => Subject::NoName,
             Self::Address(numeric) => Subject::Address(numeric.ip),
             Self::Name(name) => Subject::Name(name),
         }
@@ -56,7 +56,7 @@ fn numeric(text: &[u8]) -> Option<Numeric<'_>> {
     {
         return Some(Numeric { text, ip: IpAddr::V4(ip), scope: None });
     }
-    // Most names are told from an IPv6 address by their first byte.
+    // Most names can be distinguished from an IPv6 address by their first byte.
     if !(first.is_ascii_hexdigit() || *first == b':') || !text.contains(&b':') {
         return None;
     }
@@ -66,13 +66,13 @@ fn numeric(text: &[u8]) -> Option<Numeric<'_>> {
 }
 
 impl<'a> Numeric<'a> {
-    /// As it was written, which is its canonical name.
+    /// Returns the address as it was written, which is its canonical name.
     pub(super) fn text(self) -> &'a [u8] {
         self.text
     }
 
-    /// The address in the family that was asked for, or why there is none (`text_to_binary_address`). `leaves` is what
-    /// is left in errno, which glibc changes on its way.
+    /// Returns the address in the requested family, or getaddrinfo's code (`text_to_binary_address`). `leaves` is the
+    /// errno to leave, which glibc may change.
     pub(super) fn address(self, selection: Selection, leaves: &mut Errno) -> Result<Address, c_int> {
         let ip = match (self.ip, selection.family) {
             (ip, None) | (ip @ IpAddr::V4(_), Some(Family::Inet)) | (ip @ IpAddr::V6(_), Some(Family::Inet6)) => ip,
@@ -82,7 +82,8 @@ impl<'a> Numeric<'a> {
         };
         let scope = match (self.ip, self.scope) {
             (IpAddr::V6(written), Some(scope)) => {
-                // glibc has put an IPv4 address over the beginning of the IPv6 one before it looks what kind it is.
+                // glibc has already overwritten the beginning of the IPv6 address with the IPv4 address when it
+                // examines its type.
                 let seen = match ip {
                     IpAddr::V4(ip) => {
                         Ipv6Addr::from_bits(written.to_bits() & !0 >> 32 | u128::from(ip.to_bits()) << 96)
@@ -91,7 +92,7 @@ impl<'a> Numeric<'a> {
                 };
                 set_errno(*leaves);
                 let found = tables::scope_id(&seen, scope);
-                // A name that no interface has leaves its mark, even where it is a number.
+                // A name that is not that of an interface leaves an errno, even if it is a number.
                 *leaves = if found.is_some() { sys::errno() } else { Errno(libc::EINVAL) };
                 found.ok_or(libc::EAI_NONAME)?
             }
@@ -101,7 +102,8 @@ impl<'a> Numeric<'a> {
     }
 }
 
-/// This host's own addresses: the loopback ones or, with AI_PASSIVE, those to listen on (`get_local_addresses`).
+/// Returns the addresses of this host: the loopback addresses or, with AI_PASSIVE, those to listen on
+/// (`get_local_addresses`).
 pub(super) fn own_addresses(family: Option<Family>, passive: bool) -> Vec<Address> {
     let inet6 = if passive { Ipv6Addr::UNSPECIFIED } else { Ipv6Addr::LOCALHOST };
     let inet = if passive { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
@@ -123,12 +125,12 @@ mod tests {
         for name in ["1.2.3.4.", "1.2.3.256", "1.2.3.4 ", "dead.beef", "abc", "", "a:b", "1.2.3.4x"] {
             assert!(matches!(Node::new(Some(name.as_bytes())), Node::Name(_)), "{name}");
         }
-        assert!(Node::new(None) == Node::Nobody && Node::new(Some(b"*")) == Node::Nobody);
+        assert!(Node::new(None) == Node::NoName && Node::new(Some(b"*")) == Node::NoName);
     }
 
     fn is_plain(text: &str) -> bool {
         let text = std::ffi::CString::new(text).unwrap();
-        // SAFETY: a C string.
+        // SAFETY: the argument is a C string.
         unsafe { is_plainly_an_address(text.as_ptr()) }
     }
 

@@ -23,7 +23,7 @@ pub(super) enum Port<'a> {
     Name(&'a [u8]),
 }
 
-/// strtoul(3)'s sign, which follows blanks, and what comes after it.
+/// Returns whether there is a minus sign, after blanks, as strtoul(3) accepts it, and the text after the sign.
 fn signed(text: &[u8]) -> (bool, &[u8]) {
     match trim_start(text) {
         [b'-', digits @ ..] => (true, digits),
@@ -31,14 +31,15 @@ fn signed(text: &[u8]) -> (bool, &[u8]) {
     }
 }
 
-/// Whether strtoul(3) reads it to the end.
+/// Returns whether strtoul(3) would read the whole text.
 pub(super) fn is_all_number(text: &[u8]) -> bool {
     let (_, digits) = signed(text);
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
-/// The port that glibc takes this for: strtoul into an int, cut to 16 bits. None where the int is negative, which
-/// glibc takes for a name: also what does not fit into an unsigned long, and so is ULONG_MAX, with ERANGE left in errno.
+/// Returns the port that glibc derives from this text: with strtoul into an int, truncated to 16 bits. Returns `None`
+/// if the int is negative, in which case glibc treats the text as a name: this includes numbers that do not fit into an
+/// unsigned long, which result in ULONG_MAX, and leave ERANGE in errno.
 pub(super) fn number(text: &[u8], leaves: &mut Errno) -> Option<u16> {
     let (negative, digits) = signed(text);
     let mut value: u64 = 0;
@@ -57,9 +58,9 @@ pub(super) fn number(text: &[u8], leaves: &mut Errno) -> Option<u16> {
 struct Row {
     socket_type: c_int,
     protocol: c_int,
-    /// Part of the answer when the hints name neither.
+    /// Whether it is part of the result if the hints specify neither.
     default: bool,
-    /// In services(5).
+    /// The name of the protocol in services(5).
     name: &'static [u8],
 }
 
@@ -69,7 +70,7 @@ const fn row(socket_type: c_int, protocol: c_int, default: bool, name: &'static 
 
 const SOCK_DCCP: c_int = 6;
 const IPPROTO_DCCP: c_int = 33;
-/// The last row takes any protocol, and no service.
+/// The last row matches any protocol, and has no services.
 const ROWS: [Row; 8] = [
     row(libc::SOCK_STREAM, libc::IPPROTO_TCP, true, b"tcp"),
     row(libc::SOCK_DGRAM, libc::IPPROTO_UDP, true, b"udp"),
@@ -81,7 +82,7 @@ const ROWS: [Row; 8] = [
     row(libc::SOCK_RAW, 0, true, b"raw"),
 ];
 
-/// Those of them that the glibc that runs here has.
+/// Returns the rows that the running glibc has.
 fn rows() -> impl Iterator<Item = &'static Row> {
     let has_mptcp = glibc::minor() >= glibc::MPTCP;
     ROWS.iter().filter(move |row| has_mptcp || row.protocol != libc::IPPROTO_MPTCP)
@@ -95,7 +96,7 @@ pub(super) fn find_services(hints: Hints, port: &Port<'_>, leaves: &mut Errno) -
         Port::None | Port::Number(_) => Ok(Services::default()),
     };
     let mut find = |name: &[u8], row: &Row| {
-        // getservbyname_r clears it, whatever it finds, if it can look.
+        // getservbyname_r clears errno, whatever it finds, unless it cannot make the lookup.
         *leaves = known.as_ref().err().copied().unwrap_or(Errno(0));
         known.as_ref().ok()?.by_name(name, row.name)
     };

@@ -5,30 +5,31 @@ use std::ffi::CStr;
 use libc::c_char;
 use nss_bypass_core::model::Family;
 
-/// The bytes of a C string.
+/// Returns the bytes of a C string; `None` if the pointer is null.
 ///
 /// # Safety
-/// The pointer is null or a C string that lives for `'a`, as libc's own contract asks.
+/// The pointer must be null, or a C string that is valid for `'a`.
 pub(crate) unsafe fn text<'a>(pointer: *const c_char) -> Option<&'a [u8]> {
     if pointer.is_null() {
         return None;
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     Some(unsafe { CStr::from_ptr(pointer) }.to_bytes())
 }
 
-/// Whether a text is an address of four plain decimal numbers: then [`super::node::Node::new`] takes it for one, without a doubt.
-/// It is not measured first, since a name is none at its first byte, as a rule.
+/// Returns whether a text is an IPv4 address of four plain decimal numbers, which [`super::node::Node::new`] always
+/// treats as an address. The length is not determined first, since the first byte of a name usually shows that it is
+/// none.
 ///
 /// # Safety
-/// A C string.
+/// `text` must be a C string.
 pub(crate) unsafe fn is_plainly_an_address(text: *const c_char) -> bool {
     let (mut place, mut numbers, mut digits, mut value) = (text.cast::<u8>(), 1_u32, 0_u32, 0_u32);
     loop {
-        // SAFETY: the NUL has not come yet.
+        // SAFETY: the NUL has not been reached.
         let byte = unsafe { *place };
         match byte {
-            // Not with a 0 before it, which would make it octal.
+            // Not with a leading 0, which would make it octal.
             b'0'..=b'9' if digits == 0 || (digits < 3 && value > 0) => {
                 (digits, value) = (digits + 1, value * 10 + u32::from(byte - b'0'));
             }
@@ -39,7 +40,7 @@ pub(crate) unsafe fn is_plainly_an_address(text: *const c_char) -> bool {
     }
 }
 
-/// Whether the gethostbyname family takes this for an address, good or bad, and looks nothing up: glibc's
+/// Returns whether the gethostbyname functions treat this name as an address, valid or not, and make no lookup: glibc's
 /// `__nss_hostname_digits_dots` (nss/digits_dots.c).
 pub(crate) fn is_digits_and_dots(name: &[u8], family: Family) -> bool {
     let Some(first) = name.first() else { return false };
@@ -49,7 +50,7 @@ pub(crate) fn is_digits_and_dots(name: &[u8], family: Family) -> bool {
     }
     let colons = *first == b':' || (first.is_ascii_hexdigit() && name.contains(&b':'));
     match family {
-        Family::Inet => colons, // Whatever it is, it is no IPv4 address: an error at once.
+        Family::Inet => colons, // It cannot be an IPv4 address, so this is an error at once.
         Family::Inet6 => colons && made_of(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')),
     }
 }

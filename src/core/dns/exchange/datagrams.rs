@@ -1,91 +1,91 @@
-//! The questions of a lookup put to one server over UDP: what has happened → what to do next. glibc's `send_dg`
-//! (resolv/res_send.c). Nothing here touches a socket or a clock.
+//! The queries of a lookup to one server over UDP, as a state machine: event → next action. It corresponds to glibc's
+//! `send_dg` (resolv/res_send.c), and uses neither a socket nor a clock.
 
 use super::replies::Replies;
 use crate::dns::message::{Question, Reply};
 use crate::sys::socket::Wait;
 
-/// What has happened.
+/// An event.
 #[derive(Clone, Copy)]
 pub(super) enum Event<'a> {
-    /// The socket can be written; a new one can.
+    /// The socket is writable, as a new one always is.
     Writable,
-    /// So many questions have gone out.
+    /// This number of queries has been sent.
     Sent(usize),
-    /// Nothing could be sent or received just now.
+    /// Sending or receiving was interrupted, or would have blocked.
     Interrupted,
-    /// A datagram has come. Of one that is not whole, only the beginning is there.
+    /// A datagram has been received. If it is not `whole`, only its beginning is available.
     Datagram { bytes: &'a [u8], whole: bool },
-    /// The time for one round is up.
-    Late,
-    /// The socket is of no use any more.
+    /// The time of the current round is over.
+    TimedOut,
+    /// The socket has failed.
     Failed,
 }
 
-/// What to do next.
+/// The next action.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Send both questions at once.
+    /// Send both queries at once.
     SendBoth,
-    /// Send the question of this number.
+    /// Send the query with this index.
     Send(usize),
     /// Wait for the socket.
     Wait(Wait),
-    /// Open another socket, and go on.
+    /// Open another socket, and continue.
     Reopen,
-    /// Another round, with time of its own; from another port, if so said.
+    /// Start another round, with a new timeout and, if `reopen`, from another source port.
     Again { reopen: bool },
-    /// It is over; the socket is good for another attempt at this server if so said.
+    /// End. If `keep_socket`, the socket can be used for another attempt with this server.
     End { end: End, keep_socket: bool },
 }
 
-/// How it ends.
+/// The result.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// With answers; perhaps not to all questions.
+    /// There are responses, but perhaps not to all queries.
     Answered,
-    /// The answer is too long for a datagram: the same server again, over TCP.
+    /// The response does not fit into a datagram: query the same server again over TCP.
     Truncated,
-    /// Another server may do better.
+    /// Query the next server.
     NextServer,
 }
 
-/// How questions go out, as resolv.conf says or as a server has shown that it needs.
+/// How queries are sent, as resolv.conf says or as the server has been found to need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mode {
-    /// One question at a time (`single-request`).
+    /// One query at a time (`single-request`).
     pub(super) one_by_one: bool,
-    /// And from another source port (`single-request-reopen`).
+    /// The second query from another source port (`single-request-reopen`).
     pub(super) reopen: bool,
-    /// An earlier lookup found out that the server needs this: what it refuses is then treated as if both questions had been
-    /// sent at once, since what was lost some time ago is not to change answers now.
+    /// An earlier lookup has found that the server needs this mode. A refused query is then treated as if both had been
+    /// sent at once, so that datagrams that were lost some time ago do not change results now.
     pub(super) learnt: bool,
 }
 
-/// What resolv.conf changes about what is taken for an answer.
+/// How the options of resolv.conf change which responses are accepted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Strictness {
-    /// RES_IGNTC: a truncated answer has to do.
+    /// RES_IGNTC: a truncated response is accepted.
     pub(super) ignores_truncation: bool,
-    /// `strict-error`: with an error in one of two answers, the other does not count either.
+    /// `strict-error`: if one of two queries fails, the response to the other is discarded.
     pub(super) strict_error: bool,
 }
 
-/// The questions put to one server.
+/// The state of the queries to one server.
 pub(super) struct Datagrams<'q> {
     questions: &'q [Question],
     strictness: Strictness,
     pub(super) mode: Mode,
-    /// Which questions have had their answer, good or not.
+    /// Which queries have been responded to, successfully or not.
     answered: [bool; 2],
     sent: usize,
     wait: Wait,
     pub(super) replies: Replies,
-    /// Whether the server sent anything, or was waited for in vain.
+    /// Whether the server has sent anything, or has not within the timeout.
     pub(super) heard: bool,
-    /// Whether a datagram came that belongs to a question.
+    /// Whether a response to one of the queries has been received.
     pub(super) has_reply: bool,
-    /// The response code of the first answer of the last round that had one.
+    /// The response code of the first response of the last round that had one.
     pub(super) last_rcode: Option<u8>,
 }
 
@@ -122,7 +122,7 @@ impl<'q> Datagrams<'q> {
                 self.heard = true;
                 self.received(bytes, whole)
             }
-            Event::Late => self.late(),
+            Event::TimedOut => self.timed_out(),
             Event::Failed => self.failed(),
         }
     }
@@ -134,7 +134,7 @@ impl<'q> Datagrams<'q> {
 
     fn received(&mut self, bytes: &[u8], whole: bool) -> Next {
         let Some(reply) = Reply::new(bytes) else { return self.failed() };
-        let Some(which) = self.question_of(&reply) else { return Next::Wait(self.wait) }; // Late, spoofed or mangled.
+        let Some(which) = self.question_of(&reply) else { return Next::Wait(self.wait) }; // Late, spoofed or malformed.
         self.has_reply = true;
         let is_first = !self.any_answered();
         if is_first {
@@ -154,7 +154,7 @@ impl<'q> Datagrams<'q> {
         self.second()
     }
 
-    /// One question is done, and the other is not.
+    /// One query has been responded to, and the other has not.
     fn second(&mut self) -> Next {
         match self.mode {
             Mode { one_by_one: true, reopen: true, .. } => Next::Reopen,
@@ -163,24 +163,26 @@ impl<'q> Datagrams<'q> {
         }
     }
 
-    /// The server cannot answer this question.
+    /// Handles a response with which the server refuses a query.
     fn refused(&mut self, which: usize, is_first: bool) -> Next {
         if self.strictness.strict_error {
             return self.failed();
         }
         if !is_first {
-            return Next::End { end: End::Answered, keep_socket: true }; // With the other half, if that was any good.
+            // With the other response, if that was successful.
+            return Next::End { end: End::Answered, keep_socket: true };
         }
         if self.questions.len() == 2 && (!self.mode.one_by_one || self.mode.learnt) {
-            self.mark(which); // Answered, with nothing in it; the other half may be better.
+            self.mark(which); // Treated as responded to, without a response; the other query may be successful.
             return self.second();
         }
         self.failed()
     }
 
-    /// Of two questions one may have been answered and the other not: some servers and firewalls lose the second of two
-    /// that are sent at once. Then they are asked one after the other, and after that from two ports.
-    fn late(&mut self) -> Next {
+    /// Handles a timeout. If only one of two queries has been responded to, a server or a firewall may have dropped the
+    /// second of two queries that were sent at once. They are then sent one after the other and, if that fails, from
+    /// two source ports.
+    fn timed_out(&mut self) -> Next {
         if !self.is_half_answered() {
             self.heard = true;
             return Next::End { end: End::NextServer, keep_socket: true };
@@ -195,7 +197,7 @@ impl<'q> Datagrams<'q> {
         Next::Again { reopen: self.mode.reopen }
     }
 
-    /// Nothing more from this socket. What came so far does not count, as in glibc.
+    /// Ends the use of this socket. As in glibc, responses that it has received are discarded.
     fn failed(&mut self) -> Next {
         self.replies = Replies::default();
         Next::End { end: End::NextServer, keep_socket: false }
@@ -218,7 +220,7 @@ impl<'q> Datagrams<'q> {
         self.answered.iter().take(self.questions.len()).any(|&answered| answered)
     }
 
-    /// One of two answers is there, and of use.
+    /// Returns whether one of two queries has been responded to successfully.
     fn is_half_answered(&self) -> bool {
         self.any_answered() && !self.replies.first.is_empty()
     }
@@ -227,7 +229,7 @@ impl<'q> Datagrams<'q> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::message::{Marks, to_wire};
+    use crate::dns::message::{QueryFlags, to_wire};
     use hickory_resolver::proto::rr::RecordType;
 
     const TOGETHER: Mode = Mode { one_by_one: false, reopen: false, learnt: false };
@@ -235,21 +237,21 @@ mod tests {
     const REOPEN: Mode = Mode { one_by_one: true, reopen: true, learnt: false };
     const LENIENT: Strictness = Strictness { ignores_truncation: false, strict_error: false };
 
-    /// What a server sends.
+    /// What a server sends in a test.
     #[derive(Clone, Copy)]
     enum Sends {
-        /// An answer to the question of this number, with this code.
+        /// A response to the query with this index, with this response code.
         Answer(usize, u8),
         Truncated(usize),
-        /// An answer that is longer than a datagram may be.
+        /// A response that does not fit into a datagram.
         Long(usize),
-        /// To a question that was not asked.
+        /// A response to another query.
         Stray,
-        /// No header.
+        /// Less than a header.
         Short,
     }
 
-    /// An event, or what a server sends, and what must follow.
+    /// An event, or what a server sends, and the expected action.
     enum Row {
         Event(Event<'static>, Next),
         Sends(Sends, Next),
@@ -257,8 +259,8 @@ mod tests {
     use Row::{Event as On, Sends as Got};
 
     fn questions(count: usize) -> Vec<Question> {
-        let marks = Marks { edns: false, dnssec: false, recursion: true, authentic_data: false };
-        let first = Question::new(1, &to_wire(b"name.example").unwrap(), RecordType::A, marks);
+        let query_flags = QueryFlags { edns: false, dnssec: false, recursion: true, authentic_data: false };
+        let first = Question::new(1, &to_wire(b"name.example").unwrap(), RecordType::A, query_flags);
         let second = first.for_kind(2, RecordType::AAAA).unwrap();
         [first, second].into_iter().take(count).collect()
     }
@@ -290,7 +292,8 @@ mod tests {
         }
     }
 
-    /// Walks through the rows; the replies, the mode, and whether the server was heard in the end.
+    /// Runs through the rows. Returns which responses there are, the mode, and whether anything was heard from the
+    /// server.
     fn walk(count: usize, mode: Mode, rows: Vec<Row>) -> ([bool; 2], Mode, bool) {
         walk_as(LENIENT, count, mode, rows)
     }
@@ -365,14 +368,14 @@ mod tests {
             On(Event::Writable, Next::SendBoth),
             On(Event::Sent(2), Next::Wait(Wait::Readable)),
             Got(Answer(0, 0), Next::Wait(Wait::Readable)),
-            On(Event::Late, Next::Again { reopen: false }),
+            On(Event::TimedOut, Next::Again { reopen: false }),
         ];
         rows.extend(ask());
         rows.push(Got(Answer(0, 0), Next::Wait(Wait::Writable)));
-        rows.push(On(Event::Late, Next::Again { reopen: true }));
+        rows.push(On(Event::TimedOut, Next::Again { reopen: true }));
         rows.extend(ask());
         rows.push(Got(Answer(0, 0), Next::Reopen));
-        rows.push(On(Event::Late, Next::End { end: End::Answered, keep_socket: true }));
+        rows.push(On(Event::TimedOut, Next::End { end: End::Answered, keep_socket: true }));
         assert_eq!(walk(2, TOGETHER, rows), ([true, false], REOPEN, true));
     }
 
@@ -381,7 +384,7 @@ mod tests {
         let rows = vec![
             On(Event::Writable, Next::SendBoth),
             On(Event::Sent(2), Next::Wait(Wait::Readable)),
-            On(Event::Late, Next::End { end: End::NextServer, keep_socket: true }),
+            On(Event::TimedOut, Next::End { end: End::NextServer, keep_socket: true }),
         ];
         assert_eq!(walk(2, TOGETHER, rows), ([false, false], TOGETHER, true));
     }

@@ -1,35 +1,36 @@
-//! What servers have shown to need: one question at a time, or another source port for the second.
+//! What servers have been found to need: one query at a time, or another source port for the second one.
 //!
-//! Some servers and firewalls lose one of two questions that are sent at once. A lookup that finds that out has waited for
-//! it, and glibc's thread then asks one question at a time for ever. Here it is remembered for some minutes, for this server
-//! as this network namespace reaches it, and for how questions are sent only: no answer changes by it.
+//! Some servers and firewalls drop one of two queries that are sent at once. A lookup finds that out by waiting for a
+//! timeout, after which glibc's thread sends one query at a time for the rest of its life. Here, the mode is remembered
+//! for some minutes, for this server in this network namespace. It determines only how queries are sent, and does not
+//! change results.
 //!
-//! A slot is one word, so that no thread and no fork ever sees half of one.
+//! A slot is a single word, so no thread or forked child can see one that is half written.
 
 use std::hash::Hasher;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::datagrams::Mode;
-use crate::hash::Folded;
+use crate::hash::FoldedHasher;
 use crate::sys::{clock, namespace};
 
-/// For how long it is remembered, in seconds.
+/// How long a mode is remembered, in seconds.
 const SECONDS: u64 = 300;
 
-/// Servers that are remembered. One more takes the place of another.
+/// The number of slots. A server that is added replaces the one in its slot.
 const SLOTS: usize = 16;
 
-/// A slot: the hash of a server, the second until which it counts, and how questions go out.
+/// The layout of a slot: a part of the server's hash, the end of its validity in seconds, and the mode.
 const MODE_BITS: u32 = 1;
 const UNTIL_BITS: u32 = 32;
 
 static LEARNT: [AtomicU64; SLOTS] = [const { AtomicU64::new(0) }; SLOTS];
 
-/// Whether anything was ever learnt: in most processes nothing is, and nothing more is looked at.
+/// Whether a slot has ever been written. In most processes none has, and nothing else has to be checked.
 static ANY: AtomicBool = AtomicBool::new(false);
 
-/// How a server is to be asked; none where nothing is known of it.
+/// Returns the mode for a server; `None` if none is remembered.
 pub(super) fn mode(server: &SocketAddr) -> Option<Mode> {
     if !ANY.load(Ordering::Relaxed) {
         return None;
@@ -41,7 +42,7 @@ pub(super) fn mode(server: &SocketAddr) -> Option<Mode> {
     counts.then_some(Mode { one_by_one: true, reopen: word & 1 != 0, learnt: true })
 }
 
-/// Remembers how a server had to be asked.
+/// Remembers the mode that a server needs.
 pub(super) fn remember(server: &SocketAddr, mode: Mode) {
     let (slot, key) = place(server);
     let until = (now() + SECONDS) & ((1 << UNTIL_BITS) - 1);
@@ -53,16 +54,16 @@ fn now() -> u64 {
     clock::since_boot().as_secs()
 }
 
-/// The slot of a server, and what of its hash stands there.
+/// Returns the slot of a server, and the part of its hash that is stored there.
 fn place(server: &SocketAddr) -> (&'static AtomicU64, u64) {
-    let mut hasher = Folded::default();
+    let mut hasher = FoldedHasher::default();
     match server.ip() {
         IpAddr::V4(v4) => hasher.write(&v4.octets()),
         IpAddr::V6(v6) => hasher.write(&v6.octets()),
     }
     let scope = if let SocketAddr::V6(v6) = server { v6.scope_id() } else { 0 };
     hasher.write_u64(u64::from(scope) << 16 | u64::from(server.port()));
-    // Without proc(5), all namespaces are one.
+    // Without proc(5), all network namespaces are treated as one.
     hasher.write_u64(namespace::network().unwrap_or(0));
     let hash = hasher.finish();
     let [first, ..] = &LEARNT;

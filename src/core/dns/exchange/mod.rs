@@ -1,7 +1,8 @@
-//! Questions out, answers in: several servers, attempts, timeouts. glibc's `__res_context_send` (resolv/res_send.c), with
-//! what it keeps from one lookup to the next left out: no socket, no mode of the thread, no clock that somebody sets back.
+//! Sending queries and receiving responses, with several servers, attempts and timeouts: glibc's `__res_context_send`
+//! (resolv/res_send.c). Unlike glibc, it keeps no sockets and no mode of a thread from one lookup to the next, and is
+//! not affected by changes of the system clock.
 //!
-//! [`datagrams`] decides what happens over UDP, [`stream`] is TCP; [`learnt`] remembers what servers need.
+//! [`datagrams`] decides what is done over UDP, [`stream`] implements TCP, and [`learnt`] remembers what servers need.
 
 mod datagrams;
 mod learnt;
@@ -20,52 +21,52 @@ use crate::sys::clock::Deadline;
 use crate::sys::socket::{Ready, Socket, Wait};
 use crate::sys::{Errno, glibc, random};
 
-/// The largest datagram that is taken as it is. A larger one is fetched again over TCP, as if it had been truncated;
-/// servers send no more than a question allows (512 bytes, or 1200 with EDNS).
+/// The size of the receive buffer. A larger datagram is treated as a truncated response, so that the query is repeated
+/// over TCP; servers send no more than the query permits (512 bytes, or 1200 with EDNS).
 const DATAGRAM: usize = 8192;
 
-/// Datagrams that are read of one server although time is up, since they came while the process could not run. A flood of
-/// strange ones does not keep a lookup going.
-const LAST_LOOKS: u32 = 16;
+/// How many datagrams of one server are still read after its timeout, since they may have arrived while the process was
+/// not running. The number is limited so that a flood of unrelated datagrams does not prolong a lookup.
+const MAX_LATE_READS: u32 = 16;
 
 /// The exchanges of one lookup.
 pub(super) struct Exchange<'a> {
     parameters: &'a Parameters<'a>,
     mode: Mode,
-    /// The response code that was seen last; the search list goes on after SERVFAIL only.
+    /// The last response code. The search continues after SERVFAIL, but not after other failures.
     pub(super) last_rcode: u8,
-    /// Whether a datagram came that belongs to a question of this name.
+    /// Whether a response to a query for the current name has been received.
     pub(super) has_reply: bool,
-    /// The server that spoke last.
+    /// The name server that sent the last response.
     pub(super) server: Option<SocketAddr>,
-    /// Whether any server sent, or was waited for in vain: the difference between ECONNREFUSED and ETIMEDOUT.
+    /// Whether any server has sent something or has timed out: if so, the error is ETIMEDOUT, otherwise ECONNREFUSED.
     heard: bool,
 }
 
-/// How the conversation with one server ended.
+/// The result of querying one server.
 enum Step {
-    /// With answers; perhaps not to all questions.
+    /// There are responses, but perhaps not to all queries.
     Answered(Replies),
-    /// The answer is too long for a datagram: the same server again, over TCP.
+    /// The response does not fit into a datagram: query the same server again over TCP.
     Truncated,
-    /// Another server may do better.
+    /// Query the next server.
     NextServer,
-    /// No server can do better.
+    /// The lookup fails, since the other servers cannot be queried either.
     Fatal(Errno),
 }
 
-/// What one call of [`Exchange::send`] remembers from server to server.
+/// The state of one call of [`Exchange::send`] that is kept from server to server.
 struct Attempts {
     sockets: Vec<Option<Socket>>,
     over_tcp: bool,
-    /// Why there is no answer over TCP.
+    /// The error of the last attempt over TCP.
     error: Errno,
 }
 
-/// Where to begin among the servers: glibc's `nameserver_offset`, for `options rotate`.
+/// Returns the index of the server to begin with, for `options rotate`: glibc's `nameserver_offset`.
 fn rotation(servers: usize) -> usize {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    // As in glibc: the lowest bit says that the counter has its random start.
+    // As in glibc, the lowest bit says that the counter has been initialised with a random number.
     let mut next = NEXT.fetch_add(2, Ordering::Relaxed);
     if next & 1 == 0 {
         next = (random::bits() as u32) << 1;
@@ -82,11 +83,14 @@ impl<'a> Exchange<'a> {
         Self { parameters, mode, last_rcode: 0, has_reply: false, server: None, heard: false }
     }
 
-    /// Asks one question, or two at once. An error is the errno that glibc would leave.
+    /// Sends one query, or two at once.
+    ///
+    /// # Errors
+    /// The errno that glibc would set.
     pub(super) fn send(&mut self, questions: &[Question]) -> Result<Replies, Errno> {
         let servers = self.parameters.servers;
         if servers.is_empty() {
-            return Err(Errno(libc::ESRCH)); // A program wrote so into _res.
+            return Err(Errno(libc::ESRCH)); // The program has removed all name servers from `_res`.
         }
         let options = &self.parameters.options;
         let start = if options.rotate && servers.len() > 1 { rotation(servers.len()) } else { 0 };
@@ -105,7 +109,7 @@ impl<'a> Exchange<'a> {
                 }
             }
             if attempts.over_tcp {
-                break; // At most one attempt per server.
+                break; // Over TCP, glibc queries each server once.
             }
         }
         Err(match (attempts.over_tcp, self.heard) {
@@ -115,7 +119,7 @@ impl<'a> Exchange<'a> {
         })
     }
 
-    /// Asks one server.
+    /// Queries one server.
     fn ask(&mut self, index: usize, questions: &[Question], attempts: &mut Attempts) -> Step {
         let server = self.parameters.servers.get(index);
         let (Some(server), Some(socket)) = (server, attempts.sockets.get_mut(index)) else { return Step::NextServer };
@@ -160,7 +164,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// Does what [`Datagrams`] says, and tells it what happens. An error: there is no socket to be had.
+    /// Performs the actions of [`Datagrams`], and passes it the events. Fails if no socket can be created.
     fn drive(
         &self,
         datagrams: &mut Datagrams<'_>,
@@ -174,13 +178,13 @@ impl<'a> Exchange<'a> {
         }
         let mut buffer = Vec::with_capacity(DATAGRAM);
         let mut deadline = Deadline::after(wait);
-        let mut last_looks = LAST_LOOKS;
-        // A new or idle socket can be written without asking.
+        let mut late_reads = MAX_LATE_READS;
+        // A new or unused socket is writable.
         let mut event = if slot.is_some() { Event::Writable } else { Event::Failed };
         loop {
             let next = datagrams.step(event);
             if let Next::Reopen | Next::Again { reopen: true } = next {
-                *slot = None; // There may be no descriptor for two.
+                *slot = None; // Closed first, since there may be only one file descriptor available.
                 *slot = open(server)?;
             }
             if let Next::Again { .. } = next {
@@ -204,7 +208,7 @@ impl<'a> Exchange<'a> {
                 },
                 (Next::Wait(wait), Some(socket)) => {
                     (self.parameters.meanwhile)();
-                    waited(socket, wait, deadline, &mut last_looks, &mut buffer)
+                    waited(socket, wait, deadline, &mut late_reads, &mut buffer)
                 }
             };
         }
@@ -226,8 +230,8 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// A connected socket, so that the kernel takes answers from this server only and reports its absence. None: it cannot be
-/// reached.
+/// Opens a connected socket, on which the kernel accepts responses from this server only, and reports ICMP errors.
+/// Returns `None` if the server cannot be reached.
 fn open(server: &SocketAddr) -> Result<Option<Socket>, Errno> {
     let socket = Socket::datagram(server)?;
     // A sandbox made for an older glibc kills the process for this call.
@@ -249,18 +253,18 @@ fn waited<'b>(
     socket: &Socket,
     wait: Wait,
     deadline: Deadline,
-    last_looks: &mut u32,
+    late_reads: &mut u32,
     buffer: &'b mut Vec<u8>,
 ) -> Event<'b> {
     let ready = match socket.wait(wait, deadline) {
-        Ok(Ready::Late) if *last_looks > 0 && socket.has_data() => {
-            *last_looks -= 1;
+        Ok(Ready::TimedOut) if *late_reads > 0 && socket.has_data() => {
+            *late_reads -= 1;
             Ok(Ready::Read)
         }
         ready => ready,
     };
     match ready {
-        Ok(Ready::Late) => Event::Late,
+        Ok(Ready::TimedOut) => Event::TimedOut,
         Ok(Ready::Write) => Event::Writable,
         Ok(Ready::Read) => match socket.receive(buffer) {
             Err(Errno(libc::EINTR | libc::EAGAIN)) => Event::Interrupted,

@@ -1,6 +1,6 @@
-//! What an exchange gives.
+//! The result of an exchange.
 
-/// The answers to one or two questions, in the order in which they came. Empty: none that can be used.
+/// The responses to one or two queries, in the order in which they arrived. An empty one is missing or unusable.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::dns) struct Replies {
     pub(in crate::dns) first: Vec<u8>,

@@ -1,5 +1,5 @@
-//! The questions of a lookup put to one server over TCP. glibc's `send_vc` (resolv/res_send.c), but with an end: the
-//! connection, the questions and the answers together may take as long as one round of datagrams.
+//! The queries of a lookup to one server over TCP: glibc's `send_vc` (resolv/res_send.c), but with a timeout:
+//! connecting, sending and receiving together may take as long as one round over UDP.
 
 use std::net::SocketAddr;
 
@@ -9,15 +9,15 @@ use crate::sys::clock::Deadline;
 use crate::sys::socket::{Ready, Socket, Wait};
 use crate::sys::{Errno, memory};
 
-/// Why there is no answer.
+/// Why there is no response.
 pub(super) enum Error {
-    /// Another server may do better.
+    /// Query the next server.
     NextServer(Errno),
-    /// No server can do better.
+    /// The lookup fails, since the other servers cannot be queried either.
     Fatal(Errno),
 }
 
-/// Asks, and once more where the server was just restarted.
+/// Queries a server, and once more if it resets the connection, as a server that has been restarted does.
 pub(super) fn ask(server: &SocketAddr, questions: &[Question], deadline: Deadline) -> Result<Replies, Error> {
     let mut reset_before = false;
     loop {
@@ -38,7 +38,7 @@ fn converse(
 ) -> Result<Replies, Errno> {
     match socket.connect(server) {
         Err(Errno(libc::EINPROGRESS)) => {
-            if socket.wait(Wait::Writable, deadline)? == Ready::Late {
+            if socket.wait(Wait::Writable, deadline)? == Ready::TimedOut {
                 return Err(Errno(libc::ETIMEDOUT));
             }
             socket.finish_connecting(server)?;
@@ -50,7 +50,7 @@ fn converse(
     let mut open: Vec<u16> = questions.iter().map(|question| question.id).collect();
     while !open.is_empty() {
         if deadline.is_past() {
-            return Err(Errno(libc::ETIMEDOUT)); // Other messages come and come.
+            return Err(Errno(libc::ETIMEDOUT)); // Unrelated messages must not prolong the lookup.
         }
         let mut length = [0_u8; 2];
         read_exact(socket, &mut length, deadline)?;
@@ -59,7 +59,7 @@ fn converse(
             return Err(Errno(libc::EMSGSIZE));
         }
         read_exact(socket, &mut bytes, deadline)?;
-        // The connection is the server's; only the id is compared, as in glibc.
+        // As in glibc, only the ID is compared, since the connection is to this server.
         let id = Reply::new(&bytes).map(|reply| reply.id());
         if let Some(which) = open.iter().position(|&open| Some(open) == id) {
             open.remove(which);
@@ -69,7 +69,7 @@ fn converse(
     Ok(replies)
 }
 
-/// The questions with their lengths before them (RFC 1035, section 4.2.2), to go out in one segment.
+/// Returns the queries, each with its length before it (RFC 1035, section 4.2.2), to be sent in one segment.
 fn framed(questions: &[Question]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for question in questions {
@@ -85,7 +85,7 @@ fn send_all(socket: &Socket, mut bytes: &[u8], deadline: Deadline) -> Result<(),
             Ok(sent) => bytes = bytes.get(sent..).unwrap_or_default(),
             Err(Errno(libc::EINTR)) => {}
             Err(Errno(libc::EAGAIN)) => {
-                if socket.wait(Wait::Writable, deadline)? == Ready::Late {
+                if socket.wait(Wait::Writable, deadline)? == Ready::TimedOut {
                     return Err(Errno(libc::ETIMEDOUT));
                 }
             }
@@ -98,18 +98,18 @@ fn send_all(socket: &Socket, mut bytes: &[u8], deadline: Deadline) -> Result<(),
 fn read_exact(socket: &Socket, mut buffer: &mut [u8], deadline: Deadline) -> Result<(), Errno> {
     while !buffer.is_empty() {
         match socket.read(buffer) {
-            Ok(0) => return Err(Errno(0)), // The end of the stream leaves no errno, and glibc goes by errno.
+            Ok(0) => return Err(Errno(0)), // At the end of the stream, errno is not set, and glibc evaluates errno.
             Ok(count) => buffer = buffer.get_mut(count..).unwrap_or_default(),
             Err(Errno(libc::EINTR)) => {}
             Err(Errno(libc::EAGAIN)) => {
-                if socket.wait(Wait::Readable, deadline)? == Ready::Late {
+                if socket.wait(Wait::Readable, deadline)? == Ready::TimedOut {
                     return Err(Errno(libc::ETIMEDOUT));
                 }
             }
             Err(errno) => return Err(errno),
         }
         if deadline.is_past() && !buffer.is_empty() {
-            return Err(Errno(libc::ETIMEDOUT)); // A byte a second is not an answer.
+            return Err(Errno(libc::ETIMEDOUT)); // A server that sends single bytes slowly must not prolong the lookup.
         }
     }
     Ok(())
