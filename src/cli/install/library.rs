@@ -14,18 +14,27 @@ pub(crate) const NAME: &str = "libnss_bypass.so";
 
 /// Where it is looked for, from the folder of the command: as built, and as installed under any prefix. `{}` is Debian's
 /// name for this architecture.
-const BESIDE: [&str; 5] = ["", "../lib/nss-bypass", "../lib/{}", "../lib", "../lib64"];
+///
+/// `lib64` is before `lib`: where the library is in the one, an empty one is in the other.
+const BESIDE: [&str; 5] = ["", "../lib/nss-bypass", "../lib/{}", "../lib64", "../lib"];
 
 /// Where it is looked for then.
 const FOLDERS: [&str; 7] =
-    ["/usr/local/lib/{}", "/usr/local/lib", "/usr/lib/nss-bypass", "/usr/lib/{}", "/usr/lib", "/usr/lib64", "/lib"];
+    ["/usr/local/lib/{}", "/usr/local/lib", "/usr/lib/nss-bypass", "/usr/lib/{}", "/usr/lib64", "/usr/lib", "/lib"];
 
-/// Where a library of this name is for programs of 32 bits: it is empty, so that their loader has nothing to complain about.
-pub(crate) const EMPTY: [&str; 2] = ["lib/i386-linux-gnu", "lib32"];
+/// What the loaders of distributions put for `$LIB`: those for programs of 64 bits, and those for programs of 32 bits beside
+/// them. Where the first lead to, the library is; where the others lead to, there may be an empty one of its name, so that
+/// these programs print no warning.
+pub(crate) const LAYOUTS: [(&str, &[&str]); 3] = [
+    ("lib/x86_64-linux-gnu", &["lib/i386-linux-gnu", "lib32"]),
+    ("lib/aarch64-linux-gnu", &["lib/arm-linux-gnueabihf"]),
+    ("lib64", &["lib"]),
+];
 
-/// Whether the empty library is looked for there.
+/// Whether the empty library is looked for there, and no other.
 pub(crate) fn is_place_of_empty_one(path: &Path) -> bool {
-    path.parent().is_some_and(|folder| EMPTY.iter().any(|empty| folder.ends_with(empty)))
+    let mut empty = LAYOUTS.iter().flat_map(|(_, empty)| *empty).filter(|empty| **empty != "lib");
+    path.parent().is_some_and(|folder| empty.any(|empty| folder.ends_with(empty)))
 }
 
 /// The library.
@@ -142,14 +151,14 @@ mod tests {
                 "/opt/x/bin/libnss_bypass.so",
                 "/opt/x/lib/nss-bypass/libnss_bypass.so",
                 "/opt/x/lib/OWN/libnss_bypass.so",
-                "/opt/x/lib/libnss_bypass.so",
                 "/opt/x/lib64/libnss_bypass.so",
+                "/opt/x/lib/libnss_bypass.so",
                 "/usr/local/lib/OWN/libnss_bypass.so",
                 "/usr/local/lib/libnss_bypass.so",
                 "/usr/lib/nss-bypass/libnss_bypass.so",
                 "/usr/lib/OWN/libnss_bypass.so",
-                "/usr/lib/libnss_bypass.so",
                 "/usr/lib64/libnss_bypass.so",
+                "/usr/lib/libnss_bypass.so",
                 "/lib/libnss_bypass.so",
             ]
         );
@@ -161,6 +170,7 @@ mod tests {
         for (path, empty) in [
             ("/usr/lib/i386-linux-gnu/libnss_bypass.so", true),
             ("/usr/lib32/libnss_bypass.so", true),
+            ("/usr/lib/arm-linux-gnueabihf/libnss_bypass.so", true),
             ("/usr/lib/x86_64-linux-gnu/libnss_bypass.so", false),
             ("/usr/lib/libnss_bypass.so", false),
             ("/opt/mylib32/libnss_bypass.so", false),

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::install::file::path_of;
-use crate::install::library::{EMPTY, NAME};
+use crate::install::library::{LAYOUTS, NAME};
 use crate::install::tree::Tree;
 use crate::process::identity::Identity;
 use crate::process::libraries::{CACHE, in_cache};
@@ -31,9 +31,6 @@ const LIB: &[&str] = &[
 ];
 const PLATFORM: &[&str] = &["x86_64", "haswell", "xeon_phi", "i686", "i586", "i386", "aarch64", "v7l", "power9", "z14"];
 const ORIGIN: &[&str] = &["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/local/sbin"];
-
-/// What Debian's loader for programs of 64 bits puts for `$LIB`.
-const OWN: &str = "lib/x86_64-linux-gnu";
 
 /// Where the loader looks for a bare name that is not in its cache; /usr/local is in the configuration of ldconfig(8).
 const FOLDERS: &[&str] = &["/", "/usr/", "/usr/local/"];
@@ -92,13 +89,13 @@ fn place(tree: &Tree, path: &Path) -> Option<PathBuf> {
     }
 }
 
-/// The path with `$LIB`, where an empty library for programs of 32 bits is installed beside the library. Debian's loaders
-/// put `lib/x86_64-linux-gnu` for it, and those of such programs `lib/i386-linux-gnu` or `lib32`.
+/// The path with `$LIB`, where an empty library for programs of 32 bits is installed beside the library.
 pub(crate) fn with_token(tree: &Tree, library: &Path) -> Option<PathBuf> {
     let (folder, name) = (library.parent()?, library.file_name()?);
-    let prefix = folder.ends_with(OWN).then(|| folder.parent().and_then(Path::parent))??;
-    let others = EMPTY.iter().map(|empty| prefix.join(empty).join(name));
-    others.into_iter().any(|other| tree.metadata(&other).is_ok()).then(|| prefix.join("$LIB").join(name))
+    let (own, empty) = LAYOUTS.iter().find(|(own, _)| folder.ends_with(own))?;
+    let prefix = folder.ancestors().nth(Path::new(own).components().count())?;
+    let mut others = empty.iter().map(|empty| prefix.join(empty).join(name));
+    others.any(|other| tree.metadata(&other).is_ok()).then(|| prefix.join("$LIB").join(name))
 }
 
 /// Which library a file of the tree is; none where there is no ELF file.
@@ -183,15 +180,19 @@ mod tests {
     fn the_file_names_it_with_a_token_where_an_empty_one_is_beside_it() {
         let folder = std::env::temp_dir().join(format!("nss-bypass-words-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
-        let library = Path::new("/opt/lib/x86_64-linux-gnu/ours.so");
-        for part in ["opt/lib/x86_64-linux-gnu", "opt/lib/i386-linux-gnu", "opt/lib32"] {
-            fs::create_dir_all(folder.join(part)).unwrap();
+        for part in ["lib/x86_64-linux-gnu", "lib/i386-linux-gnu", "lib/arm-linux-gnueabihf", "lib32", "lib64"] {
+            fs::create_dir_all(folder.join("opt").join(part)).unwrap();
         }
         let tree = Tree::new(&folder).unwrap();
-        assert_eq!(with_token(&tree, library), None);
-        for empty in ["opt/lib/i386-linux-gnu/ours.so", "opt/lib32/ours.so"] {
+        for (library, empty) in [
+            ("/opt/lib/x86_64-linux-gnu/ours.so", "opt/lib/i386-linux-gnu/ours.so"),
+            ("/opt/lib/x86_64-linux-gnu/ours.so", "opt/lib32/ours.so"),
+            ("/opt/lib/aarch64-linux-gnu/ours.so", "opt/lib/arm-linux-gnueabihf/ours.so"),
+            ("/opt/lib64/ours.so", "opt/lib/ours.so"),
+        ] {
+            assert_eq!(with_token(&tree, Path::new(library)), None);
             fs::write(folder.join(empty), "").unwrap();
-            let word = with_token(&tree, library).unwrap();
+            let word = with_token(&tree, Path::new(library)).unwrap();
             assert_eq!(word, Path::new("/opt/$LIB/ours.so"));
             assert_eq!(files(&tree, word.as_os_str().as_bytes()), [Path::new("/").join(empty)]);
             fs::remove_file(folder.join(empty)).unwrap();
