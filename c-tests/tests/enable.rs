@@ -714,7 +714,8 @@ fn the_tarball_is_not_installed_where_enable_would_refuse_it_unless_that_is_want
     let script = r#"
     from=$R/opt/tarball
     mkdir -p "$from/tree/bin" "$from/tree/lib/x86_64-linux-gnu" "$from/tree/share/doc/nss-bypass"
-    cp "$SCRIPT" "$from/install.sh"; cp "$N" "$from/tree/bin/"; install -m 644 "$LIBRARY" "$from/tree/lib/x86_64-linux-gnu/"
+    sed 's/@TRIPLET@/x86_64-linux-gnu/g; s/@TRIPLET32@/i386-linux-gnu/g; s/@MACHINE@/x86_64/g' "$SCRIPT" >"$from/install.sh"
+    cp "$N" "$from/tree/bin/"; install -m 644 "$LIBRARY" "$from/tree/lib/x86_64-linux-gnu/"
     mkdir -p "$from/tree/lib/i386-linux-gnu" "$from/tree/lib32"; mount -t tmpfs -o mode=755 tmpfs "$R/usr/local"
     install_it() { chroot "$R" /bin/sh /opt/tarball/install.sh "$@" >"$R/tmp/said" 2>&1; echo "$? $(find "$R/usr/local" "$R/opt/good" -type f 2>/dev/null | wc -l)"; }
     echo "default: $(install_it)"; grep -E 'would refuse|another file system|nothing was installed' "$R/tmp/said"

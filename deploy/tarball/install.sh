@@ -1,8 +1,11 @@
 #!/bin/sh
-# Installs nss-bypass from this folder, or takes it away again.
+# Installs nss-bypass from this directory, or takes it away again.
 #
-#   ./install.sh [--prefix FOLDER]                (default: /usr/local)
-#   ./install.sh --uninstall [--prefix FOLDER]    takes the library out of /etc/ld.so.preload first
+#   ./install.sh [--prefix DIRECTORY]                (default: /usr/local)
+#   ./install.sh --uninstall [--prefix DIRECTORY]    takes the library out of /etc/ld.so.preload first
+#
+# The library is put in PREFIX/lib64 where this system has its libraries for 64 bits in /usr/lib64, as those with rpm have,
+# and in PREFIX/lib/@TRIPLET@ elsewhere.
 #
 # Nothing is active afterwards: "nss-bypass enable" does that. Where it would refuse the library below /usr/local, as on
 # another file system than the root's, nothing is installed; with --prefix that is said first. A file that is there is replaced in one step, so that a
@@ -33,26 +36,55 @@ while [ $# -gt 0 ]; do
 done
 case $prefix in
     /*) ;;
-    *) fail "$prefix does not begin with /: programs start in any folder, and the library's path must be whole" ;;
+    *) fail "$prefix does not begin with /: programs start in any directory, and the library's path must be whole" ;;
 esac
 case $prefix in
     *[[:space:]:\#\$]*) fail "$prefix: ld.so cannot take a path with a blank, \":\", \"#\" or \"\$\"" ;;
 esac
 while [ "$prefix" != "${prefix%/}" ]; do prefix=${prefix%/}; done
 list=$prefix/share/doc/nss-bypass/installed
-library=$prefix/lib/x86_64-linux-gnu/libnss_bypass.so
 
-# Everything that this folder brings, as "d PATH" and "f PATH", folders first; the prefix itself is ".".
+# Which of both: what an earlier version has chosen stays. Debian's /usr/lib64 has the dynamic linker only, and where it is
+# a link to /usr/lib, libraries are in lib.
+has_lib64() {
+    if [ -e "$list" ]; then
+        grep -q '^f lib64/libnss_bypass\.so$' "$list"
+        return
+    fi
+    for directory in /usr/lib64 /lib64; do
+        # shellcheck disable=SC3013  # every sh that there is has -ef
+        if [ -e "$directory/libc.so.6" ] && ! [ "$directory" -ef "${directory%64}" ]; then return 0; fi
+    done
+    return 1
+}
+lib=lib/@TRIPLET@ empty=lib/@TRIPLET32@
+if has_lib64; then lib=lib64 empty=lib; fi
+library=$prefix/$lib/libnss_bypass.so
+
+# Where a file of this directory is put, and which one is put where: the tree is laid out as on Debian.
+placed() {
+    if [ "$lib" = lib64 ]; then sed -e "s,lib/@TRIPLET@,$lib," -e "s,lib/@TRIPLET32@,$empty," -e '/ lib32/d'; else cat; fi
+}
+source_of() {
+    case $1 in
+        "$lib"/*) echo "lib/@TRIPLET@/${1##*/}" ;;
+        "$empty"/*) echo "lib/@TRIPLET32@/${1##*/}" ;;
+        *) echo "$1" ;;
+    esac
+}
+
+# Everything that this directory brings, as "d PATH" and "f PATH", directories first; the prefix itself is ".".
 content() {
-    (cd "$here/tree" && find . -type d | sed 's,^\./,,; s,^,d ,' | LC_ALL=C sort)
-    (cd "$here/tree" && find . ! -type d | sed -n 's,^\./,f ,p' | LC_ALL=C sort)
+    (cd "$here/tree" && find . -type d | sed 's,^\./,,; s,^,d ,' | placed | LC_ALL=C sort -u)
+    (cd "$here/tree" && find . ! -type d | sed -n 's,^\./,f ,p' | placed | LC_ALL=C sort)
 }
 
 # Whether /etc/ld.so.preload names the library: ld.so would find it there, or looks for its name where libraries are.
 is_enabled() {
     [ -e "$library" ] && [ -e /etc/ld.so.preload ] || return 1
     set -f
-    for word in $(sed -E 's/#.*//; s,\$(LIB|\{LIB\}),lib/x86_64-linux-gnu,g; y/:/ /' /etc/ld.so.preload); do
+    # shellcheck disable=SC2013,SC2016,SC3013  # words, the dynamic linker's $LIB, and -ef
+    for word in $(sed -E 's/#.*//; s,\$(LIB|\{LIB\}),'"$lib"',g; y/:/ /' /etc/ld.so.preload); do
         if [ "$word" = libnss_bypass.so ] || [ "$word" -ef "$library" ]; then return 0; fi
     done
     return 1
@@ -66,27 +98,33 @@ on_disk() {
 # Takes away what was made so far, where it does not come to the renaming.
 give_up() {
     grep '^f ' "$here/.content" | while read -r _ path; do rm -f "$prefix/$path.nss-bypass-new"; done
-    for folder in $(printf '%s\n' "$made" | sed -n 's/^d //p' | LC_ALL=C sort -r); do rmdir "$prefix/${folder#.}" 2>/dev/null || :; done
+    for directory in $(printf '%s\n' "$made" | sed -n 's/^d //p' | LC_ALL=C sort -r); do rmdir "$prefix/${directory#.}" 2>/dev/null || :; done
     rm -f "$here/.content" "$here/.reason"
 }
 
 can_write() {
-    folder=$prefix
-    while [ ! -e "$folder" ]; do folder=$(dirname "${folder:-/}"); done
-    [ -w "${folder:-/}" ] || fail "${folder:-/} cannot be written to: run this as root, or use another --prefix"
+    directory=$prefix
+    while [ ! -e "$directory" ]; do directory=$(dirname "${directory:-/}"); done
+    [ -w "${directory:-/}" ] || fail "${directory:-/} cannot be written to: run this as root, or use another --prefix"
 }
 
 install_files() {
-    [ "$(uname -s) $(uname -m)" = 'Linux x86_64' ] || fail "this is for x86-64 Linux, not for $(uname -s) on $(uname -m)"
+    [ "$(uname -s) $(uname -m)" = 'Linux @MACHINE@' ] || fail "this is for Linux on @MACHINE@, not for $(uname -s) on $(uname -m)"
     "$here/tree/bin/nss-bypass" --version >/dev/null 2>&1 ||
-        fail 'the command does not run here: it needs glibc @GLIBC@ or newer (musl will not do), and a folder mounted without noexec'
+        fail 'the command does not run here: it needs glibc @GLIBC@ or newer (musl will not do), and a directory mounted without noexec'
     if [ "$prefix" = /usr ] && [ -e /var/lib/dpkg/info/nss-bypass.list ]; then
         fail 'the Debian package is installed there: use that, or remove it first, or use another --prefix'
+    fi
+    if [ "$prefix" = /usr ] && command -v rpm >/dev/null && rpm -q nss-bypass >/dev/null 2>&1; then
+        fail 'the RPM package is installed there: use that, or remove it first, or use another --prefix'
+    fi
+    if [ "$lib" = lib64 ] && [ -e "$prefix/lib/libnss_bypass.so" ] && ! grep -qs '^f lib/libnss_bypass\.so$' "$list"; then
+        fail "$prefix/lib/libnss_bypass.so was not installed by this script, and would be replaced by an empty library for programs of 32 bits: disable and remove it first, or use another --prefix"
     fi
     can_write
     umask 022
     content >"$here/.content" 2>/dev/null || fail "$here cannot be written to"
-    # Folders that are made here go again when it is uninstalled, also after a later version was put over this one.
+    # Directories that are made here go again when it is uninstalled, also after a later version was put over this one.
     made=''
     trap give_up EXIT
     trap 'exit 1' HUP INT TERM
@@ -99,7 +137,7 @@ d $path"
         elif [ -d "$target" ]; then
             fail "$target is a directory"
         else
-            cp -P "$here/tree/$path" "$target.nss-bypass-new"
+            cp -P "$here/tree/$(source_of "$path")" "$target.nss-bypass-new"
         fi
     done <"$here/.content"
     tried=yes fit=yes
@@ -117,11 +155,14 @@ d $path"
         [ "$chosen" ] || fail "nothing was installed: give --prefix /usr, say, or --prefix $prefix for LD_PRELOAD only"
     fi
     # After a crash there is the old file or the new one, and no empty one.
-    on_disk "$library.nss-bypass-new" "$prefix/lib/i386-linux-gnu/libnss_bypass.so.nss-bypass-new"
+    new=$library.nss-bypass-new
+    if [ -e "$prefix/$empty/libnss_bypass.so.nss-bypass-new" ]; then new="$new $prefix/$empty/libnss_bypass.so.nss-bypass-new"; fi
+    # shellcheck disable=SC2086  # a prefix has no blanks
+    on_disk $new
     trap - EXIT
     trap '' HUP INT TERM
     grep '^f ' "$here/.content" | while read -r _ path; do mv -f "$prefix/$path.nss-bypass-new" "$prefix/$path"; done
-    on_disk "$prefix/lib/x86_64-linux-gnu" "$prefix/lib/i386-linux-gnu" "$prefix/lib32"
+    for directory in "$lib" "$empty" lib32; do if [ -d "$prefix/$directory" ]; then on_disk "$prefix/$directory"; fi; done
     {
         if [ -e "$list" ]; then cat "$list"; fi
         printf '%s\n' "$made"
@@ -144,9 +185,9 @@ uninstall_files() {
             fail "nothing was removed: take libnss_bypass.so out of /etc/ld.so.preload by hand, then do this again"
     fi
     grep '^f ' "$list" | while read -r _ path; do [ "$prefix/$path" = "$list" ] || rm -f "$prefix/$path"; done
-    folders=$(sed -n 's/^d //p' "$list" | LC_ALL=C sort -r)
+    directories=$(sed -n 's/^d //p' "$list" | LC_ALL=C sort -r)
     rm -f "$list"
-    for folder in $folders; do rmdir "$prefix/${folder#.}" 2>/dev/null || :; done
+    for directory in $directories; do rmdir "$prefix/${directory#.}" 2>/dev/null || :; done
     echo "nss-bypass is gone from $prefix."
     if [ -e /etc/nss-bypass.conf ]; then echo 'Your rules stay: /etc/nss-bypass.conf.'; fi
 }

@@ -119,12 +119,12 @@ fn safety(tree: &Tree, library: &Path, around: &Surroundings) -> Finding {
 }
 
 /// Returns the dynamic linkers that read the same file and cannot load the library: musl's does not read it, but 32-bit
-/// ones do. For that of i386, there may be an empty library.
+/// ones do. For those of i386 and armhf, there may be an empty library.
 fn other_loaders(tree: &Tree, library: &Path) -> Vec<&'static str> {
-    const I386: &str = "/lib/ld-linux.so.2";
-    const LOADERS: [&str; 3] = [I386, "/libx32/ld-linux-x32.so.2", "/lib/ld-linux-armhf.so.3"];
+    const X32: &str = "/libx32/ld-linux-x32.so.2";
+    const LOADERS: [&str; 3] = ["/lib/ld-linux.so.2", X32, "/lib/ld-linux-armhf.so.3"];
     let has_empty_one = spelling::with_token(tree, library).is_some();
-    let loaders = LOADERS.into_iter().filter(|loader| *loader != I386 || !has_empty_one);
+    let loaders = LOADERS.into_iter().filter(|loader| *loader == X32 || !has_empty_one);
     loaders.filter(|loader| Path::new(loader).exists()).collect()
 }
 

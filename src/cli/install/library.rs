@@ -15,19 +15,27 @@ pub(crate) const NAME: &str = "libnss_bypass.so";
 
 /// Directories to search, relative to that of the command: for a build tree, and for an installation with any prefix.
 /// `{}` is Debian's name of this architecture.
-const BESIDE: [&str; 5] = ["", "../lib/nss-bypass", "../lib/{}", "../lib", "../lib64"];
+///
+/// `lib64` is searched before `lib`: if the library is in `lib64`, an empty one is in `lib`.
+const BESIDE: [&str; 5] = ["", "../lib/nss-bypass", "../lib/{}", "../lib64", "../lib"];
 
 /// The directories to search afterwards.
 const DIRECTORIES: [&str; 7] =
-    ["/usr/local/lib/{}", "/usr/local/lib", "/usr/lib/nss-bypass", "/usr/lib/{}", "/usr/lib", "/usr/lib64", "/lib"];
+    ["/usr/local/lib/{}", "/usr/local/lib", "/usr/lib/nss-bypass", "/usr/lib/{}", "/usr/lib64", "/usr/lib", "/lib"];
 
-/// The directories of the empty library of this name for 32-bit programs, which keeps their dynamic linker from
-/// printing a warning.
-pub(crate) const EMPTY: [&str; 2] = ["lib/i386-linux-gnu", "lib32"];
+/// The values of `$LIB` in the dynamic linkers of distributions: for 64-bit programs, and for the 32-bit programs of the
+/// same machine. The former is the directory of the library; the latter may have an empty library of the same name, which
+/// keeps the dynamic linker of 32-bit programs from printing a warning.
+pub(crate) const LAYOUTS: [(&str, &[&str]); 3] = [
+    ("lib/x86_64-linux-gnu", &["lib/i386-linux-gnu", "lib32"]),
+    ("lib/aarch64-linux-gnu", &["lib/arm-linux-gnueabihf"]),
+    ("lib64", &["lib"]),
+];
 
-/// Returns whether this may be the path of the empty library.
+/// Returns whether only the empty library is searched for at this path.
 pub(crate) fn is_place_of_empty_one(path: &Path) -> bool {
-    path.parent().is_some_and(|directory| EMPTY.iter().any(|empty| directory.ends_with(empty)))
+    let mut empty = LAYOUTS.iter().flat_map(|(_, empty)| *empty).filter(|empty| **empty != "lib");
+    path.parent().is_some_and(|directory| empty.any(|empty| directory.ends_with(empty)))
 }
 
 /// The library.
@@ -145,14 +153,14 @@ mod tests {
                 "/opt/x/bin/libnss_bypass.so",
                 "/opt/x/lib/nss-bypass/libnss_bypass.so",
                 "/opt/x/lib/OWN/libnss_bypass.so",
-                "/opt/x/lib/libnss_bypass.so",
                 "/opt/x/lib64/libnss_bypass.so",
+                "/opt/x/lib/libnss_bypass.so",
                 "/usr/local/lib/OWN/libnss_bypass.so",
                 "/usr/local/lib/libnss_bypass.so",
                 "/usr/lib/nss-bypass/libnss_bypass.so",
                 "/usr/lib/OWN/libnss_bypass.so",
-                "/usr/lib/libnss_bypass.so",
                 "/usr/lib64/libnss_bypass.so",
+                "/usr/lib/libnss_bypass.so",
                 "/lib/libnss_bypass.so",
             ]
         );
@@ -164,6 +172,7 @@ mod tests {
         for (path, empty) in [
             ("/usr/lib/i386-linux-gnu/libnss_bypass.so", true),
             ("/usr/lib32/libnss_bypass.so", true),
+            ("/usr/lib/arm-linux-gnueabihf/libnss_bypass.so", true),
             ("/usr/lib/x86_64-linux-gnu/libnss_bypass.so", false),
             ("/usr/lib/libnss_bypass.so", false),
             ("/opt/mylib32/libnss_bypass.so", false),

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::install::file::path_of;
-use crate::install::library::{EMPTY, NAME};
+use crate::install::library::{LAYOUTS, NAME};
 use crate::install::tree::Tree;
 use crate::process::identity::Identity;
 use crate::process::libraries::{CACHE, in_cache};
@@ -31,9 +31,6 @@ const LIB: &[&str] = &[
 ];
 const PLATFORM: &[&str] = &["x86_64", "haswell", "xeon_phi", "i686", "i586", "i386", "aarch64", "v7l", "power9", "z14"];
 const ORIGIN: &[&str] = &["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/local/sbin"];
-
-/// The value of `$LIB` in Debian's dynamic linker for 64-bit programs.
-const OWN: &str = if cfg!(target_arch = "aarch64") { "lib/aarch64-linux-gnu" } else { "lib/x86_64-linux-gnu" };
 
 /// Where the dynamic linker searches for a bare name that is not in its cache; /usr/local is in the configuration of
 /// ldconfig(8).
@@ -93,14 +90,13 @@ fn place(tree: &Tree, path: &Path) -> Option<PathBuf> {
     }
 }
 
-/// Returns the path with `$LIB`, if an empty library for 32-bit programs is installed beside the library. Debian's
-/// dynamic linkers replace the token by `lib/x86_64-linux-gnu`, and for 32-bit programs by `lib/i386-linux-gnu` or
-/// `lib32`.
+/// Returns the path with `$LIB`, if an empty library for 32-bit programs is installed beside the library.
 pub(crate) fn with_token(tree: &Tree, library: &Path) -> Option<PathBuf> {
     let (directory, name) = (library.parent()?, library.file_name()?);
-    let prefix = directory.ends_with(OWN).then(|| directory.parent().and_then(Path::parent))??;
-    let others = EMPTY.iter().map(|empty| prefix.join(empty).join(name));
-    others.into_iter().any(|other| tree.metadata(&other).is_ok()).then(|| prefix.join("$LIB").join(name))
+    let (own, empty) = LAYOUTS.iter().find(|(own, _)| directory.ends_with(own))?;
+    let prefix = directory.ancestors().nth(Path::new(own).components().count())?;
+    let mut others = empty.iter().map(|empty| prefix.join(empty).join(name));
+    others.any(|other| tree.metadata(&other).is_ok()).then(|| prefix.join("$LIB").join(name))
 }
 
 /// Identifies the library at a path of the tree; `None` if it is not an ELF file.
@@ -186,15 +182,19 @@ mod tests {
     fn the_file_names_it_with_a_token_where_an_empty_one_is_beside_it() {
         let directory = std::env::temp_dir().join(format!("nss-bypass-words-{}", std::process::id()));
         let _ = fs::remove_dir_all(&directory);
-        let library = Path::new("/opt/lib/x86_64-linux-gnu/ours.so");
-        for part in ["opt/lib/x86_64-linux-gnu", "opt/lib/i386-linux-gnu", "opt/lib32"] {
-            fs::create_dir_all(directory.join(part)).unwrap();
+        for part in ["lib/x86_64-linux-gnu", "lib/i386-linux-gnu", "lib/arm-linux-gnueabihf", "lib32", "lib64"] {
+            fs::create_dir_all(directory.join("opt").join(part)).unwrap();
         }
         let tree = Tree::new(&directory).unwrap();
-        assert_eq!(with_token(&tree, library), None);
-        for empty in ["opt/lib/i386-linux-gnu/ours.so", "opt/lib32/ours.so"] {
+        for (library, empty) in [
+            ("/opt/lib/x86_64-linux-gnu/ours.so", "opt/lib/i386-linux-gnu/ours.so"),
+            ("/opt/lib/x86_64-linux-gnu/ours.so", "opt/lib32/ours.so"),
+            ("/opt/lib/aarch64-linux-gnu/ours.so", "opt/lib/arm-linux-gnueabihf/ours.so"),
+            ("/opt/lib64/ours.so", "opt/lib/ours.so"),
+        ] {
+            assert_eq!(with_token(&tree, Path::new(library)), None);
             fs::write(directory.join(empty), "").unwrap();
-            let word = with_token(&tree, library).unwrap();
+            let word = with_token(&tree, Path::new(library)).unwrap();
             assert_eq!(word, Path::new("/opt/$LIB/ours.so"));
             assert_eq!(files(&tree, word.as_os_str().as_bytes()), [Path::new("/").join(empty)]);
             fs::remove_file(directory.join(empty)).unwrap();
