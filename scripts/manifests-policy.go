@@ -6,8 +6,8 @@
 // Prints a JSON array: of each pod {"pod": as it was admitted} or {"error": why it was rejected}. Whatever the policy
 // says of failures, they are errors here.
 //
-// The function that compiles a policy is not exported: the program is built with -overlay, and a file there that exports
-// it as CompilePolicy.
+// The function that compiles a policy is not exported: the program is built with -overlay, and with a file there that
+// exports it as CompilePolicy.
 package main
 
 import (
