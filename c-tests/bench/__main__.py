@@ -21,7 +21,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the JSON goes (target/bench/bench.json)")
     parser.add_argument("--commit", required=True, help=argparse.SUPPRESS)
-    for name in ("folder", "library", "unscd"):
+    for name in ("directory", "library", "unscd"):
         parser.add_argument(f"--{name}", type=Path, required=True, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -42,7 +42,7 @@ def measure(bench: Bench, counts_only: bool) -> None:
 def main() -> None:
     """Measures, prints, writes."""
     chosen = arguments()
-    world = World(chosen.folder, chosen.library, chosen.unscd)
+    world = World(chosen.directory, chosen.library, chosen.unscd)
     where = report.circumstances(world, chosen.commit)
     try:
         world.start_server()
@@ -63,7 +63,7 @@ def main() -> None:
         report.count_table(bench.results),
     ]
     print("\n".join(show(table) for table in tables))
-    file = chosen.json or chosen.folder / "bench.json"
+    file = chosen.json or chosen.directory / "bench.json"
     file.write_text(report.as_json(where, bench.results, targets))
     print(f"{sum(target.met for target in targets)} of {len(targets)} targets met; all numbers: {file}")
 

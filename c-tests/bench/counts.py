@@ -16,7 +16,7 @@ MARK = "getppid"  # what `lookups run` calls before each lookup
 
 def instructions(world: World, variant: Variant) -> int:
     """Instructions of a whole process in user space, counted by callgrind."""
-    log = world.folder / "files" / "callgrind.log"
+    log = world.directory / "files" / "callgrind.log"
     tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", f"--log-file={log}"]
     variant.place.output([*tool, *variant.words], variant.environment)
     found = re.search(r"Collected : (\d+)", log.read_text())
@@ -33,7 +33,7 @@ def instructions_per_lookup(world: World, variant: Variant, few: int, many: int)
 
 def system_calls(world: World, variant: Variant, lookups: int) -> Counter[str]:
     """Of so many further lookups, by name."""
-    log = world.folder / "files" / "strace.log"
+    log = world.directory / "files" / "strace.log"
     tool = ["strace", "-f", "-o", str(log), "-E", f"LD_PRELOAD={variant.environment.get('LD_PRELOAD', '')}"]
     others = {name: value for name, value in variant.environment.items() if name != "LD_PRELOAD"}
     variant.place.output([*tool, *with_number(variant, lookups).words], others)

@@ -119,7 +119,7 @@ def mark_to_mark(lookup: list[Call]) -> int:
 
 def recorded(world: World, variant: Variant) -> list[Call]:
     """The system calls of a process. Empty where perf is missing, or may not record."""
-    file = str(world.folder / "files" / "perf.data")
+    file = str(world.directory / "files" / "perf.data")
     if shutil.which("perf") is None:
         return []
     events = ["-e", "raw_syscalls:sys_enter,raw_syscalls:sys_exit"]

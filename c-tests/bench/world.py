@@ -1,4 +1,4 @@
-"""Where things run: folders that stand in for /etc, daemons, and the processes that measure.
+"""Where things run: directories that stand in for /etc, daemons, and the processes that measure.
 
 All of it lives in the namespaces that scripts/bench makes, and ends with them.
 """
@@ -81,15 +81,15 @@ class Place:
 class World:
     """Everything that is needed to measure: programs, libraries, places."""
 
-    folder: Path  # where all files go
+    directory: Path  # where all files go
     library: Path
     unscd: Path
     places: dict[str, Place] = field(default_factory=dict)
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        shutil.rmtree(self.folder / "files", ignore_errors=True)
-        (self.folder / "files").mkdir(parents=True)
+        shutil.rmtree(self.directory / "files", ignore_errors=True)
+        (self.directory / "files").mkdir(parents=True)
         cores = sorted(os.sched_getaffinity(0))
         self.client_core, self.server_core = cores[0], cores[-1]
         # This process and the daemons keep out of the way of what is measured.
@@ -97,11 +97,11 @@ class World:
 
     def program(self, name: str) -> str:
         """The path of one of the programs in C."""
-        return str(self.folder / name)
+        return str(self.directory / name)
 
     def file(self, name: str, text: str) -> Path:
         """A file with that text."""
-        path = self.folder / "files" / name
+        path = self.directory / "files" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
@@ -125,8 +125,8 @@ class World:
         expect(self.start([self.program("server"), SERVER]), "ready")
 
     def etc(self, name: str, hosts: str, servers: list[str]) -> Path:
-        """A folder to be mounted over /etc."""
-        etc = self.folder / "files" / name
+        """A directory to be mounted over /etc."""
+        etc = self.directory / "files" / name
         etc.mkdir()
         for entry in FROM_THE_MACHINE:
             source = Path("/etc") / entry

@@ -1,10 +1,10 @@
 /* Lookups by a process, or a thread of it, that is elsewhere. Usage: namespaces WHERE LOOKUP..., with WHERE one of
 
-     chroot FOLDER        readonly        noproc        user ID        for the whole process: first lookup there; with
+     chroot DIRECTORY        readonly        noproc        user ID        for the whole process: first lookup there; with
                                                                        "then-" before it, second lookup there
      network FILE         a thread in the network namespace FILE, and the main thread, by turns
      nowhere              a thread in an empty network namespace, and the main thread, by turns
-     mounts FOLDER        a thread that sees the files of FOLDER in place of those of /etc, and the main thread, by turns */
+     mounts DIRECTORY        a thread that sees the files of DIRECTORY in place of those of /etc, and the main thread, by turns */
 
 #include "lookup_line.h"
 

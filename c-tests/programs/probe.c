@@ -10,7 +10,7 @@
      res WHAT VALUE...      writes into _res: see set_resolver
      choose DATABASE MODULES...                           __nss_configure_lookup
      put FILE TEXT          a new /etc/FILE;  setenv NAME VALUE;  locale NAME;  sleep MILLISECONDS;  limit DESCRIPTORS
-     folder FILE            a folder in its place
+     directory FILE            a directory in its place
      thread COMMAND         does that in a thread of its own
 
    A word "-" is NULL, "''" is empty, %XX is a byte. A family is 4, 6, or its number. PROBE_LIMIT=SECONDS ends the
@@ -305,7 +305,7 @@ static void put_file(char **words)
 	fputs("done", stdout);
 }
 
-static void put_folder(char **words)
+static void put_directory(char **words)
 {
 	char path[256];
 	snprintf(path, sizeof path, "/etc/%s", words[1]);
@@ -363,7 +363,7 @@ static const struct command {
 	{ "gai", 2, run_getaddrinfo }, { "ghbn", 2, run_gethostbyname }, { "ghbn2", 3, run_gethostbyname },
 	{ "ghbnr", 3, run_reentrant }, { "ghbn2r", 4, run_reentrant }, { "ghba", 2, run_gethostbyaddr },
 	{ "ghbar", 3, run_reentrant }, { "gni", 4, run_getnameinfo }, { "res", 2, set_resolver },
-	{ "choose", 2, choose_modules }, { "put", 2, put_file }, { "folder", 2, put_folder }, { "thread", 2, run_thread },
+	{ "choose", 2, choose_modules }, { "put", 2, put_file }, { "directory", 2, put_directory }, { "thread", 2, run_thread },
 	 { "setenv", 2, change_process }, { "locale", 2, change_process },
 	{ "sleep", 2, change_process }, { "limit", 2, change_process },
 };

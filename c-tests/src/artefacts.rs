@@ -14,7 +14,7 @@ const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-Werror", "-O1", "-g"];
 /// What glibc has in libraries of their own before 2.34. Who does not need one does not get it.
 const OLDER: [&str; 5] = ["-Wl,--as-needed", "-pthread", "-ldl", "-lanl", "-lresolv"];
 
-/// The folder of this crate.
+/// The directory of this crate.
 pub fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -26,13 +26,15 @@ pub fn library() -> PathBuf {
     }
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
-        let (folder, profile) = (profile_folder(), if cfg!(debug_assertions) { "dev" } else { "release" });
+        let (directory, profile) = (profile_directory(), if cfg!(debug_assertions) { "dev" } else { "release" });
         let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args(["build", "--locked", "--quiet", "-p", "nss-bypass", "--profile", profile]);
-        cargo.current_dir(home()).env("CARGO_TARGET_DIR", folder.parent().expect("a profile's folder lies in target"));
+        cargo
+            .current_dir(home())
+            .env("CARGO_TARGET_DIR", directory.parent().expect("a profile's directory lies in target"));
         let output = cargo.output().expect("cargo runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        folder.join("libnss_bypass.so")
+        directory.join("libnss_bypass.so")
     };
     BUILT.get_or_init(build).clone()
 }
@@ -44,16 +46,16 @@ fn given(variable: &str) -> Option<PathBuf> {
 }
 
 /// `target/debug`, or its like, from where the test's own executable lies.
-fn profile_folder() -> PathBuf {
+fn profile_directory() -> PathBuf {
     let test = env::current_exe().expect("the path of this executable");
     test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps").to_path_buf()
 }
 
-/// A folder for all that the tests write.
+/// A directory for all that the tests write.
 pub fn scratch(name: &str) -> PathBuf {
-    let folder = profile_folder().join("c-tests").join(name);
-    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("cannot make {}: {error}", folder.display()));
-    folder
+    let directory = profile_directory().join("c-tests").join(name);
+    fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("cannot make {}: {error}", directory.display()));
+    directory
 }
 
 /// `programs/NAME.c` as an executable.
@@ -66,14 +68,14 @@ pub fn stand_in(name: &str) -> PathBuf {
     compile(name, &["-shared", "-fPIC"], &[])
 }
 
-/// A folder with `programs/nss_module.c` as the module `fakeno` of nsswitch.conf.
+/// A directory with `programs/nss_module.c` as the module `fakeno` of nsswitch.conf.
 pub fn nss_module() -> PathBuf {
     let built = stand_in("nss_module");
-    let folder = scratch("modules");
-    let module = folder.join("libnss_fakeno.so.2");
+    let directory = scratch("modules");
+    let module = directory.join("libnss_fakeno.so.2");
     let unfinished = module.with_extension(format!("{}-{:?}", std::process::id(), thread::current().id()));
     fs::copy(&built, &unfinished).and_then(|_| fs::rename(&unfinished, &module)).expect("a copy of the module");
-    folder
+    directory
 }
 
 /// `programs/NAME.c` as an executable that checks its own use of memory (gcc's AddressSanitizer).
@@ -84,10 +86,11 @@ pub fn checked_program(name: &str) -> PathBuf {
 /// `programs/NAME.c` with these options, linked against these libraries, which it finds where they are.
 pub fn linked(name: &str, options: &[&str], libraries: &[&Path]) -> PathBuf {
     let found = |library: &&Path| {
-        let [folder, file] = [library.parent().expect("a folder"), Path::new(library.file_name().expect("a file"))];
+        let [directory, file] =
+            [library.parent().expect("a directory"), Path::new(library.file_name().expect("a file"))];
         [
-            format!("-L{}", folder.display()),
-            format!("-Wl,-rpath,{}", folder.display()),
+            format!("-L{}", directory.display()),
+            format!("-Wl,-rpath,{}", directory.display()),
             format!("-l:{}", file.display()),
         ]
     };
@@ -95,13 +98,13 @@ pub fn linked(name: &str, options: &[&str], libraries: &[&Path]) -> PathBuf {
     compile(name, options, &words)
 }
 
-/// A library of the machine that programs preload, by its name in the folder of libraries, with or without its number.
-/// A folder of its own in there, as in `faketime/libfaketime.so.1`, is one that not every release has.
+/// A library of the machine that programs preload, by its name in the directory of libraries, with or without its number.
+/// A directory of its own in there, as in `faketime/libfaketime.so.1`, is one that not every release has.
 pub fn preloadable(name: &str) -> PathBuf {
-    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
-    let folders = fs::read_dir("/usr/lib").expect("the folder of libraries").filter_map(Result::ok);
-    let folders = folders.flat_map(|entry| [entry.path().join(folder), entry.path()]);
-    let files = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().filter_map(Result::ok);
+    let (directory, file) = name.rsplit_once('/').unwrap_or(("", name));
+    let directories = fs::read_dir("/usr/lib").expect("the directory of libraries").filter_map(Result::ok);
+    let directories = directories.flat_map(|entry| [entry.path().join(directory), entry.path()]);
+    let files = directories.filter_map(|directory| fs::read_dir(directory).ok()).flatten().filter_map(Result::ok);
     let numbered = |path: &PathBuf| {
         let rest = path.file_name()?.to_str()?.strip_prefix(file)?;
         rest.chars().all(|letter| letter == '.' || letter.is_ascii_digit()).then_some(())
@@ -115,7 +118,7 @@ pub fn preloadable(name: &str) -> PathBuf {
 pub fn faulty_library() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
-        let target = profile_folder().join("c-tests/faulty");
+        let target = profile_directory().join("c-tests/faulty");
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
             .args(["build", "--locked", "--quiet", "-p", "nss-bypass"])
@@ -138,9 +141,9 @@ pub fn command() -> PathBuf {
     }
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
-        let folder = profile_folder();
-        let target = folder.parent().expect("a profile's folder is in the target folder");
-        let is_release = folder.file_name().is_some_and(|name| name == "release");
+        let directory = profile_directory();
+        let target = directory.parent().expect("a profile's directory is in the target directory");
+        let is_release = directory.file_name().is_some_and(|name| name == "release");
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
             .args(["build", "--locked", "--quiet", "-p", "nss-bypass-cli", "-p", "nss-bypass"])
@@ -150,7 +153,7 @@ pub fn command() -> PathBuf {
             .output()
             .expect("cargo runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        folder.join("nss-bypass")
+        directory.join("nss-bypass")
     };
     BUILT.get_or_init(build).clone()
 }
@@ -201,10 +204,10 @@ fn headers(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The full path of a program of the machine; root's PATH may lack the system's own folders.
+/// The full path of a program of the machine; root's PATH may lack the system's own directories.
 pub fn tool(name: &str) -> PathBuf {
     let path = env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin:/usr/bin:/bin";
-    let found = path.split(':').map(|folder| Path::new(folder).join(name)).find(|file| file.is_file());
+    let found = path.split(':').map(|directory| Path::new(directory).join(name)).find(|file| file.is_file());
     found.unwrap_or_else(|| panic!("these tests need {name}, which is not installed"))
 }
 

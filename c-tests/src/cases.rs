@@ -5,7 +5,7 @@
 //! [a search list of two]                          a section; it begins with the plain set-up
 //! set resolv.conf nameserver 127.0.0.53           a line of a file of /etc: the first replaces the plain file, more append
 //! set without host.conf                           no such file
-//! set folder resolv.conf                          a folder in its place
+//! set directory resolv.conf                          a directory in its place
 //! set env RES_OPTIONS=ndots:2                     an environment variable
 //! set addresses 192.0.2.200/24 fe80::1/64         of the interface, instead of the usual two; may be none
 //! set module                                      a module of nsswitch.conf is installed: programs/nss_module.c, fakeno
@@ -26,7 +26,7 @@ use crate::world::unique;
 
 /// A file of cases.
 pub struct CaseFile {
-    /// Its name, without folder.
+    /// Its name, without directory.
     pub name: String,
     /// Its sections.
     pub sections: Vec<Section>,
@@ -57,8 +57,8 @@ pub struct Setup {
     pub limit: u32,
     /// Files of /etc that are other than in `etc/`; None where there is no such file.
     files: BTreeMap<String, Option<Vec<u8>>>,
-    /// Folders in the place of files.
-    folders: Vec<String>,
+    /// Directories in the place of files.
+    directories: Vec<String>,
 }
 
 impl Default for Setup {
@@ -70,7 +70,7 @@ impl Default for Setup {
             alone: false,
             limit: 20,
             files: BTreeMap::new(),
-            folders: Vec::new(),
+            directories: Vec::new(),
         }
     }
 }
@@ -139,16 +139,16 @@ impl Setup {
                 self.environment.insert(name.to_owned(), value);
             }
             "module" => {
-                let folder = nss_module().display().to_string();
-                self.environment.insert("LD_LIBRARY_PATH".to_owned(), folder);
+                let directory = nss_module().display().to_string();
+                self.environment.insert("LD_LIBRARY_PATH".to_owned(), directory);
             }
             "silent" => self.silent = true,
             "alone" => self.alone = true,
             "limit" => self.limit = value.parse().expect("a number of seconds"),
             "without" => drop(self.files.insert(value.to_owned(), None)),
-            "folder" => {
+            "directory" => {
                 self.files.insert(value.to_owned(), None);
-                self.folders.push(value.to_owned());
+                self.directories.push(value.to_owned());
             }
             file if file.contains('.') || file == "hosts" || file == "services" || file == "aliases" => {
                 let content = self.files.entry(file.to_owned()).or_default().get_or_insert_default();
@@ -162,24 +162,24 @@ impl Setup {
         true
     }
 
-    /// A new folder that is this set-up's /etc.
+    /// A new directory that is this set-up's /etc.
     pub fn etc(&self) -> PathBuf {
-        let folder = unique(&scratch("etc"));
-        let copied = |name: &Path| fs::copy(name, folder.join(name.file_name().expect("a file")));
-        for entry in fs::read_dir(home().join("etc")).expect("the folder etc") {
+        let directory = unique(&scratch("etc"));
+        let copied = |name: &Path| fs::copy(name, directory.join(name.file_name().expect("a file")));
+        for entry in fs::read_dir(home().join("etc")).expect("the directory etc") {
             copied(&entry.expect("an entry of etc").path()).expect("a copy of a file");
         }
         for (name, content) in &self.files {
-            let path = folder.join(name);
+            let path = directory.join(name);
             match content {
                 Some(bytes) => fs::write(path, bytes).expect("a file written"),
                 None => fs::remove_file(path).unwrap_or_default(),
             }
         }
-        for name in &self.folders {
-            fs::create_dir(folder.join(name)).expect("a folder in the place of a file");
+        for name in &self.directories {
+            fs::create_dir(directory.join(name)).expect("a directory in the place of a file");
         }
-        folder
+        directory
     }
 
     /// In what it differs from the plain set-up, for people.
@@ -195,7 +195,7 @@ impl Setup {
                 content.as_ref().map_or("none".to_owned(), |bytes| format!("{:?}", String::from_utf8_lossy(bytes)));
             parts.push(format!("{name}: {}", text.chars().take(300).collect::<String>()));
         }
-        parts.extend(self.folders.iter().map(|name| format!("{name} is a folder")));
+        parts.extend(self.directories.iter().map(|name| format!("{name} is a directory")));
         if parts.is_empty() { "plain".to_owned() } else { parts.join("; ") }
     }
 }

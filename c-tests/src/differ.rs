@@ -270,7 +270,7 @@ impl<'a> Scene<'a> {
 
     /// What the probe prints for these lines.
     fn run(&self, side: &Side, world: &World, lines: &str) -> String {
-        if lines.contains("put ") || lines.contains("folder ") {
+        if lines.contains("put ") || lines.contains("directory ") {
             let own = self.section.setup.etc();
             let output = self.run_in(side, world, lines, &own);
             let _ = fs::remove_dir_all(own);

@@ -33,7 +33,7 @@ pub enum Nscd {
 pub struct World {
     first: Child,
     namespaces: [File; 2],
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl World {
@@ -42,8 +42,8 @@ impl World {
         // SAFETY: no preconditions.
         let user = unsafe { libc::geteuid() };
         assert!(user == 0, "these tests make namespaces and mounts: they must run as root");
-        let folder = unique(&scratch("worlds"));
-        let complaints = File::create(folder.join("world.err")).expect("a file for complaints");
+        let directory = unique(&scratch("worlds"));
+        let complaints = File::create(directory.join("world.err")).expect("a file for complaints");
         let daemon = if nscd == Nscd::None { PathBuf::from("none") } else { tool("nscd") };
         let files = if nscd == Nscd::Honest { "etc" } else { "etc-nscd" };
         tool("ip");
@@ -51,7 +51,7 @@ impl World {
         command
             .args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--propagation", "private", "--"])
             .arg(home().join("world"))
-            .args([&folder, &python(), &daemon])
+            .args([&directory, &python(), &daemon])
             .arg(files)
             .args(addresses)
             .env_clear()
@@ -62,7 +62,7 @@ impl World {
         // SAFETY: one system call that keeps to the child.
         unsafe { command.pre_exec(die_with_parent) };
         let mut first = command.spawn().expect("unshare runs");
-        let pid = ready(&mut first, &folder);
+        let pid = ready(&mut first, &directory);
         let namespaces = ["net", "mnt"].map(|kind| {
             let path = format!("/proc/{pid}/ns/{kind}");
             File::open(&path).unwrap_or_else(|error| panic!("cannot open {path}: {error}"))
@@ -70,7 +70,7 @@ impl World {
         if nscd == Nscd::Lying {
             until_connected(&PathBuf::from(format!("/proc/{pid}/root/run/nscd/socket")));
         }
-        Self { first, namespaces, folder }
+        Self { first, namespaces, directory }
     }
 
     /// A command that will run in this world, with an empty environment and `etc` as its /etc.
@@ -90,13 +90,13 @@ impl World {
     }
 
     /// Where its logs are.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// What the name server was asked so far, a line each: protocol, server, name, type, flags, EDNS size.
     pub fn questions(&self) -> Vec<String> {
-        let log = fs::read_to_string(self.folder.join("dns.log")).expect("the name server's log");
+        let log = fs::read_to_string(self.directory.join("dns.log")).expect("the name server's log");
         log.lines().map(str::to_owned).collect()
     }
 }
@@ -106,21 +106,21 @@ impl Drop for World {
         // Its child goes with it (--kill-child), and with that one everything else.
         let _ = self.first.kill();
         let _ = self.first.wait();
-        let _ = fs::remove_dir_all(&self.folder);
+        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
-/// A new folder in `parent`.
+/// A new directory in `parent`.
 pub fn unique(parent: &Path) -> PathBuf {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let folder = parent.join(format!("{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("cannot make {}: {error}", folder.display()));
-    folder
+    let directory = parent.join(format!("{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("cannot make {}: {error}", directory.display()));
+    directory
 }
 
 /// Waits for the world's "ready", and returns the id of its first process.
-fn ready(first: &mut Child, folder: &Path) -> u32 {
+fn ready(first: &mut Child, directory: &Path) -> u32 {
     let output = first.stdout.take().expect("a pipe");
     let mut line = String::new();
     BufReader::new(output).read_line(&mut line).expect("text from the world");
@@ -128,7 +128,7 @@ fn ready(first: &mut Child, folder: &Path) -> u32 {
     pid.unwrap_or_else(|| {
         let _ = first.kill();
         let _ = first.wait();
-        let complaints = fs::read_to_string(folder.join("world.err")).unwrap_or_default();
+        let complaints = fs::read_to_string(directory.join("world.err")).unwrap_or_default();
         panic!("a private world could not be made; its last words: {line}{complaints}")
     })
 }

@@ -39,10 +39,10 @@ fn nss_bypass(arguments: &[&str]) -> Said {
 /// Runs a bash script in the scene's container. There `nss-bypass` is the command, and `$PROGRAMS` has the C programs.
 fn scene(script: &str) -> Said {
     let command = artefacts::command();
-    let folder = command.parent().expect("it lies in a folder").display();
+    let directory = command.parent().expect("it lies in a directory").display();
     let scene = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/scene");
     let prelude =
-        format!("PATH={folder}:$PATH:/usr/sbin:/sbin; PROGRAMS={}; mkdir -m 755 /run/test", programs().display());
+        format!("PATH={directory}:$PATH:/usr/sbin:/sbin; PROGRAMS={}; mkdir -m 755 /run/test", programs().display());
     let mut process = Command::new(scene);
     clean(&mut process).args(["--", "bash", "-c", &format!("{prelude}\n{script}")]);
     Said::of(process.output().expect("bash is there"))
@@ -82,9 +82,9 @@ func main() {
 fn programs() -> PathBuf {
     static MADE: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
     let make = || {
-        let folder = artefacts::scratch("command");
-        let source = folder.join("lookup.c");
-        std::fs::write(&source, LOOKUP).expect("a folder of our own");
+        let directory = artefacts::scratch("command");
+        let source = directory.join("lookup.c");
+        std::fs::write(&source, LOOKUP).expect("a directory of our own");
         for (name, compiler, options) in [
             ("dynamic", "gcc", &[][..]),
             ("static", "gcc", &["-static", "-w"]),
@@ -93,17 +93,17 @@ fn programs() -> PathBuf {
             ("musl-static", "musl-gcc", &["-static"]),
         ] {
             let mut build = Command::new(artefacts::tool(compiler));
-            build.args(options).arg(&source).arg("-o").arg(folder.join(name));
+            build.args(options).arg(&source).arg("-o").arg(directory.join(name));
             let output = build.output().expect("a compiler runs");
             assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         }
         // ELF's field of the machine (e_machine): s390 instead of what it is.
-        let mut strange = std::fs::read(folder.join("dynamic")).expect("just made");
+        let mut strange = std::fs::read(directory.join("dynamic")).expect("just made");
         strange[18..20].copy_from_slice(&[22, 0]);
         // Over a copy, which is executable.
-        std::fs::copy(folder.join("dynamic"), folder.join("strange")).expect("just made");
-        std::fs::write(folder.join("strange"), strange).expect("a folder of our own");
-        folder
+        std::fs::copy(directory.join("dynamic"), directory.join("strange")).expect("just made");
+        std::fs::write(directory.join("strange"), strange).expect("a directory of our own");
+        directory
     };
     MADE.get_or_init(make).clone()
 }
@@ -175,7 +175,7 @@ fn what_cannot_run_ends_as_in_env() {
         assert_eq!(said.status, Some(status), "{words:?}: {said:?}");
         assert!(said.err.contains(expected) && said.out.is_empty(), "{words:?}: {said:?}");
     }
-    // Nothing of the current folder counts.
+    // Nothing of the current directory counts.
     let said = scene(
         "cp $(command -v nss-bypass) /run/test; cd /run/test; touch libnss_bypass.so; mkdir empty; mv nss-bypass empty
                       cd empty; cp ../libnss_bypass.so .; cd ..; empty/nss-bypass run -m x true; echo $?",
@@ -256,19 +256,23 @@ fn go_without_cgo_is_told() {
         println!("there is no Go here: not tested");
         return;
     };
-    let folder = artefacts::scratch("command-go");
-    let source = folder.join("lookup.go");
-    std::fs::write(&source, LOOKUP_IN_GO).expect("a folder of our own");
+    let directory = artefacts::scratch("command-go");
+    let source = directory.join("lookup.go");
+    std::fs::write(&source, LOOKUP_IN_GO).expect("a directory of our own");
     for (cgo, tags, expected) in [
         ("0", "", "it is a Go program without cgo"),
         ("1", "netgo", "it is a Go program without cgo"),
         ("1", "", "GODEBUG=netdns=cgo"),
         ("1", "netcgo", ""),
     ] {
-        let program = folder.join(format!("lookup-{cgo}-{tags}"));
+        let program = directory.join(format!("lookup-{cgo}-{tags}"));
         let mut build = Command::new(go);
         build.args(["build", "-tags", tags, "-o"]).arg(&program).arg(&source);
-        build.env("CGO_ENABLED", cgo).env("GO111MODULE", "off").env("GOCACHE", folder.join("cache")).env("GOFLAGS", "");
+        build
+            .env("CGO_ENABLED", cgo)
+            .env("GO111MODULE", "off")
+            .env("GOCACHE", directory.join("cache"))
+            .env("GOFLAGS", "");
         let output = build.output().expect("go runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let said =
@@ -290,9 +294,9 @@ fn check_names_every_fault_and_whom_privileged_programs_refuse() {
     mv /etc/nss-bypass.conf /etc/other.conf; chown 0 /etc/other.conf; ln -s other.conf /etc/nss-bypass.conf; look link
     nss-bypass check --strict >/dev/null; echo "strict=$?"
     NSS_BYPASS_CONF=/etc/other.conf look variable
-    rm /etc/nss-bypass.conf; mkdir /etc/nss-bypass.conf; look folder
+    rm /etc/nss-bypass.conf; mkdir /etc/nss-bypass.conf; look directory
     rmdir /etc/nss-bypass.conf; mkfifo /etc/nss-bypass.conf; look fifo
-    rm /etc/nss-bypass.conf; echo 'bypass x' >/etc/nss-bypass.conf; chmod 777 /etc; look folder-writable
+    rm /etc/nss-bypass.conf; echo 'bypass x' >/etc/nss-bypass.conf; chmod 777 /etc; look directory-writable
     "#;
     let said = scene(script);
     assert_eq!(said.err, "");
@@ -314,9 +318,9 @@ fn check_names_every_fault_and_whom_privileged_programs_refuse() {
         ("owned", &["its owner is user 65534, not root", "status=0"]),
         ("link", &["it is a symbolic link", "status=0", "strict=1"]),
         ("variable", &["1 rule, 0 faults, 0 warnings", "status=0"]),
-        ("folder", &["/etc/nss-bypass.conf: Is a directory", "status=1"]),
+        ("directory", &["/etc/nss-bypass.conf: Is a directory", "status=1"]),
         ("fifo", &["/etc/nss-bypass.conf: it is no regular file", "status=1"]),
-        ("folder-writable", &["others than root can write /etc", "status=0"]),
+        ("directory-writable", &["others than root can write /etc", "status=0"]),
     ] {
         let part = parts.iter().find(|part| part.starts_with(&format!("{name}\n"))).expect(name);
         assert!(lines.iter().all(|line| part.contains(line)), "{name}: {part}");
@@ -437,7 +441,7 @@ fn words_that_are_no_names_are_told() {
 /// Whether the program has it itself or by another library.
 #[test]
 fn a_program_with_c_ares_gets_a_word() {
-    let folder = artefacts::scratch("command-cares");
+    let directory = artefacts::scratch("command-cares");
     let script = r#"
     cd "$1"
     echo 'int ares_one(void) { return 0; }' | gcc -shared -fPIC -Wl,-soname,libcares.so.2 -x c - -o libcares.so.2
@@ -446,14 +450,14 @@ fn a_program_with_c_ares_gets_a_word() {
     echo 'int other(void); int main(void) { return other(); }' | gcc -x c - -x none ./libother.so.0 -Wl,-rpath-link,. -o by-another
     "#;
     let mut build = Command::new("bash");
-    let built = build.args(["-ec", script, "bash"]).arg(&folder).output().expect("bash runs");
+    let built = build.args(["-ec", script, "bash"]).arg(&directory).output().expect("bash runs");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     for (program, by) in
         [("itself", "is linked with libcares.so.2: "), ("by-another", "libcares.so.2 by way of "), ("", "")]
     {
-        let path = if program.is_empty() { "/bin/true".into() } else { folder.join(program) };
+        let path = if program.is_empty() { "/bin/true".into() } else { directory.join(program) };
         let mut command = Command::new(artefacts::command());
-        clean(&mut command).env("LD_LIBRARY_PATH", &folder).args(["run", "--strict", "-m", "x", "--"]).arg(path);
+        clean(&mut command).env("LD_LIBRARY_PATH", &directory).args(["run", "--strict", "-m", "x", "--"]).arg(path);
         let said = Said::of(command.output().expect("the command runs"));
         assert_eq!(said.status, Some(0), "{said:?}");
         assert!(said.err.contains(by) && said.err.is_empty() == by.is_empty(), "{said:?}");

@@ -15,8 +15,8 @@ use std::process::Command;
 
 use c_tests::{artefacts, container};
 
-/// Folders whose paths are named from the top.
-const FOLDERS: [&str; 6] = ["scripts/", "docs/", "src/", "c-tests/", "deploy/", "fuzz/"];
+/// Directories whose paths are named from the top.
+const DIRECTORIES: [&str; 6] = ["scripts/", "docs/", "src/", "c-tests/", "deploy/", "fuzz/"];
 
 fn top() -> PathBuf {
     artefacts::home().join("..").canonicalize().unwrap()
@@ -26,15 +26,15 @@ fn read(path: &str) -> String {
     fs::read_to_string(top().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Files below a folder that a test of their name accepts, with what they hold. Nothing that is built.
-fn files(folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Vec<(PathBuf, String)> {
+/// Files below a directory that a test of their name accepts, with what they hold. Nothing that is built.
+fn files(directory: &Path, wanted: &dyn Fn(&str) -> bool) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+    for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
         let (path, name) = (entry.path(), entry.file_name().into_string().unwrap());
-        let is_folder = entry.file_type().unwrap().is_dir();
-        if is_folder && !["target", ".git", "seeds", "corpus", "artifacts"].contains(&name.as_str()) {
+        let is_directory = entry.file_type().unwrap().is_dir();
+        if is_directory && !["target", ".git", "seeds", "corpus", "artifacts"].contains(&name.as_str()) {
             found.extend(files(&path, wanted));
-        } else if !is_folder && wanted(&name) {
+        } else if !is_directory && wanted(&name) {
             found.extend(fs::read_to_string(&path).ok().map(|text| (path, text)));
         }
     }
@@ -113,7 +113,9 @@ fn the_readme_leads_to_every_document() {
 fn paths(text: &str) -> Vec<&str> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || "_-./".contains(letter);
     let words = text.split(|letter| !is_part(letter)).map(|word| word.trim_end_matches(['.', '-']));
-    words.filter(|word| FOLDERS.iter().any(|folder| word.starts_with(folder) && word.len() > folder.len())).collect()
+    words
+        .filter(|word| DIRECTORIES.iter().any(|directory| word.starts_with(directory) && word.len() > directory.len()))
+        .collect()
 }
 
 #[test]
@@ -133,8 +135,8 @@ fn paths_exist() {
 #[test]
 fn documents_that_are_named_have_what_they_are_named_for() {
     let mut texts = documents();
-    for folder in ["src", "c-tests", "scripts", "fuzz"] {
-        texts.extend(files(&top().join(folder), &|name| !name.ends_with(".md") && name != "documents.rs"));
+    for directory in ["src", "c-tests", "scripts", "fuzz"] {
+        texts.extend(files(&top().join(directory), &|name| !name.ends_with(".md") && name != "documents.rs"));
     }
     let mut faults = Vec::new();
     for (path, text) in texts {
@@ -142,7 +144,8 @@ fn documents_that_are_named_have_what_they_are_named_for() {
         for (at, _) in text.match_indices(".md") {
             let before = text[..at].rsplit(|letter: char| !letter.is_ascii_alphanumeric() && !"_-./".contains(letter));
             let name = format!("{}.md", before.into_iter().next().unwrap());
-            let named = [top(), top().join("docs"), path.parent().unwrap().to_owned()].map(|folder| folder.join(&name));
+            let named =
+                [top(), top().join("docs"), path.parent().unwrap().to_owned()].map(|directory| directory.join(&name));
             // "*.md", "NAME.md" and the like are no names.
             if name.starts_with('.') || name.len() < 6 || name.contains("//") {
                 continue;

@@ -15,9 +15,9 @@ set -u
 L=/opt/ours/libnss_bypass.so F=$R/etc/ld.so.preload
 mkdir -p "$R"/{etc,opt/ours,dev,proc,tmp,var,run}
 chmod 755 "$R" "$R"/etc "$R"/opt "$R"/opt/ours
-for folder in usr bin sbin lib lib32 lib64 libx32; do
-    if [[ -d /$folder ]]; then
-        mkdir -p "$R/$folder" && mount --bind "/$folder" "$R/$folder" && mount -o remount,bind,ro "$R/$folder" || exit 9
+for directory in usr bin sbin lib lib32 lib64 libx32; do
+    if [[ -d /$directory ]]; then
+        mkdir -p "$R/$directory" && mount --bind "/$directory" "$R/$directory" && mount -o remount,bind,ro "$R/$directory" || exit 9
     fi
 done
 touch "$R/dev/null" && mount --bind /dev/null "$R/dev/null" && mount -t proc proc "$R/proc" || exit 9
@@ -182,7 +182,7 @@ fn a_library_that_does_harm_or_that_others_can_change_is_refused() {
     sed 's/libc\.so\.6/libq.so.6/g' libnss_bypass.so >needs.so; refuse needs /opt/ours/needs.so
     echo text >text.so; refuse text /opt/ours/text.so
     refuse missing /opt/ours/none.so
-    refuse folder /opt/ours
+    refuse directory /opt/ours
     refuse relative opt/ours/libnss_bypass.so
     cp libnss_bypass.so 'a b.so'; refuse blank '/opt/ours/a b.so'
     cp libnss_bypass.so group.so; chmod 664 group.so; refuse group /opt/ours/group.so
@@ -211,7 +211,7 @@ fn a_library_that_does_harm_or_that_others_can_change_is_refused() {
         ("needs", "/lib64/ld-linux-x86-64.so.2 libc.so.6, with LD_PRELOAD=/opt/ours/needs.so, "),
         ("text", "file too short"),
         ("missing", "No such file or directory"),
-        ("folder", "is no regular file"),
+        ("directory", "is no regular file"),
         ("relative", "is no absolute path"),
         ("blank", "has a blank"),
         ("group", "can be written to by its group"),
@@ -273,7 +273,7 @@ fn what_is_in_the_way_is_said_and_the_file_stays() {
     printf "$other\n/opt/old/libnss_bypass.so\n" >"$F"; mkdir -p "$R/opt/old"; cp "$R$L" "$R/opt/old/"; enabled another
     printf "/opt/none.so\n" >"$F"; enabled complaint
     printf "$other\0\n" >"$F"; enabled nul
-    mkdir "$F"; enabled folder
+    mkdir "$F"; enabled directory
     mkfifo "$F"; enabled pipe
     mkdir "$R/etc/real"; printf "$other\n" >"$R/etc/real/file"; ln -s /etc/real/file "$F"
     echo "link: $(try enable) $(readlink "$F") $(cat "$R/etc/real/file" | tr '\n' '|')"; try disable; cat "$R/etc/real/file"; rm "$F"
@@ -302,7 +302,7 @@ fn what_is_in_the_way_is_said_and_the_file_stays() {
         "another: status=1 nss-bypass enable: /etc/ld.so.preload names another nss-bypass: /opt/old/libnss_bypass.so <OTHER|/opt/old/libnss_bypass.so|>",
         "complaint: status=1 nss-bypass enable: /lib",
         "nul: status=1 nss-bypass enable: /etc/ld.so.preload has a NUL byte in it",
-        "folder: status=1 nss-bypass enable: /etc/ld.so.preload: cannot read it: it is no regular file",
+        "directory: status=1 nss-bypass enable: /etc/ld.so.preload: cannot read it: it is no regular file",
         "pipe: status=1 nss-bypass enable: /etc/ld.so.preload: cannot read it: it is no regular file",
         "link: status=0  /etc/real/file OTHER|OURS|",
         "status=0 ",

@@ -102,8 +102,8 @@ const FRESH_ONLY: &[(&str, &str)] = &[
     ("nsswitch.txt", "hosts: (NOTFOUND"),
     // Which code it is depends on what h_errno was before.
     ("nsswitch.txt", "two answers to merge"),
-    ("edges.txt", "resolv.conf is a folder"),
-    ("edges.txt", "nsswitch.conf is a folder"),
+    ("edges.txt", "resolv.conf is a directory"),
+    ("edges.txt", "nsswitch.conf is a directory"),
     ("errno.txt", "a line of nsswitch.conf that cannot be read"),
     // Whether a line that cannot be read is an error or nothing at all depends on what errno was before.
     ("nsswitch.txt", "hosts: files (NONSENSE"),

@@ -62,7 +62,7 @@ fn nscd_lies_to_whoever_asks_it() {
 fn a_world_takes_its_processes_with_it() {
     let setup = Setup::default();
     let world = World::start(&setup.addresses, Nscd::Lying);
-    let mark = world.folder().to_string_lossy().into_owned();
+    let mark = world.directory().to_string_lossy().into_owned();
     let running = || {
         let processes = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
         let lines = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());

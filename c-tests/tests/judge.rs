@@ -251,7 +251,7 @@ const OVERLAY: &str = r#"
 mkdir -p /run/test/layer; mount -t tmpfs tmpfs /run/test/layer; mkdir /run/test/layer/{upper,work,root}
 mount -t overlay -o lowerdir=/,upperdir=/run/test/layer/upper,workdir=/run/test/layer/work overlay /run/test/layer/root
 cd /run/test/layer/root
-for folder in proc dev run sys tmp; do mount --rbind /$folder $folder; done
+for directory in proc dev run sys tmp; do mount --rbind /$directory $directory; done
 cp /etc/{nsswitch.conf,resolv.conf,hosts,host.conf} etc; rm -f etc/ld.so.preload etc/nss-bypass.conf
 cp "$LIBRARY" usr/lib/libnss_bypass.so; cp "$COMMAND" usr/bin/nss-bypass
 inside() { PATH=/usr/bin:/bin:/usr/sbin:/sbin chroot /run/test/layer/root "$@"; }
@@ -355,7 +355,7 @@ fn a_program_that_runs_with_more_privileges_than_its_caller() {
 fn a_process_in_a_chroot_without_the_library() {
     let script = r#"
     root=/run/test/root; mkdir -p $root/{etc,proc,dev,usr,lib,lib64,bin,run}
-    for folder in proc dev usr lib lib64 bin run; do mount --rbind /$folder $root/$folder; done
+    for directory in proc dev usr lib lib64 bin run; do mount --rbind /$directory $root/$directory; done
     umount -l $root/usr/local 2>/dev/null; mount -t tmpfs tmpfs $root/usr/local
     cp /etc/{nsswitch.conf,resolv.conf,hosts,host.conf,passwd} $root/etc; mkdir $root/var; ln -s /run $root/var
     rules "bypass $NAME"

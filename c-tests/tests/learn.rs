@@ -258,8 +258,8 @@ print(process.wait(10))
 fn what_cannot_be_written_is_said_before_the_command_runs() {
     let script = r#"
     try() { nss-bypass learn "$@" -- sh -c 'echo runs; getent ahosts rancher-metadata >/dev/null; exit ${STATUS-0}'; echo "= $?"; }
-    mkdir /run/test/folder; mkfifo /run/test/fifo; ln -s nothing /run/test/dangling
-    for file in /run/test/folder /run/test/fifo /run/test/dangling /nowhere/file; do try --write --conf $file; done
+    mkdir /run/test/directory; mkfifo /run/test/fifo; ln -s nothing /run/test/dangling
+    for file in /run/test/directory /run/test/fifo /run/test/dangling /nowhere/file; do try --write --conf $file; done
     NSS_BYPASS_DISABLE=1 try
     try --output /nowhere/file
     try --strange
@@ -285,7 +285,7 @@ fn what_cannot_be_written_is_said_before_the_command_runs() {
     let fault = "nss-bypass: /run/test/faults:1:1: unknown keyword \"bypas\": did you mean \"bypass\"?\n";
     let expected = format!(
         "\
-nss-bypass: /run/test/folder: Is a directory
+nss-bypass: /run/test/directory: Is a directory
 = 125
 nss-bypass: /run/test/fifo: it is no regular file
 = 125

@@ -160,8 +160,8 @@ fn nothing_but_the_macro_of_hooks_exports_anything() {
     assert!(offenders.is_empty(), "{offenders:?}");
 }
 
-fn each_source(folder: &Path, visit: &mut impl FnMut(&Path, &str)) {
-    for entry in fs::read_dir(folder).unwrap() {
+fn each_source(directory: &Path, visit: &mut impl FnMut(&Path, &str)) {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             each_source(&path, visit);

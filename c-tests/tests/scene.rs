@@ -22,7 +22,7 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn new(name: &str, content: &[u8]) -> Self {
         let path = std::env::temp_dir().join(format!("nss-bypass-{}-{name}", std::process::id()));
-        std::fs::write(&path, content).expect("the temporary folder is writable");
+        std::fs::write(&path, content).expect("the temporary directory is writable");
         Self(path)
     }
 

@@ -487,8 +487,8 @@ mod tests {
 
     /// Its seeds as they are, and some thousand mutations of them.
     fn holds(name: &str, target: fn(&[u8])) {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(name);
-        let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(name);
+        let mut paths: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
         paths.sort();
         let seeds: Vec<Vec<u8>> = paths.iter().map(|path| std::fs::read(path).unwrap()).collect();
         assert!(!seeds.is_empty(), "{name} has no seeds");

@@ -7,20 +7,20 @@
 static int threads(void)
 {
 	int number = 0;
-	DIR *folder = opendir("/proc/self/task");
-	for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+	DIR *directory = opendir("/proc/self/task");
+	for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
 		number += entry->d_name[0] != '.';
-	closedir(folder);
+	closedir(directory);
 	return number;
 }
 
 /* Their blocked signals, but for this thread's. */
 static void print_masks(void)
 {
-	DIR *folder = opendir("/proc/self/task");
+	DIR *directory = opendir("/proc/self/task");
 	char path[300], line[256], first[256] = "";
 	int differing = 0;
-	for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+	for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
 		if (entry->d_name[0] == '.' || atoi(entry->d_name) == gettid())
 			continue;
 		snprintf(path, sizeof path, "/proc/self/task/%s/status", entry->d_name);
@@ -34,7 +34,7 @@ static void print_masks(void)
 		if (file != NULL)
 			fclose(file);
 	}
-	closedir(folder);
+	closedir(directory);
 	printf("%d threads have other masks than %s", differing, first);
 }
 

@@ -58,7 +58,7 @@ fn where_the_network_cannot_be_told_nothing_is_kept() {
         assert!(told.output.status.success() && found, "{}", told.text);
     }
     // The same in a chroot that has files, but no /proc.
-    let root = place.0.folder().join("root");
+    let root = place.0.directory().join("root");
     fs::create_dir_all(root.join("etc")).unwrap();
     for (file, text) in [
         ("resolv.conf", "nameserver 127.0.0.53\noptions timeout:5\n"),

@@ -150,7 +150,7 @@ fn address_sanitizer_finds_nothing_under_threads_signals_and_at_startup() {
 #[ignore = "a minute long, and needs valgrind: scripts/soak runs it"]
 fn helgrind_finds_values_made_before_they_are_read_and_nothing_else() {
     let host = Host::new();
-    let log = host.world.folder().join("helgrind");
+    let log = host.world.directory().join("helgrind");
     let build = if cfg!(debug_assertions) { library() } else { other_build() };
     let (option, seconds) = (format!("--log-file={}", log.display()), many(10, 20, 120).to_string());
     let preload = format!("LD_PRELOAD={}", build.display());

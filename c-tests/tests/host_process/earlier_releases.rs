@@ -41,12 +41,12 @@ fn a_mapped_address_is_found_in_hosts_as_the_release_finds_it() {
 #[test]
 fn names_are_internationalised_by_libcidn_before_2_28() {
     let place = Place::new(|_| {});
-    let folder = scratch("libcidn");
-    fs::copy(stand_in("stand_in_libcidn"), folder.join("libcidn.so.1")).unwrap();
+    let directory = scratch("libcidn");
+    fs::copy(stand_in("stand_in_libcidn"), directory.join("libcidn.so.1")).unwrap();
     let probe = |release: &str, input: &str, is_installed: bool| {
         let mut command = place.with(&beside(release), &program("probe"));
         if is_installed {
-            command.env("LD_LIBRARY_PATH", &folder);
+            command.env("LD_LIBRARY_PATH", &directory);
         }
         text(&run(command, &format!("{input}\n")))
     };

@@ -18,7 +18,7 @@ fn a_system_of_libc_and_its_loader_only_is_enough() {
     let program = program("libc_only");
     let install = |from: &Path, to: &Path| {
         let to = root.join(to.strip_prefix("/").expect("a whole path"));
-        fs::create_dir_all(to.parent().expect("a folder")).unwrap();
+        fs::create_dir_all(to.parent().expect("a directory")).unwrap();
         fs::copy(from, to).unwrap();
     };
     let needed = needed(&program);

@@ -82,8 +82,8 @@ good; chmod 664 /etc/nss-bypass.conf; each group
 good; chmod 646 /etc/nss-bypass.conf; each world
 good; chown 65534 /etc/nss-bypass.conf; each owner
 good; chmod 1777 /etc; each sticky
-good; chmod 775 /etc; each folder
-good; chown 65534 /etc; each "folder's owner"
+good; chmod 775 /etc; each directory
+good; chown 65534 /etc; each "directory's owner"
 good; mv /etc/nss-bypass.conf /run/bin/rules; ln -s /run/bin/rules /etc/nss-bypass.conf; each link
 good; mv /etc/nss-bypass.conf /run/shared/rules; ln -s /run/shared/rules /etc/nss-bypass.conf; each 'link to shared'
 good; rm /etc/nss-bypass.conf; mkfifo /etc/nss-bypass.conf; each fifo

@@ -157,7 +157,7 @@ fn elsewhere(place: &Place, words: &[&str], lookups: &[&str]) -> String {
 #[test]
 fn a_process_that_changes_its_root_mounts_or_user_is_answered_from_there() {
     let place = Place::new(|_| ());
-    let empty = place.worlds[0].folder().join("root");
+    let empty = place.worlds[0].directory().join("root");
     fs::create_dir(&empty).unwrap();
     let empty = empty.to_str().unwrap();
     for (action, argument) in [("chroot", empty), ("readonly", "-"), ("noproc", "-"), ("user", "65534")] {

@@ -135,12 +135,12 @@ pub(super) fn other_build() -> PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
         let test = env::current_exe().unwrap();
-        let (folder, profile) = if cfg!(debug_assertions) { ("release", "release") } else { ("debug", "dev") };
+        let (directory, profile) = if cfg!(debug_assertions) { ("release", "release") } else { ("debug", "dev") };
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--quiet", "--locked", "-p", "nss-bypass", "--profile", profile]);
         let output = cargo.current_dir(home()).stdin(Stdio::null()).output().unwrap();
         assert!(output.status.success(), "{}", excerpt(&output));
-        test.ancestors().nth(3).unwrap().join(folder).join("libnss_bypass.so")
+        test.ancestors().nth(3).unwrap().join(directory).join("libnss_bypass.so")
     };
     PATH.get_or_init(build).clone()
 }
