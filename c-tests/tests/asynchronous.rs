@@ -4,6 +4,7 @@
 //! Where there is no nscd, the answers are the same whether a name is ours or libc's; so lists of which half is ours are
 //! compared there, and beside an nscd that lies those that are all ours, or not at all.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Output, Stdio};
@@ -42,7 +43,15 @@ impl Place {
     fn run(&self, side: &Side, wrapper: &[&str], scenario: &str) -> Output {
         let (name, scenario) = scenario.split_once(' ').expect("a program and a scenario");
         let mut command = side.configure(self.world.command(&tool("timeout"), &self.etc), &self.setup);
-        command.arg(LIMIT).args(wrapper).arg(program(&format!("getaddrinfo_a/{name}"))).arg(scenario);
+        command.arg(LIMIT).args(wrapper);
+        // Into the program only: what wraps it may be of another architecture.
+        let preload = command.get_envs().find_map(|(name, value)| value.filter(|_| name == "LD_PRELOAD"));
+        if let Some(preload) = preload.map(OsStr::to_os_string) {
+            let mut assignment = OsString::from("LD_PRELOAD=");
+            assignment.push(preload);
+            command.env_remove("LD_PRELOAD").arg(tool("env")).arg(assignment);
+        }
+        command.arg(program(&format!("getaddrinfo_a/{name}"))).arg(scenario);
         command.stdin(Stdio::null()).stderr(Stdio::piped()).output().expect("the program runs")
     }
 

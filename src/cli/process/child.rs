@@ -81,7 +81,7 @@ pub(crate) fn run(mut command: Command, held: &SignalMask) -> io::Result<End> {
 /// Ends this process by a signal, as the child has ended. Returns only if that signal does not end a process.
 pub(crate) fn end_by(signal: i32) {
     let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // The child may have dumped core already.
+    // The child may have dumped core already, and its core dump is the one of interest.
     // SAFETY: a limit that is valid during the call.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const none) };
     // SAFETY: the default action is installed, and no handler.
