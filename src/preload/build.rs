@@ -65,9 +65,11 @@ fn main() {
     }
 }
 
-/// The C compiler of the target: the linker that cargo is told to use where it is not this machine's.
+/// The C compiler of the target. For another target than this machine, it is the linker that cargo is told to use; for this
+/// machine, that may be one that is no compiler.
 fn compiler() -> OsString {
-    env::var_os("RUSTC_LINKER").unwrap_or_else(|| "gcc".into())
+    let linker = env::var_os("RUSTC_LINKER").filter(|_| env::var_os("TARGET") != env::var_os("HOST"));
+    linker.unwrap_or_else(|| "gcc".into())
 }
 
 fn link_with(word: &str) {
