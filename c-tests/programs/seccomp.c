@@ -17,10 +17,13 @@ enum { MOST = 200 };
 static const struct named calls[] = {
 #define CALL(name) { #name, SYS_##name }
 	CALL(newfstatat), CALL(openat), CALL(read), CALL(lseek), CALL(close), CALL(socket), CALL(connect), CALL(setsockopt),
-	CALL(poll), CALL(sendmmsg), CALL(sendto), CALL(recvfrom), CALL(recvmsg), CALL(ioctl), CALL(writev), CALL(getpeername),
+	CALL(ppoll), CALL(sendmmsg), CALL(sendto), CALL(recvfrom), CALL(recvmsg), CALL(ioctl), CALL(writev), CALL(getpeername),
 	CALL(getsockname), CALL(uname), CALL(bind), CALL(futex), CALL(mmap), CALL(munmap), CALL(mremap), CALL(mprotect), CALL(brk),
-	CALL(clock_gettime), CALL(write), CALL(exit_group), CALL(getpid), CALL(fstat), CALL(stat), CALL(rt_sigprocmask),
-	CALL(madvise), CALL(getrandom), CALL(gettid), CALL(sendmsg), CALL(getsockopt), CALL(fcntl), CALL(pread64), CALL(access),
+	CALL(clock_gettime), CALL(write), CALL(exit_group), CALL(getpid), CALL(fstat), CALL(rt_sigprocmask), CALL(madvise),
+	CALL(getrandom), CALL(gettid), CALL(sendmsg), CALL(getsockopt), CALL(fcntl), CALL(pread64), CALL(faccessat),
+#ifdef SYS_poll /* Newer architectures, such as aarch64, have only the calls that take more arguments. */
+	CALL(poll), CALL(stat), CALL(access),
+#endif
 	{ NULL, -1 },
 };
 

@@ -19,24 +19,30 @@ pub fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The library, built like these tests, optimised or not. `NSS_BYPASS_LIBRARY` names another one to test instead.
+/// The library: the debug build for debug tests, otherwise the release build. `NSS_BYPASS_LIBRARY` names another one.
 pub fn library() -> PathBuf {
     if let Some(path) = given("NSS_BYPASS_LIBRARY") {
         return path;
     }
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        let (directory, profile) = (profile_directory(), if cfg!(debug_assertions) { "dev" } else { "release" });
-        let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo.args(["build", "--locked", "--quiet", "-p", "nss-bypass", "--profile", profile]);
-        cargo
-            .current_dir(home())
-            .env("CARGO_TARGET_DIR", directory.parent().expect("a profile's directory lies in target"));
-        let output = cargo.output().expect("cargo runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        directory.join("libnss_bypass.so")
-    };
-    BUILT.get_or_init(build).clone()
+    BUILT.get_or_init(|| built_under_test(&["nss-bypass"]).join("libnss_bypass.so")).clone()
+}
+
+/// Builds packages of the workspace with the profile whose result is tested, and returns the directory that they are in.
+/// The tests themselves need not be built with it: the profile `c-tests` saves minutes of link-time optimisation.
+fn built_under_test(packages: &[&str]) -> PathBuf {
+    let (profile, directory) = if cfg!(debug_assertions) { ("dev", "debug") } else { ("release", "release") };
+    let profile_of_tests = profile_directory();
+    let target = profile_of_tests.parent().expect("a profile's directory is in the target directory");
+    let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--locked", "--quiet", "--profile", profile])
+        .args(packages.iter().flat_map(|package| ["-p", package]))
+        .current_dir(home())
+        .env("CARGO_TARGET_DIR", target)
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    target.join(directory)
 }
 
 /// The file that this variable names, if there is such a variable.
@@ -140,22 +146,7 @@ pub fn command() -> PathBuf {
         return path;
     }
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        let directory = profile_directory();
-        let target = directory.parent().expect("a profile's directory is in the target directory");
-        let is_release = directory.file_name().is_some_and(|name| name == "release");
-        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let output = Command::new(cargo)
-            .args(["build", "--locked", "--quiet", "-p", "nss-bypass-cli", "-p", "nss-bypass"])
-            .args(is_release.then_some("--release"))
-            .current_dir(home())
-            .env("CARGO_TARGET_DIR", target)
-            .output()
-            .expect("cargo runs");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        directory.join("nss-bypass")
-    };
-    BUILT.get_or_init(build).clone()
+    BUILT.get_or_init(|| built_under_test(&["nss-bypass-cli", "nss-bypass"]).join("nss-bypass")).clone()
 }
 
 /// Compiles once for each state of the source; tests in other threads and processes may be at it too.
