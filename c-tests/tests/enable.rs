@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use c_tests::artefacts::{command, library, scratch, stand_in, tool};
 use c_tests::world::unique;
 
-/// Makes the root $R, with the library as $R$L; `try` prints how a command ended, `file` what is in the file, `run` says
-/// whether programs run there as ever. $N is the command.
+/// Makes the root $R, with the library as $R$L; `try` prints how a command ended, `file` what is in the file, `run`
+/// says whether programs run there as ever. $N is the command.
 const PRELUDE: &str = r#"
 set -u
 L=/opt/ours/libnss_bypass.so F=$R/etc/ld.so.preload
@@ -727,7 +727,7 @@ fn the_tarball_is_not_installed_where_enable_would_refuse_it_unless_that_is_want
     let expected = "default: 1 0\n\
                     \"nss-bypass enable\" would refuse the library in /usr/local:\n\
                     /usr/local/lib/x86_64-linux-gnu/libnss_bypass.so is on another file system than /\n\
-                    install.sh: nothing was installed: give --prefix /usr, say, or --prefix /usr/local for LD_PRELOAD only\n\
+                    install.sh: nothing was installed: use another --prefix, such as /usr, or --prefix /usr/local for LD_PRELOAD only\n\
                     chosen: 0 3\nwould refuse\nanother file system\n/usr/local/bin/nss-bypass run -m NAME -- COMMAND\n\
                     fit: 0 6\n/opt/good/bin/nss-bypass enable\ninstall.sh\ntree\n";
     assert_eq!(text, expected);

@@ -1,15 +1,16 @@
 #!/bin/sh
-# Installs nss-bypass from this directory, or takes it away again.
+# Installs nss-bypass from this directory, or uninstalls it.
 #
 #   ./install.sh [--prefix DIRECTORY]                (default: /usr/local)
-#   ./install.sh --uninstall [--prefix DIRECTORY]    takes the library out of /etc/ld.so.preload first
+#   ./install.sh --uninstall [--prefix DIRECTORY]    first removes the library from /etc/ld.so.preload
 #
-# The library is put in PREFIX/lib64 where this system has its libraries for 64 bits in /usr/lib64, as those with rpm have,
-# and in PREFIX/lib/@TRIPLET@ elsewhere.
+# The library is installed in PREFIX/lib64 if this system has its 64-bit libraries in /usr/lib64, like distributions
+# that use RPM, and in PREFIX/lib/@TRIPLET@ otherwise.
 #
-# Nothing is active afterwards: "nss-bypass enable" does that. Where it would refuse the library below /usr/local, as on
-# another file system than the root's, nothing is installed; with --prefix that is said first. A file that is there is replaced in one step, so that a
-# newer version can be installed over one that is enabled, once it has passed its trials. What was installed is listed in
+# The library is not active after installation; it is enabled with "nss-bypass enable". If that command would refuse the
+# library below /usr/local, for example because it is not on the root file system, nothing is installed; with --prefix,
+# a message is printed and the files are installed. Existing files are replaced atomically, so that a new version, once
+# it has passed the tests, can be installed over one that is enabled. The installed files are listed in
 # share/doc/nss-bypass/installed.
 set -eu
 
@@ -36,7 +37,7 @@ while [ $# -gt 0 ]; do
 done
 case $prefix in
     /*) ;;
-    *) fail "$prefix does not begin with /: programs start in any directory, and the library's path must be whole" ;;
+    *) fail "$prefix does not begin with /: the library needs an absolute path, since programs start in any directory" ;;
 esac
 case $prefix in
     *[[:space:]:\#\$]*) fail "$prefix: ld.so cannot take a path with a blank, \":\", \"#\" or \"\$\"" ;;
@@ -44,15 +45,15 @@ esac
 while [ "$prefix" != "${prefix%/}" ]; do prefix=${prefix%/}; done
 list=$prefix/share/doc/nss-bypass/installed
 
-# Which of both: what an earlier version has chosen stays. Debian's /usr/lib64 has the dynamic linker only, and where it is
-# a link to /usr/lib, libraries are in lib.
+# Whether libraries are installed in lib64. The choice of an earlier version is kept. On Debian, /usr/lib64 contains
+# only the dynamic linker. If /usr/lib64 is a link to /usr/lib, libraries are in lib.
 has_lib64() {
     if [ -e "$list" ]; then
         grep -q '^f lib64/libnss_bypass\.so$' "$list"
         return
     fi
     for directory in /usr/lib64 /lib64; do
-        # shellcheck disable=SC3013  # every sh that there is has -ef
+        # shellcheck disable=SC3013  # all common shells support -ef
         if [ -e "$directory/libc.so.6" ] && ! [ "$directory" -ef "${directory%64}" ]; then return 0; fi
     done
     return 1
@@ -61,7 +62,7 @@ lib=lib/@TRIPLET@ empty=lib/@TRIPLET32@
 if has_lib64; then lib=lib64 empty=lib; fi
 library=$prefix/$lib/libnss_bypass.so
 
-# Where a file of this directory is put, and which one is put where: the tree is laid out as on Debian.
+# Map paths in this directory, which is laid out as on Debian, to paths below the prefix, and the other way round.
 placed() {
     if [ "$lib" = lib64 ]; then sed -e "s,lib/@TRIPLET@,$lib," -e "s,lib/@TRIPLET32@,$empty," -e '/ lib32/d'; else cat; fi
 }
@@ -73,13 +74,13 @@ source_of() {
     esac
 }
 
-# Everything that this directory brings, as "d PATH" and "f PATH", directories first; the prefix itself is ".".
+# Lists all directories and files to be installed as "d PATH" and "f PATH", directories first; the prefix itself is ".".
 content() {
     (cd "$here/tree" && find . -type d | sed 's,^\./,,; s,^,d ,' | placed | LC_ALL=C sort -u)
     (cd "$here/tree" && find . ! -type d | sed -n 's,^\./,f ,p' | placed | LC_ALL=C sort)
 }
 
-# Whether /etc/ld.so.preload names the library: ld.so would find it there, or looks for its name where libraries are.
+# Whether /etc/ld.so.preload lists the library, by its path or by its name without a directory.
 is_enabled() {
     [ -e "$library" ] && [ -e /etc/ld.so.preload ] || return 1
     set -f
@@ -90,12 +91,12 @@ is_enabled() {
     return 1
 }
 
-# on_disk PATH...: an old sync takes no paths, and writes everything.
+# on_disk PATH...: writes the files to disk. Old versions of sync do not accept paths; they write all data.
 on_disk() {
     sync "$@" 2>/dev/null || sync
 }
 
-# Takes away what was made so far, where it does not come to the renaming.
+# Removes everything created so far, if the script fails before the files are renamed.
 give_up() {
     grep '^f ' "$here/.content" | while read -r _ path; do rm -f "$prefix/$path.nss-bypass-new"; done
     for directory in $(printf '%s\n' "$made" | sed -n 's/^d //p' | LC_ALL=C sort -r); do rmdir "$prefix/${directory#.}" 2>/dev/null || :; done
@@ -111,20 +112,20 @@ can_write() {
 install_files() {
     [ "$(uname -s) $(uname -m)" = 'Linux @MACHINE@' ] || fail "this is for Linux on @MACHINE@, not for $(uname -s) on $(uname -m)"
     "$here/tree/bin/nss-bypass" --version >/dev/null 2>&1 ||
-        fail 'the command does not run here: it needs glibc @GLIBC@ or newer (musl will not do), and a directory mounted without noexec'
+        fail 'the command does not run here: it needs glibc @GLIBC@ or later (musl is not supported), and a directory mounted without noexec'
     if [ "$prefix" = /usr ] && [ -e /var/lib/dpkg/info/nss-bypass.list ]; then
-        fail 'the Debian package is installed there: use that, or remove it first, or use another --prefix'
+        fail 'the Debian package is installed there: use the package, remove it first, or use another --prefix'
     fi
     if [ "$prefix" = /usr ] && command -v rpm >/dev/null && rpm -q nss-bypass >/dev/null 2>&1; then
-        fail 'the RPM package is installed there: use that, or remove it first, or use another --prefix'
+        fail 'the RPM package is installed there: use the package, remove it first, or use another --prefix'
     fi
     if [ "$lib" = lib64 ] && [ -e "$prefix/lib/libnss_bypass.so" ] && ! grep -qs '^f lib/libnss_bypass\.so$' "$list"; then
-        fail "$prefix/lib/libnss_bypass.so was not installed by this script, and would be replaced by an empty library for programs of 32 bits: disable and remove it first, or use another --prefix"
+        fail "$prefix/lib/libnss_bypass.so was not installed by this script, and would be replaced by an empty library for 32-bit programs: disable and remove it first, or use another --prefix"
     fi
     can_write
     umask 022
     content >"$here/.content" 2>/dev/null || fail "$here cannot be written to"
-    # Directories that are made here go again when it is uninstalled, also after a later version was put over this one.
+    # Directories that are created here are removed on uninstallation, even after an upgrade to a later version.
     made=''
     trap give_up EXIT
     trap 'exit 1' HUP INT TERM
@@ -145,16 +146,16 @@ d $path"
     sed -i 's/\.nss-bypass-new//g' "$here/.reason"
     if [ ! "$tried" ] && is_enabled; then
         cat "$here/.reason" >&2
-        fail "nothing was changed: the new library failed its trials, and /etc/ld.so.preload would put it before every program"
+        fail "nothing was changed: the new library failed its tests, and is enabled for all programs by /etc/ld.so.preload"
     fi
-    # The place, not the library: it would be refused there whatever it is.
+    # The reason is the directory: any library would be refused there.
     if grep -qE 'is on another file system than /|, on the way to ' "$here/.reason"; then
         fit=''
         echo "\"nss-bypass enable\" would refuse the library in $prefix:" >&2
         sed 's/^nss-bypass enable: //; /what to do:/,$d' "$here/.reason" >&2
-        [ "$chosen" ] || fail "nothing was installed: give --prefix /usr, say, or --prefix $prefix for LD_PRELOAD only"
+        [ "$chosen" ] || fail "nothing was installed: use another --prefix, such as /usr, or --prefix $prefix for LD_PRELOAD only"
     fi
-    # After a crash there is the old file or the new one, and no empty one.
+    # So that after a crash either the old or the new file is there, and not an empty one.
     new=$library.nss-bypass-new
     if [ -e "$prefix/$empty/libnss_bypass.so.nss-bypass-new" ]; then new="$new $prefix/$empty/libnss_bypass.so.nss-bypass-new"; fi
     # shellcheck disable=SC2086  # a prefix has no blanks
@@ -171,7 +172,7 @@ d $path"
     } | sed '/^$/d' | LC_ALL=C sort -u >"$list.nss-bypass-new"
     mv -f "$list.nss-bypass-new" "$list"
     rm -f "$here/.content" "$here/.reason"
-    echo "nss-bypass is in $prefix. Nothing is active yet: see nss-bypass(1) and nss-bypass.conf(5), then"
+    echo "nss-bypass was installed in $prefix. It is not active yet: see nss-bypass(1) and nss-bypass.conf(5), then run"
     if [ "$fit" ]; then echo "  $prefix/bin/nss-bypass enable"; else echo "  $prefix/bin/nss-bypass run -m NAME -- COMMAND"; fi
 }
 
@@ -182,14 +183,14 @@ uninstall_files() {
         command=$prefix/bin/nss-bypass
         [ -x "$command" ] || command=$here/tree/bin/nss-bypass
         "$command" disable --library "$library" ||
-            fail "nothing was removed: take libnss_bypass.so out of /etc/ld.so.preload by hand, then do this again"
+            fail "nothing was removed: remove libnss_bypass.so from /etc/ld.so.preload manually, then try again"
     fi
     grep '^f ' "$list" | while read -r _ path; do [ "$prefix/$path" = "$list" ] || rm -f "$prefix/$path"; done
     directories=$(sed -n 's/^d //p' "$list" | LC_ALL=C sort -r)
     rm -f "$list"
     for directory in $directories; do rmdir "$prefix/${directory#.}" 2>/dev/null || :; done
-    echo "nss-bypass is gone from $prefix."
-    if [ -e /etc/nss-bypass.conf ]; then echo 'Your rules stay: /etc/nss-bypass.conf.'; fi
+    echo "nss-bypass was removed from $prefix."
+    if [ -e /etc/nss-bypass.conf ]; then echo 'The rules in /etc/nss-bypass.conf were kept.'; fi
 }
 
 case $action in

@@ -1,8 +1,8 @@
-//! What each fuzz target does with its bytes: no text and no message stops the library, and what can be said of the
-//! result without a second implementation holds.
+//! The fuzz targets. No input may crash the library, and the results must have the properties that can be checked
+//! without a second implementation.
 //!
-//! `scripts/fuzz` runs these functions under libFuzzer, `cargo test` here for a moment over `seeds/`. Where a text needs
-//! a name to be looked for in it, that is its first line.
+//! `scripts/fuzz` runs these functions with libFuzzer. `cargo test` in this directory runs them briefly on `seeds/`. If
+//! a name is looked up in a text, the name is the first line of the input.
 
 pub mod naive;
 
@@ -22,7 +22,7 @@ use nss_bypass_core::rules::policy::{Policy, Verdict};
 use nss_bypass_core::rules::programs::Program;
 use nss_bypass_core::rules::rule::{Answering, Rule};
 
-/// The text up to a byte, and what follows it.
+/// The data before the first byte with this value, and the data after it.
 fn split(data: &[u8], at: u8) -> (&[u8], &[u8]) {
     match data.iter().position(|&byte| byte == at) {
         Some(place) => (&data[..place], &data[place + 1..]),
@@ -30,13 +30,14 @@ fn split(data: &[u8], at: u8) -> (&[u8], &[u8]) {
     }
 }
 
-/// The bytes before a length that they begin with, and the rest.
+/// The bytes whose length precedes them, and the rest.
 fn counted(data: &[u8]) -> (&[u8], &[u8]) {
     let [high, low, rest @ ..] = data else { return (&[], &[]) };
     rest.split_at(usize::from(u16::from_be_bytes([*high, *low])).min(rest.len()))
 }
 
-/// Messages from a server: a name as text and a line's end, an id, then two messages, the first after its length.
+/// Messages from a server. The input is a name and a newline, an ID, and two messages, the first preceded by its
+/// length.
 pub fn answer(data: &[u8]) {
     let (name, rest) = split(data, b'\n');
     let [high, low, rest @ ..] = rest else { return };
@@ -53,13 +54,13 @@ pub fn answer(data: &[u8]) {
             let is_in = |message: &[u8]| message.windows(octets.len()).any(|window| window == octets);
             assert!(is_in(first) || is_in(second), "{address:?} is invented");
         }
-        // A record is 11 bytes long at least.
+        // A record has at least 11 bytes.
         assert!((answer.addresses.len() + answer.aliases.len()) * 11 <= first.len() + second.len() + 11);
         for name in answer.aliases.iter().chain([&answer.canonical]).filter(|name| *name != b"") {
             assert!(name.len() < 256 && name.iter().all(|&byte| byte == b'.' || is_host_byte(byte)), "{name:?}");
         }
     }
-    // The question itself is what its answer repeats.
+    // The answer repeats the question.
     if let Some(mut reply) = dns::question(name, id) {
         let is_taken = |reply: &[u8]| dns::read(name, id, reply, &[], Ipv4Addr::LOCALHOST.into()).unwrap().is_taken;
         reply[2] |= 0x80;
@@ -100,7 +101,8 @@ pub fn configuration(data: &[u8]) {
                 !program.is_empty() && !program.ends_with('/') && (program.starts_with('/') || !program.contains('/'))
             );
         }
-        // But for an address with a dot behind it, which is a name, a pattern's text is the pattern.
+        // The text of a pattern is parsed as the same pattern, except for an address with a trailing dot, which is a
+        // name.
         let again = Pattern::parse(rule.pattern().as_str().as_bytes()).expect("a pattern");
         assert!(again == rule.pattern() || again.kind() == Kind::Network, "{again}");
     }
@@ -122,7 +124,7 @@ pub fn configuration(data: &[u8]) {
     decide(&Policy::new(config, Config::default()), data);
 }
 
-/// NSS_BYPASS, a NUL, and NSS_BYPASS_VIA.
+/// Environment variables. The input is NSS_BYPASS, a NUL, and NSS_BYPASS_VIA.
 pub fn variables(data: &[u8]) {
     let (rules, via) = split(data, 0);
     let (config, faults) =
@@ -137,7 +139,7 @@ pub fn variables(data: &[u8]) {
     decide(&Policy::new(Config::default(), config), rules);
 }
 
-/// What the rules say of every word of a text.
+/// Checks the verdict for every word of a text.
 fn decide(policy: &Policy, text: &[u8]) {
     for word in text.split(|byte| b" \n,".contains(byte)).take(64) {
         policy.decide(Name::new(word));
@@ -147,7 +149,7 @@ fn decide(policy: &Policy, text: &[u8]) {
     policy.decide_address(Ipv6Addr::LOCALHOST.into());
 }
 
-/// LOCALDOMAIN, RES_OPTIONS and the host's name, a line each, and a resolv.conf.
+/// A resolv.conf. The input begins with LOCALDOMAIN, RES_OPTIONS and the host name, on one line each.
 pub fn resolv_conf(data: &[u8]) {
     let (localdomain, rest) = split(data, b'\n');
     let (options, rest) = split(rest, b'\n');
@@ -169,7 +171,7 @@ pub fn resolv_conf(data: &[u8]) {
     }
 }
 
-/// A name to look for, and a hosts file.
+/// A hosts file. The first line of the input is a name to look up.
 pub fn hosts(data: &[u8]) {
     let (name, text) = split(data, b'\n');
     let name = Name::new(name).as_bytes();
@@ -178,7 +180,7 @@ pub fn hosts(data: &[u8]) {
         for family in [Family::Inet, Family::Inet6] {
             let mut found = hosts::lookup(text, name, family, multi);
             let mut expected = naive::hosts(text, name, Some(family), multi);
-            // Of the aliases only the number is compared.
+            // Only the number of aliases is compared.
             for answer in found.iter_mut().chain(&mut expected) {
                 answer.aliases.iter_mut().for_each(Vec::clear);
             }
@@ -204,7 +206,7 @@ pub fn hosts(data: &[u8]) {
     }
 }
 
-/// The short way to see that a buffer is large enough says what the long one does.
+/// Checks that the fast check of whether a buffer is large enough has the same result as the slow one.
 fn check_room(text: &[u8], key: hosts::Key<'_>, multi: bool) {
     const ALIGNED: usize = 8;
     let room = packers::room(text, key, multi, ALIGNED);
@@ -215,7 +217,7 @@ fn check_room(text: &[u8], key: hosts::Key<'_>, multi: bool) {
     }
 }
 
-/// A service's name, and a services file.
+/// A services file. The first line of the input is the name of a service.
 pub fn services(data: &[u8]) {
     let (name, text) = split(data, b'\n');
     for protocol in [&b"tcp"[..], b"udp", b"", name] {
@@ -228,7 +230,7 @@ pub fn services(data: &[u8]) {
     }
 }
 
-/// An nsswitch.conf, and the same as a program's own choice.
+/// An nsswitch.conf, also as an argument of `__nss_configure_lookup`.
 pub fn nsswitch(data: &[u8]) {
     for minor in [31, 36] {
         for read in [nsswitch::parse(Some(data), minor), nsswitch::parse(None, minor)].into_iter().flatten() {
@@ -250,7 +252,7 @@ pub fn gai_conf(data: &[u8]) {
     }
 }
 
-/// The variables of host.conf, a line, and a host.conf.
+/// A host.conf. The first line of the input is the value of the variables.
 pub fn host_conf(data: &[u8]) {
     let (value, text) = split(data, b'\n');
     let all = [None, Some(value)].map(|value| host_conf::HostEnvironment {
@@ -268,7 +270,7 @@ pub fn host_conf(data: &[u8]) {
     }
 }
 
-/// A pattern, a line's end, and names between commas.
+/// A pattern. The input is a pattern, a newline, and names separated by commas.
 pub fn pattern(data: &[u8]) {
     let (text, names) = split(data, b'\n');
     let text = text.to_ascii_lowercase();
@@ -282,7 +284,7 @@ pub fn pattern(data: &[u8]) {
     }
 }
 
-/// Names between commas, a line's end, and a configuration.
+/// A policy. The input is names separated by commas, a newline, and a configuration.
 pub fn policy(data: &[u8]) {
     let (names, text) = split(data, b'\n');
     let (config, _) = config::parse(text, "fuzz.conf");
@@ -304,7 +306,8 @@ pub fn policy(data: &[u8]) {
     }
 }
 
-/// An answer made of bytes: a number of addresses and their family, the addresses, then names between commas.
+/// Creates an answer from bytes: the number of addresses and their family, the addresses, then names separated by
+/// commas.
 fn answer_from(data: &[u8]) -> Answer {
     let [count, rest @ ..] = data else { return Answer::default() };
     let (width, count) = (if count & 0x80 == 0 { 4 } else { 16 }, usize::from(count & 0x1f));
@@ -318,7 +321,7 @@ fn answer_from(data: &[u8]) -> Answer {
     Answer { canonical: names.next().unwrap_or_default(), aliases: names.take(16).collect(), addresses }
 }
 
-/// A hostent in buffers of every length and alignment.
+/// Packs a hostent into buffers of all lengths and alignments.
 pub fn hostent(data: &[u8]) {
     const ALIGNMENT: usize = 16;
     const FILLER: u8 = 0xa5;
@@ -339,9 +342,9 @@ pub fn hostent(data: &[u8]) {
     };
     let needed = (0..ALIGNMENT).map(needed_at).max().unwrap_or_default();
     for offset in 0..ALIGNMENT {
-        // Above what is needed, and well below it, a few lengths will do.
+        // Well below the required length, only some lengths are tried.
         for length in (0..needed + 16).filter(|length| length % 37 == 0 || length + 40 > needed) {
-            // Guards on both sides; under address sanitizer the allocation's own end is one.
+            // There are guard bytes on both sides. With AddressSanitizer, the end of the allocation is also a guard.
             let mut area = vec![FILLER; 2 * ALIGNMENT + length + offset % 2];
             let start = area.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT - 1) + offset;
             if start + length > area.len() {
@@ -351,7 +354,7 @@ pub fn hostent(data: &[u8]) {
             let buffer = area[start..].as_mut_ptr();
             // SAFETY: a hostent is plain data.
             let mut host: libc::hostent = unsafe { std::mem::zeroed() };
-            // SAFETY: the buffer is writable for `length` bytes, as was just looked.
+            // SAFETY: the buffer is writable for `length` bytes, as checked above.
             let packed = unsafe { packers::pack(&answer, &mut host, buffer.cast(), length, lists_first) };
             let needed = needed_at(buffer.addr());
             assert_eq!(packed.is_some(), length >= needed, "{length} of {needed} bytes");
@@ -367,7 +370,7 @@ pub fn hostent(data: &[u8]) {
 fn check_hostent(answer: &Answer, host: &libc::hostent, area: std::ops::Range<usize>) {
     let list = |first: *mut *mut libc::c_char, count: usize| -> Vec<*mut libc::c_char> {
         assert!(first.is_aligned() && area.contains(&(first as usize)));
-        // SAFETY: so many pointers and a last one of NULL are promised.
+        // SAFETY: the list has this number of pointers and a terminating NULL.
         let all = unsafe { std::slice::from_raw_parts(first, count + 1) };
         assert!(all[count].is_null() && all[..count].iter().all(|pointer| area.contains(&(*pointer as usize))));
         all[..count].to_vec()
@@ -378,7 +381,7 @@ fn check_hostent(answer: &Answer, host: &libc::hostent, area: std::ops::Range<us
     let aliases: Vec<Vec<u8>> = list(host.h_aliases, answer.aliases.len()).into_iter().map(text).collect();
     assert_eq!(aliases, answer.aliases);
     for (pointer, address) in list(host.h_addr_list, answer.addresses.len()).into_iter().zip(&answer.addresses) {
-        // SAFETY: so many bytes are promised.
+        // SAFETY: the address has this number of bytes.
         let bytes = unsafe { std::slice::from_raw_parts(pointer.cast::<u8>(), host.h_length as usize) };
         match address.ip {
             IpAddr::V4(ip) => assert_eq!(bytes, ip.octets()),
@@ -387,7 +390,7 @@ fn check_hostent(answer: &Answer, host: &libc::hostent, area: std::ops::Range<us
     }
 }
 
-/// Lists for getaddrinfo's caller, whole, cut in two, and given up in the middle; freed by libc.
+/// Lists for the caller of getaddrinfo, whole, split, and with a failed allocation. They are freed by libc.
 pub fn addrinfo(data: &[u8]) {
     let [kinds, data @ ..] = data else { return };
     let services = [(1, 6, 80), (2, 17, 53), (3, 0, 0)];
@@ -400,7 +403,7 @@ pub fn addrinfo(data: &[u8]) {
     let (mut node, mut nodes) = (first, Vec::new());
     while !node.is_null() {
         nodes.push(node);
-        // SAFETY: a node of the list, which nobody else has.
+        // SAFETY: a node of the list, to which there is no other reference.
         let info = unsafe { &*node };
         check_node(info, &answer, services, nodes.len() - 1);
         assert_eq!(info.ai_flags, flags);
@@ -416,12 +419,12 @@ pub fn addrinfo(data: &[u8]) {
     assert_eq!(nodes.len(), answer.addresses.len() * services.len());
     let middle = usize::from(*kinds) % (nodes.len() + 1);
     if middle > 0 && middle < nodes.len() {
-        // SAFETY: nodes of the list; programs cut lists so.
+        // SAFETY: nodes of the list. Programs split lists in this way.
         unsafe { (*nodes[middle - 1]).ai_next = std::ptr::null_mut() };
-        // SAFETY: the second half, which nothing points to any more.
+        // SAFETY: the second half, to which no pointer is left.
         unsafe { libc::freeaddrinfo(nodes[middle]) };
     }
-    // SAFETY: NULL, or a list of malloc's nodes.
+    // SAFETY: NULL, or a list of nodes allocated with malloc.
     unsafe { libc::freeaddrinfo(first) };
 }
 
@@ -431,13 +434,13 @@ fn check_node(info: &libc::addrinfo, answer: &Answer, services: &[(i32, i32, u16
     match answer.addresses[place / services.len()].ip {
         IpAddr::V4(ip) => {
             assert_eq!((info.ai_family, info.ai_addrlen as usize), (libc::AF_INET, size_of::<libc::sockaddr_in>()));
-            // SAFETY: family and length say so.
+            // SAFETY: the family and the length were checked.
             let inet = unsafe { &*info.ai_addr.cast::<libc::sockaddr_in>() };
             assert_eq!((inet.sin_addr.s_addr, inet.sin_port), (u32::from_ne_bytes(ip.octets()), port.to_be()));
         }
         IpAddr::V6(ip) => {
             assert_eq!((info.ai_family, info.ai_addrlen as usize), (libc::AF_INET6, size_of::<libc::sockaddr_in6>()));
-            // SAFETY: family and length say so.
+            // SAFETY: the family and the length were checked.
             let inet6 = unsafe { &*info.ai_addr.cast::<libc::sockaddr_in6>() };
             assert_eq!((inet6.sin6_addr.s6_addr, inet6.sin6_port), (ip.octets(), port.to_be()));
             assert_eq!(inet6.sin6_scope_id, 7);
@@ -451,7 +454,7 @@ mod tests {
 
     const MUTATIONS: usize = 3000;
 
-    /// A generator whose numbers are the same in every run (xorshift).
+    /// A generator with the same numbers in every run (xorshift).
     struct Random(u64);
 
     impl Random {
@@ -462,7 +465,7 @@ mod tests {
             (self.0 >> 16) as usize % limit.max(1)
         }
 
-        /// One of the seeds, with a few bytes changed, put in, taken away, doubled, or of another seed.
+        /// One of the seeds, with a few bytes changed, inserted, removed, duplicated, or taken from another seed.
         fn mutation(&mut self, seeds: &[Vec<u8>]) -> Vec<u8> {
             let mut data = seeds[self.below(seeds.len())].clone();
             for _ in 0..=self.below(6) {
@@ -485,7 +488,7 @@ mod tests {
         }
     }
 
-    /// Its seeds as they are, and some thousand mutations of them.
+    /// Runs a target with its seeds, and with several thousand mutations of them.
     fn holds(name: &str, target: fn(&[u8])) {
         let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(name);
         let mut paths: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();

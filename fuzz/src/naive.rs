@@ -1,4 +1,4 @@
-//! The same once more, slow and simple, to compare with.
+//! Simple and slow implementations, with which the results are compared.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -8,12 +8,12 @@ use nss_bypass_core::model::{Address, Answer, Family};
 use nss_bypass_core::rules::pattern::{Kind, Pattern, network_of};
 use nss_bypass_core::rules::rule::Rule;
 
-/// Whether a name matches a pattern: label by label, every way that a wildcard can go.
+/// Whether a name matches a pattern. Labels are compared one by one, with all possible matches of wildcards.
 pub fn matches(pattern: Pattern<'_>, name: &[u8]) -> bool {
     let wanted = labels(pattern.domain());
     let given = labels(name);
     let same = |given: &[&[u8]]| wanted.len() == given.len() && wanted.iter().zip(given).all(|(w, g)| fits(w, g));
-    // A name below another has at least a byte before the dot.
+    // A name below another one has at least one byte before the dot.
     let below = || {
         given.len() > wanted.len()
             && given[..given.len() - wanted.len()].iter().map(|label| label.len() + 1).sum::<usize>() > 1
@@ -33,7 +33,7 @@ fn labels(name: &[u8]) -> Vec<&[u8]> {
     name.split(|&byte| byte == b'.').collect()
 }
 
-/// A label, without dots: which beginnings of it each beginning of the pattern can have taken.
+/// Whether a label matches. Tracks which prefixes of the label are matched by each prefix of the pattern.
 fn fits(pattern: &[u8], label: &[u8]) -> bool {
     let mut taken = vec![false; label.len() + 1];
     taken[0] = true;
@@ -50,7 +50,7 @@ fn fits(pattern: &[u8], label: &[u8]) -> bool {
     taken[label.len()]
 }
 
-/// The rule that decides about a name: every rule is tried.
+/// The rule that applies to a name. All rules are tried.
 pub fn decide<'r>(rules: &'r [Rule], name: Name<'_>) -> Option<&'r Rule> {
     let name = name.without_root_dot().to_ascii_lowercase();
     let all = rules.iter().enumerate().filter(|(_, rule)| matches(rule.pattern(), &name));
@@ -81,7 +81,8 @@ pub fn decide_address(rules: &[Rule], address: IpAddr) -> Option<&Rule> {
     found.or_else(|| everything.filter(|rule| rule.is_libc_first()))
 }
 
-/// Whether a rule for programs counts in the one with this executable: component by component, or by its last one.
+/// Whether a rule with `for` applies to the program with this executable. Compares all components of the path, or the
+/// last one.
 pub fn is_for(rule: &Rule, executable: Option<&[u8]>) -> bool {
     let components = |path: &[u8]| path.split(|&byte| byte == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
     let given = executable.map(components).unwrap_or_default();
@@ -93,7 +94,7 @@ pub fn is_for(rule: &Rule, executable: Option<&[u8]>) -> bool {
     rule.programs().iter().any(|program| is_meant(program.as_str().as_bytes()))
 }
 
-/// The lines of a hosts file that hold an address.
+/// The lines of a hosts file that contain an address.
 pub fn lines(text: &[u8]) -> impl Iterator<Item = Line<'_>> {
     let lines = text.split(|&byte| byte == b'\n');
     lines.filter_map(|line| parse_line(line.split(|&byte| byte == 0).next().unwrap_or_default()))
@@ -108,7 +109,7 @@ fn seen_as(address: IpAddr, family: Option<Family>) -> Option<IpAddr> {
     }
 }
 
-/// A name's addresses: of the first line that holds it, or of all.
+/// The addresses of a name, from the first line that contains it or from all of them.
 pub fn hosts(text: &[u8], name: &[u8], family: Option<Family>, multi: bool) -> Option<Answer> {
     let has = |line: &Line<'_>| line.aliases().chain([line.name]).any(|own| own.eq_ignore_ascii_case(name));
     let mut answer: Option<Answer> = None;
@@ -132,7 +133,7 @@ pub fn hosts(text: &[u8], name: &[u8], family: Option<Family>, multi: bool) -> O
     answer
 }
 
-/// The first name of an address; with `mapped`, lines of IPv4 addresses count as those of mapped ones.
+/// The first name of an address. With `mapped`, lines with IPv4 addresses also match mapped addresses.
 pub fn name_of(text: &[u8], address: IpAddr, mapped: bool) -> Option<Vec<u8>> {
     let family = if address.is_ipv4() { Family::Inet } else { Family::Inet6 };
     let as_mapped = |own: IpAddr| matches!(own, IpAddr::V4(v4) if mapped && address == v4.to_ipv6_mapped());
