@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_for_a_file_replaces_it_and_more_append() {
+    fn the_first_line_replaces_a_file_and_further_lines_are_appended() {
         let file =
             CaseFile::parse("x", "[s]\nset hosts a%09b\nset hosts c\nset without gai.conf\nset addresses none\nghbn x");
         let [section] = &file.sections[..] else { panic!("one section") };

@@ -108,26 +108,26 @@ macro_rules! as_bare_glibc {
 as_bare_glibc! {
     lists_that_are_waited_for: "modes wait"
     lists_that_are_not_waited_for: "modes nowait"
-    odd_arguments: "modes arguments"
-    notices_by_signal: "notices signals"
+    unusual_arguments: "modes arguments"
+    notifications_by_signal: "notices signals"
     handlers_run_before_a_wait_returns_and_interrupt_others: "notices handlers"
     a_handler_starts_the_next_request: "notices chain"
-    notices_by_thread: "notices threads"
+    notifications_by_thread: "notices threads"
     many_requests: "load many"
     many_calls: "load many-calls"
     many_callers: "load callers"
-    twenty_threads_that_go_away: "load concurrency"
-    times_of_gai_suspend: "suspend timeouts"
+    twenty_threads_that_end: "load concurrency"
+    timeouts_of_gai_suspend: "suspend timeouts"
     signals_interrupt_gai_suspend: "suspend interrupted"
-    requests_are_taken_back: "cancel cancelling"
+    requests_are_cancelled: "cancel cancelling"
     threads_are_cancelled: "cancel cancelled"
-    a_thread_is_cancelled_at_once_while_it_waits: "cancel cancelled-waiting"
-    a_thread_is_cancelled_at_once_in_gai_suspend: "cancel cancelled-suspended"
-    no_thread_to_be_had: "modes no-threads"
+    a_waiting_thread_is_cancelled_immediately: "cancel cancelled-waiting"
+    a_thread_in_gai_suspend_is_cancelled_immediately: "cancel cancelled-suspended"
+    no_thread_can_be_created: "modes no-threads"
 }
 
 #[test]
-fn other_names_are_nscds() {
+fn other_names_are_resolved_by_nscd() {
     let lying = Place::new(Nscd::Lying);
     let bare = lying.print(&Side::bare_beside_nscd(), "modes wait");
     assert!(bare.contains("203.0.113.66"), "nscd's lie is missing: {bare}");
@@ -149,7 +149,7 @@ getaddrinfo_a: 0
 ";
 
 #[test]
-fn a_child_works_whatever_its_parent_had_in_hand() {
+fn a_child_works_regardless_of_requests_of_its_parent() {
     let place = Place::new(Nscd::Lying);
     let found = place.print(&with(EVERYTHING), "fork beyond-fork");
     // What a notification prints may come between.
@@ -162,7 +162,7 @@ fn a_child_works_whatever_its_parent_had_in_hand() {
 }
 
 #[test]
-fn children_are_made_at_every_moment() {
+fn children_can_be_forked_at_any_time() {
     beyond_glibc(
         "fork beyond-forks",
         "children are made at every moment",
@@ -171,7 +171,7 @@ fn children_are_made_at_every_moment() {
 }
 
 #[test]
-fn a_handler_forks_while_its_thread_waits() {
+fn a_handler_can_fork_while_its_thread_waits() {
     beyond_glibc(
         "fork beyond-handler",
         "a handler forks while its thread waits",
@@ -185,7 +185,7 @@ ended with exit status: 0
 }
 
 #[test]
-fn who_waits_for_a_request_that_is_taken_back_goes_on() {
+fn waiting_for_a_cancelled_request_ends() {
     beyond_glibc(
         "cancel beyond-cancel",
         "who waits for a request that is taken back",
@@ -201,7 +201,7 @@ ended with exit status: 0
 }
 
 #[test]
-fn threads_are_cancelled_and_nothing_stays_held() {
+fn cancelled_threads_leave_nothing_locked() {
     let place = Place::new(Nscd::Lying);
     let found = place.print(&with(EVERYTHING), "cancel beyond-cancelled");
     assert_eq!(found.matches(" found, 0 not, 0 in progress").count(), 6, "{found}");
@@ -220,7 +220,7 @@ fn many_callers_use_gai_suspend() {
 }
 
 #[test]
-fn times_that_are_none_stop_nothing() {
+fn invalid_timeouts_do_not_stop_the_program() {
     beyond_glibc(
         "suspend beyond-times",
         "times that are none",
@@ -232,7 +232,7 @@ ended with exit status: 0
 }
 
 #[test]
-fn no_function_to_call_stops_nothing() {
+fn a_missing_notification_function_does_not_stop_the_program() {
     let place = Place::new(Nscd::Lying);
     let found = place.print(&with(EVERYTHING), "notices beyond-function");
     assert!(found.starts_with("getaddrinfo_a: 0\n") && found.ends_with("ended with exit status: 0\n"), "{found}");
@@ -241,12 +241,12 @@ fn no_function_to_call_stops_nothing() {
 
 /// One call's requests are libc's and the other's ours, and one gai_suspend waits for both.
 #[test]
-fn requests_of_both_sides_are_waited_for_together() {
+fn matched_and_other_requests_can_be_waited_for_together() {
     as_bare_glibc("suspend two-sides", "requests of both sides are waited for together");
 }
 
 #[test]
-fn nscd_is_not_asked_about_matched_names() {
+fn nscd_is_not_queried_for_matched_names() {
     let place = Place::new(Nscd::Lying);
     let connects = |rules| {
         let trace = place.etc.with_extension("trace");

@@ -128,7 +128,7 @@ fn run_finds_the_name_that_nscd_hides() {
 }
 
 #[test]
-fn status_signals_arguments_and_preloads_are_the_commands_own() {
+fn run_preserves_status_signals_arguments_and_preloads() {
     let said = nss_bypass(&["run", "-m", "x", "--", "sh", "-c", "exit 42"]);
     assert_eq!(said.status, Some(42), "{said:?}");
     let said = nss_bypass(&["run", "-m", "x", "--", "sh", "-c", "kill -TERM $$"]);
@@ -154,7 +154,7 @@ fn status_signals_arguments_and_preloads_are_the_commands_own() {
 }
 
 #[test]
-fn what_cannot_run_ends_as_in_env() {
+fn a_command_that_cannot_be_run_has_the_same_status_as_with_env() {
     for (words, status, expected) in [
         (&["-m", "x", "nobody-has-this"][..], 127, "there is no command \"nobody-has-this\""),
         (&["-m", "x", "/nowhere/x"], 127, "/nowhere/x: No such file or directory"),
@@ -188,7 +188,7 @@ fn what_cannot_run_ends_as_in_env() {
 
 /// Why the library cannot work in each of the programs, that it runs all the same, and that `--strict` refuses it.
 #[test]
-fn where_the_library_cannot_work_run_says_why_and_what_would() {
+fn run_reports_why_the_library_cannot_work_and_suggests_alternatives() {
     let script = r#"
     as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all "$@"; }
     mkdir /run/bin; mount -t tmpfs tmpfs /run/bin; cp $PROGRAMS/* /run/bin; cp $(command -v nss-bypass) $(dirname $(command -v nss-bypass))/libnss_bypass.so /run/bin
@@ -238,7 +238,7 @@ fn where_the_library_cannot_work_run_says_why_and_what_would() {
 }
 
 #[test]
-fn the_pings_of_debian_have_capabilities() {
+fn file_capabilities_of_ping_are_reported() {
     let ping = artefacts::tool("ping");
     let said = scene(&format!(
         "getcap {0} | grep -q cap_net_raw || echo none
@@ -251,7 +251,7 @@ fn the_pings_of_debian_have_capabilities() {
 }
 
 #[test]
-fn go_without_cgo_is_told() {
+fn go_programs_without_cgo_are_reported() {
     let Some(go) = ["/usr/bin/go", "/usr/local/go/bin/go"].into_iter().find(|go| Path::new(go).exists()) else {
         println!("there is no Go here: not tested");
         return;
@@ -283,7 +283,7 @@ fn go_without_cgo_is_told() {
 }
 
 #[test]
-fn check_names_every_fault_and_whom_privileged_programs_refuse() {
+fn check_reports_all_faults_and_files_that_privileged_programs_reject() {
     let script = r#"
     look() { echo "== $1"; nss-bypass check 2>&1; echo "status=$?"; }
     look missing
@@ -328,7 +328,7 @@ fn check_names_every_fault_and_whom_privileged_programs_refuse() {
 }
 
 #[test]
-fn check_has_json_for_programs_and_looks_at_variables() {
+fn check_has_json_output_and_checks_variables() {
     let mut command = Command::new(artefacts::command());
     clean(&mut command)
         .args(["check", "--env", "--json"])
@@ -352,7 +352,7 @@ assert ('NSS_BYPASS_DATABASES', 1, 7, 'fault', 'syntax') in found, found
 }
 
 #[test]
-fn help_version_and_wrong_words() {
+fn help_version_and_invalid_arguments() {
     let said = nss_bypass(&["--version"]);
     assert_eq!((said.status, said.out.starts_with("nss-bypass 0.")), (Some(0), true), "{said:?}");
     let said = nss_bypass(&["--help"]);
@@ -369,7 +369,7 @@ fn help_version_and_wrong_words() {
 
 /// In a terminal, `script` being one; a reader that goes away is no trouble.
 #[test]
-fn colours_are_for_terminals_only() {
+fn colours_are_only_used_on_terminals() {
     let said = scene(
         "echo 'bypas x' >/etc/nss-bypass.conf; export TERM=xterm
          script -qec 'nss-bypass check' /dev/null | grep -c $'\\e'
@@ -386,7 +386,7 @@ fn colours_are_for_terminals_only() {
 
 /// A pattern that is mistyped, or that is missing, shows in the last line; status and signals are the command's own.
 #[test]
-fn a_log_on_standard_error_ends_in_a_count() {
+fn a_log_on_standard_error_ends_with_the_number_of_lookups() {
     let script = r#"
     last() { local status=0; "$@" 2>/run/test/said >/dev/null || status=$?; echo "$status $(tail -n 1 /run/test/said)"; }
     last nss-bypass run -m rancher-metadata --log stderr -- getent ahosts rancher-metadata
@@ -414,7 +414,7 @@ fn a_log_on_standard_error_ends_in_a_count() {
 }
 
 #[test]
-fn words_that_are_no_names_are_told() {
+fn words_that_are_not_names_are_reported() {
     let script = r#"
     warned() { nss-bypass check --strict "$@" 2>&1 | grep -oE '[^ ]*: warning: "[^ ]*" is taken for a name|is neither a name.*; .*'; }
     printf 'bypass "rancher-metadata"\nbypass db.internal single-request on\nbypass db:5432 rancher-metadata=on\n' >/etc/nss-bypass.conf; warned
@@ -440,7 +440,7 @@ fn words_that_are_no_names_are_told() {
 
 /// Whether the program has it itself or by another library.
 #[test]
-fn a_program_with_c_ares_gets_a_word() {
+fn programs_with_c_ares_are_reported() {
     let directory = artefacts::scratch("command-cares");
     let script = r#"
     cd "$1"
@@ -466,7 +466,7 @@ fn a_program_with_c_ares_gets_a_word() {
 
 /// On a terminal of 80 columns, no line is longer, but for a command to paste, which is in one line of its own.
 #[test]
-fn nothing_is_broken_within_a_word_on_a_terminal() {
+fn words_are_not_broken_on_a_terminal() {
     let script = r#"
     export TERM=xterm NO_COLOR=1
     mkdir -p /run/test/a-directory-with-quite-a-long-name/and-another-one-in-it; L=/run/test/a-directory-with-quite-a-long-name/and-another-one-in-it/libnss_bypass.so

@@ -83,7 +83,7 @@ fn none(faults: &[String]) {
 }
 
 #[test]
-fn links_lead_somewhere() {
+fn links_have_existing_targets() {
     let mut faults = Vec::new();
     for (path, text) in documents() {
         for link in links(&prose(&text)) {
@@ -100,7 +100,7 @@ fn links_lead_somewhere() {
 }
 
 #[test]
-fn the_readme_leads_to_every_document() {
+fn the_readme_links_to_all_documents() {
     let readme = prose(&read("README.md"));
     let linked: BTreeSet<PathBuf> =
         links(&readme).iter().filter_map(|link| top().join(link).canonicalize().ok()).collect();
@@ -133,7 +133,7 @@ fn paths_exist() {
 
 /// In sources too: `FILE.md`, `FILE.md, section 5`, `FILE.md, "A heading"`.
 #[test]
-fn documents_that_are_named_have_what_they_are_named_for() {
+fn references_to_documents_and_sections_are_valid() {
     let mut texts = documents();
     for directory in ["src", "c-tests", "scripts", "fuzz"] {
         texts.extend(files(&top().join(directory), &|name| !name.ends_with(".md") && name != "documents.rs"));
@@ -222,7 +222,7 @@ fn range(source: &str, constant: &str) -> String {
 }
 
 #[test]
-fn the_configuration_is_the_codes() {
+fn the_configuration_reference_matches_the_code() {
     let (source, text) = (read("src/core/rules/options.rs"), read("docs/configuration.md"));
     assert_eq!(first_words(&table(&text, "## The file")), keywords());
     let documented = table(&text, "## Options");
@@ -251,7 +251,7 @@ fn the_configuration_is_the_codes() {
 
 /// The example that the packages bring has every keyword and option, all off; with all of it on it has no fault either.
 #[test]
-fn the_example_configuration_has_all_and_is_sound() {
+fn the_example_configuration_is_complete_and_valid() {
     let off = read("deploy/nss-bypass.conf.example");
     assert!(off.lines().all(|line| line.is_empty() || line.starts_with('#')));
     let rules: Vec<&str> = off
@@ -283,7 +283,7 @@ fn names_in(directory: &str, wanted: &dyn Fn(&str) -> bool) -> BTreeSet<String> 
 }
 
 #[test]
-fn the_table_of_the_tests_has_every_suite_program_and_case() {
+fn the_table_of_the_tests_lists_all_suites_programs_and_cases() {
     let text = read("c-tests/README.md");
     let rows = table(&text, "## Which suite proves what with which programs");
     let listed = |cell: usize| rows.iter().flat_map(move |row| code_spans(row[cell])).map(str::to_owned);
@@ -309,7 +309,7 @@ fn variables(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn variables_are_those_of_the_code() {
+fn documented_variables_exist_in_the_code() {
     let mut sources = files(&top().join("src"), &|name| name.ends_with(".rs"));
     sources.extend(files(&top().join("scripts"), &|_| true));
     sources.extend(files(&top().join("c-tests/src"), &|_| true));
@@ -349,7 +349,7 @@ fn long_options(verb: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_commands_verbs_and_options_are_its_own() {
+fn documented_verbs_and_options_match_the_command() {
     let text = read("docs/command.md");
     let rows = table(&text, "# The command");
     assert!(text.contains("Each verb takes `--color auto|always|never`") && help(&[]).contains("--color"));
@@ -425,7 +425,7 @@ typed() { local status=0; echo "\$ $1"; eval "$1" || status=$?; ((status == 0)) 
 "#;
 
 #[test]
-fn transcripts_show_what_is_seen() {
+fn transcripts_match_the_actual_output() {
     let mut faults = Vec::new();
     let mut count = 0;
     for (path, text) in documents() {
@@ -445,7 +445,7 @@ fn transcripts_show_what_is_seen() {
 
 /// "One call of getaddrinfo" in ARCHITECTURE.md: each function is in the file that is named with it.
 #[test]
-fn the_functions_of_one_call_are_where_they_are_said_to_be() {
+fn the_functions_of_one_call_are_in_the_listed_files() {
     let text = read("ARCHITECTURE.md");
     let (_, rest) = text.split_once("### One call of getaddrinfo\n").expect("the section");
     let section = rest.split("\n**").next().unwrap();
@@ -468,7 +468,7 @@ fn the_functions_of_one_call_are_where_they_are_said_to_be() {
 /// The words that docs/terms.md has in the left column of its second table, in the prose of all documents but that one and
 /// the log of what was changed.
 #[test]
-fn documents_use_none_of_the_words_that_the_terms_replace() {
+fn documents_do_not_use_the_words_to_avoid() {
     let terms = read("docs/terms.md");
     let rows = table(&terms, "## Words to avoid");
     let replaced: Vec<String> =
@@ -491,7 +491,7 @@ fn documents_use_none_of_the_words_that_the_terms_replace() {
 }
 
 #[test]
-fn the_picture_of_a_lookup_is_what_its_script_draws() {
+fn the_diagram_of_a_lookup_is_up_to_date() {
     let drawn = Command::new(top().join("scripts/lookup-picture")).output().expect("bash runs");
     assert!(drawn.status.success(), "{drawn:?}");
     assert!(

@@ -73,7 +73,7 @@ fn in_root(script: &str) -> String {
 }
 
 #[test]
-fn every_kind_of_file_is_changed_by_a_line_and_comes_back_byte_for_byte() {
+fn enable_adds_a_line_to_any_file_and_disable_restores_it() {
     let script = r##"
     other=/lib/x86_64-linux-gnu/libm.so.6; [[ -e $other ]] || other=$(ls /lib/*/libm.so.6 | head -n 1)
     before=$(run)
@@ -127,7 +127,7 @@ fn every_kind_of_file_is_changed_by_a_line_and_comes_back_byte_for_byte() {
 }
 
 #[test]
-fn disable_takes_every_spelling_out_and_nothing_else_also_when_the_library_is_gone() {
+fn disable_removes_all_spellings_and_nothing_else_even_without_the_library() {
     let script = r#"
     case_of() { rm -f "$F"*; printf "$1" >"$F"; local status; status=$(try disable "${@:2}"); echo "$status$(file)"; }
     other=/lib/x86_64-linux-gnu/libm.so.6
@@ -157,7 +157,7 @@ fn disable_takes_every_spelling_out_and_nothing_else_also_when_the_library_is_go
 }
 
 #[test]
-fn a_library_that_does_harm_or_that_others_can_change_is_refused() {
+fn harmful_libraries_and_libraries_that_others_can_change_are_refused() {
     let script = r#"
     before=$(run)
     refuse() {
@@ -230,7 +230,7 @@ fn a_library_that_does_harm_or_that_others_can_change_is_refused() {
 }
 
 #[test]
-fn with_an_empty_library_for_32_bits_beside_it_the_file_has_a_token_where_the_loader_knows_it() {
+fn with_an_empty_32_bit_library_the_entry_contains_the_token_lib_if_supported() {
     let script = r##"
     L=/opt/lib/x86_64-linux-gnu/libnss_bypass.so empty=$R/opt/lib/i386-linux-gnu/libnss_bypass.so
     mkdir -p "$R"/opt/lib/{x86_64,i386}-linux-gnu "$R/opt/lib32" && install -m 644 "$LIBRARY" "$R$L" && install -m 644 /dev/null "$empty"
@@ -266,7 +266,7 @@ fn with_an_empty_library_for_32_bits_beside_it_the_file_has_a_token_where_the_lo
 }
 
 #[test]
-fn what_is_in_the_way_is_said_and_the_file_stays() {
+fn obstacles_are_reported_and_the_file_is_kept() {
     let script = r#"
     other=/lib/x86_64-linux-gnu/libm.so.6
     enabled() { echo "$1: $(try enable) $(file)"; rm -rf "$F"*; }
@@ -329,7 +329,7 @@ fn what_is_in_the_way_is_said_and_the_file_stays() {
 }
 
 #[test]
-fn killed_at_any_system_call_the_file_is_the_old_or_the_new_one_and_a_later_run_works() {
+fn after_a_kill_at_any_system_call_the_file_is_the_old_or_the_new_one() {
     let script = r#"
     other=/lib/x86_64-linux-gnu/libm.so.6
     # All calls that change something, and some of the many that only look or run programs.
@@ -384,7 +384,7 @@ fn killed_at_any_system_call_the_file_is_the_old_or_the_new_one_and_a_later_run_
 }
 
 #[test]
-fn a_dry_run_tries_another_build_beside_an_enabled_one_and_changes_nothing() {
+fn a_dry_run_tests_another_build_and_changes_nothing() {
     let script = r#"
     dry() { "${N[@]}" enable --dry-run --root "$R" --library "$1"; }
     enable >/dev/null
@@ -405,7 +405,7 @@ fn a_dry_run_tries_another_build_beside_an_enabled_one_and_changes_nothing() {
 }
 
 #[test]
-fn two_at_once_wait_for_each_other() {
+fn concurrent_runs_wait_for_each_other() {
     let script = r#"
     other=/lib/x86_64-linux-gnu/libm.so.6
     printf "$other\n" >"$F"
@@ -423,7 +423,7 @@ fn two_at_once_wait_for_each_other() {
 }
 
 #[test]
-fn status_says_who_has_it_and_in_which_version() {
+fn status_lists_processes_and_versions() {
     let script = r##"
     inside() { chroot "$R" "$@"; }
     N=(chroot "$R" /opt/nss-bypass)
@@ -473,7 +473,7 @@ END
 
 /// Between the new file and the end of its trials: a signal waits for that end, and what SIGKILL leaves is done again.
 #[test]
-fn who_is_told_to_end_during_the_last_trials_leaves_a_file_that_was_tried() {
+fn a_signal_during_the_last_tests_leaves_a_tested_file() {
     let script = r#"
     # A program that says what it always says, but takes its time, or for ever, once the file is there.
     slow() {
@@ -517,7 +517,7 @@ taken out: none ld.so.preload*
 }
 
 #[test]
-fn without_a_rule_in_force_nothing_is_enabled_unless_that_is_wanted() {
+fn without_a_rule_in_force_enable_requires_force() {
     let script = r#"
     rules=$R/etc/nss-bypass.conf
     whole() { local status=0; enable "$@" >"$R/tmp/said" 2>&1 || status=$?; echo "status=$status $(tr '\n' ' ' <"$R/tmp/said" | tr -s ' ' | sed "s,$R,,g")"; }
@@ -547,7 +547,7 @@ fn without_a_rule_in_force_nothing_is_enabled_unless_that_is_wanted() {
 
 /// Each kind of fix that is printed is done, and then what was refused goes; no directory of others is touched.
 #[test]
-fn what_is_advised_makes_the_library_fit() {
+fn suggested_fixes_make_the_library_acceptable() {
     let script = r#"
     own=/opt/nss-bypass.d/libnss_bypass.so
     again() { # NAME LIBRARY
@@ -623,7 +623,7 @@ fn files_that_only_root_can_read_are_reported_with_a_fix() {
 
 /// glibc waits 5 seconds for it, for each family, and then goes on: the library is the way out.
 #[test]
-fn a_nscd_that_hangs_does_not_keep_the_library_out() {
+fn an_nscd_that_hangs_does_not_prevent_enabling() {
     let script = r#"
     mkdir -p "$R/var/run/nscd"; cd "$R/var/run/nscd"
     python3 -c 'import os, socket, time
@@ -637,7 +637,7 @@ server = socket.socket(socket.AF_UNIX); server.bind("socket"); os.chmod("socket"
 }
 
 #[test]
-fn programs_are_told_what_was_changed() {
+fn the_json_output_reports_what_was_changed() {
     let script = r#"
     json() { "${N[@]}" "$@" --root "$R" --json 2>&1 | python3 -c 'import json, sys
 done = json.load(sys.stdin)
@@ -657,7 +657,7 @@ print(done["changed"], done["word"], done["trials"] is not None, len(done["warni
 
 /// By its build, wherever its file is, whatever it is called, and whether it is still there.
 #[test]
-fn the_library_is_recognised_by_what_it_is() {
+fn the_library_is_recognised_by_its_build() {
     let script = r##"
     N=(chroot "$R" /opt/nss-bypass)
     # The command finds the library beside itself, or not.
@@ -710,7 +710,7 @@ for each in json.load(sys.stdin)["processes"]["with"]:
 
 /// The tarball's script, where /usr/local is another file system than the root's.
 #[test]
-fn the_tarball_is_not_installed_where_enable_would_refuse_it_unless_that_is_wanted() {
+fn the_tarball_is_only_installed_where_enable_accepts_it_unless_a_prefix_is_given() {
     let script = r#"
     from=$R/opt/tarball
     mkdir -p "$from/tree/bin" "$from/tree/lib/x86_64-linux-gnu" "$from/tree/share/doc/nss-bypass"
@@ -735,7 +735,7 @@ fn the_tarball_is_not_installed_where_enable_would_refuse_it_unless_that_is_want
 
 /// Whether a library is fit is judged in one place, and so the three verbs say the same of an installation.
 #[test]
-fn doctor_status_and_enable_agree_about_what_is_broken() {
+fn doctor_status_and_enable_report_the_same_problems() {
     let script = r#"
     # verb NAME ...: its exit status, and whether it says what is wrong.
     verb() {

@@ -15,7 +15,7 @@ fn scene(daemon: &str, script: &str) -> String {
 }
 
 #[test]
-fn beside_unscd_it_names_the_suspect_and_asked_the_culprit_and_its_cure_works() {
+fn with_unscd_the_suspected_and_the_confirmed_cause_are_reported_and_the_fix_works() {
     let script = r#"
     nss-bypass explain rancher-metadata >/run/test/peeked; echo "peeked $?"
     grep -c 'unscd 0.54 listens' /run/test/peeked
@@ -31,7 +31,7 @@ fn beside_unscd_it_names_the_suspect_and_asked_the_culprit_and_its_cure_works() 
 }
 
 #[test]
-fn the_cure_of_a_suspicion_works_too_and_without_a_daemon_nothing_needs_one() {
+fn the_fix_of_a_suspected_cause_works_and_without_a_daemon_none_is_needed() {
     let script = r#"
     nss-bypass explain rancher-metadata >/run/test/out; echo $?
     . <(cure /run/test/out)
@@ -50,7 +50,7 @@ counts() {
 "#;
 
 #[test]
-fn looking_makes_nscd_look_nothing_up() {
+fn explain_causes_no_lookups_by_nscd() {
     let script = r#"
     getent ahosts both.example >/dev/null # so that there is an entry to find
     counts >/run/test/before
@@ -72,7 +72,7 @@ fn looking_makes_nscd_look_nothing_up() {
 }
 
 #[test]
-fn the_tree_has_80_columns_no_colour_and_the_json_says_the_same() {
+fn the_tree_fits_80_columns_without_colours_and_matches_the_json() {
     let script = r#"
     getent hosts rancher-metadata
     nss-bypass explain rancher-metadata >/run/test/out
@@ -95,7 +95,7 @@ print(says["nscd"], says["glibc-without-nscd"], report["cache"]["entries"][0]["a
 }
 
 #[test]
-fn rules_that_lost_are_named_and_a_cure_goes_round_the_one_that_won() {
+fn overridden_rules_are_listed_and_the_fix_overrides_the_effective_one() {
     let script = r#"
     printf 'bypass *\nbypass rancher-*\npass rancher-metadata\nbypas x' >/etc/nss-bypass.conf
     getent hosts rancher-metadata
@@ -131,7 +131,7 @@ fn rules_that_lost_are_named_and_a_cure_goes_round_the_one_that_won() {
 }
 
 #[test]
-fn a_rule_may_have_its_own_servers_and_need_not_agree_with_others() {
+fn a_rule_with_its_own_servers_may_have_different_answers() {
     let script = r#"
     echo "bypass rancher-metadata via $SCENE_DNS" >/etc/nss-bypass.conf
     printf 'nameserver 127.0.0.9\noptions timeout:1 attempts:1\n' >/etc/resolv.conf
@@ -154,7 +154,7 @@ fn a_rule_may_have_its_own_servers_and_need_not_agree_with_others() {
 }
 
 #[test]
-fn what_is_missing_or_dead_or_forbidden_is_said_in_words() {
+fn missing_unreachable_and_forbidden_sources_are_reported() {
     let script = r#"
     look() { nss-bypass explain "$@" >/run/test/out 2>&1; echo "$? $(grep -o "$LOOK" /run/test/out | head -n 1)"; }
     LOOK='a name is missing' look ''
@@ -202,7 +202,7 @@ fn what_is_missing_or_dead_or_forbidden_is_said_in_words() {
 }
 
 #[test]
-fn a_daemon_outside_the_pid_namespace_is_a_stranger_and_one_without_hosts_is_out_of_the_way() {
+fn a_daemon_in_another_pid_namespace_is_suspected_and_one_without_a_hosts_cache_is_not() {
     let script = r#"
     unshare --pid --fork --mount-proc nss-bypass explain rancher-metadata >/run/test/out; echo $?
     grep -o 'a process of root outside this container' /run/test/out
@@ -226,7 +226,7 @@ fn a_daemon_outside_the_pid_namespace_is_a_stranger_and_one_without_hosts_is_out
 }
 
 #[test]
-fn a_daemon_that_does_not_answer_and_one_that_sends_rubbish_are_said_so() {
+fn daemons_that_do_not_respond_or_send_garbage_are_reported() {
     let script = r#"
     kill -STOP $(pidof nscd)
     nss-bypass explain rancher-metadata >/run/test/out; echo $?
@@ -282,7 +282,7 @@ found() { sed 's/[│├└─]//g' /run/test/out | tr -s '\n ' ' ' | grep -o "$
 "#;
 
 #[test]
-fn doctor_finds_the_stranger_and_the_name_that_it_hides_and_what_it_tells_to_type_mends_it() {
+fn doctor_finds_the_daemon_of_the_host_and_the_hidden_name_and_the_fix_works() {
     let script = r#"
     examine --ask rancher-metadata
     found 'trouble: [a-z]* [^ ]* on /var/run/nscd/socket is not of this container'
@@ -307,7 +307,7 @@ fn doctor_finds_the_stranger_and_the_name_that_it_hides_and_what_it_tells_to_typ
 }
 
 #[test]
-fn doctor_says_what_it_looked_at_and_looking_changes_nothing() {
+fn doctor_lists_its_checks_and_changes_nothing() {
     let script = r#"
     counts >/run/test/before
     examine
@@ -353,7 +353,7 @@ print(report["state"], sorted({finding["check"] for finding in report["findings"
 }
 
 #[test]
-fn doctor_notices_a_resolved_that_leaks_in() {
+fn doctor_detects_systemd_resolved_of_the_host() {
     let script = r#"
     mkdir -p /run/systemd/resolve
     nsenter --target 1 --mount --net --uts python3 -S -c '
@@ -384,7 +384,7 @@ while True:
 }
 
 #[test]
-fn where_libc_answers_first_it_says_which_of_the_two_has_the_answer() {
+fn with_libc_first_the_side_that_answers_is_reported() {
     let script = r#"
     printf 'pass * fallback always\npass both.example' >/etc/nss-bypass.conf
     getent hosts rancher-metadata
@@ -449,7 +449,7 @@ fix: daemon
 }
 
 #[test]
-fn a_rule_for_a_program_counts_only_where_that_program_is_judged() {
+fn a_rule_for_a_program_is_only_applied_to_that_program() {
     let script = r#"
     printf 'bypass db.test address 10.1.2.3 for getent p?thon*\npass db.test for curl\n' >/etc/nss-bypass.conf
     look() { nss-bypass explain --timeout 1 "$@" | grep -oE '(rules:|only in|by /|lost:|the library  ).*' | sed 's/ *[0-9.]* ms, from the rule$//'; }

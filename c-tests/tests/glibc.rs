@@ -123,27 +123,27 @@ macro_rules! promises {
     ($($module:ident: $file:literal)+) => { $(
         mod $module {
             #[test]
-            fn matched_names_answer_as_bare_glibc_does() {
+            fn matched_names_equal_bare_glibc() {
                 super::matched($file);
             }
 
             #[test]
-            fn many_matched_names_in_one_process_answer_as_bare_glibc_does() {
+            fn many_matched_names_in_one_process_equal_bare_glibc() {
                 super::matched_in_one_process($file);
             }
 
             #[test]
-            fn matched_names_whose_answers_are_kept_answer_as_bare_glibc_does() {
+            fn matched_names_with_a_cache_equal_bare_glibc() {
                 super::matched_with_a_cache($file);
             }
 
             #[test]
-            fn other_names_answer_as_without_the_library() {
+            fn other_names_have_the_same_results_as_without_the_library() {
                 super::unmatched($file);
             }
 
             #[test]
-            fn where_libc_is_asked_first_its_answers_stand_and_bare_glibcs_are_added() {
+            fn libc_first_keeps_results_of_libc_and_adds_those_of_bare_glibc() {
                 super::libc_first($file);
             }
         }
@@ -259,7 +259,7 @@ const OPTIONS: [&str; 8] =
     ["ndots:3", "ndots:0", "single-request", "single-request-reopen", "use-vc", "edns0", "no-tld-query", "trust-ad"];
 
 #[test]
-fn options_of_a_rule_are_those_of_resolv_conf() {
+fn options_of_a_rule_work_like_those_of_resolv_conf() {
     for options in OPTIONS {
         for name in ["answers.txt", "search.txt"] {
             equal_under(&format!("options {options}"), &options.replace(':', "-"), name, Some(options));
@@ -268,14 +268,14 @@ fn options_of_a_rule_are_those_of_resolv_conf() {
 }
 
 #[test]
-fn the_hosts_file_of_a_rule_is_read_as_glibc_reads_its_own() {
+fn the_hosts_file_of_a_rule_is_parsed_as_by_glibc() {
     for name in ["hosts.txt", "hostent.txt", "reverse.txt"] {
         equal_under("hosts /etc/hosts", "hosts", name, None);
     }
 }
 
 #[test]
-fn the_domain_of_the_host_is_found_by_no_rule() {
+fn ni_nofqdn_does_not_depend_on_rules() {
     let file = CaseFile::read("nofqdn.txt");
     let configuration = scratch("nofqdn").join("rules.conf");
     fs::write(&configuration, "bypass 10.0.0.0/8\nbypass 10.0.0.3 hosts off\n").unwrap();
@@ -306,7 +306,7 @@ const ASKING: [&str; 18] = [
 ];
 
 #[test]
-fn matched_names_never_touch_the_socket_of_nscd_and_others_do() {
+fn only_lookups_of_unmatched_names_connect_to_nscd() {
     let setup = Setup::default();
     let world = World::start(&setup.addresses, Nscd::Lying);
     let etc = setup.etc();
@@ -328,7 +328,7 @@ fn matched_names_never_touch_the_socket_of_nscd_and_others_do() {
 }
 
 #[test]
-fn buffers_of_every_length_and_alignment_are_kept_to() {
+fn buffers_of_all_lengths_and_alignments_are_respected() {
     let setup = Setup::default();
     let (bare, ours) = (Side::bare(), Side::with(&library(), Some(EVERYTHING)));
     let worlds = [World::start(&setup.addresses, Nscd::None), World::start(&setup.addresses, Nscd::Lying)];
@@ -378,7 +378,7 @@ fn without_lengths(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn the_functions_are_declared_as_the_library_takes_them() {
+fn exported_functions_match_the_headers_of_libc() {
     assert!(Command::new(program("signatures")).status().unwrap().success());
 }
 

@@ -18,7 +18,7 @@ const CASES: &str = "[plain]\n\
     ghbnr {ok_ok.t.example,v4only} 2048";
 
 #[test]
-fn lookups_of_the_tests_themselves_are_those_of_libc() {
+fn lookups_of_the_test_process_use_libc() {
     // SAFETY: a name that ends in NUL.
     let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"getaddrinfo".as_ptr()) };
     let mut info = MaybeUninit::<libc::Dl_info>::uninit();
@@ -32,7 +32,7 @@ fn lookups_of_the_tests_themselves_are_those_of_libc() {
 }
 
 #[test]
-fn two_sides_that_are_the_same_are_found_equal() {
+fn identical_sides_are_equal() {
     let file = CaseFile::parse("harness", CASES);
     let sides = [Side::bare(), Side::with(&stand_in("stand_in_correct"), Some(EVERYTHING))];
     for comparison in [compare(&file, &sides), compare_in_one_process(&file, &sides)] {
@@ -42,7 +42,7 @@ fn two_sides_that_are_the_same_are_found_equal() {
 }
 
 #[test]
-fn a_small_lie_in_a_result_is_found() {
+fn a_small_difference_in_a_result_is_detected() {
     let file = CaseFile::parse("harness", CASES);
     let lying = Side::with(&stand_in("stand_in_wrong_port"), None);
     let found = compare(&file, &[Side::bare_beside_nscd(), lying]).differences;
@@ -52,14 +52,14 @@ fn a_small_lie_in_a_result_is_found() {
 }
 
 #[test]
-fn nscd_lies_to_whoever_asks_it() {
+fn nscd_in_a_world_gives_wrong_answers() {
     let file = CaseFile::parse("harness", CASES);
     let comparison = compare(&file, &[Side::bare(), Side::bare_beside_nscd()]);
     assert!(comparison.differences.len() * 2 > comparison.total, "nscd says too much that is true");
 }
 
 #[test]
-fn a_world_takes_its_processes_with_it() {
+fn a_world_terminates_its_processes() {
     let setup = Setup::default();
     let world = World::start(&setup.addresses, Nscd::Lying);
     let mark = world.directory().to_string_lossy().into_owned();

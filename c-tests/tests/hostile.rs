@@ -171,7 +171,7 @@ static FALSE: &[(&str, &str)] = &[
 ];
 
 #[test]
-fn nothing_false_is_accepted() {
+fn false_answers_are_not_accepted() {
     let many = many(46, 92, 460);
     let pair = Pair::new();
     let plain = setup("set resolv.conf nameserver 127.0.0.53\nset resolv.conf options timeout:5 attempts:1");
@@ -202,7 +202,7 @@ fn nothing_false_is_accepted() {
 }
 
 #[test]
-fn no_answer_stops_the_program() {
+fn no_answer_crashes_the_program() {
     let each = many(150, 300, 1500);
     let pair = Pair::new();
     let plain = Setup::default();
@@ -240,7 +240,7 @@ fn distinct(values: impl Iterator<Item = u16>) -> usize {
 }
 
 #[test]
-fn ids_and_source_ports_cannot_be_foreseen() {
+fn ids_and_source_ports_are_unpredictable() {
     const LOOKUPS: usize = 20_000;
     let pair = Pair::new();
     let count = LOOKUPS.to_string();
@@ -278,7 +278,7 @@ fn ids_and_source_ports_cannot_be_foreseen() {
 }
 
 #[test]
-fn children_that_ask_at_the_same_moment_have_different_ids() {
+fn children_that_send_queries_at_the_same_time_use_different_ids() {
     const CHILDREN: usize = 200;
     const ROUNDS: usize = 5;
     let pair = Pair::new();

@@ -193,9 +193,9 @@ suspects! {
     rules_that_are_switched_off: "nscd",
         "rules \"bypass $NAME\"; preload; export NSS_BYPASS_DISABLE=1; getent ahosts $NAME", "" =>
         "nscd (process", ["unset NSS_BYPASS_DISABLE"], ADDRESS;
-    nscd_where_a_variable_outranks_the_file: "nscd", "export NSS_BYPASS=\"!$NAME\"; getent ahosts $NAME", "" =>
+    nscd_with_a_variable_that_overrides_the_file: "nscd", "export NSS_BYPASS=\"!$NAME\"; getent ahosts $NAME", "" =>
         "nscd (process", ["export NSS_BYPASS=\"${NSS_BYPASS:+$NSS_BYPASS }\"rancher-metadata", LOAD], ADDRESS;
-    nscd_where_the_last_line_of_the_file_has_no_end: "nscd",
+    nscd_with_a_file_without_a_final_newline: "nscd",
         "printf '# no end' >/etc/nss-bypass.conf; getent ahosts $NAME", "" =>
         "nscd (process", [r"printf '\n%s\n' 'bypass rancher-metadata' >>/etc/nss-bypass.conf", LOAD], ADDRESS;
     a_hosts_line_in_a_file_that_is_mounted: "none",
@@ -206,7 +206,7 @@ suspects! {
         "hosts_line files; mkdir /etc/own; mv /etc/nsswitch.conf /etc/own; ln -s own/nsswitch.conf /etc", "" =>
         "The hosts line does not ask DNS",
         ["sed -i '4s/.*/hosts: files dns/' /etc/own/nsswitch.conf"], ADDRESS;
-    another_preload_that_takes_the_lookups: "nscd",
+    another_preloaded_library_that_intercepts_lookups: "nscd",
         "rules \"bypass $NAME\"; echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
         export NSS_WRAPPER_PASSWD=/etc/passwd NSS_WRAPPER_GROUP=/etc/group LD_PRELOAD=libnss_wrapper.so", "" =>
         "libnss_wrapper.so, which is loaded before the library, takes libc's functions",
@@ -287,7 +287,7 @@ fn files_that_only_root_can_read() {
 }
 
 #[test]
-fn servers_of_a_rule_that_are_not_asked() {
+fn servers_of_a_rule_that_are_not_queried() {
     // The library may ask them, or not: explain says which, and in the end the name is found.
     let script = r#"
     hosts_line files; rules "bypass $NAME via $SCENE_DNS"; preload
@@ -442,7 +442,7 @@ fn a_process_in_a_user_namespace() {
 }
 
 #[test]
-fn a_process_with_musl_is_told_from_a_static_one() {
+fn a_musl_process_is_distinguished_from_a_static_one() {
     let script = r#"
     printf '#include <unistd.h>\nint main(void) { for (;;) pause(); }' >/run/test/p.c
     gcc -w -static -o /usr/local/bin/static /run/test/p.c
@@ -498,7 +498,7 @@ fn copied(program: &Path, name: &str) -> String {
 }
 
 #[test]
-fn a_program_with_c_ares_meets_neither_nscd_nor_the_library() {
+fn a_program_with_c_ares_uses_neither_nscd_nor_the_library() {
     let program = artefacts::linked("c_ares", &[], &[&artefacts::preloadable("libcares.so.2")]);
     let script = r#"
     getent ahosts $NAME
@@ -529,7 +529,7 @@ fn a_program_with_c_ares_meets_neither_nscd_nor_the_library() {
 }
 
 #[test]
-fn a_program_that_has_c_ares_by_a_library_of_its_own() {
+fn a_program_that_uses_c_ares_through_another_library() {
     let program = artefacts::linked("c_ares", &["-shared", "-fPIC"], &[&artefacts::preloadable("libcares.so.2")]);
     let script = r#"
     getent ahosts $NAME
@@ -575,7 +575,7 @@ reach() { "$1" $NAME 9 2>&1; }
 
 #[test]
 #[ignore = "takes Go, which is large: scripts/programs runs it"]
-fn go_without_cgo_meets_neither_nscd_nor_the_library() {
+fn go_without_cgo_uses_neither_nscd_nor_the_library() {
     let script = r#"
     getent ahosts $NAME
     reach alone; judge --program alone; fix /run/test/out
@@ -600,7 +600,7 @@ fn go_without_cgo_meets_neither_nscd_nor_the_library() {
 
 #[test]
 #[ignore = "takes Go, which is large: scripts/programs runs it"]
-fn go_with_cgo_asks_libc_where_it_is_told_to() {
+fn go_with_cgo_uses_libc_if_configured() {
     let script = r#"
     running() { chooses & pid=$!; sleep 0.5; judge --pid $pid; fix /run/test/out; kill $pid; }
     getent ahosts $NAME; lookup $NAME
@@ -649,7 +649,7 @@ fn go_with_cgo_asks_libc_where_it_is_told_to() {
 }
 
 #[test]
-fn what_no_rule_can_fix_gets_no_rule() {
+fn no_rule_is_suggested_if_it_cannot_fix_the_problem() {
     let script = r#"
     NAME=host-only.example
     judge --ask; fix /run/test/out
@@ -672,7 +672,7 @@ fn what_no_rule_can_fix_gets_no_rule() {
 }
 
 #[test]
-fn a_rule_that_is_no_longer_needed_is_named() {
+fn unneeded_rules_are_reported() {
     let script =
         r#"rules 'bypass *.internal' "bypass $NAME"; preload; judge; nss-bypass doctor $NAME >/dev/null; echo $?"#;
     let lines = lines("none", script);
@@ -682,7 +682,7 @@ fn a_rule_that_is_no_longer_needed_is_named() {
 }
 
 #[test]
-fn the_daemons_of_another_machine_are_told_and_the_edit_leaves_them_out() {
+fn daemons_of_another_machine_are_reported_and_the_edit_removes_their_modules() {
     let script = r#"
     nss-bypass doctor >/run/test/out; plain </run/test/out | grep -o 'note: users and groups come from it, too'
     hide_nscd
@@ -707,7 +707,7 @@ fn the_daemons_of_another_machine_are_told_and_the_edit_leaves_them_out() {
 }
 
 #[test]
-fn the_library_is_known_whatever_it_is_called_and_a_daemon_in_the_background_too() {
+fn the_library_and_background_daemons_are_recognised_under_any_name() {
     let script = r#"
     cp /usr/local/lib/libnss_bypass.so /run/test/nss-bypass.so; rules "bypass $NAME"
     export LD_PRELOAD=/run/test/nss-bypass.so; judge; grep -c 'the library is in programs started here' /run/test/out
@@ -723,7 +723,7 @@ fn the_library_is_known_whatever_it_is_called_and_a_daemon_in_the_background_too
 }
 
 #[test]
-fn words_that_are_no_names_get_a_hint() {
+fn words_that_are_not_names_get_a_hint() {
     let script = r#"
     for word in http://rancher-metadata/ rancher-metadata:80 root@rancher-metadata '[fd00::1]:80' ' rancher-metadata'; do
         nss-bypass explain "$word" >/run/test/out 2>&1; echo "$? $(tail -n 1 /run/test/out)"
@@ -735,7 +735,7 @@ fn words_that_are_no_names_get_a_hint() {
 }
 
 #[test]
-fn dead_servers_keep_nobody_waiting() {
+fn unreachable_servers_do_not_delay_the_report() {
     let script = r#"
     printf 'nameserver 127.0.0.9\nnameserver 127.0.0.10\n' >/etc/resolv.conf
     python3 -S -c '
@@ -766,7 +766,7 @@ time.sleep(100)' & until [[ -e /run/test/bound ]]; do sleep 0.02; done
 }
 
 #[test]
-fn from_the_host_into_a_container() {
+fn a_container_can_be_examined_from_the_host() {
     let script = r#"
     getent ahosts $NAME
     sleep 300 & pid=$!
@@ -814,7 +814,7 @@ fn from_the_host_into_a_container() {
 }
 
 #[test]
-fn a_terminal_of_80_columns_colours_and_programs() {
+fn output_fits_80_columns_and_colours_follow_the_options() {
     let script = r#"
     getent ahosts $NAME
     (umask 077; rules "bypass some.very.long.name.that.goes.on.and.on.in.a.domain.that.is.long.rancher.internal" "bypass $NAME")
@@ -840,7 +840,7 @@ fn a_terminal_of_80_columns_colours_and_programs() {
 }
 
 #[test]
-fn the_fixes_of_doctor() {
+fn fixes_of_doctor_work() {
     let script = r#"
     look() { local status=0; "$@" >/run/test/out || status=$?; fix /run/test/out >/run/test/fix; echo $status $(cat /run/test/fix); }
     fixed() { look nss-bypass doctor; . /run/test/fix; look nss-bypass doctor; }
@@ -876,7 +876,7 @@ fn the_fixes_of_doctor() {
 }
 
 #[test]
-fn what_only_root_can_see_is_looked_at_by_root() {
+fn information_for_root_is_checked_by_root() {
     let script = r#"
     sudo() { "$@"; }
     setpriv --reuid 65534 --regid 65534 --clear-groups nss-bypass doctor >/run/test/out; echo $?
@@ -890,18 +890,18 @@ const EXECUTED: [(&str, fn()); 11] = [
     ("Bypass", nscd),
     ("Pass", a_rule_that_hides_a_name),
     ("Load", a_library_that_is_not_loaded),
-    ("LoadFirst", another_preload_that_takes_the_lookups),
+    ("LoadFirst", another_preloaded_library_that_intercepts_lookups),
     ("Enable", a_program_that_runs_with_more_privileges_than_its_caller),
     ("EditHostsLine", no_dns_in_the_hosts_line),
     ("ChangeMode", files_that_only_root_can_read),
     ("Restart", a_process_that_was_started_before_the_library_was_enabled),
     ("CopyLibrary", a_process_in_a_chroot_without_the_library),
-    ("UseCgo", go_with_cgo_asks_libc_where_it_is_told_to),
+    ("UseCgo", go_with_cgo_uses_libc_if_configured),
     ("HostsEntry", programs_that_resolve_names_themselves),
 ];
 
 #[test]
-fn every_kind_of_step_is_run_by_a_test() {
+fn every_kind_of_fix_is_run_by_a_test() {
     let path = artefacts::home().join("../src/cli/diagnose/verdict.rs");
     let file = syn::parse_file(&fs::read_to_string(path).unwrap()).unwrap();
     let steps = file.items.iter().find_map(|item| match item {

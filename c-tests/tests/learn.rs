@@ -41,7 +41,7 @@ found() { for name in rancher-metadata multi v6.rancher.internal; do getent ahos
 "#;
 
 #[test]
-fn ten_names_three_of_which_are_hidden_give_three_rules_with_which_all_are_found() {
+fn three_hidden_names_of_ten_result_in_three_rules_that_find_them() {
     let script = r#"
     nss-bypass learn -- sh /run/test/ten >/run/test/out 2>/run/test/said; echo $?
     rules /run/test/said
@@ -68,7 +68,7 @@ fn ten_names_three_of_which_are_hidden_give_three_rules_with_which_all_are_found
 }
 
 #[test]
-fn the_table_says_who_answered_what_in_80_columns_and_json_says_the_same() {
+fn the_table_fits_80_columns_and_matches_the_json() {
     let script = r#"
     nss-bypass learn -- sh /run/test/ten >/dev/null 2>/run/test/said
     awk 'length > 80' /run/test/said
@@ -161,7 +161,7 @@ nss-bypass: --all has nss-bypass answer everything, and -m '+*' has libc answer 
 }
 
 #[test]
-fn rules_that_are_there_stay_in_force_and_an_address_gets_a_rule_too() {
+fn existing_rules_remain_in_force_and_addresses_also_get_rules() {
     let script = r#"
     printf 'bypass rancher-metadata\npass multi.rancher.internal\nbypas x' >/etc/nss-bypass.conf
     lookups='getent ahosts rancher-metadata; getent ahosts multi.rancher.internal; getent ahosts v6.rancher.internal'
@@ -219,7 +219,7 @@ bypass multi.rancher.internal
 }
 
 #[test]
-fn a_command_that_runs_on_is_ended_by_its_signals_and_what_it_looked_up_is_told() {
+fn the_lookups_of_a_command_that_is_ended_by_a_signal_are_reported() {
     let script = r#"
     cat >/run/test/loop <<'END'
 until getent ahosts nobody.example; do getent ahosts rancher-metadata; echo >/run/test/turn; sleep 0.1; done
@@ -255,7 +255,7 @@ print(process.wait(10))
 }
 
 #[test]
-fn what_cannot_be_written_is_said_before_the_command_runs() {
+fn files_that_cannot_be_written_are_reported_before_the_command_runs() {
     let script = r#"
     try() { nss-bypass learn "$@" -- sh -c 'echo runs; getent ahosts rancher-metadata >/dev/null; exit ${STATUS-0}'; echo "= $?"; }
     mkdir /run/test/directory; mkfifo /run/test/fifo; ln -s nothing /run/test/dangling

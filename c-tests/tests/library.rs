@@ -40,7 +40,7 @@ fn hooks() -> Vec<String> {
 }
 
 #[test]
-fn it_exports_what_the_table_of_hooks_lists_and_nothing_else() {
+fn it_exports_exactly_the_functions_in_the_table_of_hooks() {
     let mut listed = hooks();
     assert!(listed.len() > 10, "the table of hooks is not where it was");
     listed.sort_unstable();
@@ -53,7 +53,7 @@ fn it_exports_what_the_table_of_hooks_lists_and_nothing_else() {
 
 /// Not even the loader by name: musl has none that is called so.
 #[test]
-fn it_needs_nothing_but_libc() {
+fn it_needs_only_libc() {
     let dynamic = readelf("--dynamic");
     let needed = dynamic.lines().filter(|line| line.contains("(NEEDED)"));
     let names: Vec<&str> = needed.filter_map(|line| line.split(['[', ']']).nth(1)).collect();
@@ -62,7 +62,7 @@ fn it_needs_nothing_but_libc() {
 
 /// A glibc of 2012 has all that must be there: the library works with it and with all that came later.
 #[test]
-fn it_imports_what_linked_glibc_txt_lists_at_the_versions_that_it_says() {
+fn it_imports_the_symbol_versions_listed_in_linked_glibc_txt() {
     let path = project(&format!("src/preload/linked/glibc-{}.txt", architecture()));
     let list = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let words = list.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_whitespace().collect());
@@ -99,7 +99,7 @@ fn import(line: &str) -> Option<(&str, &str, bool)> {
 /// there for long: 2.32 to 2.34 took in what had been macros of sys/stat.h, and libpthread and libdl. What another version
 /// brought is not there in an older one.
 #[test]
-fn the_command_calls_no_function_that_is_newer_than_2_17() {
+fn the_command_requires_no_symbol_version_newer_than_2_17() {
     let symbols = readelf_of("--dyn-syms", &command());
     let imported: Vec<_> = symbols.lines().filter_map(import).collect();
     assert!(imported.len() > 50, "{imported:?}");
@@ -113,7 +113,7 @@ fn the_command_calls_no_function_that_is_newer_than_2_17() {
 
 /// As it is released: a build for debugging is large.
 #[test]
-fn it_is_small_and_soon_relocated() {
+fn it_is_small_and_has_few_relocations() {
     let bytes = fs::metadata(library()).unwrap().len();
     let relocations = relocations();
     println!("{bytes} bytes, {relocations} relocations");
@@ -140,7 +140,7 @@ fn its_stack_is_not_executable() {
 }
 
 #[test]
-fn what_the_loader_relocates_is_read_only_afterwards() {
+fn relocated_data_is_read_only_after_relocation() {
     assert!(readelf("--program-headers").contains("GNU_RELRO"));
     if !cfg!(debug_assertions) {
         let dynamic = readelf("--dynamic");
@@ -149,7 +149,7 @@ fn what_the_loader_relocates_is_read_only_afterwards() {
 }
 
 #[test]
-fn nothing_but_the_macro_of_hooks_exports_anything() {
+fn only_the_macro_for_hooks_exports_functions() {
     let table = project("src/preload/hook.rs").canonicalize().unwrap();
     let mut offenders = Vec::new();
     each_source(&project("src"), &mut |path, text| {

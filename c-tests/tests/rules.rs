@@ -20,7 +20,7 @@ fn same_lines(text: &str, expected: &[&str]) {
 }
 
 #[test]
-fn addresses_of_a_rule_are_those_of_a_hosts_line() {
+fn addresses_of_a_rule_work_like_a_line_in_hosts() {
     let script = r#"
     each() {
         for name in given.example GIVEN.example x.wild.example; do
@@ -82,7 +82,7 @@ fn a_rule_may_have_a_hosts_file_of_its_own() {
 }
 
 #[test]
-fn privileged_programs_read_a_hosts_file_that_only_root_can_have_written() {
+fn privileged_programs_only_read_a_hosts_file_that_only_root_can_write() {
     let text = scene(
         r#"
     cp "$(command -v getent)" /usr/local/bin/privileged; chmod u+s /usr/local/bin/privileged
@@ -110,7 +110,7 @@ fn privileged_programs_read_a_hosts_file_that_only_root_can_have_written() {
 }
 
 #[test]
-fn options_are_those_of_resolv_conf_for_one_rule() {
+fn options_of_resolv_conf_apply_to_one_rule() {
     let text = scene(
         r#"
     count() { echo "$1: $(queries getent "${@:2}")"; }
@@ -140,7 +140,7 @@ fn options_are_those_of_resolv_conf_for_one_rule() {
 }
 
 #[test]
-fn a_server_of_a_link_goes_by_the_name_of_the_interface() {
+fn link_local_servers_accept_interface_names() {
     let text = scene(
         r#"
     ip -6 address add fe80::53/64 dev eth0 nodad; ip link set eth0 up
@@ -161,7 +161,7 @@ fn a_server_of_a_link_goes_by_the_name_of_the_interface() {
 }
 
 #[test]
-fn a_rule_may_be_for_some_programs_only() {
+fn a_rule_may_be_limited_to_programs() {
     let text = scene(
         r#"
     python=$(readlink -f /usr/bin/python3)
@@ -199,7 +199,7 @@ END
 }
 
 #[test]
-fn nscd_is_not_asked_about_databases_that_are_named() {
+fn nscd_is_not_queried_for_listed_databases() {
     let text = scene(
         r#"
     asks() { strace -f -e trace=connect -o /run/test/trace "$@" >/run/test/said 2>&1; grep -c nscd/socket /run/test/trace; }
@@ -237,7 +237,7 @@ service $(asks python3 -c 'import socket; socket.getservbyname("http")') host $(
 
 /// They ask about their user and about services, and are not what a rule is about.
 #[test]
-fn ssh_and_nc_have_no_contact_with_nscd_at_all() {
+fn with_databases_ssh_and_nc_do_not_connect_to_nscd() {
     let text = container::run_installed(
         &["--services"],
         &format!(
@@ -261,7 +261,7 @@ fn ssh_and_nc_have_no_contact_with_nscd_at_all() {
 
 /// What an option adds: nothing, but the executable's path for `for`, which is looked for once.
 #[test]
-fn options_cost_no_system_calls_of_their_own() {
+fn options_cause_no_additional_system_calls() {
     let text = scene(
         r#"
     # calls NUMBER: of so many lookups.
@@ -293,7 +293,7 @@ for _ in range(int(sys.argv[1])): socket.getaddrinfo("rancher-metadata", 80, 0, 
 }
 
 #[test]
-fn the_log_may_be_asked_for_in_the_file() {
+fn the_log_can_be_enabled_in_the_file() {
     let text = scene(
         r#"
     python3 -c '

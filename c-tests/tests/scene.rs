@@ -86,22 +86,22 @@ const BY_ENVIRONMENT: &str = "RULES=$OUR_RULES light_programs";
 const BY_FILE: &str = r#"echo "bypass $OUR_RULES" >/etc/nss-bypass.conf; light_programs"#;
 
 #[test]
-fn preloaded_the_library_finds_the_name_beside_nscd_and_never_asks_it() {
+fn with_ld_preload_programs_find_the_name_without_querying_nscd() {
     every_program_succeeds_and_nobody_asks(&["--daemon", "nscd"], BY_ENVIRONMENT);
 }
 
 #[test]
-fn preloaded_the_library_finds_the_name_beside_unscd_and_never_asks_it() {
+fn with_ld_preload_programs_find_the_name_without_querying_unscd() {
     every_program_succeeds_and_nobody_asks(&["--daemon", "unscd"], BY_ENVIRONMENT);
 }
 
 #[test]
-fn in_ld_so_preload_the_library_finds_the_name_beside_nscd_and_never_asks_it() {
+fn with_ld_so_preload_programs_find_the_name_without_querying_nscd() {
     every_program_succeeds_and_nobody_asks(&["--daemon", "nscd", "--preload-file", &library()], BY_FILE);
 }
 
 #[test]
-fn in_ld_so_preload_the_library_finds_the_name_beside_unscd_and_never_asks_it() {
+fn with_ld_so_preload_programs_find_the_name_without_querying_unscd() {
     every_program_succeeds_and_nobody_asks(&["--daemon", "unscd", "--preload-file", &library()], BY_FILE);
 }
 
@@ -129,17 +129,17 @@ fn unmatched_names_are_the_daemons(daemon: &str) {
 }
 
 #[test]
-fn names_that_no_rule_is_about_are_nscds_as_without_the_library() {
+fn unmatched_names_are_resolved_by_nscd_as_without_the_library() {
     unmatched_names_are_the_daemons("nscd");
 }
 
 #[test]
-fn names_that_no_rule_is_about_are_unscds_as_without_the_library() {
+fn unmatched_names_are_resolved_by_unscd_as_without_the_library() {
     unmatched_names_are_the_daemons("unscd");
 }
 
 /// Without one name in a rule.
-fn with_a_plus_every_program_succeeds_and_what_the_daemon_finds_stays(daemon: &str) {
+fn with_libc_first_every_program_succeeds_and_results_of_the_daemon_are_kept(daemon: &str) {
     let text = scene(&["--services", "--daemon", daemon], "RULES='+*' light_programs");
     for (facts, program) in each_program(&text) {
         assert!(facts.starts_with("reached=yes "), "{daemon}: {facts}: {program}\n{text}");
@@ -152,18 +152,18 @@ fn with_a_plus_every_program_succeeds_and_what_the_daemon_finds_stays(daemon: &s
 }
 
 #[test]
-fn with_a_plus_every_program_succeeds_beside_nscd() {
-    with_a_plus_every_program_succeeds_and_what_the_daemon_finds_stays("nscd");
+fn with_libc_first_every_program_succeeds_with_nscd() {
+    with_libc_first_every_program_succeeds_and_results_of_the_daemon_are_kept("nscd");
 }
 
 #[test]
-fn with_a_plus_every_program_succeeds_beside_unscd() {
-    with_a_plus_every_program_succeeds_and_what_the_daemon_finds_stays("unscd");
+fn with_libc_first_every_program_succeeds_with_unscd() {
+    with_libc_first_every_program_succeeds_and_results_of_the_daemon_are_kept("unscd");
 }
 
 /// What the start script of a kubelet in a container does until its metadata is there.
 #[test]
-fn with_a_plus_a_loop_that_waits_for_a_name_comes_to_an_end() {
+fn with_libc_first_a_loop_that_waits_for_a_name_ends() {
     let script = r#"
     wait_for() {
         tries=0
@@ -181,7 +181,7 @@ fn with_a_plus_a_loop_that_waits_for_a_name_comes_to_an_end() {
 }
 
 #[test]
-fn libc_first_is_for_what_it_cannot_answer_or_does_not_find_either() {
+fn libc_first_supports_fallback_error_and_fallback_always() {
     let script = r#"
     export LD_PRELOAD=$LIBRARY NSS_BYPASS_LOG=stderr
     try() { getent ahostsv4 $1 2>&1 >/run/test/found | sed -E 's/in [0-9]+ us/in N us/'; head -n 1 /run/test/found; }
@@ -218,7 +218,7 @@ fn libc_first_is_for_what_it_cannot_answer_or_does_not_find_either() {
 }
 
 #[test]
-fn loaded_without_rules_nothing_changes() {
+fn without_rules_the_library_changes_nothing() {
     let script = "both() { try getent hosts rancher-metadata; try getent ahosts host-only.example; }
                   both # nscd is asked more when it does not know the names yet.
                   both; LD_PRELOAD=$LIBRARY both";
@@ -230,7 +230,7 @@ fn loaded_without_rules_nothing_changes() {
 }
 
 #[test]
-fn a_name_matches_in_any_case_and_with_a_final_dot() {
+fn names_match_in_any_case_and_with_a_trailing_dot() {
     let text = scene(
         &[],
         "for name in Rancher-Metadata. RANCHER-METADATA rancher-metadata.; do
@@ -240,7 +240,7 @@ fn a_name_matches_in_any_case_and_with_a_final_dot() {
 }
 
 #[test]
-fn an_exception_and_the_switch_leave_the_name_to_libc() {
+fn exceptions_and_nss_bypass_disable_forward_the_name_to_libc() {
     let text = scene(
         &[],
         "with 'rancher-* !rancher-metadata' getent hosts rancher-metadata; echo exception=$?
@@ -251,7 +251,7 @@ fn an_exception_and_the_switch_leave_the_name_to_libc() {
 }
 
 #[test]
-fn a_hundred_addresses_come_over_tcp_and_an_alias_is_followed() {
+fn large_answers_use_tcp_and_aliases_are_followed() {
     let text = scene(
         &[],
         "with .rancher.internal getent ahostsv4 big.rancher.internal | grep -c STREAM
@@ -262,7 +262,7 @@ fn a_hundred_addresses_come_over_tcp_and_an_alias_is_followed() {
 }
 
 #[test]
-fn resolv_conf_that_is_missing_empty_or_wrong_first_behaves_as_in_glibc() {
+fn a_resolv_conf_that_is_missing_empty_or_begins_with_a_dead_server_works_as_in_glibc() {
     let script = r#"
     look() { with '*' getent ahostsv4 rancher-metadata.rancher.internal >/run/test/out; echo "$1 $? $(wc -l </run/test/out)"; }
     echo "options timeout:1 attempts:1" >/etc/resolv.conf; look empty
@@ -276,7 +276,7 @@ fn resolv_conf_that_is_missing_empty_or_wrong_first_behaves_as_in_glibc() {
 }
 
 #[test]
-fn a_rule_may_name_its_own_servers_and_leave_hosts_and_search_out() {
+fn a_rule_may_have_its_own_servers_and_disable_hosts_and_search() {
     let script = r#"
     echo '192.0.2.7 rancher-metadata' >>/etc/hosts
     cat >/etc/nss-bypass.conf <<END
@@ -322,7 +322,7 @@ print(first, second, look())
 }
 
 #[test]
-fn a_broken_configuration_never_stops_a_program_and_its_good_lines_hold() {
+fn an_invalid_configuration_never_stops_a_program_and_its_valid_lines_apply() {
     let script = r#"
     export LD_PRELOAD=$LIBRARY NSS_BYPASS_LOG=/run/test/log
     look() { getent ahostsv4 rancher-metadata >/run/test/out; echo "$1 $(grep -c 169.254.169.250 /run/test/out)"; }
@@ -395,7 +395,7 @@ fn the_log_has_a_line_for_each_lookup() {
 }
 
 #[test]
-fn a_privileged_program_heeds_no_variable_of_ours() {
+fn a_privileged_program_ignores_the_variables_of_the_library() {
     let rules = Scratch::new("privileged.conf", b"bypass .rancher.internal\n");
     let script = r#"
     mkdir /run/bin; mount -t tmpfs tmpfs /run/bin; cp "$(command -v getent)" /run/bin/getent; chmod 4755 /run/bin/getent
@@ -412,7 +412,7 @@ fn a_privileged_program_heeds_no_variable_of_ours() {
 
 /// A rule that names servers has them asked, whatever modules nsswitch.conf lists.
 #[test]
-fn a_rule_with_servers_asks_them_where_nsswitch_conf_has_no_dns() {
+fn a_rule_with_servers_queries_them_even_without_dns_in_nsswitch_conf() {
     let text = scene(
         &[],
         r#"
@@ -431,7 +431,7 @@ fn a_rule_with_servers_asks_them_where_nsswitch_conf_has_no_dns() {
 
 /// A process that changes its root keeps its rules, unless the new root has some of its own.
 #[test]
-fn rules_outlive_a_change_of_the_root() {
+fn rules_are_kept_after_chroot() {
     let script = r#"
     mkdir -p /run/jail/etc
     printf 'bypass rancher-metadata via %s hosts off\n' "$SCENE_DNS" >/etc/nss-bypass.conf

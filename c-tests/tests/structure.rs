@@ -443,7 +443,7 @@ fn functions_are_short_and_flat() {
 }
 
 #[test]
-fn nesting_is_counted_as_it_is_defined() {
+fn nesting_is_counted_as_defined() {
     for (depth, body) in [
         (0, "{ call(\n Point {\n x: [\n 1,\n ],\n },\n ) }"),
         (0, "{ if one { two } else { three } }"),
@@ -461,7 +461,7 @@ fn nesting_is_counted_as_it_is_defined() {
 // ---- Fault points ----
 
 #[test]
-fn fault_points_are_where_something_could_be_left_half_done() {
+fn fault_points_are_only_in_code_that_can_leave_inconsistent_state() {
     let mut count = 0;
     let mut faults = BTreeSet::new();
     for source in [CORE, PRELOAD, CLI].into_iter().flat_map(sources) {

@@ -43,7 +43,7 @@ fn answers(what: &str, answers: &'static [&'static str]) -> &'static [&'static s
 }
 
 #[test]
-fn what_an_answer_depends_on_changes_and_it_is_asked_for_again() {
+fn an_answer_is_queried_again_after_a_change_of_its_dependencies() {
     let place = Place::new();
     let rows: Vec<_> = CHANGES.iter().enumerate().collect();
     all(&rows, |(number, (what, script, expected))| {
@@ -71,7 +71,7 @@ fn what_an_answer_depends_on_changes_and_it_is_asked_for_again() {
 }
 
 #[test]
-fn a_name_that_hostaliases_may_replace_is_not_kept() {
+fn names_that_hostaliases_may_replace_are_not_cached() {
     let place = Place::new();
     let resolv = "nameserver 127.0.0.53\nsearch live300.w\noptions timeout:5\n";
     let lines = "gai plain - CANON 4 1\ngai plain - CANON 4 1\nsetenv HOSTALIASES /etc/aliases\n\
@@ -89,7 +89,7 @@ fn a_name_that_hostaliases_may_replace_is_not_kept() {
 
 /// `via` of a rule is part of what an answer depends on, also where two rules match in turn.
 #[test]
-fn another_rule_has_another_answer() {
+fn answers_of_different_rules_are_cached_separately() {
     let place = Place::new();
     let conf = "bypass *.rule.t.example via 127.0.0.54\nbypass *.t.example\ncache 100\n";
     let name = "okzok2_nx.rule.t.example";
@@ -102,7 +102,7 @@ fn another_rule_has_another_answer() {
 }
 
 #[test]
-fn the_log_says_what_was_kept() {
+fn the_log_shows_cached_answers() {
     let place = Place::new();
     let (mut command, etc) = place.command("probe", &[], &[("nss-bypass.conf", KEEPING)]);
     command.env("NSS_BYPASS_LOG", "stderr");

@@ -5,7 +5,7 @@ fn lines(told: &Told, who: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_thread_in_another_network_finds_nothing_that_was_kept_in_the_first() {
+fn a_thread_in_another_network_namespace_does_not_use_cached_answers() {
     let (place, other) = (Place::new(), Place::new());
     let network = other.0.network();
     let lookup = "gai nth300_nth300.elsewhere.t.example";
@@ -25,7 +25,7 @@ fn a_thread_in_another_network_finds_nothing_that_was_kept_in_the_first() {
 }
 
 #[test]
-fn a_thread_with_other_files_finds_nothing_that_was_kept_by_the_first() {
+fn a_thread_with_other_files_does_not_use_cached_answers() {
     let place = Place::new();
     let (command, etc) = place.command(
         "namespaces",
@@ -43,7 +43,7 @@ fn a_thread_with_other_files_finds_nothing_that_was_kept_by_the_first() {
 }
 
 #[test]
-fn where_the_network_cannot_be_told_nothing_is_kept() {
+fn nothing_is_cached_if_the_network_namespace_is_unknown() {
     let place = Place::new();
     let lookup = "ghbn nth300_nx.noproc.t.example";
     for (words, expected) in [

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn addresses_stay_in_the_servers_order_until_it_gives_another() {
+fn cached_addresses_keep_the_order_of_the_server() {
     let place = Place::new();
     let lookup = "ghbn turn2_nx.order.t.example\n";
     let lines = [lookup, lookup, "sleep 2400\n", lookup, lookup].concat();

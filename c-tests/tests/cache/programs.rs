@@ -27,18 +27,18 @@ rows! {
     memory_is_bounded_by_the_number_of_entries: "many", 20_000, 1_000_000;
     an_entry_takes_less_than_a_kibibyte: "bytes", 2_000, 20_000;
     large_answers_do_not_fill_the_memory: "large", 30, 300;
-    the_cache_of_an_old_configuration_goes: "reloads", 40, 400;
-    a_thread_with_wishes_of_its_own_is_not_served_by_the_cache_and_others_are: "wishes", 1, 1;
-    a_thread_that_moves_to_another_network_and_back_finds_what_belongs_there: "moves", 4, 20;
-    what_could_not_be_asked_of_the_kernel_is_not_kept: "descriptors", 2, 10;
-    children_use_what_was_kept_and_keep_more: "quiet-children", 30, 300;
-    children_of_threads_that_use_the_cache_without_pause_never_hang: "children", 300, 3000;
+    the_cache_of_an_old_configuration_is_freed: "reloads", 40, 400;
+    a_thread_with_its_own_resolver_options_does_not_use_the_cache: "wishes", 1, 1;
+    a_thread_that_changes_its_network_namespace_gets_matching_answers: "moves", 4, 20;
+    missing_routing_information_is_not_cached: "descriptors", 2, 10;
+    children_use_and_extend_the_cache: "quiet-children", 30, 300;
+    children_forked_during_continuous_use_of_the_cache_never_hang: "children", 300, 3000;
     a_change_of_hosts_takes_effect_in_the_next_tick: "hosts", 100, 500;
     a_change_of_resolv_conf_takes_effect_in_the_next_tick: "resolv", 50, 500;
 }
 
 #[test]
-fn children_of_threads_that_look_cached_names_up_hang_and_fail_never() {
+fn children_forked_during_cached_lookups_of_threads_work() {
     let rules = "cache 64\nbypass *.m.example 192.0.2.0/24 via 127.0.0.54 timeout 5 attempts 3\n\
         bypass *.short.example via 127.0.0.54 timeout 1 attempts 1\n";
     let files = [("nss-bypass.conf", rules), ("hosts", HOSTS), ("host.conf", "multi on\n")];
@@ -47,6 +47,6 @@ fn children_of_threads_that_look_cached_names_up_hang_and_fail_never() {
 }
 
 #[test]
-fn sixty_four_threads_find_what_belongs_to_the_files_of_the_moment() {
+fn sixty_four_threads_get_answers_that_match_the_current_files() {
     holds_with("threads", "rewriting-kept", many(4, 30, 30), &[("host.conf", "multi on\n")]);
 }

@@ -74,7 +74,7 @@ const KEPT: &[(&str, u32, bool)] = &[
 ];
 
 #[test]
-fn what_is_kept_is_not_asked_again_and_what_is_not_is() {
+fn only_uncached_answers_are_queried_again() {
     let place = Place::new();
     all(KEPT, |&(word, family, kept)| {
         let label = if word.contains('_') { word.to_owned() } else { format!("{word}_{word}") };
@@ -94,7 +94,7 @@ fn what_is_kept_is_not_asked_again_and_what_is_not_is() {
 
 /// Names of addresses, by the last octet.
 #[test]
-fn names_of_addresses_are_kept_too() {
+fn reverse_lookups_are_cached() {
     let place = Place::new();
     let rows = [(5, true), (2, true), (8, true), (7, true), (6, false), (11, false), (10, false), (16, false)];
     all(&rows, |&(octet, kept)| {
@@ -134,7 +134,7 @@ const UNTIL: &[(&str, &str, &str, &str, [usize; 3])] = &[
 ];
 
 #[test]
-fn answers_count_until_their_time_is_over() {
+fn answers_are_used_until_their_time_to_live_is_over() {
     let place = Place::new();
     let rows: Vec<_> = UNTIL.iter().enumerate().collect();
     all(&rows, |(number, (what, line, options, label, expected))| {
@@ -165,7 +165,7 @@ const SEARCHED: &[(&str, [usize; 3])] = &[
 ];
 
 #[test]
-fn a_walk_through_the_search_list_counts_as_long_as_all_of_its_answers() {
+fn a_result_of_the_search_list_is_used_until_one_of_its_answers_expires() {
     let place = Place::new();
     let rows: Vec<_> = SEARCHED.iter().enumerate().collect();
     all(&rows, |(number, (list, expected))| {

@@ -4,12 +4,12 @@ use super::many;
 use super::scenarios::holds_in_both_builds;
 
 #[test]
-fn a_cancelled_thread_ends_after_a_matched_lookup_or_within_a_passed_one_and_leaves_nothing() {
+fn a_cancelled_thread_ends_after_a_matched_or_within_a_passed_lookup_without_leaks() {
     holds_in_both_builds("cancel", "deferred", many(4, 20, 100));
 }
 
 #[test]
-fn an_asynchronously_cancelled_thread_ends_after_a_matched_lookup_or_within_a_passed_one_and_leaves_nothing() {
+fn an_asynchronously_cancelled_thread_ends_after_a_matched_or_within_a_passed_lookup_without_leaks() {
     holds_in_both_builds("cancel", "asynchronous", many(4, 20, 100));
 }
 
@@ -19,7 +19,7 @@ fn a_thread_that_is_cancelled_in_a_matched_gethostbyname_does_not_block_the_next
 }
 
 #[test]
-fn a_thread_is_not_cancelled_in_a_lookup_that_asks_no_server() {
+fn a_thread_is_not_cancelled_in_a_lookup_without_queries() {
     holds_in_both_builds("cancel", "unasked", 1);
 }
 

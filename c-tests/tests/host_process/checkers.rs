@@ -90,7 +90,7 @@ fn in_two<T: Sync>(all: &[T], work: impl Fn(&T) -> usize + Sync) -> Vec<usize> {
 
 macro_rules! files {
     ($($test:ident: $file:literal, $sections:literal, $cases:literal)+) => {
-        mod under_valgrind {
+        mod with_valgrind {
             $(
                 #[test]
                 fn $test() {
@@ -99,7 +99,7 @@ macro_rules! files {
             )+
         }
 
-        mod under_address_sanitizer {
+        mod with_address_sanitizer {
             $(
                 #[test]
                 fn $test() {
@@ -137,7 +137,7 @@ fn holds_under_address_sanitizer(name: &str, scenario: &str, count: u32) {
 }
 
 #[test]
-fn address_sanitizer_finds_nothing_under_threads_signals_and_at_startup() {
+fn address_sanitizer_reports_nothing_with_threads_signals_and_at_startup() {
     holds_under_address_sanitizer("threads", "first", many(20, 100, 500));
     holds_under_address_sanitizer("signals", "closing-servers", many(10, 100, 1000));
     holds_under_address_sanitizer("startup_and_exit", "moments", 1);
@@ -148,7 +148,7 @@ fn address_sanitizer_finds_nothing_under_threads_signals_and_at_startup() {
 /// The test sees that nothing else is reported: no plain write to memory that others read, and no misused lock.
 #[test]
 #[ignore = "a minute long, and needs valgrind: scripts/soak runs it"]
-fn helgrind_finds_values_made_before_they_are_read_and_nothing_else() {
+fn helgrind_only_reports_values_published_by_atomic_pointers() {
     let host = Host::new();
     let log = host.world.directory().join("helgrind");
     let build = if cfg!(debug_assertions) { library() } else { other_build() };

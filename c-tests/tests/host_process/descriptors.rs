@@ -4,12 +4,12 @@ use super::scenarios::*;
 use super::*;
 
 #[test]
-fn a_lookup_leaves_none_open_whatever_its_outcome() {
+fn no_lookup_leaves_a_descriptor_open() {
     holds("descriptors", "none-left", 1);
 }
 
 #[test]
-fn a_program_may_close_all_of_them_between_lookups() {
+fn a_program_may_close_all_descriptors_between_lookups() {
     holds("descriptors", "closed-between", many(20, 200, 2000));
 }
 
@@ -26,17 +26,17 @@ fn as_in_glibc(scenario: &str) {
 }
 
 #[test]
-fn with_few_left_answers_are_as_in_glibc() {
+fn with_few_descriptors_answers_equal_those_of_glibc() {
     as_in_glibc("few");
 }
 
 #[test]
-fn with_one_or_none_left_codes_are_as_in_glibc() {
+fn with_at_most_one_descriptor_error_codes_equal_those_of_glibc() {
     as_in_glibc("one-or-none");
 }
 
 #[test]
-fn lookups_work_beside_five_thousand_open_ones() {
+fn lookups_work_with_five_thousand_open_descriptors() {
     holds("descriptors", "thousands", 5000);
 }
 
@@ -46,7 +46,7 @@ fn lookups_work_with_standard_input_output_and_error_closed() {
 }
 
 #[test]
-fn a_log_to_a_standard_error_that_is_closed_goes_nowhere() {
+fn a_log_to_a_closed_standard_error_is_discarded() {
     let host = Host::new();
     let words = ["closed-standard", &many(500, 5000, 20_000).to_string()];
     let mut command = host.command(&[&library()], &program("descriptors"), &words);

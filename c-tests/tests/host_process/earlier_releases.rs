@@ -12,7 +12,7 @@ fn beside(release: &str) -> PathBuf {
 
 /// glibc 2.30 began to set `IP_RECVERR`; a sandbox that was made for 2.28 ends the process for it.
 #[test]
-fn no_call_is_made_that_the_release_does_not_make() {
+fn no_system_call_is_made_that_the_release_does_not_make() {
     let place = Place::new(|_| {});
     for (release, sets_options) in [("2.28", false), ("2.29", false), ("2.30", true), ("2.36", true)] {
         for lookup in ["gai ok_ok.t.example", "ghbn ok_ok.t.example", "gai tc_tc.t.example"] {
@@ -25,7 +25,7 @@ fn no_call_is_made_that_the_release_does_not_make() {
 
 /// Lookups of an address that has a line in /etc/hosts and, with another name, a PTR record.
 #[test]
-fn a_mapped_address_is_found_in_hosts_as_the_release_finds_it() {
+fn mapped_addresses_are_found_in_hosts_as_in_the_release() {
     let place = Place::new(|etc| {
         let hosts = fs::read_to_string(etc.join("hosts")).unwrap_or_default();
         fs::write(etc.join("hosts"), format!("{hosts}\n10.77.0.1 of-the-hosts-file\n")).unwrap();
@@ -39,7 +39,7 @@ fn a_mapped_address_is_found_in_hosts_as_the_release_finds_it() {
 }
 
 #[test]
-fn names_are_internationalised_by_libcidn_before_2_28() {
+fn internationalised_names_are_converted_by_libcidn_before_2_28() {
     let place = Place::new(|_| {});
     let directory = scratch("libcidn");
     fs::copy(stand_in("stand_in_libcidn"), directory.join("libcidn.so.1")).unwrap();

@@ -13,7 +13,7 @@ fn needed(program: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_system_of_libc_and_its_loader_only_is_enough() {
+fn libc_and_the_dynamic_linker_are_sufficient() {
     let root = unique(&scratch("libc_only"));
     let program = program("libc_only");
     let install = |from: &Path, to: &Path| {
@@ -54,7 +54,7 @@ fn a_system_of_libc_and_its_loader_only_is_enough() {
 }
 
 #[test]
-fn a_plug_in_that_brings_threads_with_it_is_as_without_the_library() {
+fn a_plug_in_that_loads_libpthread_works_as_without_the_library() {
     let place = Place::new(|_| ());
     let (program, plugin) =
         (program("plugin_with_threads"), super::linked("plugin_with_threads", &["-DPLUGIN", "-shared", "-fPIC"], &[]));

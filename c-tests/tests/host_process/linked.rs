@@ -83,7 +83,7 @@ impl Linked {
 }
 
 #[test]
-fn a_program_that_is_linked_against_the_library_is_answered_as_if_it_were_preloaded() {
+fn linking_a_program_against_the_library_has_the_same_effect_as_preloading() {
     let linked = Linked::new();
     let ours = library();
     assert!(linked.libc.iter().any(|(key, answer)| linked.ours[key] != *answer), "no difference to see");
@@ -97,7 +97,7 @@ fn a_program_that_is_linked_against_the_library_is_answered_as_if_it_were_preloa
 }
 
 #[test]
-fn a_library_that_is_linked_against_ours_breaks_nothing() {
+fn linking_another_library_against_the_library_does_not_break_programs() {
     let linked = Linked::new();
     let (ours, plain) = (library(), program("linked_against"));
     let speaker = speaker(&[&ours]);

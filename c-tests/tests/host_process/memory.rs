@@ -92,19 +92,19 @@ fn malloc_fails_with(configuration: &str, mode: &str, when: &str, lookups: &[&st
 }
 
 #[test]
-fn one_failing_malloc_ends_in_an_answer_or_a_code() {
+fn one_failing_malloc_results_in_an_answer_or_an_error_code() {
     malloc_fails("nth", "first", KINDS);
     malloc_fails("nth", "later", KINDS);
 }
 
 #[test]
-fn malloc_that_fails_from_some_call_on_ends_in_an_answer_or_a_code() {
+fn malloc_failing_from_any_call_on_results_in_an_answer_or_an_error_code() {
     malloc_fails("from", "first", KINDS);
     malloc_fails("from", "later", KINDS);
 }
 
 #[test]
-fn malloc_that_fails_where_answers_are_kept_ends_in_an_answer_or_a_code() {
+fn malloc_failing_with_a_cache_results_in_an_answer_or_an_error_code() {
     let lookups = ["gai ok3_ok3.t.example", "ghbnr ok_ok.t.example", "gni 10.0.0.5"];
     for mode in ["nth", "from", "above"] {
         for when in ["first", "later"] {
@@ -114,13 +114,13 @@ fn malloc_that_fails_where_answers_are_kept_ends_in_an_answer_or_a_code() {
 }
 
 #[test]
-fn malloc_that_refuses_much_ends_in_an_answer_or_a_code() {
+fn malloc_failing_for_large_sizes_results_in_an_answer_or_an_error_code() {
     malloc_fails("above", "first", KINDS);
     malloc_fails("above", "later", KINDS);
 }
 
 #[test]
-fn a_kernel_that_gives_no_memory_ends_in_an_answer_or_a_code() {
+fn a_memory_limit_results_in_an_answer_or_an_error_code() {
     malloc_fails(
         "limit",
         "first",
@@ -129,7 +129,7 @@ fn a_kernel_that_gives_no_memory_ends_in_an_answer_or_a_code() {
 }
 
 #[test]
-fn a_malloc_that_fails_while_the_program_starts_costs_nothing_but_an_answer() {
+fn malloc_failing_at_program_start_does_not_affect_lookups() {
     let place = Place::new(|_| ());
     let ask = |n: usize| {
         let mut command = place.with(&library(), &program("out_of_memory"));
@@ -166,14 +166,14 @@ fn without_memory(how: &str, count: usize, condition: &str) {
 }
 
 #[test]
-fn a_process_without_memory_for_long_goes_on_looking_up() {
+fn lookups_continue_in_a_process_without_memory() {
     let count = many(2000, 5000, 20_000);
     without_memory("cold", count, "malloc fails from before the first lookup on, for long");
     without_memory("warm", count, "malloc fails after the first lookup, for long");
 }
 
 #[test]
-fn children_made_while_the_reserve_is_in_use_have_one_too() {
+fn children_forked_while_the_reserve_is_in_use_have_a_reserve() {
     without_memory("child", many(2000, 5000, 20_000), "malloc fails for long in a child of a busy process");
     // Enough to use it up, if lookups were not refused.
     without_memory("children", 60, "malloc fails for long in children of children of a busy process");

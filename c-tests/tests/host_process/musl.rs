@@ -4,7 +4,7 @@
 use super::*;
 
 #[test]
-fn a_program_of_musl_is_as_without_the_library() {
+fn a_musl_program_behaves_as_without_the_library() {
     let program = scratch("musl").join("musl");
     let source = home().join("programs/musl.c");
     let mut compiler = Command::new(tool("musl-gcc"));

@@ -41,17 +41,17 @@ fn everywhere(when: &str) {
 }
 
 #[test]
-fn a_panic_at_any_point_of_the_first_lookup_ends_in_the_answer_of_libc() {
+fn a_panic_at_any_point_of_the_first_lookup_results_in_the_answer_of_libc() {
     everywhere("first");
 }
 
 #[test]
-fn a_panic_at_any_point_of_later_lookups_ends_in_the_answer_of_libc() {
+fn a_panic_at_any_point_of_later_lookups_results_in_the_answer_of_libc() {
     everywhere("later");
 }
 
 #[test]
-fn a_panic_while_the_library_is_loaded_is_not_seen() {
+fn a_panic_while_the_library_is_loaded_has_no_visible_effect() {
     let place = Place::new(|_| ());
     let early = stand_in("lookup_in_constructor");
     let faulty = faulty_library();

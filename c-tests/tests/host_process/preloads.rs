@@ -131,17 +131,17 @@ macro_rules! neighbours {
     )+ };
 }
 neighbours! {
-    jemalloc_is_no_trouble: "jemalloc"
-    mimalloc_is_no_trouble: "mimalloc"
-    another_time_is_no_trouble: "libfaketime"
-    torsocks_is_no_trouble: "torsocks"
-    proxychains_is_no_trouble: "proxychains"
-    nss_wrapper_is_no_trouble: "nss_wrapper"
-    socket_wrapper_is_no_trouble: "socket_wrapper"
+    lookups_work_with_jemalloc: "jemalloc"
+    lookups_work_with_mimalloc: "mimalloc"
+    lookups_work_with_libfaketime: "libfaketime"
+    lookups_work_with_torsocks: "torsocks"
+    lookups_work_with_proxychains: "proxychains"
+    lookups_work_with_nss_wrapper: "nss_wrapper"
+    lookups_work_with_socket_wrapper: "socket_wrapper"
 }
 
 #[test]
-fn an_audited_or_eagerly_bound_program_is_answered_the_same() {
+fn auditing_and_eager_binding_do_not_change_results() {
     let place = place();
     let audit = stand_in("audit_library");
     for lookup in KINDS {
@@ -154,7 +154,7 @@ fn an_audited_or_eagerly_bound_program_is_answered_the_same() {
 }
 
 #[test]
-fn a_lookup_of_a_library_that_is_loaded_at_the_same_time_is_answered() {
+fn lookups_in_constructors_of_other_preloaded_libraries_work() {
     let place = place();
     let early = stand_in("lookup_in_constructor");
     let ours = library();
@@ -180,7 +180,7 @@ fn opened(how: &str, lookup: &str) -> String {
 const GOES_ON: &str = "libc afterwards: as before\nforked\nended a thread\n";
 
 #[test]
-fn the_library_can_be_opened_and_closed_again() {
+fn the_library_can_be_loaded_and_unloaded_with_dlopen() {
     assert_eq!(opened("unused", "gai ok_ok.t.example"), format!("closed: 0\n{GOES_ON}"));
     let once = "through the library: found 192.0.2.1 2001:db8::1\nclosed: 0\n";
     let said = opened("use", "gai ok_ok.t.example").replace("2001:db8::1 192.0.2.1", "192.0.2.1 2001:db8::1");
@@ -191,7 +191,7 @@ fn the_library_can_be_opened_and_closed_again() {
 }
 
 #[test]
-fn the_library_can_be_closed_while_a_thread_is_in_a_lookup() {
+fn the_library_can_be_closed_during_a_lookup() {
     let said = opened("busy", "gai slow6_slow6.t.example");
     assert!(said.starts_with("closed: 0\nthe slow lookup: 0\n"), "{said}");
     report(Heading::OtherPreloads, "closed during a lookup", 1, "the lookup ends well", None);

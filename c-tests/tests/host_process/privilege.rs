@@ -37,7 +37,7 @@ fn text(output: &Output) -> String {
 }
 
 #[test]
-fn no_variable_counts_in_a_program_with_more_privileges_than_its_caller() {
+fn privileged_programs_ignore_all_variables() {
     let said = script(
         r#"
 export NSS_BYPASS='*' NSS_BYPASS_LOG=/run/shared/log
@@ -74,7 +74,7 @@ ls -A /run/shared"#,
 }
 
 #[test]
-fn a_privileged_program_refuses_a_configuration_that_others_can_write() {
+fn privileged_programs_reject_a_configuration_that_others_can_write() {
     let said = script(
         r#"
 good; each good
@@ -105,7 +105,7 @@ good; rm /etc/nss-bypass.conf; mkdir /etc/nss-bypass.conf; each directory; rmdir
 
 /// Where `/` itself belongs to others, or can be written by them: a root of its own, with this machine's files in it.
 #[test]
-fn a_privileged_program_refuses_a_configuration_below_a_root_that_others_can_write() {
+fn privileged_programs_reject_a_configuration_below_a_root_directory_that_others_can_write() {
     let said = script(
         r#"
 good; mkdir /run/other; mount -t tmpfs -o mode=755 none /run/other
@@ -147,7 +147,7 @@ mkdir /run/victim; echo precious >/run/victim/file
 setpriv --reuid 65534 --clear-groups -- mkdir /run/shared/own"#;
 
 #[test]
-fn a_log_in_a_shared_directory_cannot_be_turned_against_another_file() {
+fn a_log_in_a_shared_directory_is_never_written_to_another_file() {
     let said = script(&format!(
         r#"{LOGS}
 ln -s /run/victim/file /run/shared/link; log link /run/shared/link
@@ -183,7 +183,7 @@ cat /run/victim/file; ls /run/victim"#
 }
 
 #[test]
-fn a_log_is_not_led_astray_by_somebody_elses_link_on_the_way() {
+fn symbolic_links_of_other_users_in_the_path_of_a_log_are_not_followed() {
     let said = script(&format!(
         r#"{LOGS}
 setpriv --reuid 65534 --clear-groups -- ln -s /run/victim /run/shared/own/way; log way /run/shared/own/way/log

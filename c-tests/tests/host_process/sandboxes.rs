@@ -71,18 +71,18 @@ fn filtered_in(place: &Place, what: &str, calls: &str, lookups: &[&str]) {
 }
 
 #[test]
-fn calls_for_datagrams_are_enough() {
+fn system_calls_for_udp_are_sufficient() {
     filtered("what glibc needs for datagrams", &format!("{ALWAYS},{DATAGRAMS}"), LOOKUPS);
 }
 
 #[test]
-fn calls_for_datagrams_and_streams_are_enough() {
+fn system_calls_for_udp_and_tcp_are_sufficient() {
     let all: Vec<&str> = LOOKUPS.iter().chain(OVER_TCP).copied().collect();
     filtered("what glibc needs for datagrams and streams", &format!("{ALWAYS},{DATAGRAMS},{STREAMS}"), &all);
 }
 
 #[test]
-fn calls_that_are_promised_are_enough() {
+fn documented_system_calls_are_sufficient() {
     let all: Vec<&str> = LOOKUPS.iter().chain(OVER_TCP).copied().collect();
     filtered("what is promised", CONTRACT, &all);
 }
@@ -110,7 +110,7 @@ pub(super) fn calls_of(place: &Place, library: Option<&Path>, when: &str, lookup
 const FOR_MEMORY: &[&str] = &["brk", "mmap", "munmap", "mremap", "madvise"];
 
 #[test]
-fn each_lookup_makes_only_system_calls_that_bare_glibc_makes_for_it() {
+fn lookups_only_make_system_calls_that_bare_glibc_makes() {
     for (label, configuration) in CACHES {
         makes_only_system_calls_of_glibc(&configured(configuration), label);
     }
@@ -155,7 +155,7 @@ fn elsewhere(place: &Place, words: &[&str], lookups: &[&str]) -> String {
 }
 
 #[test]
-fn a_process_that_changes_its_root_mounts_or_user_is_answered_from_there() {
+fn lookups_follow_changes_of_the_root_directory_mounts_and_user() {
     let place = Place::new(|_| ());
     let empty = place.worlds[0].directory().join("root");
     fs::create_dir(&empty).unwrap();
@@ -170,7 +170,7 @@ fn a_process_that_changes_its_root_mounts_or_user_is_answered_from_there() {
 }
 
 #[test]
-fn a_thread_in_another_network_is_answered_from_there() {
+fn lookups_of_a_thread_use_its_network_namespace() {
     let place = Place::new(|_| ());
     let other = World::start(&["10.1.2.99/24".to_owned()], Nscd::None);
     let network = other.network();
@@ -189,7 +189,7 @@ fn a_thread_in_another_network_is_answered_from_there() {
 }
 
 #[test]
-fn a_thread_with_other_files_is_answered_from_those() {
+fn lookups_of_a_thread_use_its_mount_namespace() {
     let place = Place::new(|etc| {
         fs::create_dir(etc.join("other")).unwrap();
         fs::write(etc.join("other/resolv.conf"), "nameserver 127.0.0.54\noptions timeout:1 attempts:1\n").unwrap();

@@ -10,22 +10,22 @@ fn at_every_moment(label: &str, libraries: &[&Path], moments: usize) {
 }
 
 #[test]
-fn lookups_of_a_program_work_at_every_moment() {
+fn lookups_of_a_program_work_at_startup_and_exit() {
     at_every_moment("", &[&library()], of_program());
 }
 
 #[test]
-fn lookups_of_a_library_that_starts_later_work_at_every_moment() {
+fn lookups_of_a_library_initialised_later_work_at_startup_and_exit() {
     at_every_moment(", preloaded before ours", &[&stand_in("startup_and_exit"), &library()], of_program() + OF_LIBRARY);
 }
 
 #[test]
-fn lookups_of_a_library_that_starts_earlier_work_at_every_moment() {
+fn lookups_of_a_library_initialised_earlier_work_at_startup_and_exit() {
     at_every_moment(", preloaded after ours", &[&library(), &stand_in("startup_and_exit")], of_program() + OF_LIBRARY);
 }
 
 #[test]
-fn a_program_begins_with_an_errno_of_zero_whatever_the_configuration_is() {
+fn errno_is_zero_at_the_start_of_main_with_any_configuration() {
     for configuration in ["/nonexistent", "/", "/dev/null", "/proc/self/mem"] {
         let mut command = Command::new(program("errno_at_start"));
         command.env("LD_PRELOAD", library()).env("NSS_BYPASS_CONF", configuration);
@@ -35,7 +35,7 @@ fn a_program_begins_with_an_errno_of_zero_whatever_the_configuration_is() {
 
 /// With either table of symbols that a program may have.
 #[test]
-fn a_program_may_have_an_environ_and_a_syscall_of_its_own_and_dlsym_is_not_called() {
+fn a_program_may_define_environ_and_syscall_and_dlsym_is_not_called() {
     let rules = std::env::temp_dir().join(format!("nss-bypass-own-names-{}", std::process::id()));
     fs::write(&rules, "bypass only.example address 192.0.2.1\n").unwrap();
     for table in ["-Wl,--hash-style=gnu", "-Wl,--hash-style=sysv"] {

@@ -4,12 +4,12 @@ use super::scenarios::*;
 use super::*;
 
 #[test]
-fn every_answer_is_right_by_the_old_or_the_new_files() {
+fn every_answer_matches_the_old_or_the_new_files() {
     holds("threads", "rewriting", many(4, 20, 120));
 }
 
 #[test]
-fn changes_of_the_configuration_take_effect_and_cost_no_memory() {
+fn configuration_changes_take_effect_without_leaking_memory() {
     let (host, count) = (Host::new(), many(1000, 3000, 20_000));
     let mut command = host.command(&[&library()], &program("threads"), &["reloads", &count.to_string()]);
     // What malloc keeps for the thread, of each size, counts as in use (malloc_info(3)).
@@ -18,6 +18,6 @@ fn changes_of_the_configuration_take_effect_and_cost_no_memory() {
 }
 
 #[test]
-fn the_first_lookups_of_a_process_may_be_many_threads_at_once() {
+fn the_first_lookups_of_a_process_may_be_concurrent() {
     holds("threads", "first", many(100, 500, 3000));
 }
