@@ -1,5 +1,5 @@
 //! Differences whose reason is known: they are counted apart. Most are deviations on purpose, and have a row in
-//! docs/glibc-differences.md, "Deviations, on purpose", or below it.
+//! docs/glibc-differences.md, "Intended deviations", or below it.
 
 use crate::answers;
 use crate::compare::Pair;
