@@ -66,12 +66,15 @@ fn manual(command: &Command) -> io::Result<String> {
 /// The date of the last change of the page's contents.
 const DATE: &str = "2026-11-25";
 
-/// Removes the repeated preambles of the parts, empty paragraphs, and trailing blanks.
+/// Removes the repeated preambles of the parts, empty paragraphs, repeated breaks, and trailing blanks.
 fn tidy(text: &str) -> String {
     let mut lines: Vec<&str> = Vec::new();
     for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
         let is_preamble = line.starts_with(".ie ") || line.starts_with(".el ");
         if is_preamble && lines.contains(&line) {
+            continue;
+        }
+        if line == ".br" && lines.last() == Some(&".br") {
             continue;
         }
         if lines.last() == Some(&".PP") && [".PP", ".TP", ".SH"].iter().any(|begin| line.starts_with(begin)) {
