@@ -1,8 +1,9 @@
-//! getaddrinfo_a and its companions: what the programs of `programs/getaddrinfo_a` print must be what they print with bare
+//! getaddrinfo_a and related functions: the programs in `programs/getaddrinfo_a` must print the same as with bare
 //! glibc.
 //!
-//! Where there is no nscd, the answers are the same whether a name is ours or libc's; so lists of which half is ours are
-//! compared there, and beside an nscd that lies those that are all ours, or not at all.
+//! Without nscd, the results do not depend on whether a name is matched, so that lists in which half of the names are
+//! matched are compared there. With an nscd that gives wrong answers, lists are compared in which all names or none are
+//! matched.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -18,13 +19,13 @@ use c_tests::world::{Nscd, World};
 /// Every second name of a list.
 const HALF: &str = "*.half.example";
 
-/// No name of the program.
+/// Matches no name of the program.
 const NO_MATCH: &str = "nothing.matches.this";
 
-/// Ends a program that hangs, as one or the other side might.
+/// The time limit for programs, in seconds. Both sides may hang.
 const LIMIT: &str = "60";
 
-/// A world, and the /etc of the programs in it.
+/// A world, and the /etc of its programs.
 struct Place {
     world: World,
     setup: Setup,
@@ -33,18 +34,18 @@ struct Place {
 
 impl Place {
     fn new(nscd: Nscd) -> Self {
-        // Long enough for slow servers, short for silent ones.
+        // Long enough for slow servers, and short for silent ones.
         let text = "[x]\nset resolv.conf nameserver 127.0.0.53\nset resolv.conf options timeout:4 attempts:1\ngai x";
         let setup = CaseFile::parse("asynchronous", text).sections.remove(0).setup;
         Self { world: World::start(&setup.addresses, nscd), etc: setup.etc(), setup }
     }
 
-    /// A scenario is named by the program that has it and its own name, as in "modes wait".
+    /// A scenario consists of the name of the program and that of the scenario, as in "modes wait".
     fn run(&self, side: &Side, wrapper: &[&str], scenario: &str) -> Output {
         let (name, scenario) = scenario.split_once(' ').expect("a program and a scenario");
         let mut command = side.configure(self.world.command(&tool("timeout"), &self.etc), &self.setup);
         command.arg(LIMIT).args(wrapper);
-        // Into the program only: what wraps it may be of another architecture.
+        // Only in the program itself, since the wrapper may be for another architecture.
         let preload = command.get_envs().find_map(|(name, value)| value.filter(|_| name == "LD_PRELOAD"));
         if let Some(preload) = preload.map(OsStr::to_os_string) {
             let mut assignment = OsString::from("LD_PRELOAD=");
@@ -91,7 +92,7 @@ fn as_bare_glibc(scenario: &str, condition: &str) {
     tell(condition, 3 * lines, "as bare glibc, with no name ours, half of them, and all");
 }
 
-/// A line of the table; `times` are facts that were compared, or what was done.
+/// Reports a row of the table. `times` is the number of compared results or of repetitions.
 fn tell(condition: &str, times: usize, result: &str) {
     report(Heading::Asynchronous, condition, times, result, None);
 }
@@ -135,7 +136,7 @@ fn other_names_are_resolved_by_nscd() {
     tell("other names, beside an nscd that lies", bare.lines().count(), "nscd's answers");
 }
 
-/// What a program prints where bare glibc hangs, stops the program, or breaks its own lists.
+/// Checks what a program prints in cases where bare glibc hangs, stops the program, or corrupts its lists.
 fn beyond_glibc(scenario: &str, condition: &str, expected: &str) {
     let place = Place::new(Nscd::Lying);
     equal(scenario, expected, &place.print(&with(EVERYTHING), scenario), "all names ours, beside an nscd that lies");
@@ -152,7 +153,7 @@ getaddrinfo_a: 0
 fn a_child_works_regardless_of_requests_of_its_parent() {
     let place = Place::new(Nscd::Lying);
     let found = place.print(&with(EVERYTHING), "fork beyond-fork");
-    // What a notification prints may come between.
+    // The output of a notification may come in between.
     let lines = found.lines().filter(|line| !line.starts_with("  ")).map(|line| format!("{line}\n"));
     assert_eq!(lines.collect::<String>().matches(CHILD).count(), 2, "{found}");
     assert_eq!(found.matches("the child's end: 0\n").count(), 2, "{found}");
@@ -239,7 +240,7 @@ fn a_missing_notification_function_does_not_stop_the_program() {
     tell("SIGEV_THREAD without a function", 1, "stops nothing");
 }
 
-/// One call's requests are libc's and the other's ours, and one gai_suspend waits for both.
+/// The requests of one call are passed to libc, those of another are matched, and one gai_suspend waits for both.
 #[test]
 fn matched_and_other_requests_can_be_waited_for_together() {
     as_bare_glibc("suspend two-sides", "requests of both sides are waited for together");

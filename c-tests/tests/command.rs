@@ -1,11 +1,11 @@
-//! The command as people use it: in the container of `scripts/scene`, beside a nscd that hides the name, with real programs.
+//! The command in the container of `scripts/scene`, with an nscd that hides the name, and with real programs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use c_tests::artefacts;
 
-/// What both streams got, and the status.
+/// The output of both streams, and the status.
 #[derive(Debug)]
 struct Said {
     out: String,
@@ -20,7 +20,7 @@ impl Said {
     }
 }
 
-/// Leaves out of a process what the machine's own environment says about the library.
+/// Removes variables of the library from the environment of a process.
 fn clean(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("NSS_BYPASS") || name == "LD_PRELOAD" {
@@ -30,13 +30,14 @@ fn clean(command: &mut Command) -> &mut Command {
     command.stdin(Stdio::null())
 }
 
-/// Runs the command on the machine itself, for what needs no names.
+/// Runs the command on the machine itself, for tests that need no names.
 fn nss_bypass(arguments: &[&str]) -> Said {
     let mut command = Command::new(artefacts::command());
     Said::of(clean(&mut command).args(arguments).output().expect("the command runs"))
 }
 
-/// Runs a bash script in the scene's container. There `nss-bypass` is the command, and `$PROGRAMS` has the C programs.
+/// Runs a bash script in the container of the scene, where `nss-bypass` is the command, and `$PROGRAMS` contains the C
+/// programs.
 fn scene(script: &str) -> Said {
     let command = artefacts::command();
     let directory = command.parent().expect("it lies in a directory").display();
@@ -48,7 +49,7 @@ fn scene(script: &str) -> Said {
     Said::of(process.output().expect("bash is there"))
 }
 
-/// Looks up the name that it is given.
+/// Looks up the name given as its argument.
 const LOOKUP: &str = r#"
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -78,7 +79,7 @@ func main() {
 }
 "#;
 
-/// The same small program, linked in every way: made once.
+/// The same small program, linked in different ways. Built once.
 fn programs() -> PathBuf {
     static MADE: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
     let make = || {
@@ -97,10 +98,10 @@ fn programs() -> PathBuf {
             let output = build.output().expect("a compiler runs");
             assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         }
-        // ELF's field of the machine (e_machine): s390 instead of what it is.
+        // Sets the ELF machine field (e_machine) to s390.
         let mut strange = std::fs::read(directory.join("dynamic")).expect("just made");
         strange[18..20].copy_from_slice(&[22, 0]);
-        // Over a copy, which is executable.
+        // Overwrites a copy, which is executable.
         std::fs::copy(directory.join("dynamic"), directory.join("strange")).expect("just made");
         std::fs::write(directory.join("strange"), strange).expect("a directory of our own");
         directory
@@ -175,7 +176,7 @@ fn a_command_that_cannot_be_run_has_the_same_status_as_with_env() {
         assert_eq!(said.status, Some(status), "{words:?}: {said:?}");
         assert!(said.err.contains(expected) && said.out.is_empty(), "{words:?}: {said:?}");
     }
-    // Nothing of the current directory counts.
+    // Commands in the current directory are not run.
     let said = scene(
         "cp $(command -v nss-bypass) /run/test; cd /run/test; touch libnss_bypass.so; mkdir empty; mv nss-bypass empty
                       cd empty; cp ../libnss_bypass.so .; cd ..; empty/nss-bypass run -m x true; echo $?",
@@ -186,7 +187,8 @@ fn a_command_that_cannot_be_run_has_the_same_status_as_with_env() {
     );
 }
 
-/// Why the library cannot work in each of the programs, that it runs all the same, and that `--strict` refuses it.
+/// `run` reports why the library cannot work in each program and runs it nevertheless, and `--strict` refuses to run
+/// it.
 #[test]
 fn run_reports_why_the_library_cannot_work_and_suggests_alternatives() {
     let script = r#"
@@ -228,7 +230,7 @@ fn run_reports_why_the_library_cannot_work_and_suggests_alternatives() {
             "" => assert!(part.contains(FOUND) && !part.contains("cannot work"), "{name}: {part}"),
             why => {
                 assert!(part.contains(why) && part.contains("what would work: "), "{name}: {part}");
-                // nscd knows nothing, and musl's programs and strange ones fail in their own ways.
+                // nscd does not know the name. Programs with musl and for another machine fail differently.
                 assert!(!part.contains("Error relocating") && !part.contains("ERROR: ld.so"), "{name}: {part}");
             }
         }
@@ -367,7 +369,7 @@ fn help_version_and_invalid_arguments() {
     }
 }
 
-/// In a terminal, `script` being one; a reader that goes away is no trouble.
+/// On a terminal, which `script` provides. A reader that closes its end of a pipe causes no error.
 #[test]
 fn colours_are_only_used_on_terminals() {
     let said = scene(
@@ -384,7 +386,7 @@ fn colours_are_only_used_on_terminals() {
     assert!(!said.out.starts_with('0') && said.err.is_empty(), "{said:?}");
 }
 
-/// A pattern that is mistyped, or that is missing, shows in the last line; status and signals are the command's own.
+/// A mistyped or missing pattern is visible in the last line. Status and signals are those of the command.
 #[test]
 fn a_log_on_standard_error_ends_with_the_number_of_lookups() {
     let script = r#"
@@ -438,7 +440,7 @@ fn words_that_are_not_names_are_reported() {
     assert_eq!(said.err, "");
 }
 
-/// Whether the program has it itself or by another library.
+/// Both if the program itself is linked with c-ares, and if another library is.
 #[test]
 fn programs_with_c_ares_are_reported() {
     let directory = artefacts::scratch("command-cares");
@@ -464,7 +466,7 @@ fn programs_with_c_ares_are_reported() {
     }
 }
 
-/// On a terminal of 80 columns, no line is longer, but for a command to paste, which is in one line of its own.
+/// On a terminal of 80 columns, no line is longer, except commands to paste, which are on lines of their own.
 #[test]
 fn words_are_not_broken_on_a_terminal() {
     let script = r#"
@@ -482,7 +484,7 @@ fn words_are_not_broken_on_a_terminal() {
     let said = scene(script);
     let long: Vec<&str> =
         said.out.lines().filter(|line| line.chars().count() > 80 && !line.starts_with("      ")).collect();
-    // What has no blank in it cannot be broken.
+    // Lines without a blank cannot be broken.
     let breakable: Vec<&&str> = long.iter().filter(|line| line.trim().contains(' ')).collect();
     assert!(breakable.is_empty(), "{breakable:?}\n{}", said.out);
     assert!(said.out.contains("\n      chmod a+r /etc/nss-bypass.conf\n"), "{}", said.out);

@@ -1,5 +1,5 @@
-//! `nss-bypass enable`, `disable` and `status` on whole systems: roots of bind mounts with an /etc of their own, in
-//! private namespaces. The machine's own /etc/ld.so.preload is neither written nor read.
+//! `nss-bypass enable`, `disable` and `status` on whole systems: root directories that consist of bind mounts and a
+//! private /etc, in private namespaces. The machine's /etc/ld.so.preload is neither written nor read.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 use c_tests::artefacts::{command, library, scratch, stand_in, tool};
 use c_tests::world::unique;
 
-/// Makes the root $R, with the library as $R$L; `try` prints how a command ended, `file` what is in the file, `run`
-/// says whether programs run there as ever. $N is the command.
+/// Creates the root directory $R, with the library as $R$L. `try` prints the status of a command, `file` prints the
+/// contents of the file, and `run` prints whether programs run normally there. $N is the command.
 const PRELUDE: &str = r#"
 set -u
 L=/opt/ours/libnss_bypass.so F=$R/etc/ld.so.preload
@@ -31,7 +31,7 @@ N=("$N")
 enable() { "${N[@]}" enable --root "$R" --library "${1-$L}"; }
 disable() { "${N[@]}" disable --root "$R" "$@"; }
 try() { local status=0; "$@" >/dev/null 2>"$R/tmp/errors" || status=$?; echo "status=$status $(head -n 1 "$R/tmp/errors")"; }
-# Does what a verb advised: the lines to paste that it printed, one after the other.
+# Runs the commands that a verb has suggested.
 fixed() { sed -n 's/^      //p' "$R/tmp/errors" | sed "s,nss-bypass ,${N[*]} ,"  >"$R/tmp/fix"; bash -e "$R/tmp/fix" >"$R/tmp/fixing" 2>&1 || cat "$R/tmp/fixing"; }
 file() { if [[ -f $F ]]; then echo "<$(sed "s,$L,OURS,g" "$F" | tr '\n\0' '|0')>"; else echo none; fi; }
 beside() { (cd "$R/etc" && echo ld.so.preload*); }
@@ -45,12 +45,12 @@ struct Root(PathBuf);
 
 impl Drop for Root {
     fn drop(&mut self) {
-        // The mounts were in a namespace that is gone with its processes.
+        // The mounts were in a namespace that has been destroyed with its processes.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// Runs a bash script with a root of its own; what it printed.
+/// Runs a bash script with a private root directory, and returns its output.
 fn in_root(script: &str) -> String {
     let root = Root(unique(&scratch("roots")));
     let mut command_line = Command::new(tool("unshare"));
@@ -207,7 +207,7 @@ fn harmful_libraries_and_libraries_that_others_can_change_are_refused() {
         ("class", "wrong ELF class: ELFCLASS32"),
         ("machine", "cannot be preloaded"),
         ("version", "version `GLIBC_9."),
-        // The loader says which symbols are missing, or crashes over one that may be: a reason as good as any.
+        // The dynamic linker reports which symbols are missing, or crashes.
         ("needs", "/lib64/ld-linux-x86-64.so.2 libc.so.6, with LD_PRELOAD=/opt/ours/needs.so, "),
         ("text", "file too short"),
         ("missing", "No such file or directory"),
@@ -245,7 +245,7 @@ fn with_an_empty_32_bit_library_the_entry_contains_the_token_lib_if_supported() 
     chmod g-w "$empty"
     echo "disable: $(try disable) $(file)"
     chmod g+w "$empty"; echo "writable: $(try enable) $(file)"; chmod g-w "$empty"
-    # A loader that puts something else for the token.
+    # A dynamic linker with another value of the token.
     loader=$R/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2
     sed 's,lib/x86_64-linux-gnu,lib/x86_64-linux-gnx,g' "$loader" >"$R/tmp/loader" && chmod 755 "$R/tmp/loader"
     mount --bind "$R/tmp/loader" "$loader"
@@ -332,8 +332,8 @@ fn obstacles_are_reported_and_the_file_is_kept() {
 fn after_a_kill_at_any_system_call_the_file_is_the_old_or_the_new_one() {
     let script = r#"
     other=/lib/x86_64-linux-gnu/libm.so.6
-    # All calls that change something, and some of the many that only look or run programs.
-    # The calls of a run in the order in which it makes them, from the lock on, each with its number among its like.
+    # All system calls that change something, and some of the many others: the calls of a run in order, beginning with
+    # the lock, each with its number among calls of the same name.
     calls() {
         strace -o "$R/tmp/trace" "$@" >/dev/null
         awk -F'(' '/^[a-z]/ { n[$1]++; if ($1 == "flock") go = 1; if (go) print $1, n[$1] }' "$R/tmp/trace" |
@@ -471,17 +471,18 @@ END
     }
 }
 
-/// Between the new file and the end of its trials: a signal waits for that end, and what SIGKILL leaves is done again.
+/// Between writing the new file and the end of its tests. A signal is handled after the tests. After SIGKILL, a new run
+/// completes the work.
 #[test]
 fn a_signal_during_the_last_tests_leaves_a_tested_file() {
     let script = r#"
-    # A program that says what it always says, but takes its time, or for ever, once the file is there.
+    # A program with unchanged output that is slow, or hangs, once the file exists.
     slow() {
         printf '#!/bin/sh\n[ ! -e /etc/ld.so.preload ] || sleep %s\necho 127.0.0.1 localhost\n' "$1" >"$R/tmp/getent"
     }
     slow 0.4; chmod 755 "$R/tmp/getent"; mount --bind "$R/tmp/getent" "$R/usr/bin/getent"
     interrupted() {
-        # Whoever started this shell may have it ignore signals, and in the background it ignores SIGINT.
+        # The shell may have inherited ignored signals, and in the background it ignores SIGINT.
         env --default-signal=INT,TERM,HUP "${N[@]}" enable --root "$R" --library "$L" >"$R/tmp/said" 2>&1 &
         local pid=$! status=0
         until [[ -e $F ]]; do sleep 0.02; done
@@ -545,7 +546,7 @@ fn without_a_rule_in_force_enable_requires_force() {
     }
 }
 
-/// Each kind of fix that is printed is done, and then what was refused goes; no directory of others is touched.
+/// Runs each kind of suggested fix, after which the library is accepted. Directories of others are not changed.
 #[test]
 fn suggested_fixes_make_the_library_acceptable() {
     let script = r#"
@@ -562,13 +563,13 @@ fn suggested_fixes_make_the_library_acceptable() {
     chown 33 "$R$own"; again owned "$own"
     chmod 700 "$R/opt/nss-bypass.d"; again closed "$own"
     chmod 1777 "$R/opt/nss-bypass.d"; again open "$own"
-    # Of other directories the mode stays, and the library goes to where it is fit.
+    # The modes of other directories are kept, and the library is copied to a suitable directory.
     mkdir "$R/opt/usr-local"; mount -t tmpfs -o mode=755 tmpfs "$R/opt/usr-local"
     for place in tmp opt/closed opt/theirs opt/usr-local; do
         mkdir -p "$R/$place"; install -m 644 "$LIBRARY" "$R/$place/libnss_bypass.so"
     done
     chmod 1777 "$R/tmp"; chmod 700 "$R/opt/closed"; chown 33 "$R/opt/theirs"
-    # /usr is the machine's own and read-only: what is left is /lib.
+    # /usr is that of the machine, and read-only, so that only /lib remains.
     umount "$R/lib" && mkdir "$R/lib/x86_64-linux-gnu" && mount --bind /lib/x86_64-linux-gnu "$R/lib/x86_64-linux-gnu"
     before=$(stat -c '%n %a %u' "$R/tmp" "$R/opt/closed" "$R/opt/theirs" "$R/opt/usr-local" "$R/opt" "$R/usr")
     for place in tmp opt/closed opt/theirs opt/usr-local; do
@@ -597,7 +598,7 @@ fn suggested_fixes_make_the_library_acceptable() {
     }
 }
 
-/// Files that only root can read are the library's and the rules' end for everybody else.
+/// If only root can read the files, the library and the rules do not work for other users.
 #[test]
 fn files_that_only_root_can_read_are_reported_with_a_fix() {
     let script = r#"
@@ -621,7 +622,7 @@ fn files_that_only_root_can_read_are_reported_with_a_fix() {
     assert_eq!(text, expected);
 }
 
-/// glibc waits 5 seconds for it, for each family, and then goes on: the library is the way out.
+/// glibc waits 5 seconds for nscd, for each family, before it continues. The library avoids this.
 #[test]
 fn an_nscd_that_hangs_does_not_prevent_enabling() {
     let script = r#"
@@ -655,12 +656,12 @@ print(done["changed"], done["word"], done["trials"] is not None, len(done["warni
     assert_eq!(text, expected);
 }
 
-/// By its build, wherever its file is, whatever it is called, and whether it is still there.
+/// Regardless of the path and name of its file, and even if the file has been deleted.
 #[test]
 fn the_library_is_recognised_by_its_build() {
     let script = r##"
     N=(chroot "$R" /opt/nss-bypass)
-    # The command finds the library beside itself, or not.
+    # The command with and without the library in its directory.
     state() { "${@:2}" chroot "$R" /opt/nss-bypass status >"$R/tmp/status" 2>&1; echo "$1: $? $(sed -n 's/^Verdict: *//p' "$R/tmp/status") / $(sed -n 's/^Removable: *//p' "$R/tmp/status" | sed -E 's/[0-9]+$/N/')"; }
     cp "$R$L" "$R/other-name.so"; cp "$R$L" "$R/opt/libnss_bypass.so"
     state none
@@ -669,21 +670,21 @@ fn the_library_is_recognised_by_its_build() {
     state by-variable; grep -oE '^Processes: *[0-9]+ have the library' "$R/tmp/status" | tr -s ' '
     rm "$R/other-name.so"; state deleted; grep -oE 'the same version, .*' "$R/tmp/status"
     kill -KILL $pid; wait $pid 2>/dev/null
-    # In mounts of its own, where another file has the name.
+    # In a private mount namespace, where another file has this name.
     unshare --mount --propagation private bash -c 'mount -t tmpfs tmpfs "$R/tmp" && cp "$R/opt/libnss_bypass.so" "$R/tmp/x.so" && LD_PRELOAD=$R/tmp/x.so exec sleep 100' & sleep 0.5; pid=$!
     "$R/opt/nss-bypass" status --json | python3 -c 'import json, sys
 for each in json.load(sys.stdin)["processes"]["with"]:
     if each["name"] == "sleep": print("elsewhere:", each["path"].rsplit("/", 1)[1], each["deleted"], each["differs"])'
     kill -KILL $pid; wait $pid 2>/dev/null
-    # Without a right that it takes to look at others.
+    # Without the privilege to examine other processes.
     setpriv --reuid 65534 --clear-groups sleep 100 & sleep 0.3; pid=$!
     setpriv --bounding-set -sys_ptrace --inh-caps -sys_ptrace chroot "$R" /opt/nss-bypass status | sed -n 's/^Processes:   [1-9][0-9]* could/could/p'
     kill -KILL $pid; wait $pid 2>/dev/null
     printf '/other/libnss_bypass.so\n/opt/$LIB/nothing.so\n' >"$F"; state named; rm "$F"
-    # The empty library is none.
+    # The empty library is not taken for it.
     mkdir -p "$R/opt/lib32"; : >"$R/opt/lib32/libnss_bypass.so"; echo /opt/lib32/libnss_bypass.so >"$F"; state empty 2>/dev/null; grep -c 'is the empty library' "$R/tmp/status"
     "${N[@]}" disable >/dev/null 2>&1; echo "disabled: $(file)"; rm -f "$F"
-    # A bare name, which the loader finds in its cache.
+    # A name without a directory, which the dynamic linker finds in its cache.
     cp "$R$L" "$R/opt/libbare.so"; echo /opt >"$R/etc/ld.so.conf"; chroot "$R" /sbin/ldconfig 2>/dev/null
     echo libbare.so >"$F"; state bare; "${N[@]}" disable >/dev/null; echo "disabled: $(file)"
     "##;
@@ -708,7 +709,7 @@ for each in json.load(sys.stdin)["processes"]["with"]:
     }
 }
 
-/// The tarball's script, where /usr/local is another file system than the root's.
+/// The script of the tarball, if /usr/local is on another file system than the root directory.
 #[test]
 fn the_tarball_is_only_installed_where_enable_accepts_it_unless_a_prefix_is_given() {
     let script = r#"
@@ -733,17 +734,17 @@ fn the_tarball_is_only_installed_where_enable_accepts_it_unless_a_prefix_is_give
     assert_eq!(text, expected);
 }
 
-/// Whether a library is fit is judged in one place, and so the three verbs say the same of an installation.
+/// The same code decides whether a library is suitable, so that the three verbs report the same for an installation.
 #[test]
 fn doctor_status_and_enable_report_the_same_problems() {
     let script = r#"
-    # verb NAME ...: its exit status, and whether it says what is wrong.
+    # verb NAME ...: prints the exit status, and whether the problem is reported.
     verb() {
         local status=0
         chroot "$R" /opt/nss-bypass "$@" >"$R/tmp/said" 2>&1 || status=$?
         echo -n " $1 $status $(sed 's/[│├└─]//g' "$R/tmp/said" | tr -s '\n ' ' ' | grep -cF "$wrong")"
     }
-    # judged WHAT: what doctor and status say of it, and then enable, as if it were not enabled.
+    # judged WHAT: prints what doctor and status report, and then enable, as if the library were not enabled.
     judged() {
         local wrong=$1
         echo -n "$1:"; verb doctor; verb status
@@ -758,7 +759,7 @@ fn doctor_status_and_enable_report_the_same_problems() {
     mv "$R$L" "$R/tmp/away"; judged "$L"; mv "$R/tmp/away" "$R$L"
     wrong='/etc/ld.so.preload cannot be read by everybody'
     chmod 600 "$F"; echo -n "file:"; verb doctor; verb status; verb enable --library "$L"; echo; chmod 644 "$F"
-    # Another build, in a process that was started earlier.
+    # Another build, in a process that was started before.
     rm "$F"
     python3 -S -c '
 import re, sys

@@ -1,17 +1,17 @@
-//! `nss-bypass explain` and `doctor` beside real daemons: in the container of `scripts/scene`, which has its host's nscd
-//! or unscd.
+//! `nss-bypass explain` and `doctor` with real daemons, in the container of `scripts/scene`, which uses the nscd or
+//! unscd of its host.
 
 use c_tests::container;
 
-/// What the tests' scripts have besides.
-const CURE: &str = r#"
-# The lines that explain and doctor tell one to type.
-cure() { sed -n '/^fix/,$s/^  //p' "$@"; }
+/// Common functions of the scripts.
+const FIX: &str = r#"
+# Prints the commands that explain and doctor suggest.
+fix() { sed -n '/^fix/,$s/^  //p' "$@"; }
 "#;
 
-/// Runs a bash script in the scene's container; what it printed, both streams together.
+/// Runs a bash script in the container of the scene, and returns both output streams.
 fn scene(daemon: &str, script: &str) -> String {
-    container::run_installed(&["--daemon", daemon], &format!("{CURE}\n{script}"))
+    container::run_installed(&["--daemon", daemon], &format!("{FIX}\n{script}"))
 }
 
 #[test]
@@ -22,26 +22,26 @@ fn with_unscd_the_suspected_and_the_confirmed_cause_are_reported_and_the_fix_wor
     grep -c 'unscd is the suspect' /run/test/peeked
     nss-bypass explain --ask rancher-metadata >/run/test/asked; echo "asked $?"
     grep -c 'unscd (process [0-9]*, in another network namespace) is wrong' /run/test/asked
-    . <(cure /run/test/asked)
-    nss-bypass explain --ask rancher-metadata >/run/test/cured; echo "cured $?"
-    grep -c '^└─ Agreed: the address is 169.254.169.250' /run/test/cured
+    . <(fix /run/test/asked)
+    nss-bypass explain --ask rancher-metadata >/run/test/fixed; echo "fixed $?"
+    grep -c '^└─ Agreed: the address is 169.254.169.250' /run/test/fixed
     curl -sS http://rancher-metadata/
     "#;
-    assert_eq!(scene("unscd", script), "peeked 3\n1\n1\nasked 1\n1\ncured 0\n1\nhello from rancher-metadata\n");
+    assert_eq!(scene("unscd", script), "peeked 3\n1\n1\nasked 1\n1\nfixed 0\n1\nhello from rancher-metadata\n");
 }
 
 #[test]
 fn the_fix_of_a_suspected_cause_works_and_without_a_daemon_none_is_needed() {
     let script = r#"
     nss-bypass explain rancher-metadata >/run/test/out; echo $?
-    . <(cure /run/test/out)
+    . <(fix /run/test/out)
     nss-bypass explain rancher-metadata >/run/test/out; echo $?
     "#;
     assert_eq!(scene("nscd", script), "3\n0\n");
     assert_eq!(scene("none", script), "0\n0\n");
 }
 
-/// Prints what nscd counts for hosts, and what it wrote into its log.
+/// Prints nscd's statistics for hosts, and the number of lines in its log.
 const COUNTS: &str = r#"
 counts() {
     nscd --statistics | sed -n '/hosts cache/,/services cache/p' | grep -E 'hits on|misses on|current number of cached'
@@ -61,7 +61,7 @@ fn explain_causes_no_lookups_by_nscd() {
     counts >/run/test/after
     cmp /run/test/before /run/test/after && echo unmoved
     grep -c 'nscd  *198.51.100.20  *cached' /run/test/out
-    # Requests begin with the protocol's version, 2, and their type: 4 to 7 and 14 look something up.
+    # Requests begin with the protocol version, 2, and the type: 4 to 7 and 14 are lookups.
     grep -cE '"\\2\\0\\0\\0\\(4|5|6|7|16)\\0' /run/test/traces
     grep -cE '"\\2\\0\\0\\0\\r\\0' /run/test/traces >/dev/null && echo peeked
     strace -f -qq -e trace=sendto,write -e signal=none -o /run/test/trace nss-bypass explain --ask both.example >/dev/null
@@ -100,15 +100,15 @@ fn overridden_rules_are_listed_and_the_fix_overrides_the_effective_one() {
     printf 'bypass *\nbypass rancher-*\npass rancher-metadata\nbypas x' >/etc/nss-bypass.conf
     getent hosts rancher-metadata
     nss-bypass explain rancher-metadata | tee /run/test/out | grep -E 'by /|lost|unknown keyword'
-    . <(cure /run/test/out)
+    . <(fix /run/test/out)
     nss-bypass explain rancher-metadata | grep -E 'by /|Agreed'
     export NSS_BYPASS='!rancher-metadata'
     nss-bypass explain rancher-metadata | tee /run/test/out | grep 'by NSS'
-    . <(cure /run/test/out)
+    . <(fix /run/test/out)
     nss-bypass explain rancher-metadata | grep -E 'by NSS|Agreed'
     export NSS_BYPASS_DISABLE=1
     nss-bypass explain rancher-metadata | tee /run/test/out | grep unset
-    . <(cure /run/test/out)
+    . <(fix /run/test/out)
     nss-bypass explain rancher-metadata | grep -E 'Agreed'
     "#;
     let text = scene("nscd", script);
@@ -169,7 +169,7 @@ fn missing_unreachable_and_forbidden_sources_are_reported() {
     chmod 755 /run/test; chmod 666 /run/test/out
     LOOK='root can see' look rancher-metadata
     setpriv --reuid 65534 --regid 65534 --clear-groups nss-bypass explain --ask rancher-metadata >/run/test/out; echo $?
-    grep -o 'root can see more' /run/test/out; cure /run/test/out
+    grep -o 'root can see more' /run/test/out; fix /run/test/out
     chmod 0 /run/nscd/socket
     setpriv --reuid 65534 --regid 65534 --clear-groups nss-bypass explain rancher-metadata | grep -o 'nscd: /.*'
     rm /run/nscd/socket; LOOK='no socket /var/run/nscd/socket' look rancher-metadata
@@ -207,7 +207,7 @@ fn a_daemon_in_another_pid_namespace_is_suspected_and_one_without_a_hosts_cache_
     unshare --pid --fork --mount-proc nss-bypass explain rancher-metadata >/run/test/out; echo $?
     grep -o 'a process of root outside this container' /run/test/out
     grep -o 'nscd is the suspect' /run/test/out
-    # The host's administrator turns the cache of hosts off.
+    # The administrator of the host disables the hosts cache.
     nsenter --target 1 --mount --net --uts bash -c '
         sed -i "s/enable-cache hosts yes/enable-cache hosts no/" /etc/nscd.conf
         kill $(pidof nscd); while pidof nscd >/dev/null; do sleep 0.02; done
@@ -232,7 +232,7 @@ fn daemons_that_do_not_respond_or_send_garbage_are_reported() {
     nss-bypass explain rancher-metadata >/run/test/out; echo $?
     grep -o 'its cache cannot be read: it does not answer in time' /run/test/out
     nsenter --target 1 --mount rm /run/nscd/socket
-    # Listens, hands out whatever file it is told to, and says what it is told to.
+    # A server that sends a given file descriptor, or a given reply.
     python3 -S -c '
 import array, os, socket, sys
 listening = socket.socket(socket.AF_UNIX)
@@ -253,7 +253,7 @@ while True:
     : >/run/test/database; rubbish
     head -c 65536 /dev/urandom >/run/test/database; rubbish
     printf '\2\0\0\0\170\0\0\0\0\0\0\0\1\0\0\0' >/run/test/database; head -c 60000 /dev/urandom >>/run/test/database; rubbish >/dev/null
-    # A good head, a table of one bucket that leads into rubbish, and then an endless collection of garbage.
+    # A valid header, a table with one bucket that points to invalid data, and an endless garbage collection.
     python3 -c '
 import os, struct
 def write(cycle):
@@ -275,7 +275,7 @@ write(0); write(1)'
     assert!(!text.contains("panicked"), "{text}");
 }
 
-/// What doctor says, without the whys and the places.
+/// Prints the findings of doctor, without reasons and locations.
 const EXAMINE: &str = r#"
 examine() { local status=0; nss-bypass doctor "$@" >/run/test/out || status=$?; echo "$status $(grep '^└─' /run/test/out)"; }
 found() { sed 's/[│├└─]//g' /run/test/out | tr -s '\n ' ' ' | grep -o "$1" | head -n 1; }
@@ -287,8 +287,8 @@ fn doctor_finds_the_daemon_of_the_host_and_the_hidden_name_and_the_fix_works() {
     examine --ask rancher-metadata
     found 'trouble: [a-z]* [^ ]* on /var/run/nscd/socket is not of this container'
     found 'trouble: rancher-metadata: [a-z]* (process'
-    cure /run/test/out >/run/test/mend
-    . /run/test/mend
+    fix /run/test/out >/run/test/fix
+    . /run/test/fix
     examine --ask rancher-metadata
     found 'ok: LD_PRELOAD loads the library'
     found 'ok: rancher-metadata: Agreed'
@@ -297,7 +297,7 @@ fn doctor_finds_the_daemon_of_the_host_and_the_hidden_name_and_the_fix_works() {
         let text = scene(daemon, &format!("{EXAMINE}{script}"));
         let (first, rest) = text.split_once('\n').expect("lines");
         assert!(first.starts_with("1 └─ Trouble: 2 of "), "{text}");
-        // Of nscd, any version will do.
+        // Any version of nscd is accepted.
         assert!(daemon == "nscd" || rest.contains(version), "{text}");
         assert!(rest.contains(&format!("rancher-metadata: {daemon} (process")), "{text}");
         assert!(rest.contains("is not of this container\n"), "{text}");
@@ -367,8 +367,8 @@ while True:
     examine; found 'note: systemd-resolved.s socket is here'
     sed -i 's/^hosts:.*/hosts: files resolve [!UNAVAIL=return] dns/' /etc/nsswitch.conf
     examine container; found 'trouble: systemd-resolved.s socket is here'
-    cure /run/test/out >/run/test/mend
-    . /run/test/mend; grep hosts /etc/nsswitch.conf
+    fix /run/test/out >/run/test/fix
+    . /run/test/fix; grep hosts /etc/nsswitch.conf
     examine container; kill %1
     "#;
     let text = scene("none", &format!("{EXAMINE}{script}"));
@@ -408,7 +408,7 @@ print(report["conclusion"]["finding"], report["conclusion"]["sentence"], report[
     nss-bypass explain rancher-metadata | grep -A1 note:
     unset LD_PRELOAD
     nss-bypass doctor >/run/test/out; echo $?
-    . <(cure /run/test/out)
+    . <(fix /run/test/out)
     nss-bypass doctor >/run/test/out; echo $?
     say rancher-metadata
     "#;

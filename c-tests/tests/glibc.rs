@@ -1,9 +1,10 @@
-//! The promise: a matched name is answered as bare glibc answers it where there is no nscd, and every other name as
-//! bare glibc answers it on the same machine.
+//! The main requirement: lookups of matched names have the same results as with bare glibc without nscd, and lookups of
+//! all other names have the same results as with bare glibc on the same machine.
 //!
-//! Each case of `cases/` is looked up by `programs/probe.c`, which prints every fact that a caller can see, in a private
-//! world: once by bare glibc without nscd and once by the library with a rule for everything, beside an nscd that lies.
-//! Both outputs must be equal, byte for byte. No expected output is kept anywhere: the machine's own glibc is the judge.
+//! Each case in `cases/` is looked up by `programs/probe.c`, which prints all results that are visible to a caller, in
+//! a private world: once with bare glibc without nscd, and once with the library and rules for all names, with an nscd
+//! that gives wrong answers. Both outputs must be identical. There is no stored expected output; the reference is the
+//! glibc of the machine.
 
 use std::fs;
 use std::io::Write;
@@ -16,8 +17,8 @@ use c_tests::releases;
 use c_tests::report::{Deviation, conclude};
 use c_tests::world::{Nscd, World};
 
-/// Where the library answers otherwise than glibc, on purpose. An entry that is no longer needed fails its test.
-/// `releases` has what concerns some releases of glibc only.
+/// Intended differences between the library and glibc. An entry that is no longer needed causes its test to fail.
+/// Differences that depend on the release of glibc are in `releases`.
 const DEVIATIONS: &[Deviation] = &[
     Deviation {
         file: "silent.txt",
@@ -63,11 +64,11 @@ const DEVIATIONS: &[Deviation] = &[
     LAST_LINE_OF_HOSTS_AGAIN,
 ];
 
-/// The same for many lookups in one process, where glibc does not crash.
+/// The same for many lookups in one process, in which glibc does not crash.
 const IN_ONE_PROCESS: &[Deviation] =
     &[UNKNOWN_MODULE, UNKNOWN_MODULE_ALONE, UNKNOWN_MODULE_IN_COMMENT, LAST_LINE_OF_HOSTS, LAST_LINE_OF_HOSTS_AGAIN];
 
-/// Where libc is asked first, beside an nscd that lies.
+/// The same with libc first, and with an nscd that gives wrong answers.
 const WHERE_LIBC_IS_FIRST: &[Deviation] = &[LAST_LINE_OF_HOSTS, LAST_LINE_OF_HOSTS_AGAIN];
 
 const LAST_LINE_OF_HOSTS: Deviation = Deviation {
@@ -94,23 +95,23 @@ const UNKNOWN_MODULE_ALONE: Deviation = Deviation {
 const UNKNOWN_MODULE_IN_COMMENT: Deviation =
     Deviation { file: "nsswitch.txt", section: "hosts: files dns # comment", case: "gai", reason: "the same" };
 
-/// Sections that are compared in fresh processes only, by file and beginning of the title.
+/// Sections that are compared only in new processes, as the file and the beginning of the title.
 const FRESH_ONLY: &[(&str, &str)] = &[
-    // A server's answer is not heard, so that glibc's thread changes its ways.
+    // An answer is ignored, after which glibc changes the resolver options of the thread.
     ("answers.txt", "other codes"),
-    // glibc crashes, or leaves errno as it was.
+    // glibc crashes, or does not change errno.
     ("nsswitch.txt", "hosts: (NOTFOUND"),
-    // Which code it is depends on what h_errno was before.
+    // The error code depends on the previous value of h_errno.
     ("nsswitch.txt", "two answers to merge"),
     ("edges.txt", "resolv.conf is a directory"),
     ("edges.txt", "nsswitch.conf is a directory"),
     ("errno.txt", "a line of nsswitch.conf that cannot be read"),
-    // Whether a line that cannot be read is an error or nothing at all depends on what errno was before.
+    // Whether an invalid line is an error depends on the previous value of errno.
     ("nsswitch.txt", "hosts: files (NONSENSE"),
     ("nsswitch.txt", "hosts: files (NOTFOUND=nonsense"),
 ];
 
-/// One case in so many is enough for what must pass through.
+/// For unmatched names, one of this number of cases is sufficient.
 const SAMPLE: usize = 6;
 
 /// Rules that match none of the cases' names, and no rules at all.
@@ -184,7 +185,7 @@ fn matched_in_one_process(name: &str) {
     conclude(&file, "equal bare glibc in one process", comparison, IN_ONE_PROCESS, releases::deviations(), false);
 }
 
-/// Each case twice: what is found, and what is kept. Bare glibc asks both times.
+/// Each case is run twice, for the answer from the server and the cached one. Bare glibc sends queries both times.
 fn matched_with_a_cache(name: &str) {
     let mut file = CaseFile::read(name);
     file.sections
@@ -204,7 +205,7 @@ fn matched_with_a_cache(name: &str) {
 
 fn unmatched(name: &str) {
     let file = CaseFile::read(name).sample(SAMPLE);
-    // Two ways to match nothing; a file has one or the other, which costs half and misses little.
+    // There are two ways to match nothing. Only one of them is used for each file, to save time.
     let rules = NO_MATCH[name.len() % 2];
     let comparison = compare(&file, &[Side::bare_beside_nscd(), Side::with(&library(), rules)]);
     let only_errno: Vec<Deviation> =
@@ -212,7 +213,7 @@ fn unmatched(name: &str) {
     conclude(&file, "equal what nscd says", comparison, &[], &only_errno, false);
 }
 
-/// Beside an nscd that lies and beside one that does not.
+/// With an nscd that gives wrong answers, and with one that does not.
 fn libc_first(name: &str) {
     let mut file = CaseFile::read(name);
     file.sections
@@ -230,12 +231,12 @@ fn libc_first(name: &str) {
     }
 }
 
-/// The same cases, as `conf` says on the one side and `res_options` on the other.
+/// Compares the cases with the rule options `conf` on one side, and with `res_options` on the other side.
 fn equal_under(conf: &str, label: &str, name: &str, res_options: Option<&'static str>) {
     let mut file = CaseFile::read(name).sample(SAMPLE);
     file.sections
         .retain(|section| !FRESH_ONLY.iter().any(|(file, start)| *file == name && section.title.starts_with(start)));
-    // The variable is taken, and a rule's file that is not there is an empty one.
+    // RES_OPTIONS is in use, and a missing hosts file of a rule is treated as an empty one.
     file.sections.retain(|section| {
         !section.setup.environment.contains_key("RES_OPTIONS") && !section.title.contains("no hosts file")
     });
@@ -254,7 +255,7 @@ fn equal_under(conf: &str, label: &str, name: &str, res_options: Option<&'static
     );
 }
 
-/// The options that this glibc has too.
+/// The options that all supported releases of glibc have.
 const OPTIONS: [&str; 8] =
     ["ndots:3", "ndots:0", "single-request", "single-request-reopen", "use-vc", "edns0", "no-tld-query", "trust-ad"];
 
@@ -283,7 +284,7 @@ fn ni_nofqdn_does_not_depend_on_rules() {
     conclude(&file, "equal bare glibc", comparison, &[], releases::deviations(), false);
 }
 
-/// Cases that make libc itself ask nscd: a lookup by each function, AI_ADDRCONFIG, sorting, a named service or a port's.
+/// Cases in which libc queries nscd: lookups by each function, AI_ADDRCONFIG, sorting, and services by name or port.
 const ASKING: [&str; 18] = [
     "gai ok_ok.t.example - 0 0 1",
     "gai ok_ok.t.example - 0 4 1",
@@ -314,7 +315,7 @@ fn only_lookups_of_unmatched_names_connect_to_nscd() {
         let connects = |rules| {
             let strace = world.command(&tool("strace"), &etc);
             let mut command = Side::with(&library(), rules).configure(strace, &setup);
-            // The library is for the probe, not for strace.
+            // The library is preloaded in the probe, not in strace.
             let preload = format!("LD_PRELOAD={}", library().display());
             command.env_remove("LD_PRELOAD").args(["-f", "-e", "trace=connect", "-E", &preload]).arg(program("probe"));
             let trace = with_input(command, case);
@@ -356,12 +357,12 @@ fn buffers_of_all_lengths_and_alignments_are_respected() {
             command.args(arguments);
             with_input(command, "")
         });
-        // glibc's gethostbyaddr_r takes the caller's buffer for aligned where /etc/hosts knows the address.
+        // If the address is in /etc/hosts, glibc's gethostbyaddr_r assumes that the caller's buffer is aligned.
         let expected = expected.replace(" UNALIGNED", "");
         if releases::has_new_dns() {
             assert_eq!(found, expected, "{arguments:?}");
         } else if !arguments[0].starts_with("cnamex") {
-            // An alias without an address is no error in the old one.
+            // An alias without an address is not an error in the old nss_dns.
             assert_eq!(without_lengths(&found), without_lengths(&expected), "{arguments:?}");
         }
         assert!(
@@ -372,7 +373,8 @@ fn buffers_of_all_lengths_and_alignments_are_respected() {
     fs::remove_dir_all(etc).unwrap();
 }
 
-/// What is said for one length of the buffer after the other, but not from which length on: the nss_dns of old wants more.
+/// The results for successive buffer lengths, without the lengths themselves, since the old nss_dns requires more
+/// space.
 fn without_lengths(text: &str) -> Vec<&str> {
     text.lines().map(|line| line.split_once(": ").map_or(line, |(_, said)| said)).collect()
 }

@@ -1,4 +1,5 @@
-//! The tests themselves are tested: they notice a lie, they are not shimmed, and a world leaves nothing behind.
+//! Tests of the test harness: differences are detected, the test process does not use the library, and no process of a
+//! world is left.
 
 use std::ffi::CStr;
 use std::fs;
@@ -22,11 +23,11 @@ fn lookups_of_the_test_process_use_libc() {
     // SAFETY: a name that ends in NUL.
     let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"getaddrinfo".as_ptr()) };
     let mut info = MaybeUninit::<libc::Dl_info>::uninit();
-    // SAFETY: `info` is writable, and any address may be asked about.
+    // SAFETY: `info` is writable, and any address is allowed.
     assert_ne!(unsafe { libc::dladdr(symbol, info.as_mut_ptr()) }, 0);
-    // SAFETY: dladdr said that it filled it.
+    // SAFETY: dladdr has initialised it.
     let info = unsafe { info.assume_init() };
-    // SAFETY: the name of a loaded object, which ends in NUL and stays.
+    // SAFETY: the NUL-terminated name of a loaded object, which remains valid.
     let object = unsafe { CStr::from_ptr(info.dli_fname) }.to_string_lossy();
     assert!(object.contains("libc.so"), "getaddrinfo comes from {object}");
 }
@@ -46,7 +47,7 @@ fn a_small_difference_in_a_result_is_detected() {
     let file = CaseFile::parse("harness", CASES);
     let lying = Side::with(&stand_in("stand_in_wrong_port"), None);
     let found = compare(&file, &[Side::bare_beside_nscd(), lying]).differences;
-    // nscd says of about half of the names that they exist. The lie is in the lists for these, and in nothing else.
+    // nscd finds about half of the names. Only the lists of these contain the difference.
     assert!(found.len() >= 3, "{} found", found.len());
     assert!(found.iter().all(|difference| difference.case.starts_with("gai")));
 }

@@ -1,7 +1,8 @@
-//! A hostile network: nothing false is accepted, nothing crashes, and every lookup ends within its configured time.
+//! A hostile network: false answers are not accepted, nothing crashes, and every lookup ends within its configured
+//! time.
 //!
-//! Where bare glibc's answer is well defined, `cases/hostile.txt` compares with it. Here is what must hold whatever glibc
-//! does; what it does in the same run is printed beside.
+//! Cases in which the result of bare glibc is well defined are in `cases/hostile.txt`. The tests here do not depend on
+//! the behaviour of glibc, which is also printed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,17 +19,17 @@ use c_tests::length::many;
 use c_tests::table::{Heading, report};
 use c_tests::world::{Nscd, World};
 
-/// How late a busy machine may be.
+/// The tolerance for a busy machine.
 const SLACK: Duration = Duration::from_millis(1500);
 
-/// Seconds after which bare glibc is given up.
+/// The time limit for bare glibc, in seconds.
 const PATIENCE: u32 = 5;
 
 fn tell(condition: &str, times: usize, ours: &str, bare: &str) {
     report(Heading::HostileNetwork, condition, times, ours, Some(bare));
 }
 
-/// The library, and bare glibc, each in a world of its own.
+/// The library and bare glibc, each in a separate world.
 struct Pair([(Side, World); 2]);
 
 impl Pair {
@@ -38,7 +39,7 @@ impl Pair {
         Self([start(Side::with(&library(), Some(EVERYTHING)), Nscd::Lying), start(Side::bare(), Nscd::None)])
     }
 
-    /// What both print for these lines of the probe, and how long it takes.
+    /// The output of both for these lines of the probe, and the time that they take.
     fn ask(&self, setup: &Setup, lines: &[String]) -> [(String, Duration); 2] {
         let etc = setup.etc();
         let ask = |(side, world): &(Side, World)| {
@@ -86,8 +87,9 @@ fn setup(lines: &str) -> Setup {
 
 type Endless = (&'static str, &'static str, &'static str, u32);
 
-/// What the server does, resolv.conf, the lookup, and the seconds that it may take: attempts times what each server is
-/// waited for, and thrice for two questions of which one is answered (together, one by one, from another port).
+/// The behaviour of the server, resolv.conf, the lookup, and the time that it may take in seconds: the number of
+/// attempts times the timeout for each server, and three times that if one of two queries is answered (both at the same
+/// time, one after the other, from another port).
 static ENDLESS: &[Endless] = &[
     ("says nothing", "127.0.0.53 timeout:1 attempts:1", "drop_drop 0", 1),
     ("says nothing, in three rounds", "127.0.0.53 timeout:1 attempts:3", "drop_drop 0", 3),
@@ -154,7 +156,7 @@ fn every_lookup_ends_within_its_configured_time() {
     assert!(late.lock().unwrap().is_empty(), "later than configured: {late:?}");
 }
 
-/// What is false about answers that come before the true one, and the server's word for it.
+/// The errors in false answers that precede the true one, and the corresponding words for the server.
 static FALSE: &[(&str, &str)] = &[
     ("another id", "wrongid"),
     ("another question", "wrongq"),
@@ -180,7 +182,7 @@ fn false_answers_are_not_accepted() {
         let times = if behaviour.starts_with("spoofs") { 3 } else { many };
         let names = expand(&format!("gai {behaviour}_ok.t.example - 0 4 1"));
         let lines: Vec<String> = names.iter().cycle().take(times).cloned().collect();
-        // The true answer is one address; every false one has another, or none.
+        // The true answer has one address; false ones have another address or none.
         let accepted = pair.ask(&plain, &lines).map(|(text, _)| {
             let addresses: Vec<&str> = text.lines().filter(|line| line.contains("addrlen")).collect();
             let right = addresses.iter().filter(|line| line.contains(" 192.0.2.1 ")).count();
@@ -229,7 +231,7 @@ fn no_answer_crashes_the_program() {
     });
 }
 
-/// The ids and ports of each lookup.
+/// The IDs and ports of each lookup.
 fn pairs(output: &str) -> Vec<Vec<(u16, u16)>> {
     let numbers = |line: &str| line.split_whitespace().map(|word| word.parse().unwrap()).collect::<Vec<u16>>();
     output.lines().map(|line| numbers(line).chunks(2).map(|pair| (pair[0], pair[1])).collect()).collect()
@@ -257,13 +259,13 @@ fn ids_and_source_ports_are_unpredictable() {
     let near = |found: usize, expected: f64, bound: f64, what: &str| {
         assert!((found as f64 - expected).abs() < bound, "{what}: {found} instead of about {expected:.0}");
     };
-    // No repeats beyond chance: what so many draws of 65,536 values give.
+    // The number of distinct values that random draws from 65,536 values have on average.
     let by_chance = 65536.0 * (1.0 - (-draws / 65536.0).exp());
     near(distinct(ids.iter().copied()), by_chance, 500.0, "different ids");
     for bit in 0..16 {
         let of = |id: u16| id >> bit & 1;
         near(ids.iter().filter(|id| of(**id) == 1).count(), draws / 2.0, six_deviations, "ones (monobit)");
-        // What a bit was says nothing of what it is next, and its neighbour says nothing of it.
+        // A bit depends neither on its previous value nor on the adjacent bit.
         let same = ids.windows(2).filter(|two| of(two[0]) == of(two[1])).count();
         near(same, draws / 2.0, six_deviations, "bits that stay (serial)");
         let like = ids.iter().filter(|id| of(**id) == of(id.rotate_right(1))).count();
@@ -271,7 +273,7 @@ fn ids_and_source_ports_are_unpredictable() {
     }
     let close = ids.windows(2).filter(|two| two[0].abs_diff(two[1]) < 16).count();
     assert!(close < 40, "{close} ids are close to the one before");
-    // The kernel draws the ports, from some 28,000.
+    // The kernel selects the ports from about 28,000.
     let ports = distinct(drawn.iter().map(|drawn| drawn.1));
     let repeated = drawn.windows(2).filter(|two| two[0].1 == two[1].1).count();
     assert!(ports > 5_000 && repeated < 40, "{ports} different ports, {repeated} twice in a row");
@@ -293,7 +295,7 @@ fn children_that_send_queries_at_the_same_time_use_different_ids() {
     .map(Vec::from);
     let tally = |side: usize| {
         let different: usize = drawn.iter().map(|round| distinct(round[side].iter().flatten().copied())).sum();
-        // Chance does not give two siblings the same two ids in a thousand years.
+        // It is practically impossible that two siblings have the same two IDs by chance.
         let twins: usize = drawn.iter().map(|round| CHILDREN - round[side].iter().collect::<BTreeSet<_>>().len()).sum();
         (different, twins)
     };
@@ -304,6 +306,6 @@ fn children_that_send_queries_at_the_same_time_use_different_ids() {
     tell("children at the same moment", CHILDREN * ROUNDS, &show(ours), &show(bare));
     assert!(drawn.iter().all(|round| round[0].iter().all(|ids| ids[0] != ids[1])), "two questions with one id");
     assert_eq!(ours.1, 0, "siblings with the same ids");
-    // Of 400 draws out of 65,536, one or two have been there before.
+    // In 400 random draws from 65,536 values, one or two are repeated.
     assert!(ours.0 >= (2 * CHILDREN - 6) * ROUNDS, "siblings share ids: {}", show(ours));
 }

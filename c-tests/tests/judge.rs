@@ -1,7 +1,8 @@
-//! Every suspect in a scene in which it is to blame: `explain` names it and ends with 1, the lines of its fix are run as
-//! they are printed, and then the name is found, explain ends with 0, and no other name that was found has changed.
+//! Each cause in a scene in which it is responsible: `explain` reports it and exits with 1, the commands of its fix are
+//! run as printed, and afterwards the name is found, explain exits with 0, and the results for other names are
+//! unchanged.
 //!
-//! docs/troubleshooting.md has the same suspects in one table, "What explain blames".
+//! docs/troubleshooting.md lists the same causes in the table "What explain blames".
 
 use std::fs;
 use std::path::Path;
@@ -9,9 +10,9 @@ use std::process::Command;
 
 use c_tests::{artefacts, container, releases};
 
-/// What the scripts have besides.
+/// Common functions of the scripts.
 const HELPERS: &str = r#"
-# A stand-in for a module of the hosts line that knows no name.
+# Installs a module for the hosts line that knows no names.
 module() {
     mkdir -p /run/test/lib
     export LD_LIBRARY_PATH=/run/test/lib
@@ -22,7 +23,7 @@ module() {
         "enum nss_status _nss_$1_gethostbyname_r(const char *n, struct hostent *r, $parameters) $body" |
         gcc -shared -fPIC -x c -o /run/test/lib/libnss_$1.so.2 -
 }
-# listen SOCKET: a daemon of the host's, which answers nothing.
+# listen SOCKET: starts a daemon on the host that does not answer.
 listen() {
     mkdir -p "${1%/*}"
     nsenter --target 1 --mount --net --uts python3 -S -c '
@@ -35,7 +36,7 @@ while True:
     until [[ -S $1 ]] && grep -q " $1\$" /proc/net/unix /proc/1/net/unix; do sleep 0.02; done
     sleep 0.1
 }
-# From now on resolv.conf names a server that knows no name. It ends with the script.
+# Sets resolv.conf to a server that knows no names, and which runs until the script ends.
 know_nothing() {
     printf 'nameserver 127.0.0.9\noptions timeout:1 attempts:1\n' >/etc/resolv.conf
     python3 -S -c '
@@ -52,7 +53,7 @@ hosts_line() { sed -i "s/^hosts:.*/hosts: $1/" /etc/nsswitch.conf; }
 rules() { printf '%s\n' "$@" >/etc/nss-bypass.conf; }
 preload() { export LD_PRELOAD=/usr/local/lib/libnss_bypass.so; }
 lookup() { getent ahostsv4 "$1" | sed -n '1s/ .*//p'; }
-# Names that are found, each with its address.
+# Prints names that are found, with their addresses.
 others() {
     local name address
     for name in localhost container host-only.example both.example ready.example both-too.example; do
@@ -60,10 +61,10 @@ others() {
         if [[ $address && $name != "$NAME" ]]; then echo "$name $address"; fi
     done
 }
-# What a person reads, without the tree and its line breaks.
+# Removes the tree and its line breaks from a text.
 plain() { sed 's/[│├└─]//g' | tr -s '\n ' ' ' | sed 's/^ //; s/ $//'; }
 fix() { sed -n '/^fix/,$s/^  //p' "$@"; }
-# judge ARGUMENTS...: status and verdict.
+# judge ARGUMENTS...: prints the status and the verdict.
 judge() {
     local status=0
     nss-bypass explain "$@" "$NAME" >/run/test/out 2>&1 || status=$?
@@ -72,18 +73,18 @@ judge() {
 NAME=rancher-metadata
 "#;
 
-/// What is to blame, how it comes about, and what is said of it.
+/// A cause, how it is created, and what is reported.
 struct Suspect {
     daemon: &'static str,
-    /// Brings it about.
+    /// Creates the problem.
     before: &'static str,
     /// Options of explain.
     options: &'static str,
-    /// What the verdict has in it.
+    /// A text that the verdict contains.
     says: &'static str,
-    /// The lines of the fix, without those that load the library.
+    /// The commands of the fix, without those that load the library.
     fix: &'static [&'static str],
-    /// What the name is found as in the end.
+    /// The address of the name after the fix.
     address: &'static str,
 }
 
@@ -217,7 +218,7 @@ suspects! {
 fn a_hosts_line_that_cannot_be_read() {
     let before = "hosts_line 'files [nonsense] dns'";
     if releases::minor() < 33 {
-        // Nothing of this line counts, and so glibc's default does.
+        // This line is ignored, so that glibc's default is used.
         let lines = lines("none", &format!("{before}; lookup $NAME; judge"));
         begin(&lines, &[ADDRESS, "0 Agreed: the address is 169.254.169.250"]);
         return;
@@ -232,7 +233,7 @@ fn a_hosts_line_that_cannot_be_read() {
     });
 }
 
-/// Runs a script in the scene; its lines.
+/// Runs a script in the scene, and returns the lines of its output.
 fn lines(daemon: &str, script: &str) -> Vec<String> {
     let text = container::run_installed(&["--daemon", daemon], &format!("{HELPERS}\n{script}"));
     text.lines().map(|line| line.trim_end().to_owned()).collect()
@@ -246,7 +247,7 @@ fn begin(lines: &[String], beginnings: &[&str]) {
     }
 }
 
-/// The library and the command on the root file system, where `enable` takes them: a layer over the machine's.
+/// The library and the command on a root file system, as required by `enable`: an overlay over that of the machine.
 const OVERLAY: &str = r#"
 mkdir -p /run/test/layer; mount -t tmpfs tmpfs /run/test/layer; mkdir /run/test/layer/{upper,work,root}
 mount -t overlay -o lowerdir=/,upperdir=/run/test/layer/upper,workdir=/run/test/layer/work overlay /run/test/layer/root
@@ -288,7 +289,7 @@ fn files_that_only_root_can_read() {
 
 #[test]
 fn servers_of_a_rule_that_are_not_queried() {
-    // The library may ask them, or not: explain says which, and in the end the name is found.
+    // The library may query them or not. explain reports which, and the name is found in the end.
     let script = r#"
     hosts_line files; rules "bypass $NAME via $SCENE_DNS"; preload
     judge; . <(fix /run/test/out); judge; lookup $NAME
@@ -304,7 +305,7 @@ fn servers_of_a_rule_that_are_not_queried() {
 #[test]
 fn a_process_that_was_started_before_the_library_was_enabled() {
     let script = r#"
-    # There is no systemd: a file says of which unit the process is, and a function starts that again.
+    # There is no systemd: a file contains the unit of the process, and a function restarts it.
     service() {
         sleep 300 & pid=$!
         echo 0::/system.slice/demo.service >/run/test/cgroup; mount --bind /run/test/cgroup /proc/$pid/cgroup; sleep 0.5
@@ -327,7 +328,7 @@ fn a_process_that_was_started_before_the_library_was_enabled() {
 fn a_program_that_runs_with_more_privileges_than_its_caller() {
     let script = r#"
     mkdir /run/test/tmp; chmod 777 /run/test/tmp; export LD_PRELOAD=
-    # Debian 14 has it without.
+    # On Debian 14, ping has no capability.
     inside setcap cap_net_raw+ep /usr/bin/ping
     look() { local status=0; nobody nss-bypass explain --ask --program ping $NAME >/run/test/out || status=$?; echo "$status $(sed -n '/^└─/,/^$/p' /run/test/out | plain)"; }
     look
@@ -419,7 +420,7 @@ fn a_running_program_that_has_more_privileges_than_its_caller() {
 #[test]
 fn a_process_in_a_user_namespace() {
     let script = r#"
-    # As a container without root: its root is another user outside, and it has files of its own.
+    # Like a rootless container: its root is another user outside, and it has its own files.
     getent ahosts $NAME; cp -r /etc /run/test/own; rm -f /run/test/own/nss-bypass.conf; chown -R 65534 /run/test/own
     start() {
         nobody unshare --user --map-root-user --mount env "$@" bash -c 'mount --bind /run/test/own /etc; exec sleep 300' 2>/dev/null &
@@ -472,7 +473,7 @@ fn programs_that_resolve_names_themselves() {
     static & pid=$!; sleep 0.2; judge --pid $pid; kill $pid
     preload; judge --program static; unset LD_PRELOAD
     judge --program musl
-    # A name that only the rule's own server knows.
+    # A name that is known only to the rule's own server.
     know_nothing; rules "bypass $NAME via $SCENE_DNS"
     musl & pid=$!; sleep 0.2
     judge --pid $pid
@@ -492,7 +493,7 @@ fn programs_that_resolve_names_themselves() {
     begin(&lines("nscd", script), &expected);
 }
 
-/// A copy of the program in the container, under this name.
+/// Copies a program to the container, under this name.
 fn copied(program: &Path, name: &str) -> String {
     format!("cp '{}' /usr/local/bin/{name}\n", program.display())
 }
@@ -503,7 +504,7 @@ fn a_program_with_c_ares_uses_neither_nscd_nor_the_library() {
     let script = r#"
     getent ahosts $NAME
     echo "c-ares: $(c_ares $NAME)"; judge --program c_ares; fix /run/test/out
-    # A name that only the rule's own server knows.
+    # A name that is known only to the rule's own server.
     know_nothing; rules "bypass $NAME via $SCENE_DNS"; preload
     echo "libc: $(lookup $NAME)"; echo "c-ares: $(c_ares $NAME)"; judge --program c_ares; fix /run/test/out >/run/test/fix
     c_ares & pid=$!; sleep 0.5; judge --pid $pid
@@ -533,7 +534,7 @@ fn a_program_that_uses_c_ares_through_another_library() {
     let program = artefacts::linked("c_ares", &["-shared", "-fPIC"], &[&artefacts::preloadable("libcares.so.2")]);
     let script = r#"
     getent ahosts $NAME
-    # Its main is in a library: the program has no c-ares, and neither has it lookups of libc's.
+    # Its main function is in a library: the program itself neither uses c-ares nor lookups of libc.
     echo | gcc -x c - -o /usr/local/bin/by_library -Wl,--no-as-needed -L/run/test -l:libown.so -Wl,-rpath,/run/test
     echo "c-ares: $(by_library $NAME)"; judge --program by_library
     by_library & pid=$!; sleep 0.5; judge --pid $pid; kill $pid
@@ -552,7 +553,7 @@ fn a_program_that_uses_c_ares_through_another_library() {
     begin(&lines("nscd", &(copy + script)), &expected);
 }
 
-/// `programs/connect.go`, built with cgo or without.
+/// Builds `programs/connect.go`, with or without cgo.
 fn go(name: &str, cgo: bool) -> String {
     let directory = artefacts::scratch("go");
     let program = directory.join(name);
@@ -568,7 +569,8 @@ fn go(name: &str, cgo: bool) -> String {
     copied(&program, name)
 }
 
-/// What the scenes with Go have besides: nobody listens at the port, and what a program says names the address.
+/// Common functions for Go programs. No server listens on the port, and the error message of a program contains the
+/// address.
 const GO: &str = r#"
 reach() { "$1" $NAME 9 2>&1; }
 "#;
@@ -605,12 +607,12 @@ fn go_with_cgo_uses_libc_if_configured() {
     running() { chooses & pid=$!; sleep 0.5; judge --pid $pid; fix /run/test/out; kill $pid; }
     getent ahosts $NAME; lookup $NAME
     reach chooses; judge --program chooses; fix /run/test/out; running
-    # A name that only the rule's own server knows.
+    # A name that is known only to the rule's own server.
     know_nothing; rules "bypass $NAME via $SCENE_DNS"
     reach chooses; judge --program chooses; fix /run/test/out | tee /run/test/fix; running
     preload; judge --program chooses; fix /run/test/out; running; unset LD_PRELOAD
     . /run/test/fix; reach chooses; judge --program chooses; running
-    # As Go heeds the hosts line.
+    # According to Go's interpretation of the hosts line.
     unset GODEBUG LD_PRELOAD; rm /etc/nss-bypass.conf; echo "nameserver $SCENE_DNS" >/etc/resolv.conf; hide_nscd
     hosts_line files; reach chooses | grep -c refused; judge --program chooses; fix /run/test/out | tee /run/test/fix
     . /run/test/fix; reach chooses; judge --program chooses
@@ -661,7 +663,7 @@ fn no_rule_is_suggested_if_it_cannot_fix_the_problem() {
     let expected = [
         "0 Agreed: the addresses are 198.51.100.10 2001:db8:1::10, and only nscd (process",
         "1",
-        // For the daemon, and not for the name: it stays as it is.
+        // For the daemon, and not for the name, whose result does not change.
         LOAD,
         "export NSS_BYPASS='+*'",
         "0 Agreed: the addresses are 198.51.100.10 2001:db8:1::10, and only nscd (process",
@@ -746,7 +748,7 @@ open("/run/test/bound", "w").close()
 time.sleep(100)' & until [[ -e /run/test/bound ]]; do sleep 0.02; done
     started=$SECONDS
     judge --timeout 2; ((SECONDS - started < 9)) && echo soon
-    # On a terminal: what is known at once, then a line that says what is waited for.
+    # On a terminal: results are printed when they are known, followed by a line with the pending sources.
     script -qec 'nss-bypass explain --timeout 3 rancher-metadata' /dev/null >/run/test/terminal
     grep -ao 'waiting for [^(]*([12] s)' /run/test/terminal | head -n 1
     grep -a -n -m 1 'etc/hosts' /run/test/terminal | cut -d : -f 1 >/run/test/hosts
@@ -821,7 +823,7 @@ fn output_fits_80_columns_and_colours_follow_the_options() {
     preload
     for words in "explain $NAME" "doctor $NAME" "explain --program /usr/bin/ping $NAME"; do
         nss-bypass $words >/run/test/out
-        # Lines to paste may be longer, and are whole lines outside of the tree.
+        # Commands to paste may be longer, and are whole lines outside of the tree.
         grep -v '^  ' /run/test/out | LC_ALL=C.UTF-8 grep -E '^.{81}'; grep -c $'\e' /run/test/out
         grep -E '^[│├└].*(chmod|export|sed -i)' /run/test/out
     done
@@ -850,7 +852,7 @@ fn fixes_of_doctor_work() {
     echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
     export NSS_WRAPPER_PASSWD=/etc/passwd NSS_WRAPPER_GROUP=/etc/group LD_PRELOAD=libnss_wrapper.so; fixed
     rm /etc/ld.so.preload; unset LD_PRELOAD
-    # An nscd that reads other files. There is no systemd: a function starts it again.
+    # An nscd that reads other files. There is no systemd: a function restarts it.
     printf 'enable-cache hosts yes\n' >/etc/nscd.conf; echo >/run/test/resolv.conf
     serve() { "$@" nscd -d >/dev/null 2>&1 & until [[ -S /run/nscd/socket ]]; do sleep 0.05; done; sleep 0.5; }
     serve unshare --mount bash -c 'mount --bind /run/test/resolv.conf /etc/resolv.conf; exec "$@"' bash
@@ -858,7 +860,7 @@ fn fixes_of_doctor_work() {
     preload; fixed; nscd --shutdown
     "#;
     let load = format!("1 {LOAD}");
-    // Before glibc 2.33, a line that cannot be read is no trouble.
+    // Before glibc 2.33, an invalid line is not a problem.
     let edit = if releases::minor() < 33 { "0" } else { "1 sed -i '4s/.*/hosts: files dns/' /etc/nsswitch.conf" };
     let expected = [
         load.as_str(),
@@ -885,7 +887,7 @@ fn information_for_root_is_checked_by_root() {
     begin(&lines("nscd", script), &["3", "sudo nss-bypass doctor", "trouble: nscd "]);
 }
 
-/// Which test runs a step of this kind, as it is printed, and asks again.
+/// The tests that run a step of each kind, as it is printed, and check the result.
 const EXECUTED: [(&str, fn()); 11] = [
     ("Bypass", nscd),
     ("Pass", a_rule_that_hides_a_name),

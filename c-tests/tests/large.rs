@@ -1,5 +1,5 @@
-//! Files that nobody should have, and that somebody has: long ones, and garbage. Answers are as bare glibc gives them;
-//! how long they take is printed as a ratio, and is no test.
+//! Very large files, and files with garbage. The results must be those of bare glibc. The ratio of the times is
+//! printed, and is not checked.
 
 use std::fs;
 use std::io::Write;
@@ -11,7 +11,8 @@ use c_tests::cases::Setup;
 use c_tests::differ::{EVERYTHING, Side};
 use c_tests::world::{Nscd, World};
 
-/// The same lookups bare and under the library, beside no nscd and a lying one, in an /etc that `fill` made.
+/// The same lookups with bare glibc without nscd, and with the library and an nscd that gives wrong answers, in an /etc
+/// that `fill` creates.
 struct Pair {
     setup: Setup,
     worlds: [World; 2],
@@ -27,7 +28,7 @@ impl Pair {
         Self { setup, worlds, etc }
     }
 
-    /// What bare glibc and the library print, and their median times in nanoseconds.
+    /// The output with bare glibc and with the library, and the median times in nanoseconds.
     fn ask(&self, rounds: u32, question: &[&str]) -> [(String, f64); 2] {
         let sides = [Side::bare(), Side::with(&library(), Some(EVERYTHING))];
         let ask = |(side, world): (&Side, &World)| {
@@ -103,7 +104,7 @@ fn a_services_file_with_fifty_megabytes_of_garbage_has_the_same_results_as_in_gl
     }
 }
 
-/// Bytes at random (xorshift), with lines of all lengths up to thousands, and one good line at the end.
+/// Random bytes (xorshift), with lines of up to thousands of bytes, and a valid line at the end.
 fn garbage(file: &mut dyn Write, length: usize, last: &[u8]) -> std::io::Result<()> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     for _ in 0..length / 8 {
@@ -117,7 +118,7 @@ fn garbage(file: &mut dyn Write, length: usize, last: &[u8]) -> std::io::Result<
     file.write_all(b"\n")
 }
 
-/// glibc's own lookups end the process there, by an assertion.
+/// In this case, an assertion in glibc's lookups aborts the process.
 #[test]
 fn a_search_list_that_glibc_cannot_copy_does_not_abort_the_process() {
     for search in ["d.".repeat(200) + "ok.w ok2.w", format!("nx.w {}ok.w", "d.".repeat(200))] {

@@ -1,13 +1,13 @@
-//! `nss-bypass learn` and `run --summary` in the container of `scripts/scene`, beside a real nscd that hides names.
+//! `nss-bypass learn` and `run --summary` in the container of `scripts/scene`, with a real nscd that hides names.
 
 use c_tests::container;
 
-/// Runs a bash script in the scene's container; what it printed, both streams together.
+/// Runs a bash script in the container of the scene, and returns both output streams.
 fn scene(script: &str) -> String {
     in_order(&container::run_installed(&[], &format!("{PRELUDE}\n{script}")))
 }
 
-/// The addresses of `multi` in order, wherever all three stand: an older dnsmasq turns them round in each answer.
+/// Sorts the addresses of `multi` wherever all three occur, since older versions of dnsmasq rotate them in each answer.
 fn in_order(text: &str) -> String {
     const ADDRESSES: [&str; 3] = ["10.42.0.21", "10.42.0.22", "10.42.0.23"];
     let turned = (0..ADDRESSES.len()).map(|turn| {
@@ -18,8 +18,8 @@ fn in_order(text: &str) -> String {
     turned.fold(text.to_owned(), |text, turned| text.replace(&turned, &ADDRESSES.join("\n ")))
 }
 
-/// A program that looks ten names up, by several functions; three of them are hidden: one through the search list, one in
-/// other letters by a child of another user, and with a final dot.
+/// A program that looks up ten names with several functions. Three of them are hidden. One is found through the search
+/// list, and one is looked up in another case by a child of another user, and with a trailing dot.
 const PRELUDE: &str = r#"
 mount -t tmpfs -o mode=1777 tmpfs /tmp; cd /run/test; LIBRARY=/usr/local/lib/libnss_bypass.so
 cat >/run/test/ten <<'END'
@@ -32,11 +32,11 @@ getent ahostsv4 nothing.rancher.internal
 getent hosts 127.0.0.1
 true
 END
-# rows OUTPUT: the rows of a table, without times.
+# rows OUTPUT: prints the rows of a table, without times.
 rows() { sed -E 's/ +[0-9.]+ m?s( |$)/ /; s/  +/ /g; s/ $//' "$1"; }
-# rules OUTPUT: the rules in it.
+# rules OUTPUT: prints the rules in the output.
 rules() { grep '^bypass ' "$1"; }
-# found: which of the three hidden names are found by a program, as it is started from here.
+# found: prints which of the three hidden names are found by a program that is started from here.
 found() { for name in rancher-metadata multi v6.rancher.internal; do getent ahosts $name >/dev/null && echo $name; done; }
 "#;
 
@@ -73,7 +73,7 @@ fn the_table_fits_80_columns_and_matches_the_json() {
     nss-bypass learn -- sh /run/test/ten >/dev/null 2>/run/test/said
     awk 'length > 80' /run/test/said
     rows /run/test/said | sed -n '1,/^Rules/p'
-    nss-bypass learn --json -o /run/test/json -- sh /run/test/ten 2>&1 >/dev/null | grep -c . # nothing of ours
+    nss-bypass learn --json -o /run/test/json -- sh /run/test/ten 2>&1 >/dev/null | grep -c . # no output of learn
     python3 -c '
 import json
 report = json.load(open("/run/test/json"))
@@ -224,14 +224,14 @@ fn the_lookups_of_a_command_that_is_ended_by_a_signal_are_reported() {
     cat >/run/test/loop <<'END'
 until getent ahosts nobody.example; do getent ahosts rancher-metadata; echo >/run/test/turn; sleep 0.1; done
 END
-    # ended SIGNAL TARGET COMMAND: in a process group of its own, which is what Ctrl-C is for.
+    # ended SIGNAL TARGET COMMAND: runs a command in a new process group, to which a signal is sent, as by Ctrl-C.
     ended() {
         rm -f /run/test/turn
         python3 -c '
 import os, signal, subprocess, sys, time
 def begin():
     os.setpgrp()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL) # unshare(1) of Debian 11 has it ignored.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL) # unshare(1) of Debian 11 ignores it.
 process = subprocess.Popen(sys.argv[3:], preexec_fn=begin, stdout=subprocess.DEVNULL, stderr=open("/run/test/said", "w"))
 while not os.path.exists("/run/test/turn"):
     time.sleep(0.05)
@@ -267,7 +267,7 @@ fn files_that_cannot_be_written_are_reported_before_the_command_runs() {
     try --strict --conf /run/test/faults
     try --write --strict --conf /run/test/faults
     try --write --conf /run/test/faults 2>&1 | grep -vE '^ |lookup|^[NR]|^$'; cat /run/test/faults
-    # A file that became one that cannot be replaced while the command ran.
+    # A file that can no longer be replaced after the command has run.
     for STATUS in 0 5; do
         echo 'pass z' >/run/test/mounted
         nss-bypass learn --write --conf /run/test/mounted -- \

@@ -1,4 +1,4 @@
-//! The library as a file: what it exports, what it needs, how it is to be mapped.
+//! The library file: its exports, its dependencies, and its mappings.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::process::Command;
 
 use c_tests::artefacts::{command, home, library, tool};
 
-/// Bytes of the file, at most. It is mapped into every process, and mounted into images that are not ours.
+/// The maximum size of the file in bytes. It is mapped into every process, and mounted into images of others.
 const MAX_BYTES: u64 = 1_100_000;
 
-/// Relocations, at most: the loader works through all of them whenever any program starts, and each page that they
-/// write to is memory of that program alone. There were 511 when this limit was set; nearly all are addresses in
-/// tables of text and of functions, and code that brings many more is to be looked at. Without link-time optimisation
-/// there are more than twice as many.
+/// The maximum number of relocations. The dynamic linker processes all of them when a program starts, and each page
+/// that they modify becomes private memory of that program. There were 511 when this limit was set, nearly all of which
+/// are addresses in tables of strings and functions; code that adds many more should be examined. Without link-time
+/// optimisation, there are more than twice as many.
 const MAX_RELOCATIONS: usize = 560;
 
 fn readelf(option: &str) -> String {
@@ -29,7 +29,7 @@ fn project(path: &str) -> PathBuf {
     home().join("..").join(path)
 }
 
-/// The functions in the table of hooks.
+/// The names of the functions in the table of hooks.
 fn hooks() -> Vec<String> {
     let table = fs::read_to_string(project("src/preload/lib.rs")).unwrap();
     let row = |line: &str| {
@@ -51,7 +51,7 @@ fn it_exports_exactly_the_functions_in_the_table_of_hooks() {
     assert_eq!(exported, listed);
 }
 
-/// Not even the loader by name: musl has none that is called so.
+/// Not even the dynamic linker by its name, which does not exist with musl.
 #[test]
 fn it_needs_only_libc() {
     let dynamic = readelf("--dynamic");
@@ -60,7 +60,7 @@ fn it_needs_only_libc() {
     assert_eq!(names, ["libc.so.6"]);
 }
 
-/// A glibc of 2012 has all that must be there: the library works with it and with all that came later.
+/// All required symbols are in glibc of 2012, so that the library works with that and all later releases.
 #[test]
 fn it_imports_the_symbol_versions_listed_in_linked_glibc_txt() {
     let path = project(&format!("src/preload/linked/glibc-{}.txt", architecture()));
@@ -82,12 +82,12 @@ fn it_imports_the_symbol_versions_listed_in_linked_glibc_txt() {
     assert_eq!(imported, listed);
 }
 
-/// The processor architecture of the library under test, as Rust names it.
+/// The architecture of the library under test, by its name in Rust.
 fn architecture() -> &'static str {
     if readelf("--file-header").contains("AArch64") { "aarch64" } else { "x86_64" }
 }
 
-/// Name, version, and whether it may be missing, of an undefined symbol as readelf shows it.
+/// The name and version of an undefined symbol as printed by readelf, and whether it is weak.
 fn import(line: &str) -> Option<(&str, &str, bool)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let [_, _, _, _, binding, _, "UND", symbol, ..] = words[..] else { return None };
@@ -95,9 +95,9 @@ fn import(line: &str) -> Option<(&str, &str, bool)> {
     Some((name, version, binding == "WEAK"))
 }
 
-/// It is released for a glibc of 2012. Built for the glibc of this machine it asks for newer versions of what has been
-/// there for long: 2.32 to 2.34 took in what had been macros of sys/stat.h, and libpthread and libdl. What another version
-/// brought is not there in an older one.
+/// The command is released for glibc of 2012. A build for the glibc of this machine requires newer versions of old
+/// symbols: glibc 2.32 to 2.34 incorporated libpthread, libdl, and functions that had been macros of sys/stat.h.
+/// Symbols of other versions are new functions, which do not exist in older releases.
 #[test]
 fn the_command_requires_no_symbol_version_newer_than_2_17() {
     let symbols = readelf_of("--dyn-syms", &command());
@@ -111,7 +111,7 @@ fn the_command_requires_no_symbol_version_newer_than_2_17() {
     assert!(newer.is_empty(), "{newer:?}");
 }
 
-/// As it is released: a build for debugging is large.
+/// Only the release build is checked, since a debug build is large.
 #[test]
 fn it_is_small_and_has_few_relocations() {
     let bytes = fs::metadata(library()).unwrap().len();
@@ -123,7 +123,7 @@ fn it_is_small_and_has_few_relocations() {
     }
 }
 
-/// Of all tables of relocations together.
+/// The total number of relocations in all tables.
 fn relocations() -> usize {
     let listed = readelf("--relocs");
     let counts = listed.lines().filter_map(|line| line.split_once(" contains ")?.1.split(' ').next());

@@ -1,13 +1,13 @@
-//! What the options of a rule, and the other lines of a configuration, do in real programs beside a real nscd.
+//! The effects of the options of rules, and of the other lines of a configuration, in real programs with a real nscd.
 
 use c_tests::container;
 
-/// `rules LINE...` makes the configuration of these lines, and `look NAME` prints the addresses that getent finds.
+/// `rules LINE...` writes the configuration, and `look NAME` prints the addresses that getent finds.
 const PRELUDE: &str = r#"
 export LD_PRELOAD=/usr/local/lib/libnss_bypass.so
 rules() { printf '%s\n' "$@" >/etc/nss-bypass.conf; }
 look() { getent ahosts "$@" >/run/test/found; echo "$1 $? $(sed -n 's/ *STREAM.*//p' /run/test/found | xargs)"; }
-# queries COMMAND...: how many questions a command asks the container's server.
+# queries COMMAND...: prints the number of queries that a command sends to the container's server.
 queries() { : >"$SCENE_LOGS/container-dns.log"; "$@" >/dev/null; sleep 0.1; grep -c 'query\[' "$SCENE_LOGS/container-dns.log"; }
 "#;
 
@@ -48,7 +48,7 @@ END
     rules 'bypass given.example address 192.0.2.7 2001:db8::7 192.0.2.8' 'bypass *.wild.example address 192.0.2.9'
     each >/run/test/ours
     diff /run/test/bare /run/test/ours; grep -c 192.0.2.8 /run/test/ours
-    look given.example. # A hosts line is about no name with a dot behind it.
+    look given.example. # A hosts line does not apply to names with a trailing dot.
     "#;
     same_lines(&scene(script), &["17", "given.example. 0 192.0.2.7 192.0.2.8 2001:db8::7"]);
 }
@@ -174,7 +174,7 @@ fn a_rule_may_be_limited_to_programs() {
     rules 'bypass rancher-metadata for python*'; /usr/bin/python3 - <<'END'
 import ctypes, os, socket, threading, time
 def look_later():
-    time.sleep(0.3) # The main thread has ended.
+    time.sleep(0.3) # By then, the main thread has ended.
     try: print(socket.gethostbyname("rancher-metadata"), flush=True)
     finally: os._exit(0)
 threading.Thread(target=look_later).start()
@@ -231,11 +231,11 @@ service $(asks python3 -c 'import socket; socket.getservbyname("http")') host $(
     assert_eq!(asks(late), [true; 5], "{text}");
     assert_eq!(asks(far), [false, false, false, true, true], "{text}");
     assert!(root.starts_with("root:"), "{text}");
-    // As without the line where glibc can use nothing of nsswitch.conf.
+    // If glibc cannot use nsswitch.conf, the result is the same as without the line.
     assert_eq!(ours.strip_prefix("ours "), bare.strip_prefix("bare "), "{text}");
 }
 
-/// They ask about their user and about services, and are not what a rule is about.
+/// These programs look up their user and services, to which rules do not apply.
 #[test]
 fn with_databases_ssh_and_nc_do_not_connect_to_nscd() {
     let text = container::run_installed(
@@ -259,12 +259,12 @@ fn with_databases_ssh_and_nc_do_not_connect_to_nscd() {
     assert_eq!(after, "0 1 0 1", "{text}");
 }
 
-/// What an option adds: nothing, but the executable's path for `for`, which is looked for once.
+/// Options cause no system calls, except that `for` reads the path of the executable once.
 #[test]
 fn options_cause_no_additional_system_calls() {
     let text = scene(
         r#"
-    # calls NUMBER: of so many lookups.
+    # calls NUMBER: prints the system calls of this number of lookups.
     calls() {
         LD_PRELOAD= strace -f -c -U calls -o /run/test/calls -E LD_PRELOAD=$LD_PRELOAD /usr/bin/python3 -S -E -c '
 import socket, sys
@@ -272,7 +272,7 @@ for _ in range(int(sys.argv[1])): socket.getaddrinfo("rancher-metadata", 80, 0, 
         awk '$1 ~ /^[0-9]+$/ { calls = $1 } END { print calls }' /run/test/calls
     }
     each() { echo "$1: $(( ($(calls 22) - $(calls 2)) / 20 ))"; sleep 0.1; }
-    # One that is not empty, and has not changed for a while, is not read again.
+    # A file that is not empty and has not changed for some time is not read again.
     echo 127.0.0.1 localhost >/etc/hosts; sleep 2.1
     rules 'bypass rancher-metadata'; each plain
     rules 'bypass rancher-metadata hosts /etc/hosts'; each hosts

@@ -1,6 +1,6 @@
-//! The problem and the cure, with real daemons and real programs: a container that has its host's nscd or unscd.
+//! The problem and the fix, with real daemons and real programs: a container that uses the nscd or unscd of its host.
 //!
-//! `scripts/scene` builds the world; each test runs one script in its container and reads what the script says.
+//! `scripts/scene` sets up the container. Each test runs a script in it and checks the output.
 
 use std::path::PathBuf;
 
@@ -10,13 +10,13 @@ fn library() -> String {
     c_tests::artefacts::library().display().to_string()
 }
 
-/// Runs a bash script in the scene's container; what it printed, both streams together.
+/// Runs a bash script in the container of the scene, and returns both output streams.
 fn scene(options: &[&str], script: &str) -> String {
     let variables = [("LIBRARY", library()), ("CONNECT", env!("CARGO_BIN_EXE_connect").to_owned())];
     container::run(options, &variables, &format!("{PRELUDE}\n{script}"))
 }
 
-/// A file of a test's own, gone with it.
+/// A temporary file of a test, which is removed on drop.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -37,16 +37,18 @@ impl Drop for Scratch {
     }
 }
 
-/// The programs, the rules for them, and `with` and `try` for every script: `try COMMAND` prints "status=0 asked=0 : COMMAND".
+/// The programs, the rules for them, and `with` and `try` for all scripts: `try COMMAND` prints "status=0 asked=0 :
+/// COMMAND".
 const PRELUDE: &str = include_str!("../../scripts/programs-inside");
 
-/// How many `light_programs` there are.
+/// The number of programs in `light_programs`.
 const PROGRAMS: usize = 21;
 
-/// These call getservbyname or getservbyport themselves, which are libc's: they ask nscd for a service, with and without us.
+/// These programs call getservbyname or getservbyport, which are not intercepted, and therefore query nscd for
+/// services.
 const ASK_FOR_SERVICES: [&str; 3] = ["ssh", "nc.openbsd", "nc.traditional"];
 
-/// What `light_programs` says of each program: "reached=yes hosts=0 services=0 : LABEL: WHAT IT SAID".
+/// The output of `light_programs` for each program: "reached=yes hosts=0 services=0 : LABEL: OUTPUT".
 fn each_program(text: &str) -> Vec<(&str, &str)> {
     let lines = text.lines().filter(|line| line.starts_with("reached="));
     let programs: Vec<_> = lines.filter_map(|line| line.split_once(" : ")).collect();
@@ -105,7 +107,7 @@ fn with_ld_so_preload_programs_find_the_name_without_querying_unscd() {
     every_program_succeeds_and_nobody_asks(&["--daemon", "unscd", "--preload-file", &library()], BY_FILE);
 }
 
-/// Commands on names that no rule is about, one known to the host's nscd only, one to nobody.
+/// Commands for names without a rule, one of which is known only to the host's nscd, and one does not exist.
 const UNMATCHED: &str = r#"
 unmatched() {
     for name in host-only.example both.example nobody.example; do
@@ -138,7 +140,7 @@ fn unmatched_names_are_resolved_by_unscd_as_without_the_library() {
     unmatched_names_are_the_daemons("unscd");
 }
 
-/// Without one name in a rule.
+/// No rule contains a name.
 fn with_libc_first_every_program_succeeds_and_results_of_the_daemon_are_kept(daemon: &str) {
     let text = scene(&["--services", "--daemon", daemon], "RULES='+*' light_programs");
     for (facts, program) in each_program(&text) {
@@ -161,7 +163,7 @@ fn with_libc_first_every_program_succeeds_with_unscd() {
     with_libc_first_every_program_succeeds_and_results_of_the_daemon_are_kept("unscd");
 }
 
-/// What the start script of a kubelet in a container does until its metadata is there.
+/// The start script of a kubelet in a container waits for the metadata service in this way.
 #[test]
 fn with_libc_first_a_loop_that_waits_for_a_name_ends() {
     let script = r#"
@@ -220,7 +222,7 @@ fn libc_first_supports_fallback_error_and_fallback_always() {
 #[test]
 fn without_rules_the_library_changes_nothing() {
     let script = "both() { try getent hosts rancher-metadata; try getent ahosts host-only.example; }
-                  both # nscd is asked more when it does not know the names yet.
+                  both # nscd gets more requests while it has not cached the names.
                   both; LD_PRELOAD=$LIBRARY both";
     let text = scene(&[], script);
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("status=")).collect();
@@ -410,7 +412,7 @@ fn a_privileged_program_ignores_the_variables_of_the_library() {
     assert_eq!(text, "variable 2\nfile 0\nwritable file 2\n");
 }
 
-/// A rule that names servers has them asked, whatever modules nsswitch.conf lists.
+/// A rule with servers queries them regardless of the modules in nsswitch.conf.
 #[test]
 fn a_rule_with_servers_queries_them_even_without_dns_in_nsswitch_conf() {
     let text = scene(
@@ -429,7 +431,7 @@ fn a_rule_with_servers_queries_them_even_without_dns_in_nsswitch_conf() {
     assert_eq!(text.matches("without servers: 2").count(), 3, "{text}");
 }
 
-/// A process that changes its root keeps its rules, unless the new root has some of its own.
+/// A process that changes its root directory keeps its rules, unless there are rules in the new root directory.
 #[test]
 fn rules_are_kept_after_chroot() {
     let script = r#"

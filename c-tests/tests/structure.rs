@@ -1,5 +1,5 @@
-//! The shape of the sources: no import cycle, short and flat functions, and fault points only where something could be
-//! left half done. Nothing is built or run: the files are parsed, and what is there for tests only is left out.
+//! The structure of the sources: no import cycles, short functions without deep nesting, and fault points only in code
+//! that can leave inconsistent state. The files are parsed, and nothing is built or run. Code for tests is ignored.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,19 +14,19 @@ use syn::{
     Visibility,
 };
 
-/// Where each crate begins.
+/// The root files of the crates.
 const CORE: &str = "src/core/lib.rs";
 const PRELOAD: &str = "src/preload/lib.rs";
 const CLI: &str = "src/cli/main.rs";
 
-/// A function has fewer lines than this, from `fn` to its closing brace.
+/// Functions must have fewer lines than this, from `fn` to the closing brace.
 const LINES: usize = 60;
 
-/// Blocks nest less deeply than this: see `Nesting`.
+/// The nesting depth of blocks must be less than this; see `Nesting`.
 const DEPTH: usize = 5;
 
-/// The beginnings of the paths of all files that hold state, allocate, or call the system: elsewhere a panic leaves nothing
-/// half done.
+/// Prefixes of the paths of all files that have state, allocate memory, or make system calls. In other code, a panic
+/// cannot leave inconsistent state.
 const MAY_HAVE_FAULT_POINTS: [&str; 8] = [
     "src/core/cache/",
     "src/core/sys/",
@@ -40,16 +40,16 @@ const MAY_HAVE_FAULT_POINTS: [&str; 8] = [
 
 // ---- Reading ----
 
-/// A file of a crate, parsed.
+/// A parsed file of a crate.
 struct Source {
-    /// From the top of the repository.
+    /// Relative to the top of the repository.
     path: PathBuf,
-    /// Which module it is: `["dns", "exchange"]`.
+    /// The path of the module: `["dns", "exchange"]`.
     module: Vec<String>,
     syntax: syn::File,
 }
 
-/// The files of a crate that its `mod` lines lead to, but for those of tests.
+/// The files of a crate, as declared by its `mod` items, except tests.
 fn sources(root: &str) -> Vec<Source> {
     let mut found = Vec::new();
     read(PathBuf::from(root), Vec::new(), &mut found);
@@ -71,7 +71,7 @@ fn read(path: PathBuf, module: Vec<String>, found: &mut Vec<Source>) {
     found.push(Source { path, module, syntax });
 }
 
-/// The file of a module, by the file that declares it.
+/// The file of a module, relative to the file that declares it.
 fn file_of(declared_in: &Path, name: &str) -> PathBuf {
     let below = match declared_in.file_stem().and_then(|stem| stem.to_str()) {
         Some("lib" | "main" | "mod") => declared_in.with_file_name(name),
@@ -81,7 +81,7 @@ fn file_of(declared_in: &Path, name: &str) -> PathBuf {
     if home().join("..").join(&file).exists() { file } else { below.join("mod.rs") }
 }
 
-/// Whether something is there only in a build for tests.
+/// Whether an item exists only in builds for tests.
 fn is_for_tests(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         let is_cfg_test = || attribute.parse_args::<Ident>().is_ok_and(|word| word == "test");
@@ -109,19 +109,19 @@ fn none(faults: &[String]) {
 
 // ---- Paths ----
 
-/// A path in the code and its line, in the words of the code: `["super", "exchange", "ask"]`.
+/// A path in the code, such as `["super", "exchange", "ask"]`, and its line.
 struct Named {
     words: Vec<String>,
     line: usize,
-    /// How many inline modules it stands in, which `super` leaves first.
+    /// The number of enclosing inline modules, to which the first `super` refer.
     depth: usize,
 }
 
-/// All paths of a file: those of `use` lines, those in the code, and those in the arguments of macros.
+/// All paths in a file: in `use` items, in the code, and in the arguments of macros.
 #[derive(Default)]
 struct Paths {
     found: Vec<Named>,
-    /// `pub use` in lib.rs or mod.rs makes the names of others known, and uses none of them.
+    /// `pub use` in lib.rs or mod.rs re-exports names, and is not counted as a use.
     skips_re_exports: bool,
     depth: usize,
 }
@@ -149,7 +149,7 @@ impl Paths {
         }
     }
 
-    /// Words with "::" between them, wherever they are in the tokens. One alone is no path: `pub(crate)` has such a word.
+    /// Words separated by "::" anywhere in the tokens. A single word, as in `pub(crate)`, is not a path.
     fn push_tokens(&mut self, tokens: TokenStream) {
         let (mut words, mut line, mut colons) = (Vec::new(), 0, 0);
         for token in tokens {
@@ -212,7 +212,7 @@ impl<'ast> Visit<'ast> for Paths {
         visit::visit_path(self, path);
     }
 
-    /// `pub(super)` is no use of anything.
+    /// `pub(super)` is not a use.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 
     fn visit_macro(&mut self, call: &'ast Macro) {
@@ -222,7 +222,7 @@ impl<'ast> Visit<'ast> for Paths {
 
 // ---- Imports ----
 
-/// The file that a path leads to, if that is one of the crate's own: the longest part of the path that is a file.
+/// The file of the crate that a path refers to, if any: the longest prefix of the path that is a file.
 fn target(sources: &[Source], from: &Source, named: &Named) -> Option<usize> {
     let is_child = |word: &str| {
         let parts = |source: &Source| {
@@ -264,7 +264,7 @@ fn target(sources: &[Source], from: &Source, named: &Named) -> Option<usize> {
     found
 }
 
-/// What each file imports: pairs of indexes, with the line of the first such import.
+/// The imports of each file: pairs of indices, with the line of the first such import.
 fn imports(sources: &[Source]) -> Vec<(usize, usize, usize)> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
@@ -279,7 +279,7 @@ fn imports(sources: &[Source]) -> Vec<(usize, usize, usize)> {
     found
 }
 
-/// For each file, all that can be reached by its imports.
+/// For each file, all files that can be reached through imports.
 fn reached(count: usize, imports: &[(usize, usize, usize)]) -> Vec<BTreeSet<usize>> {
     let mut reached = vec![BTreeSet::new(); count];
     for (index, here) in reached.iter_mut().enumerate() {
@@ -292,7 +292,7 @@ fn reached(count: usize, imports: &[(usize, usize, usize)]) -> Vec<BTreeSet<usiz
     reached
 }
 
-/// The import cycles of a crate: for each its files, and the imports between them.
+/// The import cycles of a crate, each with its files and the imports between them.
 fn cycles(root: &str) -> Vec<String> {
     let sources = sources(root);
     let imports = imports(&sources);
@@ -334,10 +334,11 @@ fn the_command_has_no_import_cycle() {
 
 // ---- Functions ----
 
-/// How deeply blocks nest in a body. A level is what rustfmt indents because a block begins: the block of `if`, `else`,
-/// `while`, `for`, `loop`, `unsafe`, `let ... else`, of a closure, or on its own; the arms of a `match`; and the block of an
-/// arm. `else if` is as deep as its `if`. What stands on one line is no level, and neither are the fields of a structure,
-/// the elements of an array, and arguments that were wrapped. An item inside of a function begins anew.
+/// The nesting depth of blocks in a body. A level is an indentation by rustfmt at the beginning of a block: of `if`,
+/// `else`, `while`, `for`, `loop`, `unsafe`, `let ... else`, a closure, or a block on its own; the arms of a `match`;
+/// and the block of an arm. `else if` has the same depth as its `if`. Code on one line does not count as a level, and
+/// neither do the fields of a structure, the elements of an array, and wrapped arguments. Items within a function are
+/// counted separately.
 #[derive(Default)]
 struct Nesting {
     current: usize,
@@ -359,7 +360,7 @@ impl Nesting {
     }
 }
 
-/// Whether the end of something is on another line than its beginning.
+/// Whether an element extends over several lines.
 fn has_lines(spanned: &impl Spanned) -> bool {
     let span = spanned.span();
     span.start().line != span.end().line
@@ -379,7 +380,7 @@ impl<'ast> Visit<'ast> for Nesting {
     fn visit_item(&mut self, _: &'ast Item) {}
 }
 
-/// Faults of the functions of a file.
+/// Problems of the functions in a file.
 struct Functions<'a> {
     source: &'a Source,
     count: usize,

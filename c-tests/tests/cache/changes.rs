@@ -1,7 +1,7 @@
 use super::*;
 use c_tests::releases;
 
-/// Lines, and what the lookups among them find: an address of `nth`, which is the number of the question.
+/// Lines, and the results of the lookups among them: addresses of `nth`, which contain the number of the query.
 const CHANGES: &[(&str, &str, &[&str])] = &[
     ("nothing", "G|G|G", &["1", "1", "1"]),
     ("another case of letters", "G|gai NTH300_nx.NAME.t.example - 0 4 1|G", &["1", "2", "1"]),
@@ -37,7 +37,7 @@ const CHANGES: &[(&str, &str, &[&str])] = &[
     ("configuration, without a cache", "G|put nss-bypass.conf bypass *%0a|sleep 1100|G|G", &["1", "2", "3"]),
 ];
 
-/// What the lookups of a row answer. Before 2.33, a process reads nsswitch.conf once.
+/// The results of the lookups of a row. Before glibc 2.33, a process reads nsswitch.conf only once.
 fn answers(what: &str, answers: &'static [&'static str]) -> &'static [&'static str] {
     if releases::minor() < 33 && what.starts_with("nsswitch.conf") { &["1", "1", "1"] } else { answers }
 }
@@ -49,7 +49,7 @@ fn an_answer_is_queried_again_after_a_change_of_its_dependencies() {
     all(&rows, |(number, (what, script, expected))| {
         let mark = format!("change{number}");
         let lookup = format!("gai nth300_nx.{mark}.t.example - 0 4 1");
-        // A change of a file counts from the next tick of the kernel's clock on.
+        // A change of a file is detected from the next tick of the kernel's clock on.
         let with_tick =
             |line: &'static str| std::iter::once(line).chain(Some("sleep 10").filter(|_| line.starts_with("put ")));
         let lines: Vec<String> = script
@@ -87,7 +87,7 @@ fn names_that_hostaliases_may_replace_are_not_cached() {
     assert_eq!(place.asked(" plain.live300.w"), 1);
 }
 
-/// `via` of a rule is part of what an answer depends on, also where two rules match in turn.
+/// A cached answer depends on `via` of the rule, also if two rules match alternately.
 #[test]
 fn answers_of_different_rules_are_cached_separately() {
     let place = Place::new();

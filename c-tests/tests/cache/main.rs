@@ -1,8 +1,9 @@
-//! Answers that are kept, where the configuration says `cache` (docs/configuration.md, "Cache"; docs/internals.md, "The cache").
+//! Cached answers, with `cache` in the configuration (docs/configuration.md, "Cache"; docs/internals.md, "The cache").
 //!
-//! What a cache must not do is to be noticed, but by the name server: so its log is what most tests look at. That kept
-//! answers are those of bare glibc is `tests/glibc.rs`'s; here is when they count, and what becomes of them when files,
-//! threads, processes and networks change. `NSS_BYPASS_SOAK` makes the numbers larger.
+//! A cache must only have an effect on the queries to the name server. Therefore, most tests check its log.
+//! `tests/glibc.rs` compares cached answers with those of bare glibc. These tests check when cached answers are used,
+//! and the effects of changes of files, threads, processes and networks. `NSS_BYPASS_SOAK` increases the numbers of
+//! repetitions.
 
 mod times;
 mod order;
@@ -22,16 +23,16 @@ use c_tests::cases::Setup;
 use c_tests::length::many;
 use c_tests::world::{HOSTS, Nscd, World};
 
-/// Nothing is kept.
+/// No cache.
 const EVERYTHING: &str = "bypass * 0.0.0.0/0 ::/0\n";
 
-/// All answers are kept.
+/// All answers are cached.
 const KEEPING: &str = "bypass * 0.0.0.0/0 ::/0\ncache 1024\n";
 
 /// A world without nscd.
 struct Place(World);
 
-/// What a program said, and what the name server was asked meanwhile by all.
+/// The output of a program, and all queries to the name server in the meantime.
 struct Told {
     output: Output,
     text: String,
@@ -42,7 +43,7 @@ impl Place {
         Self(World::start(&Setup::default().addresses, Nscd::None))
     }
 
-    /// A command with an /etc of its own, which has these files.
+    /// A command with a private /etc, which contains these files.
     fn command(&self, name: &str, words: &[&str], files: &[(&str, &str)]) -> (Command, PathBuf) {
         let etc = Setup::default().etc();
         for (file, text) in files {
@@ -62,7 +63,7 @@ impl Place {
         Told { output, text }
     }
 
-    /// What `programs/probe.c` prints for these lines under this configuration, an outcome for each lookup.
+    /// The output of `programs/probe.c` for these lines with these files, one result for each lookup.
     fn probe(&self, files: &[(&str, &str)], lines: &str) -> Vec<String> {
         let told = self.finish(self.command("probe", &[], files), lines);
         assert!(told.output.status.success() && told.output.stderr.is_empty(), "{}", told.text);
@@ -77,7 +78,7 @@ impl Place {
         outcomes
     }
 
-    /// How many questions about names with this text there were so far.
+    /// The number of queries so far for names that contain this text.
     fn asked(&self, text: &str) -> usize {
         self.0.questions().iter().filter(|line| line.contains(text)).count()
     }
@@ -87,7 +88,7 @@ fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "cache: {text}");
 }
 
-/// Rows that wait more than they work, all at once; what is wrong with them comes at the end.
+/// Checks rows in parallel, since they spend most of their time waiting. Failures are reported at the end.
 fn all<T: Sync>(rows: &[T], check: impl Fn(&T) -> Option<String> + Sync) {
     let wrong = Mutex::new(Vec::new());
     for rows in rows.chunks(16) {
@@ -102,7 +103,7 @@ fn all<T: Sync>(rows: &[T], check: impl Fn(&T) -> Option<String> + Sync) {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// The first address of an outcome.
+/// The first address of a result.
 fn address(outcome: &str) -> &str {
     let from = outcome.find("addrlen=").map_or("", |at| &outcome[at..]);
     from.split(' ').nth(1).unwrap_or(outcome)

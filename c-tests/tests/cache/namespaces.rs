@@ -57,7 +57,7 @@ fn nothing_is_cached_if_the_network_namespace_is_unknown() {
         let found = said.iter().zip(expected).all(|(line, address)| line.ends_with(address));
         assert!(told.output.status.success() && found, "{}", told.text);
     }
-    // The same in a chroot that has files, but no /proc.
+    // The same in a chroot that contains files, but no /proc.
     let root = place.0.directory().join("root");
     fs::create_dir_all(root.join("etc")).unwrap();
     for (file, text) in [

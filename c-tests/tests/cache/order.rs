@@ -13,7 +13,7 @@ fn cached_addresses_keep_the_order_of_the_server() {
     for (index, first) in [(0, 1), (1, 1), (3, 2), (4, 2)] {
         assert!(found[index].contains(&of(first)), "{found:#?}");
     }
-    // getaddrinfo puts them in order anew, and other sets do not get in each other's way.
+    // getaddrinfo sorts them again. The other sets are independent of each other.
     let sets = ["set-near", "ter-near", "set-scopes", "set-labels"];
     let cases: String = sets.iter().map(|set| format!("gai {set}_{set}.order.t.example - 0 0 1\n")).collect();
     let kept = place.probe(&[("nss-bypass.conf", KEEPING)], &cases.repeat(2));

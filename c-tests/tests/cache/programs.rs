@@ -1,4 +1,4 @@
-//! Programs that are their own judges: tables of rows, as in tests/host_process.
+//! Programs that check their results themselves, and print rows of a table, as in tests/host_process.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn holds_with(name: &str, scenario: &str, count: u32, files: &[(&str, &str)]) {
     assert!(told.output.status.success(), "{scenario}: {shown}{}", told.output.status);
 }
 
-/// Rows of programs/cache.c: what it is asked for, and how often in a test and in the soak.
+/// Scenarios of programs/cache.c, and the number of repetitions in a test and in the soak test.
 macro_rules! rows {
     ($($test:ident: $scenario:literal, $test_count:literal, $soak_count:literal;)+) => { $(
         #[test]

@@ -1,6 +1,7 @@
 use super::*;
 
-/// Whether the second of two lookups asks, by what the server does; and the address family: 0 is both.
+/// The behaviour of the server, the address family (0 for both), and whether the answer is cached, so that the second
+/// of two lookups sends no queries.
 const KEPT: &[(&str, u32, bool)] = &[
     ("ok", 4, true),
     ("ok", 6, true),
@@ -30,7 +31,7 @@ const KEPT: &[(&str, u32, bool)] = &[
     ("ndsoa60000", 4, false),
     ("ndsoa60", 4, false),
     ("nxcname", 4, true),
-    // Nobody said for how long, but beside what is there.
+    // No time to live, except that of the other answer.
     ("rcode3", 4, false),
     ("rcode3_rcode3", 0, false),
     ("bare", 4, false),
@@ -41,7 +42,7 @@ const KEPT: &[(&str, u32, bool)] = &[
     ("cnamex", 4, false),
     ("cnamexsoa", 4, false),
     ("textonly", 4, false),
-    // Failures of servers, and answers that cannot be used.
+    // Failures of servers, and unusable answers.
     ("servfail", 4, false),
     ("servfail_servfail", 0, false),
     ("ok_servfail", 0, false),
@@ -69,7 +70,7 @@ const KEPT: &[(&str, u32, bool)] = &[
     ("trail_trail", 0, false),
     ("more", 4, false),
     ("nxdata", 4, false),
-    // Too large to be kept.
+    // Too large for the cache.
     ("tcfull", 4, false),
 ];
 
@@ -82,7 +83,7 @@ fn only_uncached_answers_are_queried_again() {
         let outcomes = place.probe(&[("nss-bypass.conf", KEEPING)], &(case("once") + &case("more") + &case("more")));
         let of = |mark: &str| place.asked(&format!(" {label}.{mark}{family}.t"));
         let (once, twice) = (of("once"), of("more"));
-        // A server that has lost an answer is asked one question at a time from then on, and each of them once.
+        // After a lost answer, queries are sent to the server one after the other, and each of them once.
         let each = if word == "ok_drop" { 2 } else { once };
         let expected = if kept { once } else { 2 * each };
         let same = outcomes.len() == 3 && outcomes[1] == outcomes[2] && outcomes[0] == outcomes[1];
@@ -92,7 +93,7 @@ fn only_uncached_answers_are_queried_again() {
     say(&format!("{} ways of servers: kept where it may be, and not where not", KEPT.len()));
 }
 
-/// Names of addresses, by the last octet.
+/// Reverse lookups, by the last octet.
 #[test]
 fn reverse_lookups_are_cached() {
     let place = Place::new();
@@ -109,7 +110,8 @@ fn reverse_lookups_are_cached() {
     });
 }
 
-/// Until when: two lookups at once, and one after 2.4 seconds. Which of them ask.
+/// Expiry: the configuration, and the numbers of queries after one lookup, after a second one, and after a third one
+/// 2.4 seconds later.
 const UNTIL: &[(&str, &str, &str, &str, [usize; 3])] = &[
     ("its time to live", "cache 1024", "", "live2_nx", [1, 1, 2]),
     ("a longer time to live", "cache 1024", "", "live9_nx", [1, 1, 1]),
@@ -151,7 +153,8 @@ fn answers_are_used_until_their_time_to_live_is_over() {
     say(&format!("{} conditions of time and configuration", UNTIL.len()));
 }
 
-/// The search list, what one lookup asks, and what the second does at once and after 2.4 seconds.
+/// The search list, and the numbers of queries after one lookup, after a second one, and after a third one 2.4 seconds
+/// later.
 const SEARCHED: &[(&str, [usize; 3])] = &[
     ("live300.w nx.w", [1, 1, 1]),
     ("nx.w live300.w", [2, 2, 2]),
