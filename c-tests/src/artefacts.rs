@@ -28,7 +28,7 @@ pub fn library() -> PathBuf {
     BUILT.get_or_init(|| built_under_test(&["nss-bypass"]).join("libnss_bypass.so")).clone()
 }
 
-/// Builds packages of the workspace with the profile whose result is tested, and returns the directory that they are in.
+/// Builds packages with the profile whose result is tested, and returns the directory that contains them.
 /// The tests themselves need not be built with it: the profile `c-tests` saves minutes of link-time optimisation.
 fn built_under_test(packages: &[&str]) -> PathBuf {
     let (profile, directory) = if cfg!(debug_assertions) { ("dev", "debug") } else { ("release", "release") };
