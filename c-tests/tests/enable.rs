@@ -279,7 +279,7 @@ fn obstacles_are_reported_and_the_file_is_kept() {
     echo "link: $(try enable) $(readlink "$F") $(cat "$R/etc/real/file" | tr '\n' '|')"; try disable; cat "$R/etc/real/file"; rm "$F"
     ln -s /etc/real/none "$F"; try enable; echo "dangling: $(readlink "$F") $(cat "$R/etc/real/none")"
     try disable; ls "$R/etc/real"; rm "$F"
-    printf "$other" >"$F"; mount --bind "$F" "$F"; echo "mount: $(try enable) $(file)"; umount "$F"
+    printf "$other" >"$F"; mount --bind "$F" "$F"; echo "mount: $(try enable) $(file) $(beside)"; umount "$F"
     mount --bind "$R/etc" "$R/etc"; mount -o remount,bind,ro "$R/etc"; echo "ro: $(try enable) $(file)"; umount "$R/etc"
     rm -f "$F"*; cp -a "$R/etc" "$R/tmp/etc"; mount -t tmpfs -o size=256k,mode=755 tmpfs "$R/etc"; cp -a "$R/tmp/etc/." "$R/etc/"
     printf "$other\n" >"$F"; dd if=/dev/zero of="$R/etc/fill" bs=4k 2>/dev/null
@@ -323,6 +323,8 @@ fn obstacles_are_reported_and_the_file_is_kept() {
         assert!(line.starts_with(start), "{start}\n{line}\n{text}");
     }
     assert_eq!(lines.len(), expected.len(), "{text}");
+    // A bind mount cannot be replaced: only the file itself is left.
+    assert!(lines.iter().any(|line| line.starts_with("mount: ") && line.ends_with(" <OTHER> ld.so.preload")), "{text}");
     let full: Vec<_> = lines.iter().filter(|line| line.starts_with("full: ")).collect();
     assert!(full[0].ends_with("<OTHER|> ld.so.preload"), "{text}");
     assert!(full[1].ends_with("<OTHER|OURS|>"), "{text}");

@@ -116,7 +116,11 @@ fn replace_and_try(
     let _until_the_end = Blocked::all();
     on_disk.save(old)?;
     on_disk.set_untried(true)?;
-    on_disk.put(new, old)?;
+    if let Err(trouble) = on_disk.put(new, old) {
+        // A file that was not replaced, such as a mount point, needs neither the marker nor the copy.
+        on_disk.clean_up(old.map_or(b"", |old| &old.bytes))?;
+        return Err(trouble);
+    }
     let tried = trials().map_err(|trouble| undo(on_disk, old, trouble))?;
     on_disk.set_untried(false)?;
     Ok(tried)
