@@ -1,19 +1,19 @@
-//! Differences whose reason is known: they are counted apart. Most are deviations on purpose, and have a row in
-//! docs/glibc-differences.md, "Deviations, on purpose", or below it.
+//! Differences with a known reason, which are counted separately. Most are intended, and have a row in
+//! docs/glibc-differences.md, "Deviations, on purpose", or in the sections after it.
 
 use crate::answers;
 use crate::compare::Pair;
 use crate::files::Round;
 use crate::lookups;
 
-/// A command that gave two results, and the files that it was run with.
+/// A command with different results, and the files that it was run with.
 pub(crate) struct Difference<'a> {
     pub(crate) command: &'a str,
     pub(crate) round: &'a Round,
     pub(crate) pair: &'a Pair,
 }
 
-/// A reason, and what tells that a difference has it.
+/// A reason, and a predicate for differences with this reason.
 struct Kind {
     reason: &'static str,
     fits: fn(&Difference<'_>) -> bool,
@@ -23,7 +23,7 @@ const fn kind(reason: &'static str, fits: fn(&Difference<'_>) -> bool) -> Kind {
     Kind { reason, fits }
 }
 
-/// The first that fits counts.
+/// The first matching reason is used.
 const KINDS: &[Kind] = &[
     kind(
         "a module that is not installed is an error to glibc where it is asked last; here it is skipped",
@@ -36,7 +36,7 @@ const KINDS: &[Kind] = &[
 ];
 
 impl Difference<'_> {
-    /// The reason, where it is known.
+    /// The reason, if it is known.
     pub(crate) fn kind(&self) -> Option<&'static str> {
         KINDS.iter().find(|kind| (kind.fits)(self)).map(|kind| kind.reason)
     }
@@ -45,7 +45,7 @@ impl Difference<'_> {
         self.command.split(' ').filter(|word| *word != "thread").collect()
     }
 
-    /// The words of all lines for a database in nsswitch.conf; actions, in brackets, are one word, in small letters.
+    /// The words of all lines for a database in nsswitch.conf. An action in brackets is a single word in lower case.
     fn modules(&self, database: &str) -> Vec<String> {
         let text = String::from_utf8_lossy(self.round.text("nsswitch.conf"));
         let is_blank = |letter: char| letter.is_ascii_whitespace() || letter == '\x0b';
@@ -70,7 +70,7 @@ impl Difference<'_> {
         words
     }
 
-    /// Whether this is getaddrinfo by way of gethostbyname2_r.
+    /// Whether getaddrinfo calls gethostbyname2_r in this case.
     fn is_simple_getaddrinfo(&self) -> bool {
         matches!(self.words()[..], ["gai", _, _, flags, "4", ..] if !flags.contains("CANON"))
     }
@@ -81,7 +81,7 @@ fn unknown_module(difference: &Difference<'_>) -> bool {
     let is_system_error = |text: &String| ["EAI_SYSTEM", "h_errno=-1", "h_errnop=-1"].iter().any(|c| text.contains(c));
     let is_unknown = |word: &String| !matches!(word.as_str(), "files" | "dns");
     let modules: Vec<String> = difference.modules("hosts").into_iter().filter(|word| !word.starts_with('[')).collect();
-    // Where there are no others, glibc's h_errno is that of the lookup before.
+    // If there are no other modules, h_errno of glibc is that of the previous lookup.
     let are_all_unknown = !modules.is_empty() && modules.iter().all(is_unknown);
     are_all_unknown || (is_system_error(bare) || is_system_error(bypassed)) && modules.iter().any(is_unknown)
 }

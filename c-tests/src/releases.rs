@@ -1,5 +1,5 @@
-//! Where the glibc of another release answers otherwise than the library, and why: the library answers as 2.36 does,
-//! which these tests were written beside. An entry that explains nothing in its releases any more fails the test.
+//! Differences between other releases of glibc and the library, and their reasons. The library implements the behaviour
+//! of 2.36, for which these tests were written. An entry that no longer explains a difference causes the test to fail.
 
 use std::ffi::CStr;
 use std::ops::Range;
@@ -7,13 +7,13 @@ use std::sync::OnceLock;
 
 use crate::report::Deviation;
 
-/// A deviation in some releases: the second numbers of their versions, 36 of 2.36.
+/// A deviation in some releases, which are specified by the minor version, as in 36 for 2.36.
 struct Other {
     glibc: Range<u32>,
     deviation: Deviation,
 }
 
-/// Before 2.37; Debian 12 has the changes of 2.37's nss_dns in its 2.36.
+/// Before 2.37. Debian 12 has backported the changes of nss_dns in 2.37 to 2.36.
 const BEFORE_36: Range<u32> = 0..36;
 const ALL_LATER: u32 = u32::MAX;
 
@@ -38,7 +38,7 @@ const fn other(
     Other { glibc, deviation: Deviation { file, section, case, reason } }
 }
 
-/// Reasons and the sections of a file that they explain, before 2.36.
+/// Before 2.36: reasons, and the sections of a file that they explain.
 const OLD: &[(&str, &str, &[&str])] = &[
     ("answers.txt", OLD_DNS, &["records that are not right", "other codes, other empty answers"]),
     ("answers.txt", OLD_ALIAS_ONLY, &["one outcome, asked in every way"]),
@@ -217,7 +217,7 @@ const SINGLE: &[Other] = &[
     ),
 ];
 
-/// What shows only where many names share a process: what is asked.
+/// Differences in the queries, which are only visible if many names are looked up in one process.
 const QUESTIONS: &[Other] = &[
     other(BEFORE_36, "order.txt", "gai.conf: label 2001:db8::1 5", "questions", "who has crashed asks no more"),
     other(BEFORE_36, "nsswitch.txt", "an answer to merge with one of DNS", "questions", OLD_CONTINUE),
@@ -226,8 +226,8 @@ const QUESTIONS: &[Other] = &[
     other(41..ALL_LATER, "nsswitch.txt", "three to merge", "questions", "as the answers"),
 ];
 
-/// What shows only where libc is asked first, or under the options of a rule: many names share a process there, and what
-/// glibc answers to one depends on those before.
+/// Differences that are only visible with libc first or with options of a rule, where many names are looked up in one
+/// process, and glibc's results depend on previous lookups.
 const AFTER_OTHERS: &[Other] = &[
     other(BEFORE_36, "nsswitch.txt", "an answer to merge with one of DNS", "gai", OLD_MERGE),
     other(BEFORE_36, "nsswitch.txt", "three to merge", "gai", OLD_MERGE),
@@ -242,13 +242,13 @@ const AFTER_OTHERS: &[Other] = &[
     ),
 ];
 
-/// Those that concern the glibc of this machine where many names share a process.
+/// The deviations for the glibc of this machine if many names are looked up in one process.
 pub fn deviations_after_others() -> Vec<Deviation> {
     let others = AFTER_OTHERS.iter().filter(|each| each.glibc.contains(&minor())).map(|each| each.deviation);
     deviations().iter().copied().chain(others).collect()
 }
 
-/// Those that concern the glibc of this machine.
+/// The deviations for the glibc of this machine.
 pub fn deviations() -> &'static [Deviation] {
     static OF_THIS: OnceLock<Vec<Deviation>> = OnceLock::new();
     OF_THIS.get_or_init(|| {
@@ -263,17 +263,17 @@ pub fn deviations() -> &'static [Deviation] {
     })
 }
 
-/// The second number of the version of the glibc that runs here.
+/// The minor version of the running glibc.
 pub fn minor() -> u32 {
     // SAFETY: the function has no preconditions.
     let version = unsafe { libc::gnu_get_libc_version() };
-    // SAFETY: it returns a C string that stays.
+    // SAFETY: it returns a static C string.
     let version = unsafe { CStr::from_ptr(version) }.to_str().expect("ASCII");
     let number = version.split('.').nth(1).and_then(|number| number.parse().ok());
     number.unwrap_or_else(|| panic!("what version is {version}?"))
 }
 
-/// Whether its nss_dns is the one that was written anew.
+/// Whether glibc has the rewritten nss_dns.
 pub fn has_new_dns() -> bool {
     !BEFORE_36.contains(&minor())
 }

@@ -1,9 +1,9 @@
-//! What a program lacks. Before glibc 2.34, libdl, libpthread and libanl are libraries of their own: a program may have none
-//! of them, even on its disk, or get them later and for a plug-in only.
+//! Programs without other libraries. Before glibc 2.34, libdl, libpthread and libanl are separate libraries. They may
+//! not be loaded, may not even be installed, or may be loaded later for a plug-in.
 
 use super::*;
 
-/// The files that ld.so loads for a program, by their paths.
+/// The paths of the files that ld.so loads for a program.
 fn needed(program: &Path) -> Vec<PathBuf> {
     let listed = Command::new(tool("ldd")).arg(program).output().expect("ldd runs");
     let text = text(&listed);
@@ -40,7 +40,7 @@ fn libc_and_the_dynamic_linker_are_sufficient() {
     assert!(bare.contains("127.0.0.1: 0 127.0.0.1"), "{bare}");
     assert_eq!(looked_up(&ours, "", &names), bare);
     assert_eq!(looked_up(&ours, "nothing.else", &names), bare);
-    // Before 2.34, libc's own module for the file is not there either.
+    // Before 2.34, libc's module for /etc/hosts is a separate file, which does not exist either.
     let matched = looked_up(&ours, "here, 127.0.0.1", &names[..2]);
     assert_eq!(matched, "127.0.0.1: 0 127.0.0.1 127.0.0.1\nhere: 0 192.0.2.1 here\nexit status: 0");
     fs::remove_dir_all(&root).unwrap();

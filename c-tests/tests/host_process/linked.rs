@@ -1,22 +1,23 @@
-//! Linked against instead of preloaded: by a program, and by a library of which the program may know nothing.
+//! Linking against the library instead of preloading it: by a program, and by a library that a program may load.
 //!
-//! A call goes to the first library in the program's order that has the function. Ours is first in a program that is
-//! linked against it; a library that is linked against it comes with libc before ours, so that its lookups are libc's.
+//! A call is bound to the first library in the lookup scope that defines the function. In a program that is linked
+//! against the library, this is the library. If only another library is linked against it, libc comes first, so that
+//! lookups are forwarded to libc.
 
 use super::*;
 
 const LOOKUPS: &[&str] =
     &["gai ok_ok.t.example", "ghbn v4only", "ghbnr ok3_ok3.t.example", "ghba 10.0.0.5", "gni 192.0.2.77", "gaia dual"];
 
-/// Some of these, and no other.
+/// Rules for some of the names.
 const SOME: &str = "ok_ok.t.example, v4only, 10.0.0.5";
 
-/// Who says what: "program" or "library", the lookup, the answer.
+/// The answers, by "program" or "library" and the lookup.
 type Said = BTreeMap<(String, String), String>;
 
 struct Linked {
     place: Place,
-    /// What each lookup gives by libc, beside the nscd that lies; and what it gives by us.
+    /// The results of each lookup from libc, with an nscd that gives wrong answers; and those from the library.
     libc: Said,
     ours: Said,
 }
@@ -53,13 +54,13 @@ impl Linked {
         said(&run(command, ""))
     }
 
-    /// Whether an answer is ours, or libc's.
+    /// Whether an answer is one of these.
     fn is_of(&self, answers: &Said, lookup: &str, answer: &str) -> bool {
         answers[&("program".to_owned(), lookup.to_owned())] == answer
     }
 
-    /// Everybody's lookups, with rules for all names, some, and none: those of `ours` are ours where a rule matches, and
-    /// all others libc's.
+    /// Runs all lookups with rules for all names, some, and none. Matched lookups by those in `ours` must be answered
+    /// by the library, and all others by libc.
     fn holds(&self, condition: &str, program: &Path, how: &[&str], ours: &[&str]) {
         let mut times = 0;
         for rules in [EVERYTHING, SOME, ""] {
@@ -106,7 +107,7 @@ fn linking_another_library_against_the_library_does_not_break_programs() {
     let path = speaker.to_str().unwrap();
     linked.holds("a plug-in linked against ours", &plain, &["opened", path], &[]);
     linked.holds("a plug-in linked against ours, RTLD_DEEPBIND", &plain, &["deep", path], &["library"]);
-    // Ours is behind libc in the program's order, and before it in the plug-in's, which is another than the program's.
+    // The library is after libc in the scope of the program, and before it in that of the plug-in, which is different.
     let other = super::linked("linked_against", &["-DLIBRARY", "-DOTHER", "-shared", "-fPIC"], &[&ours]);
     let how = ["deep-too", other.to_str().unwrap()];
     linked.holds("a plug-in linked against ours, RTLD_DEEPBIND, beside such a library", &unaware, &how, &["library"]);

@@ -20,7 +20,7 @@ const LOOKUPS: &[&str] = &[
 fn everywhere(when: &str) {
     let place = Place::new(|etc| fs::write(etc.join("rules"), "bypass * 0.0.0.0/0 ::/0\n").unwrap());
     let mut command = place.with(&faulty_library(), &program("panics"));
-    // In libanl, before 2.34, libc's own getaddrinfo_a calls getaddrinfo as any library does: that is answered here.
+    // Before 2.34, getaddrinfo_a is in libanl, whose call of getaddrinfo is intercepted by the library.
     let is_plain = |lookup: &&&str| releases::minor() >= 34 || !lookup.starts_with("gaia ");
     command.arg(when).args(LOOKUPS.iter().filter(is_plain));
     command.env_remove("NSS_BYPASS").env("NSS_BYPASS_CONF", "/etc/rules").env("PANICS_RULES", "/etc/rules");

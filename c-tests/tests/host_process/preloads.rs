@@ -1,4 +1,4 @@
-//! Beside other libraries that put themselves before libc's functions.
+//! Tests with other libraries that override libc functions.
 
 use super::*;
 
@@ -18,7 +18,7 @@ struct Neighbour {
     name: &'static str,
     library: &'static str,
     variables: &'static [(&'static str, &'static str)],
-    /// It only hands memory or the time out: nothing may change.
+    /// It only provides memory or the time, so that results must not change.
     transparent: bool,
 }
 
@@ -70,7 +70,7 @@ fn place() -> Place {
     })
 }
 
-/// One lookup a process, since a neighbour may end it.
+/// Runs one lookup per process, since the other library may end the process.
 fn ask(place: &Place, preloads: &[&Path], rules: &str, variables: &[(&str, &str)], lookup: &str) -> String {
     let mut command = place.worlds[1].command(&program("seccomp"), &place.etc);
     let preloads: Vec<&str> = preloads.iter().map(|path| path.to_str().unwrap()).collect();

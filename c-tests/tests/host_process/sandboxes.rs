@@ -1,4 +1,4 @@
-//! One thing after another of what a process may be.
+//! Sandboxes: restricted system calls, and changes of the root directory, user and namespaces.
 
 use super::*;
 
@@ -15,17 +15,17 @@ const LOOKUPS: &[&str] = &[
 ];
 const OVER_TCP: &[&str] = &["gai tc_tc.t.example", "gai4 tc_tc.t.example", "ghbn tc_tc.t.example"];
 
-/// For the test program, and for malloc.
+/// System calls of the test program and of malloc.
 const ALWAYS: &str = "write,exit_group,brk,mmap,munmap,getrandom";
 const DATAGRAMS: &str = "newfstatat,openat,read,lseek,close,socket,connect,setsockopt,poll,sendmmsg,sendto,recvfrom,ioctl,getsockname,uname,bind,recvmsg,futex";
 const STREAMS: &str = "writev,getpeername";
 const CONTRACT: &str = "newfstatat,openat,read,lseek,close,socket,connect,setsockopt,poll,sendmmsg,sendto,recvfrom,\
     ioctl,writev,getpeername,getsockname,uname,bind,recvmsg,futex,mmap,munmap,brk,clock_gettime,write,exit_group";
 
-/// Older glibcs look at files with other calls, and load their modules when they are first asked.
+/// Older releases of glibc examine files with other system calls, and load modules when they are first used.
 const OLDER: &str = "stat,fstat,mprotect";
 
-/// Without a cache, and with one: "warm" is then what was kept.
+/// Without and with a cache. In the latter case, "warm" lookups use the cache.
 const CACHES: [(&str, &str); 2] = [("", ""), (", with a cache", "cache 100\n")];
 
 fn configured(configuration: &str) -> Place {
@@ -43,11 +43,11 @@ fn filtered_in(place: &Place, what: &str, calls: &str, lookups: &[&str]) {
     let all = match releases::minor() {
         ..33 => format!("{calls},{OLDER}"),
         33..39 => calls.to_owned(),
-        // An open file is looked at with a call of its own again.
+        // fstat is again a separate system call.
         39.. => format!("{calls},fstat"),
     };
     for when in ["cold", "warm"] {
-        // When it is first called, malloc asks for random bytes (glibc 2.36), with the library and without.
+        // The first call of malloc uses getrandom (glibc 2.36), with and without the library.
         let all = if when == "cold" && calls == CONTRACT { format!("{all},getrandom") } else { all.clone() };
         for lookup in lookups {
             let [bare, ours] = place.both(
@@ -87,7 +87,7 @@ fn documented_system_calls_are_sufficient() {
     filtered("what is promised", CONTRACT, &all);
 }
 
-/// The names of the system calls between the marks.
+/// The names of the system calls between the markers.
 pub(super) fn calls_of(place: &Place, library: Option<&Path>, when: &str, lookup: &str) -> BTreeSet<String> {
     let strace = tool("strace");
     let mut command = match library {
@@ -106,7 +106,7 @@ pub(super) fn calls_of(place: &Place, library: Option<&Path>, when: &str, lookup
     calls.skip_while(|call| call != "getppid").skip(1).take_while(|call| call != "getppid").collect()
 }
 
-/// What malloc asks for depends on what it was asked before.
+/// The system calls of malloc depend on previous allocations.
 const FOR_MEMORY: &[&str] = &["brk", "mmap", "munmap", "mremap", "madvise"];
 
 #[test]
@@ -161,7 +161,7 @@ fn lookups_follow_changes_of_the_root_directory_mounts_and_user() {
     fs::create_dir(&empty).unwrap();
     let empty = empty.to_str().unwrap();
     for (action, argument) in [("chroot", empty), ("readonly", "-"), ("noproc", "-"), ("user", "65534")] {
-        // Before 2.34, glibc's modules are libraries of their own, which an empty root lacks.
+        // Before 2.34, glibc's modules are separate libraries, which do not exist in an empty root directory.
         if action != "chroot" || releases::minor() >= 34 {
             elsewhere(&place, &[action, argument], LOOKUPS);
         }
