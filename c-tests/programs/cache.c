@@ -1,7 +1,8 @@
-/* Answers that are kept: cache SCENARIO COUNT
+/* Cached answers: cache SCENARIO COUNT
 
-   This program is its own name server, on 127.0.0.1#5399, so that it knows what was asked, also by its children: names
-   below "c.example" have an address of each family for five minutes, which says how often something was asked. */
+   This program is its own name server, on 127.0.0.1#5399, so that it can count queries, including those of its
+   children. Names below "c.example" have an address of each family, which contains the number of queries, with a time to
+   live of five minutes. */
 
 #define WITH_CLOCK
 #include "scenarios.h"
@@ -16,7 +17,7 @@
 
 #define RULE "bypass *.c.example via 127.0.0.1#5399 timeout 5 attempts 3\n"
 
-/* Questions so far, in all processes. */
+/* The number of queries so far, from all processes. */
 static int *asked;
 
 static size_t answer_to(unsigned char *message, size_t length)
@@ -29,7 +30,7 @@ static size_t answer_to(unsigned char *message, size_t length)
 	unsigned char address[16] = { 192, 0, (unsigned char)(number >> 8), (unsigned char)number };
 	if (six)
 		memcpy(address, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0", 14), address[14] = 0, address[15] = 1;
-	/* There is a way to the one, and none to the other. */
+	/* There is a route to one of them, and none to the other. */
 	if (message[13] == 'o')
 		address[six ? 3 : 2] = six ? 0xb9 : 2;
 	message[2] |= 0x84, message[3] = 0x80, message[7] = 1;
@@ -64,7 +65,7 @@ static void start_server(const char *configuration)
 	start(serve, &fd);
 }
 
-/* How many questions a lookup of that name asks: two, or none where the answer was kept. */
+/* The number of queries that a lookup of the name causes: two, or none if the answer is cached. */
 static int questions(const char *name)
 {
 	char answer[ANSWER];
@@ -89,7 +90,7 @@ static void look_many_up(int from, int count)
 static void many(int count)
 {
 	start_server("cache 1000\n" RULE);
-	look_many_up(0, 8000); /* Until all that there is room for is there. */
+	look_many_up(0, 8000); /* Until the cache is full. */
 	long before = resident();
 	look_many_up(8000, count);
 	long grown = resident() - before;
@@ -115,7 +116,7 @@ static void bytes(int count)
 	    count, "%zu bytes; %d kept", each, kept);
 }
 
-/* Answers of 64 KiB, of which lists of aliases of more than a megabyte are made. */
+/* Answers of 64 KiB, which result in lists of aliases of more than a megabyte. */
 static void large(int count)
 {
 	char name[96], answer[ANSWER];
@@ -136,7 +137,7 @@ static void large(int count)
 	row(wrong || grown > 2 << 10, "answers of 64 KiB", count, "%+ld KiB, %d wrong", grown, wrong);
 }
 
-/* A change of the configuration makes an empty cache: the old one is to go. */
+/* A change of the configuration creates an empty cache. The old one must be freed. */
 static void reloads(int count)
 {
 	char text[256];
@@ -183,7 +184,7 @@ static void wishes(int unused)
 	row(own != 2, "a lookup of the first thread once it does so too", 1, "%d questions", own);
 }
 
-/* A thread moves to a network of its own, where nobody answers, and back. */
+/* A thread moves to a new network namespace, where no server answers, and back. */
 static void *move(void *unused)
 {
 	char path[64], answer[ANSWER];
@@ -223,7 +224,7 @@ static int first_family(void)
 	return family;
 }
 
-/* IPv4 comes first, as there is no way to the other, but not where nobody can ask the kernel for the ways. */
+/* IPv4 comes first, since there is no route to the IPv6 address, but not if the kernel cannot be queried for routes. */
 static void descriptors(int count)
 {
 	int blind = 0, wrong = 0;
@@ -231,7 +232,7 @@ static void descriptors(int count)
 	start_server("cache 1000\n" RULE);
 	getrlimit(RLIMIT_NOFILE, &many);
 	few.rlim_max = many.rlim_max;
-	pause_for(2.1); /* So that /etc/hosts is kept, too. */
+	pause_for(2.1); /* So that /etc/hosts is also cached. */
 	first_family();
 	for (int i = 0; i < count; i++) {
 		pause_for(1.1);
@@ -272,7 +273,7 @@ static int child(int i)
 	return failures != 0;
 }
 
-/* Without other threads' questions, so that they can be counted. */
+/* Without queries of other threads, so that queries can be counted. */
 static void quiet_children(int count)
 {
 	int wrong = 0, status;
@@ -319,14 +320,14 @@ static void children(int count)
 
 /* ---- Files ---- */
 
-/* A change, and the next tick of the kernel's clock, from which on it counts. */
+/* Makes a change, and waits for the next tick of the kernel's clock, from which on it is detected. */
 static void change(const char *path, const char *text, int in_place)
 {
 	put(path, text, in_place);
 	pause_for(0.01);
 }
 
-/* Each change has the same length, and is looked at in the next tick: HOW 0: by rename, 1: in place. */
+/* All changes have the same length, and are checked in the next tick. HOW 0: by rename, 1: in place. */
 static void hosts(int count)
 {
 	char text[128], answer[ANSWER], expected[64];
@@ -341,7 +342,7 @@ static void hosts(int count)
 			look_up("gai", "line.c.example", answer);
 			stale += strcmp(answer, expected) != 0;
 			if (i % 50 == 49) {
-				/* Kept by now; and then changed again. */
+				/* The file is cached by now, and is then changed again. */
 				pause_for(2.1);
 				look_up("gai", "line.c.example", answer);
 				look_up("gai", "line.c.example", answer);
@@ -356,7 +357,7 @@ static void hosts(int count)
 	row(after != 0, "the line is gone, and the kept answer counts again", 1, "%d questions", after);
 }
 
-/* The server 127.0.0.53 has one address, .54 two. */
+/* The server 127.0.0.53 returns one address, and .54 returns two. */
 static void resolv(int count)
 {
 	char answer[ANSWER];

@@ -1,4 +1,4 @@
-/* Threads that leave a lookup before its end by pthread_cancel or pthread_exit: cancel SCENARIO COUNT [bare] */
+/* Threads that end during a lookup by pthread_cancel or pthread_exit: cancel SCENARIO COUNT [bare] */
 
 #include "left_lookups.h"
 
@@ -21,14 +21,14 @@ static void *look_up_slow(void *argument)
 	pthread_cleanup_push(clean_up, NULL);
 	__atomic_fetch_add(&began, 1, __ATOMIC_SEQ_CST);
 	look_up(slow_ones[which].kind, slow_ones[which].name, answer);
-	/* Deferred, and owning a list: only now. */
+	/* Deferred, and with ownership of a list: only now. */
 	for (;;)
 		pause_for(0.01), pthread_testcancel();
 	pthread_cleanup_pop(0);
 	return NULL;
 }
 
-/* So many at once; the longest that one took to end. */
+/* Cancels this number of threads, and returns the longest time that one took to end. */
 static double cancel_some(int which, int count, int *ended)
 {
 	pthread_t threads[MOST];
@@ -49,7 +49,7 @@ static double cancel_some(int which, int count, int *ended)
 	return now() - begun;
 }
 
-/* Its own timeout is one second for one server, asked once. */
+/* The timeout of the lookup is one second, with one server and one attempt. */
 static void cancel_type(int wanted, const char *word, int count, int from, int to)
 {
 	type = wanted;
@@ -85,8 +85,8 @@ static void cancel_static(int count)
 	cancel_type(PTHREAD_CANCEL_DEFERRED, "deferred", count, STATIC, END);
 }
 
-/* Calls of getaddrinfo, each in a thread that has been told to end: libc's lookups notice that in a system call, and what
-   asks nobody makes none of these. */
+/* Calls of getaddrinfo, each in a thread that has been cancelled. Lookups of libc act on this in system calls that are
+   cancellation points, which lookups without queries do not make. */
 static const struct {
 	const char *node, *service;
 	int flags, family, kind;

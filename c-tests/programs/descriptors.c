@@ -1,4 +1,4 @@
-/* Descriptors: lookups leave none, touch none, and make do with few: descriptors SCENARIO COUNT [bare] */
+/* File descriptors: lookups leave none open, use no others, and work with few: descriptors SCENARIO COUNT [bare] */
 
 #include "scenarios.h"
 #include "old_glibc.h"
@@ -25,7 +25,7 @@ static void none_left(int unused)
 	for (int i = 0; i < OUTCOMES; i++)
 		for (int way = 0; way < 2; way++) {
 			look_up(way ? "ghbn" : "gai", outcomes[i], answer);
-			/* glibc keeps its socket of a passed lookup no longer than the lookup, too. */
+			/* glibc also closes the socket of a passed lookup at its end. */
 			open_descriptors(after);
 			if (memcmp(before, after, sizeof before) != 0) {
 				printf("  WRONG %s: %s\n", outcomes[i], answer);
@@ -35,7 +35,7 @@ static void none_left(int unused)
 	row(changed, "descriptors after lookups of every outcome", 2 * OUTCOMES, "%d times not those from before", changed);
 }
 
-/* A program that closes all it does not know, and takes the numbers itself. */
+/* A program that closes all unknown descriptors, and then uses their numbers itself. */
 static void closed_between(int count)
 {
 	int wrong = 0, taken[16];
@@ -50,7 +50,7 @@ static void closed_between(int count)
 		for (int j = 0; j < 16; j++)
 			taken[j] = dup(ends[0]);
 		wrong += wrong_answers(1);
-		/* They are still the pipe's. */
+		/* They still refer to the pipe. */
 		for (int j = 0; j < 16; j++)
 			wrong += write(ends[1], "x", 1) != 1 || read(taken[j], text, sizeof text) != 1;
 		closefrom(3);
@@ -58,7 +58,7 @@ static void closed_between(int count)
 	row(wrong, "closefrom(3), and the numbers used again, between lookups", count, "%d wrong", wrong);
 }
 
-/* What lookups give with so many descriptors left; for bare glibc too, with which it is compared. */
+/* Prints the results of lookups with this number of free descriptors, for comparison with bare glibc. */
 static void with_left(int from, int to)
 {
 	struct rlimit limit, low;
