@@ -1,8 +1,8 @@
 /* Cached answers: cache SCENARIO COUNT
 
    This program is its own name server, on 127.0.0.1#5399, so that it can count queries, including those of its
-   children. Names below "c.example" have an address of each family, which contains the number of queries, with a time to
-   live of five minutes. */
+   children. Names below "c.example" have an address of each family, which contains the number of queries, with a time
+   to live of five minutes. */
 
 #define WITH_CLOCK
 #include "scenarios.h"

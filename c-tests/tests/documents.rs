@@ -285,7 +285,7 @@ fn names_in(directory: &str, wanted: &dyn Fn(&str) -> bool) -> BTreeSet<String> 
 #[test]
 fn the_table_of_the_tests_lists_all_suites_programs_and_cases() {
     let text = read("c-tests/README.md");
-    let rows = table(&text, "## Which suite proves what with which programs");
+    let rows = table(&text, "## Suites, their programs, and what they test");
     let listed = |cell: usize| rows.iter().flat_map(move |row| code_spans(row[cell])).map(str::to_owned);
     // There is also a row for a script.
     let suites: BTreeSet<String> = listed(0).filter(|name| !name.contains('/')).collect();
