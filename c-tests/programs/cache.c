@@ -94,7 +94,7 @@ static void many(int count)
 	long before = resident();
 	look_many_up(8000, count);
 	long grown = resident() - before;
-	row(grown > 1024, "different names, of which 1000 are kept", count, "%+ld KiB", grown);
+	row(grown > 1024, "different names, 1000 of which are cached", count, "%+ld KiB", grown);
 }
 
 static void bytes(int count)
@@ -112,8 +112,8 @@ static void bytes(int count)
 		sprintf(name, "a-name-of-usual-length-%d.c.example", i);
 		kept += questions(name) == 0;
 	}
-	row(each > 1024 || kept < count * 3 / 4, "memory of an answer with two addresses, its place in a table twice as large included",
-	    count, "%zu bytes; %d kept", each, kept);
+	row(each > 1024 || kept < count * 3 / 4, "memory of an answer with two addresses, including its place in the table",
+	    count, "%zu bytes; %d cached", each, kept);
 }
 
 /* Answers of 64 KiB, which result in lists of aliases of more than a megabyte. */
@@ -153,7 +153,7 @@ static void reloads(int count)
 		look_many_up(0, 100);
 	}
 	long grown = (long)(mallinfo2().uordblks - used);
-	row(grown > 65536, "changes of the configuration, with 100 answers kept before each", count, "%+ld bytes", grown);
+	row(grown > 65536, "changes of the configuration, with 100 answers cached before each", count, "%+ld bytes", grown);
 }
 
 /* ---- Threads ---- */
@@ -177,11 +177,11 @@ static void wishes(int unused)
 	int first = questions("shared.c.example");
 	pthread_join(start(wish, NULL), NULL);
 	int again = questions("shared.c.example");
-	row(first != 2 || of_other_thread != 6 || again != 0, "lookups of a thread that wrote into its _res", 3,
-	    "%d questions; another thread's %d first and %d after", of_other_thread, first, again);
+	row(first != 2 || of_other_thread != 6 || again != 0, "lookups of a thread that has changed its _res", 3,
+	    "%d queries; of another thread %d before and %d after", of_other_thread, first, again);
 	_res.retry = 4;
 	int own = questions("shared.c.example");
-	row(own != 2, "a lookup of the first thread once it does so too", 1, "%d questions", own);
+	row(own != 2, "a lookup of the first thread after the same change", 1, "%d queries", own);
 }
 
 /* A thread moves to a new network namespace, where no server answers, and back. */
@@ -200,8 +200,8 @@ static void *move(void *unused)
 		later += questions("moved.c.example");
 	}
 	close(here);
-	row(wrong + later > 0, "moves of a thread to a new network, and back", times,
-	    "%d answers of the old network in the new one, %d questions after it came back", wrong, later);
+	row(wrong + later > 0, "moves of a thread to a new network namespace and back", times,
+	    "%d answers of the old network in the new one, %d queries after its return", wrong, later);
 	return unused;
 }
 
@@ -241,7 +241,7 @@ static void descriptors(int count)
 		setrlimit(RLIMIT_NOFILE, &many);
 		wrong += first_family() != AF_INET;
 	}
-	row(wrong || blind != count, "kept answers put in order without a descriptor to spare, and then with some", count,
+	row(wrong || blind != count, "cached answers sorted without a free descriptor, and then with some", count,
 	    "%d and %d in another order", blind, wrong);
 }
 
@@ -291,7 +291,7 @@ static void quiet_children(int count)
 		wrong += status != 0;
 	}
 	int own = questions("childs.c.example");
-	row(wrong || own != 2, "children that use what was kept, and keep more", count, "%d do otherwise", wrong);
+	row(wrong || own != 2, "children that use and extend the cache", count, "%d do not", wrong);
 }
 
 static void children(int count)
@@ -314,7 +314,7 @@ static void children(int count)
 	stop = 1;
 	for (int i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
-	row(hung + failed > 0, "fork beside threads that find, keep and push out answers without pause", count,
+	row(hung + failed > 0, "fork during continuous use of the cache by threads", count,
 	    "%d hang, %d fail", hung, failed);
 }
 
@@ -354,7 +354,7 @@ static void hosts(int count)
 	}
 	change("/etc/hosts", "127.0.0.1 localhost\n", 0);
 	int after = questions("line.c.example");
-	row(after != 0, "the line is gone, and the kept answer counts again", 1, "%d questions", after);
+	row(after != 0, "the cached answer is used again after removal of the line", 1, "%d queries", after);
 }
 
 /* The server 127.0.0.53 returns one address, and .54 returns two. */

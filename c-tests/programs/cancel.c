@@ -65,7 +65,7 @@ static void cancel_type(int wanted, const char *word, int count, int from, int t
 		long grown = ((long)mallinfo2().uordblks - (long)used) / count;
 		snprintf(condition, sizeof condition, "pthread_cancel, %s, of %s", word, slow_ones[which].label);
 		row(ended != 2 * count || cleaned != 2 * count || (is_ours && (left > 0 || longest > 5 || grown > 512)), condition,
-		    2 * count, "%d ended, %d cleaned up; %d descriptors and %ld bytes left by one; %s", ended, cleaned,
+		    2 * count, "%d ended, %d cleaned up; %d descriptors and %ld bytes leaked by each; %s", ended, cleaned,
 		    left / count, grown < 0 ? 0 : grown, aftermath());
 	}
 }
@@ -130,7 +130,7 @@ static void cancel_unasked(int unused)
 		pthread_join(start(call_cancelled, (void *)i), &result);
 		ended += result == PTHREAD_CANCELED;
 	}
-	row(returned != UNASKED || ended != UNASKED, "pthread_cancel before a getaddrinfo that asks nobody", UNASKED,
+	row(returned != UNASKED || ended != UNASKED, "pthread_cancel before a getaddrinfo without queries", UNASKED,
 	    "%d returned, %d ended after that", returned, ended);
 }
 
@@ -161,8 +161,8 @@ static void exit_passed(int count)
 		ended += result == (void *)7;
 	}
 	int left = count_descriptors() - before;
-	row(ended != count || cleaned != count, "pthread_exit in a signal's handler during a passed lookup", count,
-	    "%d ended, %d cleaned up; %d descriptors left by one; %s", ended, cleaned, left / count, aftermath());
+	row(ended != count || cleaned != count, "pthread_exit in a signal handler during a passed lookup", count,
+	    "%d ended, %d cleaned up; %d descriptors leaked by each; %s", ended, cleaned, left / count, aftermath());
 }
 
 int main(int argc, char **argv)

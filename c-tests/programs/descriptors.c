@@ -32,7 +32,7 @@ static void none_left(int unused)
 				changed++;
 			}
 		}
-	row(changed, "descriptors after lookups of every outcome", 2 * OUTCOMES, "%d times not those from before", changed);
+	row(changed, "descriptors after lookups with all results", 2 * OUTCOMES, "%d times not the same as before", changed);
 }
 
 /* A program that closes all unknown descriptors, and then uses their numbers itself. */
@@ -55,7 +55,7 @@ static void closed_between(int count)
 			wrong += write(ends[1], "x", 1) != 1 || read(taken[j], text, sizeof text) != 1;
 		closefrom(3);
 	}
-	row(wrong, "closefrom(3), and the numbers used again, between lookups", count, "%d wrong", wrong);
+	row(wrong, "closefrom(3), and reuse of the numbers, between lookups", count, "%d wrong", wrong);
 }
 
 /* Prints the results of lookups with this number of free descriptors, for comparison with bare glibc. */
@@ -83,7 +83,7 @@ static void with_left(int from, int to)
 				strcat(strcat(list, i + (size_t)way > 0 ? ", " : ""), answer);
 			}
 		char condition[64];
-		snprintf(condition, sizeof condition, "RLIMIT_NOFILE reached but for %d", left);
+		snprintf(condition, sizeof condition, "RLIMIT_NOFILE with %d free descriptors", left);
 		row(0, condition, 6, "%s", list);
 		strcpy(list, "");
 		close(taken[--count]);
@@ -91,7 +91,7 @@ static void with_left(int from, int to)
 	while (count > 0)
 		close(taken[--count]);
 	wrong = wrong_answers(1);
-	row(wrong, "lookups when descriptors are free again", KINDS, "%d wrong", wrong);
+	row(wrong, "lookups after descriptors have become available again", KINDS, "%d wrong", wrong);
 }
 
 static void few(int unused)

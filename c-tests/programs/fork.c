@@ -277,8 +277,8 @@ static void stops(int every)
 	static const struct lookup libcs[] = {
 		{ "gai", "okzok2_okzok2.t.example", "" }, { "ghbn", "okzok2_okzok2.t.example", "" }, { NULL, NULL, NULL },
 	};
-	at_every_system_call(ours, "fork while a matched lookup stands at a system call", every);
-	at_every_system_call(libcs, "fork while a passed lookup stands at a system call", every);
+	at_every_system_call(ours, "fork at the system calls of a matched lookup", every);
+	at_every_system_call(libcs, "fork at the system calls of a passed lookup", every);
 }
 
 /* ---- Related functions ---- */
@@ -310,7 +310,7 @@ static void spawns(int count)
 		waitpid(pid, &status, 0);
 		judge(status);
 	}
-	report_children("vfork and exec beside lookups", count);
+	report_children("vfork and exec during lookups", count);
 	for (int i = 0; i < count; i++) {
 		pid_t pid;
 		if (posix_spawn(&pid, self, NULL, NULL, words, environ) != 0)
@@ -318,7 +318,7 @@ static void spawns(int count)
 		waitpid(pid, &status, 0);
 		judge(status);
 	}
-	report_children("posix_spawn beside lookups", count);
+	report_children("posix_spawn during lookups", count);
 	stop = 1;
 	for (size_t i = 0; i < sizeof threads / sizeof *threads; i++)
 		pthread_join(threads[i], NULL);
@@ -352,7 +352,7 @@ static void daemons(int count)
 	}
 	stop = 1;
 	pthread_join(thread, NULL);
-	report_children("double fork with daemon(3) beside lookups", count);
+	report_children("double fork with daemon(3) during lookups", count);
 }
 
 /* A handler forks during a lookup of its thread, which both the parent and the child continue. */
@@ -389,7 +389,7 @@ static void forks_in_handler(int count)
 			judge(status);
 	}
 	alarm(0);
-	report_children("fork in a signal's handler during a matched lookup", count);
+	report_children("fork in a signal handler during a matched lookup", count);
 }
 
 int main(int argc, char **argv)

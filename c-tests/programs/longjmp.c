@@ -72,9 +72,10 @@ static int jump_out_of(int which, int count)
 	}
 	int left = count_descriptors() - before;
 	long grown = ((long)mallinfo2().uordblks - (long)used) / count;
-	snprintf(condition, sizeof condition, "siglongjmp out of %s, next lookups here and elsewhere", slow_ones[which].label);
-	row(wrong > 0 || jumped != count + 1 || grown > 16384, condition, count + 1, "%d jumps, %d wrong; %ld bytes left by one; %s",
-	    jumped, wrong, grown < 0 ? 0 : grown, aftermath());
+	snprintf(condition, sizeof condition, "siglongjmp out of %s, next lookups in this and another thread",
+		 slow_ones[which].label);
+	row(wrong > 0 || jumped != count + 1 || grown > 16384, condition, count + 1,
+	    "%d jumps, %d wrong; %ld bytes leaked by each; %s", jumped, wrong, grown < 0 ? 0 : grown, aftermath());
 	return left;
 }
 
@@ -97,7 +98,7 @@ static void jump_descriptors(int count)
 	for (int which = MATCHED; which < STATIC; which++) {
 		char condition[128];
 		int left = jump_out_of(which, count);
-		snprintf(condition, sizeof condition, "descriptors left by siglongjmp out of %s", slow_ones[which].label);
+		snprintf(condition, sizeof condition, "descriptors left open by siglongjmp out of %s", slow_ones[which].label);
 		row(left > 2, condition, count, "%d", left);
 	}
 }

@@ -96,9 +96,9 @@ static void nest(int every, int is_above)
 	for (int number = 1; number < MOST && end != 0; number += every)
 		counts[end = in_a_child(number, is_above)]++;
 	row(counts[1] > 0 || counts[4] > 0 || counts[2] + counts[3] == 0,
-	    is_above ? "a handler looks up in the midst of a lookup, on a stack above" :
-		       "a handler looks up in the midst of a lookup, on a stack below",
-	    counts[1] + counts[2] + counts[3] + counts[4], "%d wrong, %d hung or died; the handler's own answer: %d right, %d libc's",
+	    is_above ? "a handler performs a lookup during a lookup, on a stack above" :
+		       "a handler performs a lookup during a lookup, on a stack below",
+	    counts[1] + counts[2] + counts[3] + counts[4], "%d wrong, %d hung or died; in the handler: %d correct, %d from libc",
 	    counts[1], counts[4], counts[2], counts[3]);
 }
 

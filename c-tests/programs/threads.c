@@ -136,7 +136,7 @@ static void run(int threads, double seconds)
 		pthread_join(thread[i], NULL);
 	row(wrong > 0, "lookups of many threads while configuration, resolv.conf and hosts are rewritten", lookups,
 	    "%d threads, %d wrong; %d changes of all three by rename, %d in place", threads, wrong, changes[0], changes[1]);
-	row(!all_are_met(), "both states of each file are met meanwhile", 1, all_are_met() ? "yes" : "no");
+	row(!all_are_met(), "both states of each file are seen in the meantime", 1, all_are_met() ? "yes" : "no");
 }
 
 static void rewriting(int seconds)
@@ -187,7 +187,7 @@ static void first(int count)
 		waitpid(child, &status, 0);
 		bad += status != 0;
 	}
-	row(bad > 0, "processes whose first lookups are 64 threads' at the same moment", count, "%d with a wrong answer", bad);
+	row(bad > 0, "processes with concurrent first lookups in 64 threads", count, "%d with a wrong answer", bad);
 }
 
 /* ---- Memory ---- */
@@ -219,8 +219,8 @@ static void reloads(int count)
 	for (int i = 0; i < count; i++)
 		unseen += !reload(i);
 	long grown = (long)(mallinfo2().uordblks - used), grown_rss = resident() - rss;
-	row(unseen > 0, "changes of the configuration that take effect at the next look", count + WARM, "%d do not", unseen);
-	row(grown > 4096 || grown_rss > 2048, "memory after so many changes of configuration and resolv.conf", count,
+	row(unseen > 0, "changes of the configuration that take effect at the next check", count + WARM, "%d do not", unseen);
+	row(grown > 4096 || grown_rss > 2048, "memory after changes of the configuration and resolv.conf", count,
 	    "malloc in use %+ld bytes, resident %+ld KB", grown, grown_rss);
 }
 

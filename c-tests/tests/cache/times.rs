@@ -90,7 +90,7 @@ fn only_uncached_answers_are_queried_again() {
         let wrong = once == 0 || twice != expected || !same;
         wrong.then(|| format!("{label} family {family}: {once}, then {twice} questions; the same: {same}"))
     });
-    say(&format!("{} ways of servers: kept where it may be, and not where not", KEPT.len()));
+    say(&format!("{} behaviours of servers: answers cached only if allowed", KEPT.len()));
 }
 
 /// Reverse lookups, by the last octet.
@@ -150,7 +150,7 @@ fn answers_are_used_until_their_time_to_live_is_over() {
         });
         (counts != *expected).then(|| format!("{what}: {counts:?} questions, not {expected:?}"))
     });
-    say(&format!("{} conditions of time and configuration", UNTIL.len()));
+    say(&format!("{} conditions of expiry and configuration", UNTIL.len()));
 }
 
 /// The search list, and the numbers of queries after one lookup, after a second one, and after a third one 2.4 seconds

@@ -76,7 +76,7 @@ fn clean(checker: Checker, file: &str, sections: usize, cases: usize) {
         cases.len()
     });
     let condition = format!("under {}, {}", checker.name(), file.name);
-    report(Heading::MemoryAndStack, &condition, counts.iter().sum::<usize>(), "no complaint", None);
+    report(Heading::MemoryAndStack, &condition, counts.iter().sum::<usize>(), "no errors", None);
 }
 
 /// Processes the odd and the even elements in parallel.
@@ -176,7 +176,7 @@ fn helgrind_only_reports_values_published_by_atomic_pointers() {
         atomic.len(),
         other.len()
     );
-    report(Heading::Threads, "what helgrind finds in the library", ours.len(), &result, None);
+    report(Heading::Threads, "reports of helgrind about the library", ours.len(), &result, None);
     assert!(found.contains("ERROR SUMMARY") && other.is_empty(), "{}", other.join("\n"));
 }
 

@@ -46,9 +46,9 @@ fn libc_and_the_dynamic_linker_are_sufficient() {
     fs::remove_dir_all(&root).unwrap();
     report(
         Heading::Sandboxes,
-        "a system of libc and its loader only",
+        "a system with only libc and the dynamic linker",
         8,
-        "as without the library; matched names ours",
+        "as without the library; matched names answered by the library",
         None,
     );
 }
@@ -72,5 +72,5 @@ fn a_plug_in_that_loads_libpthread_works_as_without_the_library() {
         assert_eq!(said(passed), bare, "{name} is not ours");
         times += 2;
     }
-    report(Heading::OtherPreloads, "a plug-in that brings threads with it", times, "as without", None);
+    report(Heading::OtherPreloads, "a plug-in that loads libpthread", times, "as without the library", None);
 }

@@ -147,7 +147,13 @@ fn malloc_failing_at_program_start_does_not_affect_lookups() {
             break;
         }
     }
-    report(Heading::MemoryAndStack, "malloc fails before main", times, "all started and answered", None);
+    report(
+        Heading::MemoryAndStack,
+        "malloc fails before main",
+        times,
+        "all programs started, all lookups answered",
+        None,
+    );
 }
 
 /// A process, or children of a process, that use the reserve for a long time.

@@ -28,11 +28,5 @@ fn a_musl_program_behaves_as_without_the_library() {
         assert_eq!(whole(&loaded), whole(&bare), "{name}");
         times += 1;
     }
-    report(
-        Heading::OtherPreloads,
-        "a program of musl",
-        times,
-        "as without the library, which does nothing there",
-        None,
-    );
+    report(Heading::OtherPreloads, "a musl program", times, "as without the library, which has no effect", None);
 }

@@ -33,9 +33,9 @@ fn everywhere(when: &str) {
     let points: usize = counts.iter().flatten().sum();
     report(
         Heading::Panic,
-        &format!("panics, in a process's {when} lookup"),
+        &format!("panics in the {when} lookup of a process"),
         points,
-        "libc's answer, silently; then ours again",
+        "the answer of libc, without output; then that of the library again",
         None,
     );
 }
@@ -79,5 +79,5 @@ fn a_panic_while_the_library_is_loaded_has_no_visible_effect() {
             times += 1;
         }
     }
-    report(Heading::Panic, "panics while the program is loaded, or in a constructor's lookup", times, "silent", None);
+    report(Heading::Panic, "panics at program start, or in a lookup of a constructor", times, "no output", None);
 }

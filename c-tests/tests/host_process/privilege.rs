@@ -70,7 +70,7 @@ ls -A /run/shared"#,
         "faults capable: ours",
     ];
     assert_eq!(said, expected);
-    report(Heading::Privilege, "variables in privileged programs", 12, "none counts, nothing is logged", None);
+    report(Heading::Privilege, "variables in privileged programs", 12, "all ignored, nothing is logged", None);
 }
 
 #[test]
@@ -98,7 +98,7 @@ good; rm /etc/nss-bypass.conf; mkdir /etc/nss-bypass.conf; each directory; rmdir
         Heading::Privilege,
         "configurations for privileged programs",
         said.len(),
-        "refused wherever others than root could change them",
+        "rejected if users other than root could change them",
         None,
     );
 }
@@ -131,7 +131,7 @@ below good 755 0:0; below sticky 1777 0:0; below group 775 0:0; below world 757 
     let result = "refused wherever others than root could change `/`";
     report(
         Heading::Privilege,
-        "configurations for privileged programs, below another's root",
+        "configurations for privileged programs, below a root directory of others",
         said.len(),
         result,
         None,
@@ -179,7 +179,13 @@ cat /run/victim/file; ls /run/victim"#
     let mut expected: Vec<String> = names.iter().map(|name| format!("{name}: ours")).collect();
     expected.extend(["1", "600", "precious", "file", "read"].map(str::to_owned));
     assert_eq!(said, expected);
-    report(Heading::Privilege, "logs in a shared directory", names.len(), "written only to a file of their own", None);
+    report(
+        Heading::Privilege,
+        "logs in a shared directory",
+        names.len(),
+        "only written to a file of the same user",
+        None,
+    );
 }
 
 #[test]
@@ -191,5 +197,5 @@ setpriv --reuid 65534 --clear-groups -- ln -s /run/victim /run/shared/way; log '
 ls /run/victim"#
     ));
     assert_eq!(said, ["way: ours", "shared way: ours", "file"]);
-    report(Heading::Privilege, "logs behind somebody's link", 2, "not written", None);
+    report(Heading::Privilege, "logs in a path with a link of another user", 2, "not written", None);
 }
