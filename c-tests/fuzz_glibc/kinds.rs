@@ -26,13 +26,13 @@ const fn kind(reason: &'static str, fits: fn(&Difference<'_>) -> bool) -> Kind {
 /// The first matching reason is used.
 const KINDS: &[Kind] = &[
     kind(
-        "a module that is not installed is an error to glibc where it is asked last; here it is skipped",
+        "a module that is not installed is an error in glibc if it is the last one; the library skips it",
         unknown_module,
     ),
     kind("hosts and services cannot be merged: glibc mixes two answers, and their codes", merge),
-    kind("with no-aaaa, glibc reads a header that refuses as if it were an answer", refusal_without_aaaa),
-    kind("where the servers fail, the code is errno as reading a file has left it", stale_errno),
-    kind("a missing resolv.conf leaves errno beside the first lookup that needs it", missing_resolv_conf),
+    kind("with no-aaaa, glibc treats a header with REFUSED as an answer", refusal_without_aaaa),
+    kind("if the servers fail, the code depends on errno as set by reading a file", stale_errno),
+    kind("with a missing resolv.conf, the first lookup that needs it sets errno", missing_resolv_conf),
 ];
 
 impl Difference<'_> {

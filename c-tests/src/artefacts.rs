@@ -31,7 +31,7 @@ pub fn library() -> PathBuf {
         cargo.args(["build", "--locked", "--quiet", "-p", "nss-bypass", "--profile", profile]);
         cargo
             .current_dir(home())
-            .env("CARGO_TARGET_DIR", directory.parent().expect("a profile's directory lies in target"));
+            .env("CARGO_TARGET_DIR", directory.parent().expect("the directory of a profile is in target"));
         let output = cargo.output().expect("cargo runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         directory.join("libnss_bypass.so")
@@ -42,19 +42,22 @@ pub fn library() -> PathBuf {
 /// The file that an environment variable specifies, if it is set.
 fn given(variable: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env::var_os(variable)?);
-    Some(path.canonicalize().unwrap_or_else(|error| panic!("{variable} names no file: {}: {error}", path.display())))
+    Some(
+        path.canonicalize()
+            .unwrap_or_else(|error| panic!("{variable} is not the path of a file: {}: {error}", path.display())),
+    )
 }
 
 /// `target/debug` or similar, derived from the path of the test's executable.
 fn profile_directory() -> PathBuf {
     let test = env::current_exe().expect("the path of this executable");
-    test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps").to_path_buf()
+    test.ancestors().nth(2).expect("tests are in target/PROFILE/deps").to_path_buf()
 }
 
 /// A directory for files that the tests write.
 pub fn scratch(name: &str) -> PathBuf {
     let directory = profile_directory().join("c-tests").join(name);
-    fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("cannot make {}: {error}", directory.display()));
+    fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("cannot create {}: {error}", directory.display()));
     directory
 }
 
@@ -142,7 +145,7 @@ pub fn command() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
         let directory = profile_directory();
-        let target = directory.parent().expect("a profile's directory is in the target directory");
+        let target = directory.parent().expect("the directory of a profile is in target");
         let is_release = directory.file_name().is_some_and(|name| name == "release");
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)

@@ -95,9 +95,10 @@ impl CaseFile {
                 sections.push(Section { title: title.to_owned(), cases: Vec::new(), setup: Setup::default() });
                 continue;
             }
-            let section = sections.last_mut().unwrap_or_else(|| panic!("{name}:{}: a section first", number + 1));
+            let section =
+                sections.last_mut().unwrap_or_else(|| panic!("{name}:{}: a section is required first", number + 1));
             if line == "set" || line.starts_with("set ") {
-                assert!(section.setup.change(line), "{name}:{}: what is this? {line}", number + 1);
+                assert!(section.setup.change(line), "{name}:{}: unknown setting: {line}", number + 1);
             } else {
                 section.cases.extend(expand(line));
             }
@@ -172,12 +173,12 @@ impl Setup {
         for (name, content) in &self.files {
             let path = directory.join(name);
             match content {
-                Some(bytes) => fs::write(path, bytes).expect("a file written"),
+                Some(bytes) => fs::write(path, bytes).expect("a writable file"),
                 None => fs::remove_file(path).unwrap_or_default(),
             }
         }
         for name in &self.directories {
-            fs::create_dir(directory.join(name)).expect("a directory in the place of a file");
+            fs::create_dir(directory.join(name)).expect("a directory instead of a file");
         }
         directory
     }
@@ -222,7 +223,7 @@ fn repeated(line: &str) -> String {
     let Some((before, rest)) = line.split_once('<') else { return line.to_owned() };
     let parts = rest.split_once('>').and_then(|(inside, after)| Some((inside.rsplit_once('*')?, after)));
     let Some(((text, times), after)) = parts else { return line.to_owned() };
-    let times: usize = times.parse().unwrap_or_else(|_| panic!("how many times? {line}"));
+    let times: usize = times.parse().unwrap_or_else(|_| panic!("not a number of repetitions: {line}"));
     format!("{before}{}{}", text.repeat(times), repeated(after))
 }
 

@@ -185,7 +185,7 @@ pub fn compare_libc_first(file: &CaseFile, library: &Path, rules: &'static str, 
             let [by_nscd, bare, found] =
                 outputs.each_ref().map(|blocks| blocks.get(index).cloned().unwrap_or_default());
             if !is_second_opinion(case, &by_nscd, &bare, &found) {
-                let expected = format!(" beside nscd:\n{by_nscd}\n  without it:\n{bare}");
+                let expected = format!(" with nscd:\n{by_nscd}\n  without it:\n{bare}");
                 comparison.differences.push(scene.difference(case, [expected, found]));
             }
         }
@@ -288,7 +288,7 @@ impl<'a> Scene<'a> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("the probe does not start in its world: {error}"));
+            .unwrap_or_else(|error| panic!("the probe cannot be started in its world: {error}"));
         let mut input = probe.stdin.take().expect("a pipe");
         thread::scope(|scope| {
             // A probe that has ended does not read its input, which is visible in the output.

@@ -17,16 +17,16 @@ struct Other {
 const BEFORE_36: Range<u32> = 0..36;
 const ALL_LATER: u32 = u32::MAX;
 
-const OLD_DNS: &str = "nss_dns was written anew in 2.37 (and in Debian 12): before, records and names that are not right \
-                       end an answer or are taken as they are";
-const OLD_BUFFERS: &str = "the old nss_dns wants more room in a caller's buffer than the answer takes";
-const OLD_ALIAS_ONLY: &str = "an alias without any address is no error in the old nss_dns, but nothing";
-const OLD_EMPTY: &str = "an answer of a header only, or with a record that is cut, counts as none in 2.31, which asks the \
-                         next server (bug 31890)";
-const OLD_CONTINUE: &str = "before 2.36 (its getaddrinfo was taken apart), answers of several modules are put together";
-const OLD_MERGE: &str = "2.31 crashes in getaddrinfo where DNS has an answer to merge and the files have none";
-const OLD_ERRNO: &str = "what errno is beside an answer, or a code that is not EAI_SYSTEM";
-const OLD_DESCRIPTORS: &str = "without a descriptor to spare, 2.31 goes on with what it has, and says other codes";
+const OLD_DNS: &str = "nss_dns was rewritten in 2.37 (and in Debian 12): before, invalid records and names end an \
+                       answer or are accepted";
+const OLD_BUFFERS: &str = "the old nss_dns requires more space in the caller's buffer than the answer takes";
+const OLD_ALIAS_ONLY: &str = "an alias without an address is not an error in the old nss_dns, but an empty result";
+const OLD_EMPTY: &str = "an answer that consists only of a header, or has a truncated record, is ignored by 2.31, \
+                         which queries the next server (bug 31890)";
+const OLD_CONTINUE: &str = "before 2.36 (whose getaddrinfo was restructured), answers of several modules are combined";
+const OLD_MERGE: &str = "2.31 crashes in getaddrinfo if DNS has an answer to merge and the files have none";
+const OLD_ERRNO: &str = "the value of errno with an answer, or with a code other than EAI_SYSTEM";
+const OLD_DESCRIPTORS: &str = "without a free descriptor, 2.31 continues with what it has, and returns other codes";
 
 const fn other(
     glibc: Range<u32>,
@@ -157,73 +157,79 @@ const SINGLE: &[Other] = &[
         "edges.txt",
         "a file becomes a directory",
         "ghbn dual ; put resolv.conf ; ghbn dual ; directory resolv.conf ; ghbn dual ; gai ok_ok.t.example",
-        "an empty resolv.conf that becomes a directory ends every lookup in 2.31; later releases keep the server that they have",
+        "if an empty resolv.conf becomes a directory, all lookups fail in 2.31; later releases keep their server",
     ),
     other(
         BEFORE_36,
         "order.txt",
         "gai.conf: label 2001:db8::1 5",
         "gai",
-        "a line without a prefix length makes glibc go by a variable that it has not set, and crash",
+        "with a line without a prefix length, glibc uses an uninitialised variable, and crashes",
     ),
     other(
         33..ALL_LATER,
         "nsswitch.txt",
         "hosts: ",
         "ghbn",
-        "glibc crashes where the hosts line of nsswitch.conf is empty",
+        "glibc crashes if the hosts line of nsswitch.conf is empty",
     ),
     other(
         33..ALL_LATER,
         "nsswitch.txt",
         "hosts: (NOTFOUND=return) files dns",
         "ghbn",
-        "glibc crashes where that line begins with an action",
+        "glibc crashes if that line begins with an action",
     ),
     other(
         41..ALL_LATER,
         "order.txt",
         "gai.conf: label 2001:db8::1 5",
         "gai",
-        "a line without a prefix length is about one address (bug 32465); before, it depends on chance",
+        "a line without a prefix length applies to one address (bug 32465); before, this is undefined",
     ),
     other(
         41..ALL_LATER,
         "order.txt",
         "gai.conf: precedence ::ffff:0:0/96",
         "gai",
-        "a line without a value does not count (bug 32465); before, it is 0",
+        "a line without a value is ignored (bug 32465); before, the value is 0",
     ),
     other(
         41..ALL_LATER,
         "nsswitch.txt",
         "hosts: files (SUCCESS=merge) dns",
         "ghbn",
-        "answers of gethostbyname cannot be merged; the attempt ends the lookup, without a code",
+        "answers of gethostbyname cannot be merged; the attempt ends the lookup without an error code",
     ),
     other(
         42..ALL_LATER,
         "flags.txt",
         "odd lines of the services file",
         "gai ok_ok.t.example hex",
-        "a port is a decimal number",
+        "a port must be a decimal number",
     ),
     other(
         0..41,
         "search.txt",
         "a very long line",
         "g",
-        "glibc stops the program: an assertion fails where the search list is longer than _res holds",
+        "glibc aborts the program: an assertion fails if the search list is too long for _res",
     ),
 ];
 
 /// Differences in the queries, which are only visible if many names are looked up in one process.
 const QUESTIONS: &[Other] = &[
-    other(BEFORE_36, "order.txt", "gai.conf: label 2001:db8::1 5", "questions", "who has crashed asks no more"),
+    other(
+        BEFORE_36,
+        "order.txt",
+        "gai.conf: label 2001:db8::1 5",
+        "questions",
+        "after a crash, no more queries are sent",
+    ),
     other(BEFORE_36, "nsswitch.txt", "an answer to merge with one of DNS", "questions", OLD_CONTINUE),
     other(BEFORE_36, "nsswitch.txt", "three to merge", "questions", OLD_CONTINUE),
-    other(41..ALL_LATER, "nsswitch.txt", "hosts: files (SUCCESS=merge) dns", "questions", "as the answers"),
-    other(41..ALL_LATER, "nsswitch.txt", "three to merge", "questions", "as the answers"),
+    other(41..ALL_LATER, "nsswitch.txt", "hosts: files (SUCCESS=merge) dns", "questions", "follows from the answers"),
+    other(41..ALL_LATER, "nsswitch.txt", "three to merge", "questions", "follows from the answers"),
 ];
 
 /// Differences that are only visible with libc first or with options of a rule, where many names are looked up in one
@@ -238,7 +244,7 @@ const AFTER_OTHERS: &[Other] = &[
         "answers.txt",
         "stray packets before the answer",
         "gai ok_wrongtype.t.example",
-        "a datagram whose question has another type is taken for the answer",
+        "a datagram whose question has another type is accepted as the answer",
     ),
 ];
 
@@ -270,7 +276,7 @@ pub fn minor() -> u32 {
     // SAFETY: it returns a static C string.
     let version = unsafe { CStr::from_ptr(version) }.to_str().expect("ASCII");
     let number = version.split('.').nth(1).and_then(|number| number.parse().ok());
-    number.unwrap_or_else(|| panic!("what version is {version}?"))
+    number.unwrap_or_else(|| panic!("unknown version: {version}"))
 }
 
 /// Whether glibc has the rewritten nss_dns.

@@ -41,9 +41,9 @@ impl World {
     pub fn start(addresses: &[String], nscd: Nscd) -> Self {
         // SAFETY: no preconditions.
         let user = unsafe { libc::geteuid() };
-        assert!(user == 0, "these tests make namespaces and mounts: they must run as root");
+        assert!(user == 0, "these tests create namespaces and mounts, and must be run as root");
         let directory = unique(&scratch("worlds"));
-        let complaints = File::create(directory.join("world.err")).expect("a file for complaints");
+        let complaints = File::create(directory.join("world.err")).expect("a file for error messages");
         let daemon = if nscd == Nscd::None { PathBuf::from("none") } else { tool("nscd") };
         let files = if nscd == Nscd::Honest { "etc" } else { "etc-nscd" };
         tool("ip");
@@ -115,7 +115,7 @@ pub fn unique(parent: &Path) -> PathBuf {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let directory = parent.join(format!("{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
     let _ = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("cannot make {}: {error}", directory.display()));
+    fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("cannot create {}: {error}", directory.display()));
     directory
 }
 
@@ -129,7 +129,7 @@ fn ready(first: &mut Child, directory: &Path) -> u32 {
         let _ = first.kill();
         let _ = first.wait();
         let complaints = fs::read_to_string(directory.join("world.err")).unwrap_or_default();
-        panic!("a private world could not be made; its last words: {line}{complaints}")
+        panic!("cannot create a private world; its output: {line}{complaints}")
     })
 }
 

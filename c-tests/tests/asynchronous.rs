@@ -136,7 +136,7 @@ as_bare_glibc! {
 fn other_names_are_resolved_by_nscd() {
     let lying = Place::new(Nscd::Lying);
     let bare = lying.print(&Side::bare_beside_nscd(), "modes wait");
-    assert!(bare.contains("203.0.113.66"), "nscd's lie is missing: {bare}");
+    assert!(bare.contains("203.0.113.66"), "the wrong answer of nscd is missing: {bare}");
     equal(
         "modes wait",
         &bare,

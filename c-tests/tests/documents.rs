@@ -206,7 +206,7 @@ fn options() -> Vec<(String, String)> {
         Some((texts.next()?, texts.next()?))
     };
     let rows: Vec<_> = table.lines().filter_map(row).collect();
-    assert!(rows.len() > 5, "the table of options is not where it was");
+    assert!(rows.len() > 5, "the table of options was not found");
     rows
 }
 
@@ -435,7 +435,7 @@ fn transcripts_match_the_actual_output() {
             let commands: String = text.lines().filter_map(|line| line.strip_prefix("$ ")).map(quoted).collect();
             let seen = container::run_installed(&[], &format!("{TYPED}\n{before}\n{commands}"));
             if masked(&seen) != masked(&text) {
-                faults.push(format!("{} says:\n{text}\nthis was seen:\n{seen}", path.display()));
+                faults.push(format!("{} contains:\n{text}\nactual output:\n{seen}", path.display()));
             }
         }
     }
@@ -462,7 +462,7 @@ fn the_functions_of_one_call_are_in_the_listed_files() {
             files += 1;
         }
     }
-    assert!(files >= 18, "only {files} functions were looked for");
+    assert!(files >= 18, "only {files} functions were checked");
 }
 
 /// The words in the left column of the second table of docs/terms.md are not used in the prose of other documents,

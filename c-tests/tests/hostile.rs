@@ -200,7 +200,7 @@ fn false_answers_are_not_accepted() {
             scope.spawn(move || look(row));
         }
     });
-    assert!(taken.lock().unwrap().is_empty(), "false answers were taken: {taken:?}");
+    assert!(taken.lock().unwrap().is_empty(), "false answers were accepted: {taken:?}");
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn ids_and_source_ports_are_unpredictable() {
         near(like, draws / 2.0, six_deviations, "bits like their neighbours");
     }
     let close = ids.windows(2).filter(|two| two[0].abs_diff(two[1]) < 16).count();
-    assert!(close < 40, "{close} ids are close to the one before");
+    assert!(close < 40, "{close} IDs are close to the previous one");
     // The kernel selects the ports from about 28,000.
     let ports = distinct(drawn.iter().map(|drawn| drawn.1));
     let repeated = drawn.windows(2).filter(|two| two[0].1 == two[1].1).count();
@@ -304,8 +304,8 @@ fn children_that_send_queries_at_the_same_time_use_different_ids() {
     };
     let (ours, bare) = (tally(0), tally(1));
     tell("concurrent children", CHILDREN * ROUNDS, &show(ours), &show(bare));
-    assert!(drawn.iter().all(|round| round[0].iter().all(|ids| ids[0] != ids[1])), "two questions with one id");
-    assert_eq!(ours.1, 0, "siblings with the same ids");
+    assert!(drawn.iter().all(|round| round[0].iter().all(|ids| ids[0] != ids[1])), "two queries with the same ID");
+    assert_eq!(ours.1, 0, "siblings with the same IDs");
     // In 400 random draws from 65,536 values, one or two are repeated.
-    assert!(ours.0 >= (2 * CHILDREN - 6) * ROUNDS, "siblings share ids: {}", show(ours));
+    assert!(ours.0 >= (2 * CHILDREN - 6) * ROUNDS, "siblings share IDs: {}", show(ours));
 }

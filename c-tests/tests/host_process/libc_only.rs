@@ -8,7 +8,7 @@ fn needed(program: &Path) -> Vec<PathBuf> {
     let listed = Command::new(tool("ldd")).arg(program).output().expect("ldd runs");
     let text = text(&listed);
     let paths: Vec<PathBuf> = text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from).collect();
-    assert!(paths.len() >= 2, "libc and its loader: {}", whole(&listed));
+    assert!(paths.len() >= 2, "libc and the dynamic linker: {}", whole(&listed));
     paths
 }
 
@@ -17,7 +17,7 @@ fn libc_and_the_dynamic_linker_are_sufficient() {
     let root = unique(&scratch("libc_only"));
     let program = program("libc_only");
     let install = |from: &Path, to: &Path| {
-        let to = root.join(to.strip_prefix("/").expect("a whole path"));
+        let to = root.join(to.strip_prefix("/").expect("an absolute path"));
         fs::create_dir_all(to.parent().expect("a directory")).unwrap();
         fs::copy(from, to).unwrap();
     };
@@ -69,7 +69,7 @@ fn a_plug_in_that_loads_libpthread_works_as_without_the_library() {
         assert_eq!(said(place.with(&library(), &program)), bare, "{name} is ours");
         let mut passed = place.worlds[0].command(&program, &place.etc);
         passed.env("LD_PRELOAD", library()).env("NSS_BYPASS", "nothing.matches.this");
-        assert_eq!(said(passed), bare, "{name} is not ours");
+        assert_eq!(said(passed), bare, "{name} is not matched");
         times += 2;
     }
     report(Heading::OtherPreloads, "a plug-in that loads libpthread", times, "as without the library", None);

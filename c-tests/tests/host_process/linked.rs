@@ -87,7 +87,7 @@ impl Linked {
 fn linking_a_program_against_the_library_has_the_same_effect_as_preloading() {
     let linked = Linked::new();
     let ours = library();
-    assert!(linked.libc.iter().any(|(key, answer)| linked.ours[key] != *answer), "no difference to see");
+    assert!(linked.libc.iter().any(|(key, answer)| linked.ours[key] != *answer), "no visible difference");
     let program = super::linked("linked_against", &[], &[&ours]);
     linked.holds("a program linked against the library", &program, &["alone"], &["program"]);
     let both = super::linked("linked_against", &["-Wl,--no-as-needed"], &[&speaker(&[&ours]), &ours]);

@@ -177,7 +177,7 @@ fn lookups_of_a_thread_use_its_network_namespace() {
     let lookups = ["gai set-near_set-near.t.example", "gai4 set-near_set-near.t.example", "ghbn ok_ok.t.example"];
     let said = elsewhere(&place, &["network", network.to_str().unwrap()], &lookups);
     let of = |who: &str| said.lines().find_map(|line| line.strip_prefix(who)?.strip_prefix(": ")).unwrap().to_owned();
-    assert_ne!(of("main"), of("thread"), "the order of addresses must show the interface");
+    assert_ne!(of("main"), of("thread"), "the order of addresses must depend on the interface");
     let asked = |world: &World| world.questions().iter().filter(|line| line.contains("set-near")).count();
     assert!(
         asked(&other) > 0 && asked(&other) == asked(&place.worlds[0]) + asked(&place.worlds[1]),
