@@ -115,14 +115,14 @@ static void beside(void *(*functions[])(void *), int threads, const char *condit
 static void forks_beside_matched(int count)
 {
 	void *(*functions[])(void *) = { look_up_matched, look_up_matched, look_up_static };
-	beside(functions, 3, "fork beside threads that look matched names up", count);
+	beside(functions, 3, "fork during matched lookups of threads", count);
 }
 
 static void forks_beside_passed(int count)
 {
 	void *(*functions[])(void *) = { look_up_matched, look_up_static, look_up_passed, look_up_passed,
 					 rewrite_resolv_conf };
-	beside(functions, 5, "fork beside matched and passed lookups, resolv.conf rewritten", count);
+	beside(functions, 5, "fork during matched and passed lookups, resolv.conf rewritten", count);
 }
 
 static void *wait_for_slow(void *name)

@@ -134,7 +134,7 @@ fn holds_under_address_sanitizer(name: &str, scenario: &str, count: u32) {
     let words = [scenario, &count.to_string()];
     let mut command = host.command(&[&sanitizer, &library()], &checked_program(name), &words);
     let output = command.env("ASAN_OPTIONS", "detect_leaks=0").output().unwrap();
-    conclude(heading_of(name), ", under AddressSanitizer", &output, None);
+    conclude(heading_of(name), ", with AddressSanitizer", &output, None);
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn helgrind_only_reports_values_published_by_atomic_pointers() {
     let mut command = host.world.command(&tool("valgrind"), &host.etc);
     command.args(words).arg(tool("env")).arg(preload).arg(program("threads")).args(["few", &seconds]);
     let output = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
-    conclude(Heading::Threads, ", under helgrind", &output, None);
+    conclude(Heading::Threads, ", with helgrind", &output, None);
 
     let found = fs::read_to_string(log).unwrap();
     let found: String =

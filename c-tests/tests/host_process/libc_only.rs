@@ -66,7 +66,7 @@ fn a_plug_in_that_loads_libpthread_works_as_without_the_library() {
         };
         let bare = said(place.bare(&program));
         assert!(bare.starts_with("dlerror: -\ngetaddrinfo_a: 0, ") && bare.contains("cancelled: ends"), "{bare}");
-        assert_eq!(said(place.with(&library(), &program)), bare, "{name} is ours");
+        assert_eq!(said(place.with(&library(), &program)), bare, "{name} is matched");
         let mut passed = place.worlds[0].command(&program, &place.etc);
         passed.env("LD_PRELOAD", library()).env("NSS_BYPASS", "nothing.matches.this");
         assert_eq!(said(passed), bare, "{name} is not matched");

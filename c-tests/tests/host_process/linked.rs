@@ -76,8 +76,8 @@ impl Linked {
             }
         }
         let result = match ours {
-            [] => "all libc's".to_owned(),
-            _ => format!("matched names of the {} ours, all others libc's", ours.join(" and the ")),
+            [] => "all answered by libc".to_owned(),
+            _ => format!("matched names of the {} answered by the library, all others by libc", ours.join(" and the ")),
         };
         report(Heading::OtherPreloads, condition, times, &result, None);
     }
@@ -91,10 +91,15 @@ fn linking_a_program_against_the_library_has_the_same_effect_as_preloading() {
     let program = super::linked("linked_against", &[], &[&ours]);
     linked.holds("a program linked against the library", &program, &["alone"], &["program"]);
     let both = super::linked("linked_against", &["-Wl,--no-as-needed"], &[&speaker(&[&ours]), &ours]);
-    linked.holds("a program and its library, both linked against ours", &both, &["linked"], &["program", "library"]);
+    linked.holds(
+        "a program and its library, both linked against the library",
+        &both,
+        &["linked"],
+        &["program", "library"],
+    );
     let other = speaker(&[&ours]);
     let other = ["opened", other.to_str().unwrap()];
-    linked.holds("a linked program that opens a linked plug-in", &program, &other, &["program", "library"]);
+    linked.holds("a linked program that loads a linked plug-in", &program, &other, &["program", "library"]);
 }
 
 #[test]
@@ -103,12 +108,17 @@ fn linking_another_library_against_the_library_does_not_break_programs() {
     let (ours, plain) = (library(), program("linked_against"));
     let speaker = speaker(&[&ours]);
     let unaware = super::linked("linked_against", &["-Wl,--no-as-needed"], &[&speaker]);
-    linked.holds("a library linked against ours, libc before it", &unaware, &["linked"], &[]);
+    linked.holds("another library linked against the library, libc before it", &unaware, &["linked"], &[]);
     let path = speaker.to_str().unwrap();
-    linked.holds("a plug-in linked against ours", &plain, &["opened", path], &[]);
-    linked.holds("a plug-in linked against ours, RTLD_DEEPBIND", &plain, &["deep", path], &["library"]);
+    linked.holds("a plug-in linked against the library", &plain, &["opened", path], &[]);
+    linked.holds("a plug-in linked against the library, RTLD_DEEPBIND", &plain, &["deep", path], &["library"]);
     // The library is after libc in the scope of the program, and before it in that of the plug-in, which is different.
     let other = super::linked("linked_against", &["-DLIBRARY", "-DOTHER", "-shared", "-fPIC"], &[&ours]);
     let how = ["deep-too", other.to_str().unwrap()];
-    linked.holds("a plug-in linked against ours, RTLD_DEEPBIND, beside such a library", &unaware, &how, &["library"]);
+    linked.holds(
+        "a plug-in linked against the library, RTLD_DEEPBIND, with such a library in the program",
+        &unaware,
+        &how,
+        &["library"],
+    );
 }

@@ -94,11 +94,11 @@ fn beside(neighbour: &Neighbour) {
             let found = ask(&place, &order, EVERYTHING, neighbour.variables, lookup);
             assert!(!found.contains("ENDED") || theirs.contains("ENDED"), "{}: {lookup}: {found}", neighbour.name);
             let how = match found {
-                found if found == alone => "as without the neighbour",
+                found if found == alone => "as without the other library",
                 _ if neighbour.transparent => {
                     panic!("{}, {order:?}: {lookup}: {found} instead of {alone}", neighbour.name)
                 }
-                found if found == theirs => "as the neighbour says",
+                found if found == theirs => "as from the other library",
                 found
                     if ["EAI_AGAIN", "EAI_NODATA", "h_errno=2", "EAI_SYSTEM", "10.0.0.5", "192.0.2.77"]
                         .iter()
@@ -112,7 +112,7 @@ fn beside(neighbour: &Neighbour) {
         }
     }
     let words: Vec<String> = matched.iter().map(|(how, count)| format!("{count} {how}")).collect();
-    let result = format!("matched: {}; unmatched: all as without us", words.join(", "));
+    let result = format!("matched: {}; unmatched: all as without the library", words.join(", "));
     report(Heading::OtherPreloads, &format!("with {}, both orders", neighbour.name), 4 * LOOKUPS.len(), &result, None);
 }
 

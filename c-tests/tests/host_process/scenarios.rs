@@ -173,5 +173,5 @@ pub(super) fn holds_in_both_builds(name: &str, scenario: &str, count: u32) {
     // glibc's own lookups do not call the functions that the program overrides, so that there is nothing to compare.
     let has_bare = !["everywhere", "deeper"].contains(&scenario);
     conclude(heading_of(name), "", &ours, has_bare.then_some(&bare));
-    conclude(heading_of(name), ", the other build", &other, None);
+    conclude(heading_of(name), ", other build", &other, None);
 }

@@ -16,12 +16,20 @@ fn lookups_of_a_program_work_at_startup_and_exit() {
 
 #[test]
 fn lookups_of_a_library_initialised_later_work_at_startup_and_exit() {
-    at_every_moment(", preloaded before ours", &[&stand_in("startup_and_exit"), &library()], of_program() + OF_LIBRARY);
+    at_every_moment(
+        ", preloaded before the library",
+        &[&stand_in("startup_and_exit"), &library()],
+        of_program() + OF_LIBRARY,
+    );
 }
 
 #[test]
 fn lookups_of_a_library_initialised_earlier_work_at_startup_and_exit() {
-    at_every_moment(", preloaded after ours", &[&library(), &stand_in("startup_and_exit")], of_program() + OF_LIBRARY);
+    at_every_moment(
+        ", preloaded after the library",
+        &[&library(), &stand_in("startup_and_exit")],
+        of_program() + OF_LIBRARY,
+    );
 }
 
 #[test]
