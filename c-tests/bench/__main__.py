@@ -1,4 +1,4 @@
-"""Measures the library against glibc, daemons and its neighbours; scripts/bench starts it, in private namespaces."""
+"""Measures the library in comparison with glibc, daemons and similar libraries. Run by scripts/bench in namespaces."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from world import World
 
 
 def arguments() -> argparse.Namespace:
-    """The words of the command line."""
+    """Parses the command line."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds: two minutes instead of ten")
     parser.add_argument("--counts", action="store_true", help="only what is the same in every run: no times")
@@ -27,7 +27,7 @@ def arguments() -> argparse.Namespace:
 
 
 def measure(bench: Bench, counts_only: bool) -> None:
-    """All comparisons, one after the other."""
+    """Runs all comparisons."""
     parts = [bench.file, bench.memory, bench.counted] if counts_only else [
         bench.file, bench.start, bench.passed, bench.reading, bench.matched, bench.libc_first, bench.first, bench.getent, bench.tcp,
         bench.many_lines, bench.threads, bench.memory, bench.counted, bench.phased,
@@ -40,7 +40,7 @@ def measure(bench: Bench, counts_only: bool) -> None:
 
 
 def main() -> None:
-    """Measures, prints, writes."""
+    """Measures, prints the tables, and writes the numbers."""
     chosen = arguments()
     world = World(chosen.directory, chosen.library, chosen.unscd)
     where = report.circumstances(world, chosen.commit)

@@ -1,4 +1,4 @@
-"""What does not depend on the moment: instructions, system calls, memory, and the library as a file."""
+"""Deterministic numbers: instructions, system calls, memory, and the library file."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from measure import Variant
 from world import World
 
-MARK = "getppid"  # what `lookups run` calls before each lookup
+MARK = "getppid"  # called by `lookups run` before each lookup
 
 
 def instructions(world: World, variant: Variant) -> int:
-    """Instructions of a whole process in user space, counted by callgrind."""
+    """The number of instructions of a process in user space, counted by callgrind."""
     log = world.directory / "files" / "callgrind.log"
     tool = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", f"--log-file={log}"]
     variant.place.output([*tool, *variant.words], variant.environment)
@@ -26,13 +26,13 @@ def instructions(world: World, variant: Variant) -> int:
 
 
 def instructions_per_lookup(world: World, variant: Variant, few: int, many: int) -> float:
-    """Of one further lookup: `variant` lacks only its last word, the number of lookups."""
+    """The number of instructions of a further lookup. `variant` lacks its last word, the number of lookups."""
     few_took, many_took = (instructions(world, with_number(variant, number)) for number in (few, many))
     return (many_took - few_took) / (many - few)
 
 
 def system_calls(world: World, variant: Variant, lookups: int) -> Counter[str]:
-    """Of so many further lookups, by name."""
+    """The system calls of this number of further lookups, by name."""
     log = world.directory / "files" / "strace.log"
     tool = ["strace", "-f", "-o", str(log), "-E", f"LD_PRELOAD={variant.environment.get('LD_PRELOAD', '')}"]
     others = {name: value for name, value in variant.environment.items() if name != "LD_PRELOAD"}
@@ -45,24 +45,24 @@ def system_calls(world: World, variant: Variant, lookups: int) -> Counter[str]:
 
 
 def with_number(variant: Variant, number: int) -> Variant:
-    """The same, with a last word."""
+    """The variant with an additional last word."""
     words = [*variant.words, str(number)]
     return Variant(variant.label, variant.place, words, variant.environment, variant.code)
 
 
 def printed_number(variant: Variant, runs: int = 1) -> float:
-    """The number that the program prints, the median of so many runs."""
+    """The median of the numbers that the program prints in this number of runs."""
     return statistics.median(int(variant.place.output(variant.words, variant.environment)) for _ in range(runs))
 
 
 def needed_libraries(library: Path) -> list[str]:
-    """What the loader loads with the library, beyond libc and itself."""
+    """The dependencies of the library, except libc and the dynamic linker."""
     output = subprocess.run(["readelf", "-dW", str(library)], stdout=subprocess.PIPE, text=True, check=True).stdout
     names = re.findall(r"\(NEEDED\).*\[(.*)\]", output)
     return [name for name in names if name != "libc.so.6" and not name.startswith("ld-linux")]
 
 
 def relocations(library: Path) -> int:
-    """Entries that the loader works through when it loads the library."""
+    """The number of relocations that are processed when the library is loaded."""
     output = subprocess.run(["readelf", "-rW", str(library)], stdout=subprocess.PIPE, text=True, check=True).stdout
     return sum(int(number) for number in re.findall(r"contains (\d+) entr", output))

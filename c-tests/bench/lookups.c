@@ -1,19 +1,19 @@
 /* Timed lookups in one process: lookups MODE FUNCTION NAME FAMILY [NUMBER]
 
-   MODE rounds   says "ready", the code and the number of addresses of a first lookup; then, for each line "COUNT BATCH"
-                 of its input, prints the nanoseconds of COUNT times BATCH lookups. With a NUMBER of threads, each does
-                 COUNT lookups, and the nanoseconds that went by are printed once, per lookup.
-        once     prints the nanoseconds of the first lookup
-        run      does NUMBER lookups, each behind a getppid(2) that a tracer can see
-        idle     looks nothing up, and prints the private dirty bytes of the process
-        memory   prints how many more there are after NUMBER lookups of different names: %d in NAME is counted up
+   MODE rounds   prints "ready", the code and the number of addresses of a first lookup; then, for each line
+                 "COUNT BATCH" of its input, the times of COUNT times BATCH lookups in nanoseconds. With NUMBER threads,
+                 each performs COUNT lookups, and the elapsed time per lookup is printed once.
+        once     prints the time of the first lookup in nanoseconds
+        run      performs NUMBER lookups, each preceded by getppid(2) as a marker for tracers
+        idle     performs no lookup, and prints the size of private dirty memory of the process in bytes
+        memory   prints the increase of that size by NUMBER lookups of different names; %d in NAME is a counter
    FUNCTION gai  getaddrinfo
-        raw      what a lookup needs and no more: socket, connect, sendmmsg, recv, close, with the server BENCH_SERVER
-   NAME          "-" is no name (NULL)
+        raw      the minimum for a lookup: socket, connect, sendmmsg, recv, close, with the server BENCH_SERVER
+   NAME          "-" means NULL
    FAMILY        both, or v4
 
-   BENCH_MODULES: what to tell __nss_configure_lookup about hosts. BENCH_MAY_FAIL: "once" need not find the name.
-   Every further lookup must end as the first did. */
+   BENCH_MODULES: the argument of __nss_configure_lookup for hosts. BENCH_MAY_FAIL: the lookup of "once" may fail.
+   All further lookups must have the same result as the first one. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -29,7 +29,7 @@
 
 extern int __nss_configure_lookup(const char *database, const char *modules);
 
-/* How a lookup ended. */
+/* The result of a lookup. */
 struct outcome {
 	int code, addresses;
 };
@@ -123,7 +123,7 @@ static void one_after_another(int count, int batch)
 	long *times = malloc((size_t)count * sizeof *times);
 	if (times == NULL)
 		abort();
-	check(look_up(name, family)); /* another process had this core */
+	check(look_up(name, family)); /* another process was running on this core */
 	for (int i = 0; i < count; i++) {
 		long begin = now();
 		for (int j = 0; j < batch; j++)
@@ -226,7 +226,7 @@ static long private_dirty(void)
 
 static int idle(int unused)
 {
-	private_dirty(); /* what reading takes itself */
+	private_dirty(); /* the memory that reading the value itself needs */
 	printf("%ld\n", private_dirty());
 	(void)unused;
 	return 0;

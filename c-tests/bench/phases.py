@@ -1,7 +1,7 @@
-"""Where the time of a lookup goes: system calls with the kernel's own time stamps, gathered into phases.
+"""The time spent in the phases of a lookup, according to the kernel's time stamps of system calls.
 
-perf records the entry and the exit of each system call. That costs time too, about as much each time, which is taken off
-again, call by call.
+perf records the entry and the exit of each system call. The overhead, which is about the same for each call, is
+subtracted.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ EVENT = re.compile(r"\s*\d+\s+(\d+)\.(\d+):\s+raw_syscalls:sys_(enter|exit): NR 
 
 @dataclass
 class Call:
-    """One system call, in nanoseconds."""
+    """A system call, with times in nanoseconds."""
 
     name: str
     arguments: list[int]
@@ -57,7 +57,7 @@ class Call:
 
 @dataclass
 class Spent:
-    """Nanoseconds of a phase: in the kernel, and in the process itself until the next system call."""
+    """The times of a phase in nanoseconds: in the kernel, and in the process until the next system call."""
 
     kernel: float = 0
     own: float = 0
@@ -65,14 +65,14 @@ class Spent:
 
 @dataclass
 class Descriptor:
-    """An open file or socket, in its lifetime."""
+    """A file or socket, from its creation until it is closed."""
 
     family: int | None = None  # None: a file
     calls: list[Call] = field(default_factory=list)
 
 
 def phases(world: World, variants: list[Variant], untraced: dict[str, float]) -> dict[str, dict[str, dict[str, float]]]:
-    """By variant and phase; `untraced` is what a lookup takes otherwise. Empty where nothing can be recorded."""
+    """The times by variant and phase, or nothing if perf cannot record. `untraced` is the time without tracing."""
     recordings: dict[str, list[list[list[Call]]]] = {}
     for _ in range(RECORDINGS):
         for variant in variants:
@@ -80,26 +80,26 @@ def phases(world: World, variants: list[Variant], untraced: dict[str, float]) ->
             if not lookups:
                 return {}
             recordings.setdefault(variant.label, []).append(lookups)
-    # Neither one that was disturbed nor one whose server happened to be faster than it is as a rule.
+    # The median recording, which was neither disturbed nor had an unusually fast server.
     typical = {label: sorted(all_of_it, key=mean_time)[RECORDINGS // 2] for label, all_of_it in recordings.items()}
     return {label: averages(lookups, untraced[label]) for label, lookups in typical.items()}
 
 
 def usual(lookups: list[list[Call]]) -> list[list[Call]]:
-    """The middle half, by time."""
+    """The lookups between the first and third quartile, by time."""
     return sorted(lookups, key=mark_to_mark)[len(lookups) // 4 : len(lookups) * 3 // 4]
 
 
 def mean_time(lookups: list[list[Call]]) -> float:
-    """Of a lookup, as it was traced."""
+    """The mean time of traced lookups."""
     return statistics.mean(map(mark_to_mark, lookups))
 
 
 def averages(lookups: list[list[Call]], untraced: float) -> dict[str, dict[str, float]]:
-    """By phase, without what tracing costs.
+    """The times by phase, without the overhead of tracing.
 
-    A mark does nothing, so its time is the tracing's. How long the server is waited for is what is left of the time of an
-    untraced lookup: a process that is slowed down finds the answer there already, or its server asleep.
+    A marker does nothing, so that its time is the overhead. The time of waiting for the server is the remaining time of
+    an untraced lookup, since in a slowed down process, the answer may already have arrived, or the server may be asleep.
     """
     tracing = max(0.0, statistics.median(lookup[0].ended - lookup[0].begun for lookup in lookups) - MARK_TAKES)
     total = {phase: Spent() for phase in PHASES}
@@ -113,18 +113,18 @@ def averages(lookups: list[list[Call]], untraced: float) -> dict[str, dict[str, 
 
 
 def mark_to_mark(lookup: list[Call]) -> int:
-    """The time of a lookup, which lies between two marks."""
+    """The time of a lookup, between two markers."""
     return lookup[-1].begun - lookup[0].ended
 
 
 def recorded(world: World, variant: Variant) -> list[Call]:
-    """The system calls of a process. Empty where perf is missing, or may not record."""
+    """The system calls of a process. Empty if perf is not installed or not permitted to record."""
     file = str(world.directory / "files" / "perf.data")
     if shutil.which("perf") is None:
         return []
     events = ["-e", "raw_syscalls:sys_enter,raw_syscalls:sys_exit"]
     variables = [f"{name}={value}" for name, value in variant.environment.items()]
-    # perf itself keeps off the core of what it traces.
+    # perf itself runs on another core than the traced process.
     traced = ["taskset", "--cpu-list", str(world.client_core), "env", *variables, *variant.words]
     try:
         variant.place.output(["perf", "record", "-q", *events, "-o", file, "--", *traced], {}, world.server_core)
@@ -136,14 +136,14 @@ def recorded(world: World, variant: Variant) -> list[Call]:
 
 
 def names_of_calls() -> dict[int, str]:
-    """Numbers of system calls are the architecture's."""
+    """The names of system calls by number, which depend on the architecture."""
     words = ["gcc", "-E", "-dM", "-include", "sys/syscall.h", "-x", "c", "/dev/null"]
     text = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout
     return {int(number): name for name, number in re.findall(r"#define __NR_(\w+) (\d+)$", text, re.MULTILINE)}
 
 
 def read_events(text: str, names: dict[int, str]) -> list[Call]:
-    """Entries and exits alternate, as there is one thread."""
+    """Parses the output of perf, in which entries and exits alternate, since there is only one thread."""
     calls: list[Call] = []
     for line in text.splitlines():
         found = EVENT.match(line)
@@ -160,7 +160,7 @@ def read_events(text: str, names: dict[int, str]) -> list[Call]:
 
 
 def divided(calls: list[Call]) -> list[list[Call]]:
-    """One list for each lookup: its mark, its calls, the next mark."""
+    """A list for each lookup: its marker, its calls, and the next marker."""
     marks = [at for at, call in enumerate(calls) if call.name == MARK]
     lookups = [calls[begin : end + 1] for begin, end in zip(marks, marks[1:])]
     for lookup in lookups:
@@ -169,7 +169,7 @@ def divided(calls: list[Call]) -> list[list[Call]]:
 
 
 def name_phases(calls: list[Call]) -> None:
-    """Says of each call of a lookup what it is for."""
+    """Assigns a phase to each call of a lookup."""
     descriptors: dict[int, Descriptor] = {}
     sent = False
     for call in calls:
@@ -188,11 +188,11 @@ def name_phases(calls: list[Call]) -> None:
     for descriptor in descriptors.values():
         name_calls(descriptor)
     for call in calls:
-        call.phase = call.phase or BUILD  # memory, mostly
+        call.phase = call.phase or BUILD  # mostly memory
 
 
 def name_calls(descriptor: Descriptor) -> None:
-    """The calls of one descriptor. A socket to a server is one by which something is sent."""
+    """Assigns phases to the calls of a descriptor. A socket through which data is sent is a socket to a server."""
     to_server = descriptor.family in (AF_INET, AF_INET6) and any(c.name in SENDING for c in descriptor.calls)
     for call in descriptor.calls:
         if descriptor.family is None:
@@ -210,7 +210,7 @@ def name_calls(descriptor: Descriptor) -> None:
 
 
 def add(lookup: list[Call], per_call: float, total: dict[str, Spent]) -> None:
-    """A lookup's time to the total; half of what tracing a call costs is inside of it, half around it."""
+    """Adds the times of a lookup to the total. Half of the overhead of a call is attributed to the call itself."""
     before = lookup[0]
     phase = REQUEST
     for call in lookup[1:]:

@@ -1,4 +1,4 @@
-"""Draws where the time of a lookup goes, as SVG: picture.py JSON SVG"""
+"""Draws a diagram of the time spent in the phases of a lookup: picture.py JSON SVG"""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ FONT = "font-family='sans-serif' font-size='13'"
 
 
 def text(x: float, y: float, words: str, *, anchor: str = "start", weight: str = "normal") -> str:
-    """One line of text."""
+    """A line of text."""
     return f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' font-weight='{weight}'>{escape(words)}</text>"
 
 
 def box(x: float, y: float, width: float, height: float, colour: str, opacity: float, title: str) -> str:
-    """One rectangle; the title shows when it is pointed at."""
+    """A rectangle, with a title that is shown when the pointer is over it."""
     place = f"x='{x:.2f}' y='{y:.2f}' width='{max(width, 0):.2f}' height='{height:.2f}'"
     style = f"fill='{colour}' fill-opacity='{opacity}' stroke='white' stroke-width='0.5'"
     return f"<rect {place} {style}><title>{escape(title)}</title></rect>"
 
 
 def total(phases: Phases) -> float:
-    """Of all phases, in nanoseconds."""
+    """The total time of all phases in nanoseconds."""
     return sum(spent["kernel"] + spent["own"] for spent in phases.values())
 
 
 def stacked(label: str, phases: Phases, y: float, scale: float) -> list[str]:
-    """All phases after each other: in the kernel in full colour, in the process paler."""
+    """A bar with all phases. Times in the kernel have a full colour, and those in the process a lighter one."""
     parts = [text(MARGIN, y + BAR / 2 + 5, f"{label}: {total(phases) / 1000:.1f} µs", weight="bold")]
     x = float(TEXT)
     for colour, (phase, spent) in zip(COLOURS, phases.items()):
@@ -54,7 +54,7 @@ def stacked(label: str, phases: Phases, y: float, scale: float) -> list[str]:
 
 
 def row(phase: str, colour: str, spent: list[tuple[str, dict[str, float]]], y: float, scale: float) -> list[str]:
-    """One phase of both, under each other."""
+    """The bars of a phase for both, one below the other."""
     parts = [text(TEXT - 10, y + 17, phase, anchor="end")]
     height = (ROW - 8) / len(spent)
     for at, (label, times) in enumerate(spent):
@@ -67,7 +67,7 @@ def row(phase: str, colour: str, spent: list[tuple[str, dict[str, float]]], y: f
 
 
 def draw(measured: dict[str, Any]) -> str:
-    """The whole picture."""
+    """The whole diagram."""
     phases: dict[str, Phases] = measured["phases"]
     widest = max(map(total, phases.values()))
     where = f"{measured['machine']['cpu']}, Linux {measured['kernel']}, {measured['glibc']}"
@@ -93,7 +93,7 @@ def draw(measured: dict[str, Any]) -> str:
 
 
 def main(source: Path, drawing: Path) -> int:
-    """Reads, draws, writes."""
+    """Reads the JSON file, and writes the diagram."""
     measured = json.loads(source.read_text())
     if not measured.get("phases"):
         print(f"{source}: no phases in it: perf could not record on that machine", file=sys.stderr)

@@ -34,14 +34,14 @@ GROWTH = {
 
 
 def number(value: float) -> str:
-    """Three digits that count."""
+    """A number with three significant digits."""
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
 
 
 def target_table(targets: list[Target]) -> Table:
-    """One row for each target."""
+    """The table of targets."""
     rows = []
     for target in targets:
         unit = target.unit if target.unit == "x" else f" {target.unit}".rstrip()
@@ -56,7 +56,7 @@ def target_table(targets: list[Target]) -> Table:
 
 
 def time_tables(results: Results) -> list[Table]:
-    """All comparisons in which more than glibc and ours take part."""
+    """The tables of comparisons with other variants than glibc and the library."""
     return [
         time_table(name, series)
         for name, series in results.times.items()
@@ -67,7 +67,7 @@ def time_tables(results: Results) -> list[Table]:
 
 
 def time_table(name: str, series: dict[str, Samples]) -> Table:
-    """Microseconds, and how many times the first row's."""
+    """The times in microseconds, and the ratios to the first row."""
     first = next(iter(series.values()))
     rows = []
     for label, samples in series.items():
@@ -78,7 +78,7 @@ def time_table(name: str, series: dict[str, Samples]) -> Table:
 
 
 def growth_tables(results: Results) -> list[Table]:
-    """How cost grows."""
+    """The tables of scaling."""
     rows = []
     alone = results.times["passed, unmatched"]["stand-in alone"].median()
     for count in GROWING_RULES:
@@ -96,13 +96,13 @@ def growth_tables(results: Results) -> list[Table]:
 
 
 def growth_row(series: dict[str, Samples], size: int) -> list[str]:
-    """Medians beside each other."""
+    """A row of medians."""
     medians = [number(samples.median() / 1000) for samples in series.values()]
     return [f"{size:,}", *medians, number(ratio(series["ours"], series["glibc"]).value) + "x"]
 
 
 def phase_tables(results: Results) -> list[Table]:
-    """Where the time of a lookup goes; none where that could not be recorded."""
+    """The table of phases of a lookup, or none if they could not be recorded."""
     if len(results.phases) < 2:
         return []
     glibc, ours = results.phases["glibc"], results.phases["ours"]
@@ -115,7 +115,7 @@ def phase_tables(results: Results) -> list[Table]:
 
 
 def count_table(results: Results) -> Table:
-    """Numbers that are the same in every run."""
+    """The table of deterministic numbers."""
     rows = [
         [what, label, number(value)]
         for what, values in results.numbers.items()
@@ -126,7 +126,7 @@ def count_table(results: Results) -> Table:
 
 
 def as_text(table: Table) -> str:
-    """In columns."""
+    """Formats a table in columns."""
     title, head, rows = table
     widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in [head, *rows]]
@@ -134,14 +134,14 @@ def as_text(table: Table) -> str:
 
 
 def as_markdown(table: Table) -> str:
-    """As documents have tables."""
+    """Formats a table in Markdown."""
     title, head, rows = table
     lines = ["| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]]
     return "\n".join([f"### {title}", "", *lines]) + "\n"
 
 
 def output_of(words: list[str]) -> str:
-    """What a command says; nothing where it cannot."""
+    """The output of a command, or an empty string if it fails."""
     try:
         ended = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     except OSError:
@@ -150,7 +150,7 @@ def output_of(words: list[str]) -> str:
 
 
 def circumstances(world: World, commit: str) -> dict[str, object]:
-    """The machine, and what was measured on it."""
+    """Describes the machine and the measured software."""
     model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     packages = [package for package, _ in NEIGHBOURS.values()]
     query = ["dpkg-query", "-W", "-f", "${Package} ${Version}\n", *packages, "nscd"]
@@ -176,7 +176,7 @@ def circumstances(world: World, commit: str) -> dict[str, object]:
 
 
 def as_json(where: dict[str, object], results: Results, targets: list[Target]) -> str:
-    """Everything, in nanoseconds."""
+    """All results, in nanoseconds."""
     rows = [
         {
             "what": target.what,

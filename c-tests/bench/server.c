@@ -1,7 +1,7 @@
-/* A name server that costs as little as possible: server ADDRESS
+/* A name server with minimal overhead: server ADDRESS
 
-   Over UDP and TCP, on port 53. The name says what the answer is: the first label of "a3-1.any.thing" is three A
-   records and one AAAA record. Other names do not exist. An answer of more than 512 bytes comes over TCP only. */
+   It uses UDP and TCP on port 53. The first label of the name specifies the answer: "a3-1.any.thing" has three A
+   records and one AAAA record. Other names do not exist. An answer of more than 512 bytes is only sent over TCP. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 enum { PORT = 53, HEADER = 12, UDP_LIMIT = 512, TCP_LIMIT = 65535, A = 1, AAAA = 28, TTL = 3600, CONNECTIONS = 64 };
-/* It goes on looking for so long after a question: a processor that has gone to sleep answers late, and seldom twice
-   the same. */
+/* The server polls for this time after a query, since a processor in a sleep state responds with a long and variable
+   delay. */
 enum { AWAKE_NANOSECONDS = 300000 };
 
 struct answer {
@@ -56,7 +56,7 @@ static void put_record(struct answer *answer, unsigned type, unsigned number)
 	put(answer, type == A ? four : six, type == A ? sizeof four : sizeof six);
 }
 
-/* How many records of the type the name has; -1: it does not exist. */
+/* The number of records of this type that the name has, or -1 if it does not exist. */
 static int records_of(const unsigned char *name, unsigned type)
 {
 	char label[64] = "";
@@ -67,7 +67,7 @@ static int records_of(const unsigned char *name, unsigned type)
 	return type == A ? four : type == AAAA ? six : 0;
 }
 
-/* Whether there is an answer; an empty one to what is no question. */
+/* Returns whether there is an answer, which is empty for messages that are not questions. */
 static int make_answer(const unsigned char *query, size_t length, size_t limit, struct answer *answer)
 {
 	size_t end = HEADER;
@@ -115,7 +115,7 @@ struct connection {
 	size_t length;
 };
 
-/* Whether the connection stays. */
+/* Returns whether the connection remains open. */
 static int serve_stream(int socket, struct connection *connection)
 {
 	static struct answer answer;

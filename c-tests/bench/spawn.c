@@ -1,8 +1,8 @@
-/* Starts a program again and again: spawn [--told] PROGRAM [ARGUMENT]...
+/* Starts a program repeatedly: spawn [--told] PROGRAM [ARGUMENT]...
 
-   Says "ready"; then, for each line "COUNT BATCH" of its input, starts the program COUNT times and prints the
-   nanoseconds until it has ended, or with --told the number that the program prints. BENCH_PRELOAD is the program's
-   LD_PRELOAD; this one has none. */
+   Prints "ready"; then, for each line "COUNT BATCH" of its input, starts the program COUNT times and prints the time
+   until it has ended in nanoseconds or, with --told, the number that the program prints. BENCH_PRELOAD is the value of
+   LD_PRELOAD for the program; this process has none. */
 
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -23,7 +23,7 @@ static long now(void)
 	return time.tv_sec * 1000000000L + time.tv_nsec;
 }
 
-/* The environment, with LD_PRELOAD. */
+/* Returns the environment with LD_PRELOAD. */
 static char **prepared(const char *preload)
 {
 	size_t used = 0;

@@ -1,5 +1,5 @@
-/* A libc that does nothing: preloaded behind the library under test, its getaddrinfo returns at once. So what is
-   measured is what the library adds. */
+/* A substitute for libc, preloaded after the library under test. Its getaddrinfo returns immediately, so that only the
+   overhead of the library is measured. */
 
 #include <netdb.h>
 

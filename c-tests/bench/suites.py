@@ -1,4 +1,4 @@
-"""What is compared with what."""
+"""The comparisons."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ NEIGHBOURS = {
 
 @dataclass
 class Results:
-    """Times by comparison and variant, and plain numbers by name."""
+    """The times by comparison and variant, and other numbers by name."""
 
     times: dict[str, dict[str, Samples]] = field(default_factory=dict)
     numbers: dict[str, dict[str, float]] = field(default_factory=dict)
-    # Of a matched lookup, by variant and phase, if they could be recorded.
+    # The phases of a matched lookup, by variant and phase, if they could be recorded.
     phases: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
 
 
 def rules(lines: int) -> str:
-    """A configuration of so many lines, of every kind of pattern, none of which matches a name that is looked up."""
+    """A configuration with this number of lines, with all kinds of patterns, none of which match a looked up name."""
     kinds = ["host{}.rules.example", "*.zone{}.example", "node{}-*", "*-part{}.example"]
     return "".join(f"bypass {kinds[number % len(kinds)].format(number)}\n" for number in range(lines))
 
 
 def hosts(lines: int) -> str:
-    """So many lines of a hosts file; the last one knows the name last.hosts.example."""
+    """This number of lines of a hosts file, the last of which contains the name last.hosts.example."""
     line = "10.{}.{}.{} host{}.hosts.example host{}\n"
     numbers = range(lines - 1)
     text = "".join(line.format(n >> 16 & 255, n >> 8 & 255, n & 255, n, n) for n in numbers)
@@ -67,42 +67,42 @@ class Bench:
         self.library = str(world.library)
         self.behind = f"{self.library} {world.program('stand_in.so')}"
 
-    # ---- The parts that variants are made of ----
+    # ---- Parts of variants ----
 
     def plan(self, rounds: int, count: int, batch: int = 1) -> Plan:
-        """On the core for what is measured; `rounds` is for a full run."""
+        """A plan for the core for measured processes. `rounds` is the number for a full run."""
         return Plan(max(10, rounds // 5) if self.quick else rounds, count, batch, self.world.client_core)
 
     def configuration(self, lines: int) -> str:
-        """A file with so many rules."""
+        """A file with this number of rules."""
         return str(self.world.file(f"rules-{lines}.conf", rules(lines)))
 
     def cached(self, entries: int = 1000) -> dict[str, str]:
-        """Ours, with a cache."""
+        """The library with a cache."""
         file = self.world.file(f"cache-{entries}.conf", f"bypass {RULES}\ncache {entries}\n")
         return {"LD_PRELOAD": self.library, "NSS_BYPASS_CONF": str(file)}
 
     def ours(self) -> dict[str, str]:
-        """Ours, with a rule that matches."""
+        """The library with a matching rule."""
         return {"LD_PRELOAD": self.library, "NSS_BYPASS": RULES}
 
     def lookups(self, mode: str, name: str, family: str = "both", function: str = "gai") -> list[str]:
-        """The program that looks up."""
+        """The command that performs lookups."""
         return [self.world.program("lookups"), mode, function, name, family]
 
     def pair(self, name: str, family: str = "both", place: Place | None = None) -> list[Variant]:
-        """glibc and ours, with the same name."""
+        """Variants with glibc and with the library, for the same name."""
         place, words = place or self.plain, self.lookups("rounds", name, family)
         return [Variant("glibc", place, words), Variant("ours", place, words, self.ours())]
 
     def compare(self, name: str, variants: list[Variant], plan: Plan) -> None:
-        """Measures, and keeps the samples."""
+        """Measures variants, and stores the samples."""
         self.results.times[name] = interleaved(self.world, variants, plan)
 
     # ---- Starting ----
 
     def preloads(self) -> Iterator[tuple[str, str, dict[str, str]]]:
-        """What can be preloaded: label, library, environment."""
+        """The libraries to preload: label, library, environment."""
         yield "no library", "", {}
         yield "empty library", self.world.program("empty.so"), {}
         yield "ours, no rule", self.library, {}
@@ -115,7 +115,7 @@ class Bench:
                 yield label, path, {"PROXYCHAINS_CONF_FILE": str(chain)} if label == "proxychains4" else {}
 
     def start(self) -> None:
-        """/bin/true, under everything that can be preloaded."""
+        """Starting /bin/true with each of the libraries to preload."""
         variants = [
             Variant(label, self.plain, [self.world.program("spawn"), "/bin/true"], {"BENCH_PRELOAD": path, **variables})
             for label, path, variables in self.preloads()
@@ -123,7 +123,7 @@ class Bench:
         self.compare("start /bin/true", variants, self.plan(300, 10))
 
     def getent(self) -> None:
-        """A whole process that looks a name up."""
+        """A whole process that performs a lookup."""
         words = [self.world.program("spawn"), "/usr/bin/getent", "ahosts", NAME]
         ours = {"BENCH_PRELOAD": self.library, "NSS_BYPASS": RULES}
         variants = [Variant("glibc", self.plain, words), Variant("ours", self.plain, words, ours)]
@@ -132,7 +132,7 @@ class Bench:
     # ---- Matched names ----
 
     def matched(self) -> None:
-        """A name that a rule matches, again and again, in every way in which it can be looked up."""
+        """Repeated lookups of a matched name, in all variants."""
         nscd = self.world.place("nscd", daemon="nscd")
         by_socket = self.world.place("nscd-by-socket", daemon="nscd by socket")
         unscd = self.world.place("unscd", daemon="unscd")
@@ -151,7 +151,7 @@ class Bench:
             self.compare(f"lookup, {'A and AAAA' if family == 'both' else 'A'}", variants, self.plan(500, 50))
 
     def libc_first(self) -> None:
-        """What it costs to have libc asked first, beside an nscd that knows a name, and that knows nobody has it."""
+        """The overhead of libc first, with an nscd that has a positive or a negative cache entry for the name."""
         nscd = self.world.place("nscd", daemon="nscd")
         ours = {"LD_PRELOAD": self.library, "NSS_BYPASS": "+*"}
         for label, name, code in (("found by libc", NAME, 0), ("found nowhere", f"nobody.{DOMAIN}", EAI_NONAME)):
@@ -174,22 +174,22 @@ class Bench:
         self.compare("first lookup", variants, self.plan(1000, 2))
 
     def tcp(self) -> None:
-        """A list that is too long for a datagram."""
+        """A list that is too long for a UDP message."""
         self.compare("100 addresses by TCP", self.pair(LONG_LIST), self.plan(100, 20))
 
     def many_lines(self) -> None:
-        """A hosts file of 100,000 lines: a name in it, and one that DNS knows."""
+        """A hosts file with 100,000 lines: a name in it, and one in DNS."""
         place = self.world.place("hosts-100000", hosts=hosts(100_000))
         for label, name in (("last line", f"last.hosts.{DOMAIN}"), ("DNS", NAME)):
             self.compare(f"100,000 lines of hosts, {label}", self.pair(name, place=place), self.plan(50, 1))
 
     def threads(self) -> None:
-        """Threads that all look up, on all cores: nanoseconds that go by for each lookup of them together."""
+        """Concurrent lookups in threads on all cores: the elapsed time per lookup in nanoseconds."""
         for number in GROWING_THREADS:
             self.compare(f"{number} threads", self.threaded(number), self.on_all_cores(number))
 
     def threaded(self, number: int) -> list[Variant]:
-        """glibc, ours, and ours with a cache, in so many threads."""
+        """Variants with glibc, the library, and the library with a cache, in this number of threads."""
         words = [*self.lookups("rounds", NAME), str(number)]
         return [
             Variant("glibc", self.plain, words),
@@ -198,13 +198,13 @@ class Bench:
         ]
 
     def on_all_cores(self, threads: int) -> Plan:
-        """A round is one sample there."""
+        """A plan in which a round is a single sample."""
         return Plan(20 if self.quick else 60, 800 // threads)
 
-    # ---- What the library adds to lookups that are not its own ----
+    # ---- Overhead for unmatched lookups ----
 
     def passed(self) -> None:
-        """The library's share alone: behind it is a libc that does nothing."""
+        """The overhead of the library alone, with a substitute for libc that does nothing."""
         variants = [Variant("stand-in alone", self.plain, [], {"LD_PRELOAD": self.world.program("stand_in.so")})]
         for lines in (0, *GROWING_RULES):
             environment = {"LD_PRELOAD": self.behind}
@@ -228,15 +228,15 @@ class Bench:
             variants.append(Variant(f"{lines} rules", self.plain, words, environment))
         self.compare("first lookup, unmatched", variants, self.plan(100, 5))
 
-    # ---- How cost grows ----
+    # ---- Scaling ----
 
     def growth(self) -> None:
-        """With addresses, servers, and lines of hosts."""
+        """Scaling with the numbers of addresses, servers, and lines of hosts."""
         for addresses in GROWING_ADDRESSES:
             name = f"a{addresses}-1.{DOMAIN}"
             self.compare(f"{addresses} addresses", self.pair(name), self.plan(50, 10))
         for servers in GROWING_SERVERS:
-            # Nobody listens at the first ones, and the kernel says so at once.
+            # No server listens on the first ones, which the kernel reports immediately.
             dead = [f"127.0.0.{60 + number}" for number in range(servers - 1)]
             place = self.world.place(f"servers-{servers}", servers=[*dead, SERVER])
             self.compare(f"{servers} servers", self.pair(NAME, place=place), self.plan(50, 10))
@@ -247,7 +247,7 @@ class Bench:
     # ---- Counts ----
 
     def counted(self) -> None:
-        """System calls and instructions of a further lookup, and of starting."""
+        """The system calls and instructions of a further lookup, and of starting a process."""
         words = self.lookups("run", NAME)
         matched = [
             Variant("glibc", self.plain, words),
@@ -270,7 +270,7 @@ class Bench:
         }
 
     def counted_passed(self) -> None:
-        """The same of a lookup that is not the library's."""
+        """The same for an unmatched lookup."""
         words = self.lookups("run", UNMATCHED)
         alone = Variant("stand-in alone", self.plain, words, {"LD_PRELOAD": self.world.program("stand_in.so")})
         variants = [alone]
@@ -284,15 +284,15 @@ class Bench:
         }
 
     def phased(self) -> None:
-        """Where the time of a matched lookup goes."""
+        """The phases of a matched lookup."""
         words = self.lookups("run", NAME)
         variants = [Variant("glibc", self.plain, words), Variant("ours", self.plain, words, self.ours())]
         times = self.results.times["lookup, A and AAAA"]
         self.results.phases = phases(self.world, variants, {v.label: times[v.label].median() for v in variants})
 
     def memory(self) -> None:
-        """Private dirty bytes of an idle process, and of each name in the cache."""
-        os.sync()  # A file that was just built is dirty itself, and counts for who maps it alone.
+        """The private dirty memory of an idle process, and of each name in the cache, in bytes."""
+        os.sync()  # Pages of a file that was just built are dirty, and are counted for a process that maps it alone.
         words = self.lookups("idle", NAME)
         self.results.numbers["private dirty bytes"] = {
             label: counts.printed_number(Variant(label, self.plain, words, preloaded(path, variables)), runs=5)
@@ -306,7 +306,7 @@ class Bench:
         self.results.numbers["private dirty bytes of a name"] = {v: n / CACHED_NAMES for v, n in kept.items()}
 
     def file(self) -> None:
-        """The library as a file."""
+        """The library file."""
         self.results.numbers["library"] = {
             "bytes": self.world.library.stat().st_size,
             "relocations": counts.relocations(self.world.library),
@@ -315,5 +315,5 @@ class Bench:
 
 
 def preloaded(path: str, variables: dict[str, str]) -> dict[str, str]:
-    """An environment with LD_PRELOAD, if there is anything to preload."""
+    """An environment with LD_PRELOAD, if there is a library to preload."""
     return {"LD_PRELOAD": path, **variables} if path else variables

@@ -1,4 +1,4 @@
-"""What the library is to reach, and whether it does."""
+"""The performance targets of the library, and whether they are met."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from suites import Results
 
 @dataclass(frozen=True)
 class Target:
-    """One row: the number is to be at most, or at least, the limit."""
+    """A target: the number must be at most, or at least, the limit."""
 
     what: str
     limit: float
@@ -23,22 +23,22 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """By the number itself; its spread says how sure that is."""
+        """Whether the target is met, according to the number itself. The spread shows the certainty."""
         return self.figure.value >= self.limit if self.at_least else self.figure.value <= self.limit
 
 
 def exact(value: float) -> Figure:
-    """A number without spread."""
+    """A number without a spread."""
     return Figure(value, value, value)
 
 
 def scaled(of: Figure, factor: float) -> Figure:
-    """In another unit."""
+    """The number in another unit."""
     return Figure(of.value * factor, of.low * factor, of.high * factor)
 
 
 def all_targets(results: Results) -> Iterator[Target]:
-    """In the order in which a process meets them."""
+    """All targets, in the order in which they occur in a process."""
     yield from of_starting(results)
     yield from of_passing(results)
     yield from of_matching(results)
@@ -47,10 +47,10 @@ def all_targets(results: Results) -> Iterator[Target]:
 
 
 def of_starting(results: Results) -> Iterator[Target]:
-    """Before anything is looked up."""
+    """Targets for starting a process."""
     times, numbers = results.times["start /bin/true"], results.numbers
 
-    # A start takes thirty times what an empty library adds to it. Undisturbed ones agree best from group to group.
+    # Starting a process takes thirty times as long as loading an empty library. Undisturbed starts vary least.
     def added(ours: list[float], empty: list[float], nothing: list[float]) -> float:
         base = percentile(nothing, 10)
         return (percentile(ours, 10) - base) / (percentile(empty, 10) - base)
@@ -71,7 +71,7 @@ def of_starting(results: Results) -> Iterator[Target]:
 
 
 def of_passing(results: Results) -> Iterator[Target]:
-    """Lookups that are libc's."""
+    """Targets for lookups that are forwarded to libc."""
     for label in ("numeric", "NULL"):
         times = results.times[f"passed, {label}"]
         yield Target(f"{label} name, passed, added", 30, "ns", difference(times["10 rules"], times["stand-in alone"]))
@@ -90,7 +90,7 @@ def of_passing(results: Results) -> Iterator[Target]:
 
 
 def of_matching(results: Results) -> Iterator[Target]:
-    """Lookups that are ours, without a cache."""
+    """Targets for matched lookups without a cache."""
     for records, limit in (("A and AAAA", 0.75), ("A", 0.92)):
         times = results.times[f"lookup, {records}"]
         instructions = results.numbers["instructions of a lookup"]
@@ -113,7 +113,7 @@ def of_matching(results: Results) -> Iterator[Target]:
 
 
 def of_the_cache(results: Results) -> Iterator[Target]:
-    """With `cache`."""
+    """Targets for lookups with `cache`."""
     times = results.times["lookup, A and AAAA"]
     calls = results.numbers["system calls of a lookup"]
     beside = "" if calls["ours, cache"] < calls["ours"] else "this library asks each time"
@@ -127,7 +127,7 @@ def of_the_cache(results: Results) -> Iterator[Target]:
 
 
 def of_much(results: Results) -> Iterator[Target]:
-    """Much at once."""
+    """Targets for concurrent lookups."""
     times = results.times["8 threads"]
     faster = ratio(times["glibc"], times["ours"])
     yield Target("8 threads, lookups per second against glibc", 1.1, "x", faster, at_least=True)

@@ -1,6 +1,6 @@
-"""Where things run: directories that stand in for /etc, daemons, and the processes that measure.
+"""The environment of measurements: directories for /etc, daemons, and the processes that measure.
 
-All of it lives in the namespaces that scripts/bench makes, and ends with them.
+Everything runs in the namespaces that scripts/bench creates, and ends with them.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 
 SERVER = "127.0.0.53"
 DOMAIN = "bench.example"
-# Whatever else the machine does should wait, or the slowest lookups are those that were interrupted.
+# A high priority, so that the slowest lookups are not those that were interrupted by other processes.
 NICE = -20
 
-# What glibc, the loader and the neighbours read in /etc besides what is written here.
+# Other files in /etc that glibc, the dynamic linker and similar libraries read.
 FROM_THE_MACHINE = ["ld.so.cache", "passwd", "group", "gai.conf", "tor", "services", "protocols"]
 
-# As Debian ships nscd.conf, for hosts alone.
+# Debian's nscd.conf, for hosts only.
 NSCD_CONF = """\
 enable-cache hosts yes
 check-files hosts yes
@@ -40,7 +40,7 @@ enable-cache services no
 enable-cache netgroup no
 """
 
-# A private /etc and /run; then the daemon, or nothing.
+# Sets up a private /etc and /run, and runs a command.
 ENTER = """
 mount --bind "$1" /etc
 mount -t tmpfs -o mode=755 tmpfs /run
@@ -54,20 +54,20 @@ exec "$@"
 
 @dataclass(frozen=True)
 class Place:
-    """A mount namespace with an /etc of its own, and perhaps a daemon."""
+    """A mount namespace with a private /etc, and optionally a daemon."""
 
     name: str
     process: int
     core: int  # for commands that run once
 
     def command(self, words: list[str], environment: dict[str, str]) -> list[str]:
-        """What runs `words` there, with nothing in the environment but this."""
+        """The command that runs `words` there, with only these environment variables."""
         variables = [f"{name}={value}" for name, value in environment.items()]
         enter = ["nsenter", "--mount", "--target", str(self.process), "--"]
         return [*enter, "/usr/bin/env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *variables, *words]
 
     def output(self, words: list[str], environment: dict[str, str], core: int | None = None) -> str:
-        """What the command prints, once it has ended well."""
+        """The output of a command, which must succeed."""
         command = ["taskset", "--cpu-list", str(self.core if core is None else core), *self.command(words, environment)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
             hurry(process.pid)
@@ -79,9 +79,9 @@ class Place:
 
 @dataclass
 class World:
-    """Everything that is needed to measure: programs, libraries, places."""
+    """The programs, libraries and places for measurements."""
 
-    directory: Path  # where all files go
+    directory: Path  # for all files
     library: Path
     unscd: Path
     places: dict[str, Place] = field(default_factory=dict)
@@ -92,22 +92,22 @@ class World:
         (self.directory / "files").mkdir(parents=True)
         cores = sorted(os.sched_getaffinity(0))
         self.client_core, self.server_core = cores[0], cores[-1]
-        # This process and the daemons keep out of the way of what is measured.
+        # This process and the daemons run on another core than the measured processes.
         os.sched_setaffinity(0, {self.server_core})
 
     def program(self, name: str) -> str:
-        """The path of one of the programs in C."""
+        """The path of one of the C programs."""
         return str(self.directory / name)
 
     def file(self, name: str, text: str) -> Path:
-        """A file with that text."""
+        """Creates a file with this text."""
         path = self.directory / "files" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
 
     def start(self, words: list[str], *, input_pipe: bool = False) -> subprocess.Popen[str]:
-        """A process that lives until the end."""
+        """Starts a process that runs until the end."""
         process = subprocess.Popen(
             words,
             stdin=subprocess.PIPE if input_pipe else subprocess.DEVNULL,
@@ -120,12 +120,12 @@ class World:
         return process
 
     def start_server(self) -> None:
-        """The name server, on the other core."""
+        """Starts the name server on the other core."""
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
         expect(self.start([self.program("server"), SERVER]), "ready")
 
     def etc(self, name: str, hosts: str, servers: list[str]) -> Path:
-        """A directory to be mounted over /etc."""
+        """Creates a directory to be mounted on /etc."""
         etc = self.directory / "files" / name
         etc.mkdir()
         for entry in FROM_THE_MACHINE:
@@ -141,7 +141,7 @@ class World:
         return etc
 
     def place(self, name: str, *, hosts: str = "", servers: list[str] | None = None, daemon: str = "") -> Place:
-        """Makes a place, once. `daemon` is "nscd", "nscd by socket" or "unscd"."""
+        """Creates a place, or returns an existing one. `daemon` is "nscd", "nscd by socket" or "unscd"."""
         if name in self.places:
             return self.places[name]
         etc = self.etc(name, hosts, servers or [SERVER])
@@ -162,27 +162,27 @@ class World:
         return place
 
     def close(self) -> None:
-        """Ends what was started."""
+        """Ends all started processes."""
         for process in self.processes:
             process.kill()
             process.wait()
 
 
 def hurry(process: int) -> None:
-    """Puts a process, which leads a session, before all others."""
+    """Raises the priority of a process, which is a session leader."""
     os.setpriority(os.PRIO_PROCESS, process, NICE)
-    # Where the kernel shares time out between sessions first, only this counts (sched(7), "The autogroup feature").
+    # With autogroup scheduling, only the priority of the session is relevant (sched(7), "The autogroup feature").
     with contextlib.suppress(OSError):
         Path(f"/proc/{process}/autogroup").write_text(str(NICE))
 
 
 def quietly(words: list[str]) -> list[str]:
-    """Daemons that stay in the foreground talk much."""
+    """The command that runs a daemon with its output discarded."""
     return ["bash", "-c", 'exec "$@" >/dev/null 2>&1', "bash", *words]
 
 
 def expect(process: subprocess.Popen[str], word: str) -> list[str]:
-    """Waits for a line that begins with the word, and gives the rest of it."""
+    """Waits for a line that begins with the word, and returns the rest of it."""
     assert process.stdout is not None
     line = process.stdout.readline().split()
     if not line or line[0] != word:
@@ -191,7 +191,7 @@ def expect(process: subprocess.Popen[str], word: str) -> list[str]:
 
 
 def until_it_listens(path: Path) -> None:
-    """A daemon's socket is there a little before anybody listens."""
+    """Waits until a daemon accepts connections, since its socket exists shortly before."""
     end = time.monotonic() + 10
     while True:
         with socket.socket(socket.AF_UNIX) as client:

@@ -1,22 +1,21 @@
-"""A name server that does what the name in the question says.
+"""A name server whose behaviour is specified by the name in the question.
 
 usage: python3 fakedns LOG [LIE] ADDRESS[#PORT][/udp] ...     (default port 53; /udp: nothing listens on TCP)
 
-The first label of the name chooses the behaviour, one for A and one for AAAA questions:
+The first label of the name specifies the behaviour, one for A and one for AAAA questions:
 
     <A>_<AAAA>[_anything].rest.of.the.name          ok_nx.t.example
 
-Where the name ends in ".w", the label before it chooses instead, so that the domains of a search list can
-have behaviours too: host.nodata.w, host.ok_servfail.w. A name that chooses nothing does not exist.
+If the name ends with ".w", the label before it is used instead, so that the domains of a search list can also have
+behaviours: host.nodata.w, host.ok_servfail.w. A name that specifies no behaviour does not exist.
 <X>z<Y>z<Z> is X on the first server, Y on the second, Z on the third: servfailzok_dropzok.
 
-The behaviours are the functions in behaviours/, by name; a number after the name is their argument: ok3, rcode9.
-Reverse lookups are chosen by the lowest octet or nibble, see behaviours/reverse.py.
+The behaviours are the functions in behaviours/, by name. A number after the name is their argument: ok3, rcode9.
+The behaviour for reverse lookups depends on the lowest octet or nibble, see behaviours/reverse.py.
 
-With the word LIE among the arguments, every name has an address that no honest server gives, or does not
-exist: half of the names each.
+With the argument LIE, half of all names have an address that is wrong, and the other half does not exist.
 
-Every question is a line in LOG: protocol, server, name, type, header flags, EDNS size. "ready" is printed
+Every question is logged as a line in LOG: protocol, server, name, type, header flags, EDNS size. "ready" is printed
 when all sockets are bound.
 """
 import asyncio

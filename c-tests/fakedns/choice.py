@@ -1,4 +1,4 @@
-"""Which behaviour a question chooses."""
+"""Selects the behaviour for a question."""
 import ipaddress
 import zlib
 
@@ -42,7 +42,7 @@ def lie(q):
 
 
 def answer_to(q, servers, lying):
-    """What the server sends: a message, or a list of packets."""
+    """The answer of the server: a message, or a list of packets."""
     if lying:
         return lie(q)
     if q.kind == PTR and q.labels[-1:] == ['arpa']:

@@ -1,4 +1,4 @@
-"""Questions as they come, and messages to send, right or wrong."""
+"""Received questions, and valid and invalid messages to send."""
 import struct
 
 A, NS, CNAME, SOA, PTR, TXT, AAAA, DNAME, OPT, RRSIG = 1, 2, 5, 6, 12, 16, 28, 39, 41, 46
@@ -9,7 +9,7 @@ SHORTLY = 0.05
 
 
 def wire(*labels):
-    """Labels, as text or bytes, as a name in a message."""
+    """Encodes labels, as text or bytes, as a name in a message."""
     raw = [label.encode('latin1') if isinstance(label, str) else label for label in labels]
     return b''.join(bytes([len(label)]) + label for label in raw) + b'\0'
 
@@ -24,12 +24,12 @@ def record(owner, kind, data, ttl=300, klass=INTERNET):
 
 START_OF_AUTHORITY = record(name('t.example'), SOA, wire('ns') + wire('root') + struct.pack('>5I', 1, 1, 1, 1, 5), 5)
 
-# Where aliases lead.
+# Targets of aliases.
 C1, C2 = name('c1.t.example'), name('C2.t.example')
 
 
 class Question:
-    """What was asked, and where."""
+    """A question, and where it was received."""
 
     def __init__(self, message, server, tcp, port=0):
         self.message, self.server, self.tcp, self.port = message, server, tcp, port
@@ -67,7 +67,7 @@ class Question:
 
 def reply(question, records=(), code=0, *, identity=None, section=None, questions=1, count=None, truncated=False,
           authoritative=True, recursion=True, response=True, opcode=0, authority=(), additional=()):
-    """A message, right but for what the caller wants wrong."""
+    """A message, which is valid except for what the caller specifies."""
     flags = (0x8000 * response | opcode << 11 | 0x0400 * authoritative | 0x0200 * truncated | 0x0100
              | 0x80 * recursion | code)
     header = struct.pack('>6H', question.id if identity is None else identity, flags, questions,
@@ -77,7 +77,7 @@ def reply(question, records=(), code=0, *, identity=None, section=None, question
 
 
 class Packet:
-    """One message to send, at once or later; `source` is where from: the server, another port, another address."""
+    """A message to send, possibly with a delay. `source` is the server, another port, or another address."""
 
     def __init__(self, message, delay=0.0, source='server', pieces=1, close=False, raw=False, pause=0.005):
         self.message, self.delay, self.source, self.pieces, self.close = message, delay, source, pieces, close

@@ -1,4 +1,4 @@
-"""Sockets: questions in, answers out, and a log of all that was asked."""
+"""The sockets, and a log of all questions."""
 import asyncio
 import socket
 import struct
@@ -10,11 +10,11 @@ SO_RCVBUFFORCE = 33  # socket(7); not in Python's module
 
 
 class Server:
-    """All sockets, and the log."""
+    """All sockets and the log."""
 
     def __init__(self, log, lying):
         self.log, self.lying = log, lying
-        # The second and the third of these are other servers; every other address is the first again.
+        # The addresses of the second and third server. All other addresses belong to the first one.
         self.order = {'127.0.0.54': 1, '127.0.0.55': 2}
 
     def packets(self, message, address, tcp, port):
@@ -29,14 +29,14 @@ class Server:
 
 
 class Udp(asyncio.DatagramProtocol):
-    """One UDP socket. Answers leave in the order of the questions, as far as nothing is delayed."""
+    """A UDP socket. Answers are sent in the order of the questions, unless they are delayed."""
 
     def __init__(self, server, address):
         self.server, self.address = server, address
 
     def connection_made(self, transport):
         self.transport = transport
-        # Hundreds of questions at one moment.
+        # For hundreds of questions at the same time.
         transport.get_extra_info('socket').setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
 
     def datagram_received(self, data, peer):
@@ -48,7 +48,7 @@ class Udp(asyncio.DatagramProtocol):
 
     def send(self, packet, peer):
         if packet.source == 'server':
-            # Not the transport's sendto, which thinks an empty datagram is nothing to send.
+            # The transport's sendto is not used, since it ignores empty datagrams.
             try:
                 self.transport.get_extra_info('socket')._sock.sendto(packet.message, peer)
             except OSError as error:
@@ -68,7 +68,7 @@ def socket_for(address, port_number, peer):
 
 
 def tcp(server, address):
-    """What serves one TCP connection: question by question, in order."""
+    """Returns a function that serves a TCP connection, and answers questions in order."""
     async def serve(reader, writer):
         port = writer.get_extra_info('peername')[1]
         try:
@@ -87,7 +87,7 @@ def tcp(server, address):
 
 
 async def send_pieces(writer, packet):
-    """The message at once, in some pieces, or (-2) only the first of two."""
+    """Sends a message at once, in several parts, or (-2) only the first of two."""
     data = packet.message if packet.raw else struct.pack('>H', len(packet.message)) + packet.message
     if packet.pieces < 0:
         data = data[:len(data) // -packet.pieces]

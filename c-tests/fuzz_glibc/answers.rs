@@ -1,9 +1,10 @@
-//! Answers of a name server that are a function of the question: like real ones, and then broken.
+//! Answers of a name server that are a function of the question: realistic answers, with mutations.
 //!
-//! The first label of a name says how. `s123-m4` is an answer of any form with four mutations behind its question,
-//! another from each server. `echo` describes the question in its addresses, and `where` also the server that was asked. Any other
-//! name has a plain answer or does not exist. The names of addresses (`in-addr.arpa`, `ip6.arpa`) are like `s` names. The
-//! id and the question are always right: what does not answer the question is ignored by all resolvers, which then wait.
+//! The first label of a name specifies the answer. `s123-m4` has an answer of any form with four mutations after the
+//! question, which differs between servers. `echo` has addresses that describe the question, and `where` also describes
+//! the server. Any other name has a plain answer or does not exist. Names for reverse lookups (`in-addr.arpa`,
+//! `ip6.arpa`) are handled like `s` names. The ID and the question are always correct, since resolvers ignore other
+//! messages and wait.
 
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -26,16 +27,16 @@ const HTTPS: u16 = 65;
 const IN: u16 = 1;
 
 const NXDOMAIN: u8 = 3;
-/// SERVFAIL, NOTIMP, REFUSED: a header alone with one of them is an answer.
+/// SERVFAIL, NOTIMP, REFUSED. A message that consists only of a header with one of these codes is an answer.
 const SERVER_FAILURES: [u8; 3] = [2, 4, 5];
 
-/// The servers that generated lookups ask, by the last byte of their addresses.
+/// The servers of generated lookups, by the last byte of their addresses.
 const SERVERS: [u8; 2] = [53, 54];
 
-/// A name as its labels.
+/// The labels of a name.
 type Labels = Vec<Vec<u8>>;
 
-/// How the question came.
+/// The transport of the question.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Transport {
     Udp,
@@ -46,7 +47,7 @@ pub(crate) enum Transport {
 struct Question<'a> {
     message: &'a [u8],
     labels: Labels,
-    /// Where its bytes end, behind type and class.
+    /// The end of the question, after type and class.
     end: usize,
     kind: u16,
 }
@@ -71,7 +72,7 @@ impl<'a> Question<'a> {
         message.get(at..at + 4).map(|_| Self { message, labels, end: at + 4, kind })
     }
 
-    /// The numbers that this question's answer is made of: of the name in small letters, the type and the server.
+    /// The random numbers for the answer, which depend on the name in lower case, the type and the server.
     fn random(&self, server: u8) -> Random {
         let mut text = self.labels.join(&b'.').to_ascii_lowercase();
         text.push(server);
@@ -92,15 +93,14 @@ impl<'a> Question<'a> {
     }
 }
 
-/// The mutations that the label `s123-m4` asks for.
+/// The number of mutations that a label such as `s123-m4` specifies.
 fn mutations_of(label: &str) -> Option<usize> {
     let (seed, mutations) = label.strip_prefix('s')?.split_once("-m")?;
     seed.parse::<u64>().ok()?;
     mutations.parse().ok()
 }
 
-/// What is answered to these bytes; none where they are no question. `server` is the last byte of the address that
-/// was asked.
+/// The answer to a message, or `None` if it is not a question. `server` is the last byte of the server's address.
 pub(crate) fn answer(message: &[u8], transport: Transport, server: u8) -> Option<Vec<u8>> {
     let question = Question::read(message)?;
     let label = question.first_label();
@@ -121,7 +121,7 @@ pub(crate) fn answer(message: &[u8], transport: Transport, server: u8) -> Option
     Some(any(&question, random, mutations, transport))
 }
 
-/// What a server answers to a question about a name, over UDP.
+/// The answer of a server to a question about a name, over UDP.
 fn answer_to(name: &str, kind: u16, server: u8) -> Vec<u8> {
     let mut message = vec![0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     for label in name.split('.') {
@@ -134,7 +134,7 @@ fn answer_to(name: &str, kind: u16, server: u8) -> Vec<u8> {
     answer(&message, Transport::Udp, server).unwrap_or_default()
 }
 
-/// All that is answered about a name, as text: printed beside a difference.
+/// All answers about a name as text, which is printed with a difference.
 pub(crate) fn shown(name: &str) -> String {
     let mut shown = String::new();
     for (text, kind) in [("A", A), ("AAAA", AAAA), ("PTR", PTR)] {
@@ -145,12 +145,12 @@ pub(crate) fn shown(name: &str) -> String {
     shown
 }
 
-/// Whether a question for the IPv4 addresses of a name may be answered by a header alone.
+/// Whether the answer to a question for the IPv4 addresses of a name may consist only of a header.
 pub(crate) fn may_be_header_alone(name: &str) -> bool {
     SERVERS.iter().any(|&server| answer_to(name, A, server).len() == HEADER)
 }
 
-/// Addresses that say what the question looked like.
+/// Addresses that describe the question.
 fn echo(question: &Question<'_>, transport: Transport, server: u8) -> Vec<u8> {
     let [.., high, low] = [question.message[2], question.message[3]];
     let seen = [high, low, u8::from(question.has_edns()) << 1 | u8::from(transport == Transport::Tcp), server];
@@ -166,7 +166,7 @@ fn echo(question: &Question<'_>, transport: Transport, server: u8) -> Vec<u8> {
     builder.finish(0x8580, 0)
 }
 
-/// An answer that has nothing wrong with it, or that a name does not exist.
+/// A valid answer, or the answer that the name does not exist.
 fn plain(question: &Question<'_>, mut random: Random) -> Vec<u8> {
     let shape = random.below(16);
     let mut builder = Builder::new(question, random);
@@ -244,7 +244,7 @@ fn any(question: &Question<'_>, mut random: Random, mutations: usize, transport:
     for _ in 0..mutations {
         mutate(&mut bytes, question.end, &mut random);
     }
-    // The id is another one in every lookup: a name that points at it would be too, also by way of the flags behind it.
+    // The ID differs between lookups. Therefore, no name may point to it, or to the flags after it.
     for at in question.end + 1..bytes.len() {
         if bytes[at - 1] == 0xc0 && bytes[at] < 4 {
             bytes[at] = HEADER as u8;
@@ -253,7 +253,7 @@ fn any(question: &Question<'_>, mut random: Random, mutations: usize, transport:
     bytes
 }
 
-/// Changes something that does not make it another question's answer.
+/// Makes a change after which the message is still an answer to the question.
 fn mutate(bytes: &mut Vec<u8>, question_end: usize, random: &mut Random) {
     let at = question_end + random.below(bytes.len() - question_end + 1);
     let end = (at + 1 + random.below(12)).min(bytes.len());
@@ -266,7 +266,7 @@ fn mutate(bytes: &mut Vec<u8>, question_end: usize, random: &mut Random) {
             let copy = bytes[at..end].to_vec();
             drop(bytes.splice(at..at, copy));
         }
-        // Flags and codes; counts of all sections but the question's.
+        // Flags and codes, and the counts of all sections except the question section.
         5 => bytes[2 + random.below(2)] ^= 1 << random.below(8),
         6 => bytes[7 + 2 * random.below(3)] = random.of(&[0, 1, 2, 3, 5, 21, 255]),
         _ => {
@@ -282,7 +282,7 @@ fn mutate(bytes: &mut Vec<u8>, question_end: usize, random: &mut Random) {
     }
 }
 
-/// A record before it is written.
+/// A record to be written.
 #[derive(Clone)]
 struct Record {
     owner: Labels,
@@ -296,23 +296,23 @@ enum Data {
     Bytes(Vec<u8>),
     Name(Labels),
     Soa(Labels),
-    /// Bytes, and a name behind them: RRSIG, SRV, HTTPS.
+    /// Bytes followed by a name: RRSIG, SRV, HTTPS.
     Before(Vec<u8>, Labels),
 }
 
-/// A message in the making.
+/// A message that is being built.
 struct Builder<'a> {
     question: &'a Question<'a>,
     random: Random,
     records: Vec<Record>,
     authority: Option<u16>,
     additional: bool,
-    /// One name or number in so many is not right.
+    /// One of this number of names and numbers is invalid.
     oddity: usize,
     bytes: Vec<u8>,
-    /// Names that have been written, and where.
+    /// Names that have been written, and their positions.
     written: Vec<(Labels, usize)>,
-    /// Pointers that are to point at any name of the finished message, also a later one.
+    /// Pointers to any name of the finished message, including later ones.
     open: Vec<usize>,
 }
 
@@ -329,13 +329,13 @@ impl<'a> Builder<'a> {
             written: Vec::new(),
             open: Vec::new(),
         };
-        // The question's own counts, but for the first.
+        // Clears the counts of the question message, except the first.
         builder.bytes[6..HEADER].fill(0);
         builder.note(&question.labels, HEADER);
         builder
     }
 
-    /// Every name that ends a name can be pointed to as well.
+    /// Records a name. Pointers to its suffixes are also possible.
     fn note(&mut self, labels: &Labels, mut at: usize) {
         for first in 0..labels.len() {
             self.written.push((labels[first..].to_vec(), at));
@@ -348,9 +348,9 @@ impl<'a> Builder<'a> {
         self.random.one_in(oddity)
     }
 
-    // ---- What records there are ----
+    // ---- Records ----
 
-    /// A name that an answer may lead to.
+    /// A name that an answer may contain.
     fn new_name(&mut self) -> Labels {
         let mut labels = vec![format!("h{}", self.random.below(1000)).into_bytes()];
         if self.odd() {
@@ -369,7 +369,7 @@ impl<'a> Builder<'a> {
         labels
     }
 
-    /// CNAME records from this name on; the name where they end.
+    /// Adds CNAME records that begin with this name, and returns the last name.
     fn chain(&mut self, from: &Labels, links: usize) -> Labels {
         let mut owner = from.clone();
         for _ in 0..links {
@@ -380,7 +380,7 @@ impl<'a> Builder<'a> {
         owner
     }
 
-    /// What was asked for.
+    /// Adds the records that were queried.
     fn wanted(&mut self, owner: &Labels) {
         match self.question.kind {
             A => {
@@ -405,7 +405,7 @@ impl<'a> Builder<'a> {
         self.records.push(Record { owner: owner.clone(), kind, class: IN, data: Data::Bytes(octets) });
     }
 
-    /// Of networks that the world has and others, so that the order of addresses has something to do.
+    /// An address in a network of the world or in another one, so that sorting has an effect.
     fn inet(&mut self) -> [u8; 4] {
         let [a, b] = [self.random.byte(), self.random.byte()];
         self.random.of(&[
@@ -437,7 +437,7 @@ impl<'a> Builder<'a> {
         (high | low).to_be_bytes()
     }
 
-    /// A record that was not asked for, of this name or of another, anywhere among the others.
+    /// Inserts a record that was not queried, of this or another name, at any position.
     fn extra(&mut self, owner: &Labels) {
         let owner = if self.random.one_in(2) { owner.clone() } else { self.new_name() };
         let kind = self.random.of(&[A, AAAA, NS, SOA, TXT, SRV, DNAME, RRSIG, HTTPS, PTR, OPT, CNAME, 65280, 0]);
@@ -453,14 +453,14 @@ impl<'a> Builder<'a> {
             _ => Data::Bytes(noise),
         };
         let at = self.random.below(self.records.len() + 1);
-        // Without anything odd in it, an alias stands before what it leads to, and nothing else is in the way.
+        // In valid messages, aliases precede their targets, without other records in between.
         if kind == CNAME && self.oddity == usize::MAX {
             return;
         }
         self.records.insert(at, Record { owner, kind, class: IN, data });
     }
 
-    // ---- How they are written ----
+    // ---- Encoding ----
 
     fn put16(&mut self, value: u16) {
         self.bytes.extend_from_slice(&value.to_be_bytes());
@@ -491,7 +491,7 @@ impl<'a> Builder<'a> {
         self.note(labels, start);
     }
 
-    /// A name that points forward, or to itself, or in the middle of something, or is none.
+    /// An invalid name, or one that points forward, to itself, or into other data.
     fn put_odd_name(&mut self, labels: &Labels) {
         let here = self.bytes.len() as u16;
         match self.random.below(9) {
@@ -509,13 +509,13 @@ impl<'a> Builder<'a> {
                 self.bytes.push(kind);
             }
             6 => {
-                // Labels, and then forward.
+                // A label, and a forward pointer.
                 self.bytes.extend([3, b'f', b'w', b'd']);
                 self.open.push(self.bytes.len());
                 self.put16(0xc000);
             }
             7 => {
-                // 250 bytes before the name that follows.
+                // 250 bytes before the following name.
                 for _ in 0..5 {
                     self.bytes.push(49);
                     self.bytes.extend([b'w'; 49]);
@@ -557,7 +557,7 @@ impl<'a> Builder<'a> {
             }
         }
         if self.odd() {
-            // More or less data than its type has.
+            // More or less data than the type requires.
             let length = self.bytes.len() + 3 - self.random.below(7);
             self.bytes.resize(length.max(length_at + 2), 0);
         }
@@ -587,7 +587,7 @@ impl<'a> Builder<'a> {
         for at in std::mem::take(&mut self.open) {
             let to = self.random.below(self.written.len());
             let pointer = 0xc000 | self.written[to].1 as u16 & 0x3fff;
-            // What it stood in may have been cut.
+            // The message may have been truncated.
             if let Some(open) = self.bytes.get_mut(at..at + 2) {
                 open.copy_from_slice(&pointer.to_be_bytes());
             }
@@ -596,7 +596,7 @@ impl<'a> Builder<'a> {
         self.bytes
     }
 
-    /// One record more in the section of this count.
+    /// Increments the count of a section.
     fn count(&mut self, at: usize) {
         self.bytes[at + 1] += 1;
     }

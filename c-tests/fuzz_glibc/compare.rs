@@ -1,4 +1,4 @@
-//! The same commands to `probe`, bare and under the library, and what they print beside each other.
+//! Runs the same commands with `probe`, with bare glibc and with the library, and compares the outputs.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -6,36 +6,36 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 
-/// What to run, and where to put what it reads.
+/// The programs to run, and the directory for their files.
 pub(crate) struct Programs {
     pub(crate) probe: PathBuf,
     pub(crate) library: PathBuf,
     pub(crate) scratch: PathBuf,
 }
 
-/// What stands for the output of a command that a process did not come to.
+/// The output of a command that a process did not reach.
 const NOT_REACHED: &str = "  (not reached) ";
 
-/// What one command printed in both.
+/// The outputs of a command.
 pub(crate) struct Pair {
     pub(crate) bare: String,
     pub(crate) bypassed: String,
 }
 
 impl Pair {
-    /// Where a process has ended before its time, nothing is known to be equal.
+    /// Whether the outputs differ. If a process has ended early, they are considered to differ.
     pub(crate) fn differs(&self) -> bool {
         self.bare != self.bypassed || self.bare.contains(NOT_REACHED)
     }
 
-    /// Whether bare glibc has found something.
+    /// Whether the lookup was successful with bare glibc.
     pub(crate) fn is_found(&self) -> bool {
         ["  => 0", "  => found", "  => rc=0 name="].iter().any(|beginning| self.bare.starts_with(beginning))
     }
 }
 
 impl Programs {
-    /// Runs these commands, one a line, in two processes at the same time.
+    /// Runs these commands, one per line, in two concurrent processes.
     pub(crate) fn run(&self, commands: &[String], variables: &[(String, String)]) -> io::Result<Vec<Pair>> {
         let input = self.scratch.join("commands");
         let mut text = commands.join("\n");
@@ -49,7 +49,7 @@ impl Programs {
         Ok(bare?.into_iter().zip(bypassed?).map(|(bare, bypassed)| Pair { bare, bypassed }).collect())
     }
 
-    /// What each command printed; something that says so where the process ended before.
+    /// The output of each command, or a placeholder if the process ended before.
     fn outputs(
         &self,
         input: &Path,
@@ -69,7 +69,7 @@ impl Programs {
         let mut cases: Vec<String> = Vec::with_capacity(count);
         for line in text.lines() {
             match cases.last_mut() {
-                // A command's own line begins its output.
+                // The output of a command begins with the command itself.
                 Some(case) if line.starts_with(' ') => {
                     case.push_str(line);
                     case.push('\n');

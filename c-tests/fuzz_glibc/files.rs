@@ -1,7 +1,7 @@
-//! Generated files of /etc: mostly plausible lines, some junk, and then a few bytes changed. With the lookups whose
+//! Generated files in /etc: mostly plausible lines, some invalid ones, and a few changed bytes; with lookups whose
 //! results depend on them.
 //!
-//! Each set of files is read by processes of its own, so it does not matter which of them glibc reads once.
+//! Each set of files is read by new processes, since glibc reads some files only once.
 
 use std::fmt::Write;
 use std::io::{self, ErrorKind};
@@ -9,12 +9,12 @@ use std::net::Ipv4Addr;
 
 use crate::random::Random;
 
-/// The files, in the order in which they are made.
+/// The files, in the order in which they are generated.
 const NAMES: [&str; 6] = ["resolv.conf", "hosts", "nsswitch.conf", "gai.conf", "services", "host.conf"];
 
-/// What they hold where they are not generated; none is no file.
+/// The contents of files that are not generated, or `None` if the file does not exist.
 const PLAIN: [Option<&str>; 6] = [
-    // The server always answers, and at once: a long timeout keeps a busy machine from looking like a silent server.
+    // The server always answers immediately. With a long timeout, the results do not depend on the load of the machine.
     Some("nameserver 127.0.0.53\noptions timeout:5 attempts:1\n"),
     Some("127.0.0.1 localhost\n10.9.0.2 alpha.fuzz.test alpha\n2001:db8::2 alpha.fuzz.test\n"),
     Some("hosts: files dns\nservices: files\n"),
@@ -53,7 +53,7 @@ const ADDRESSES: [&str; 14] = [
     "::10.9.0.2",
     "fd00::9",
 ];
-/// No addresses, or not to all readers.
+/// Invalid addresses, or addresses that are not valid in all files.
 const BAD_ADDRESSES: [&str; 12] = [
     "10.9.2",
     "0x0a.9.0.2",
@@ -93,27 +93,27 @@ const NUMBERS: [&str; 20] = [
     "7x",
 ];
 
-/// Bytes of a file that are printed; the seed makes all of it again.
+/// The maximum number of bytes of a file that are printed. The whole file can be generated again from the seed.
 const MOST_SHOWN: usize = 2000;
 
-/// Some files, and what is looked up with them.
+/// A set of files, and the lookups.
 pub(crate) struct Round {
     texts: [Option<Vec<u8>>; 6],
-    /// The files that are not as they always are.
+    /// The names of the generated files.
     pub(crate) generated: Vec<&'static str>,
     pub(crate) commands: Vec<String>,
-    /// The environment of the processes that look them up.
+    /// The environment of the processes that perform the lookups.
     pub(crate) variables: Vec<(String, String)>,
 }
 
 impl Round {
-    /// The files as they are where none is generated.
+    /// The default files, none of which are generated.
     pub(crate) fn plain() -> Self {
         let texts = PLAIN.map(|text| text.map(|text| text.as_bytes().to_vec()));
         Self { texts, generated: Vec::new(), commands: Vec::new(), variables: Vec::new() }
     }
 
-    /// The files for generated answers: options and servers that make a difference to how they are asked for.
+    /// The files for generated answers, with options and servers that affect queries.
     pub(crate) fn for_answers(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let options = random.of(&[
@@ -164,14 +164,14 @@ impl Round {
             ]);
             round.variables.push((variable.to_owned(), value.to_owned()));
         }
-        // With `rotate`, which server is asked first is chosen at random in each process.
+        // With `rotate`, each process selects the first server at random.
         let rotates =
             round.says("resolv.conf", "rotate") || round.variables.iter().any(|(_, value)| value.contains("rotate"));
         round.commands = (0..12).map(|_| command(&mut random, seed, rotates)).collect();
         round
     }
 
-    /// Puts the files into place.
+    /// Writes the files.
     pub(crate) fn write(&self) -> io::Result<()> {
         for (name, text) in NAMES.into_iter().zip(&self.texts) {
             let path = format!("/etc/{name}");
@@ -186,18 +186,18 @@ impl Round {
         Ok(())
     }
 
-    /// What is in a file; nothing where there is none.
+    /// The contents of a file, which are empty if it does not exist.
     pub(crate) fn text(&self, name: &str) -> &[u8] {
         let index = NAMES.iter().position(|known| *known == name);
         index.and_then(|index| self.texts[index].as_deref()).unwrap_or_default()
     }
 
-    /// Whether these letters are in a file.
+    /// Whether a file contains a text.
     pub(crate) fn says(&self, name: &str, word: &str) -> bool {
         self.text(name).windows(word.len()).any(|window| window == word.as_bytes())
     }
 
-    /// All that was generated.
+    /// Describes all generated files.
     pub(crate) fn describe(&self) -> String {
         let mut text = String::new();
         for (name, content) in NAMES.into_iter().zip(&self.texts) {
@@ -233,7 +233,7 @@ fn host(random: &mut Random, seed: u64, rotates: bool) -> String {
     }
 }
 
-/// An address that a socket address can have.
+/// An address for a socket address.
 fn address(random: &mut Random) -> &'static str {
     random.of(&ADDRESSES)
 }
@@ -247,7 +247,8 @@ fn command(random: &mut Random, seed: u64, rotates: bool) -> String {
             let service = if random.one_in(3) { random.of(&SERVICES) } else { "-" };
             let flags = random.of(&["0", "0", "CANON", "ADDRCONFIG", "V4MAPPED", "V4MAPPED|ALL|CANON", "PASSIVE"]);
             let (family, kind) = (random.of(&[0, 0, 4, 6]), random.of(&[0, 1, 1, 2]));
-            // In a thread of its own: what getaddrinfo says where a module fails depends on the h_errno of before.
+            // In a new thread, since the result of getaddrinfo after a failure of a module depends on the previous
+            // h_errno.
             format!("thread gai {name} {service} {flags} {family} {kind} 0")
         }
         7 => format!("ghbn {name}"),
@@ -283,7 +284,7 @@ fn any(_text: &[u8]) -> bool {
     true
 }
 
-/// Lines of this kind, some of them twice, with comments; and then a few mistakes.
+/// Lines of this kind, with duplicates, comments, and a few errors.
 fn text(random: &mut Random, line: fn(&mut Random) -> String) -> Vec<u8> {
     let mut lines: Vec<String> = Vec::new();
     for _ in 0..random.of(&[0, 1, 2, 3, 4, 5, 6, 8, 12]) {
@@ -374,8 +375,8 @@ fn option(random: &mut Random) -> String {
     }
 }
 
-/// The servers are those that `server` has, some where nothing listens, and some that the world has no way to: nothing
-/// waits.
+/// The servers are those of `server`, some on which no server listens, and some to which there is no route, so that no
+/// lookup waits.
 fn resolv_line(random: &mut Random) -> String {
     match random.below(12) {
         0..=3 => {
@@ -498,10 +499,10 @@ fn host_conf_line(random: &mut Random) -> String {
     }
 }
 
-// ---- What is not generated ----
+// ---- Excluded files ----
 
-/// An entry of `sortlist` that glibc cannot take is read by it for ever where something follows; and a search list of
-/// more bytes than `_res` holds stops the program.
+/// If an invalid entry of `sortlist` is followed by other text, glibc enters an infinite loop. A search list that is
+/// too long for `_res` aborts the program.
 fn resolv_is_sane(text: &[u8]) -> bool {
     let is_address = |part: &str| part.parse::<Ipv4Addr>().is_ok();
     String::from_utf8_lossy(text).split('\n').all(|line| {
@@ -511,7 +512,7 @@ fn resolv_is_sane(text: &[u8]) -> bool {
     })
 }
 
-/// A line for hosts or services without a module, or with an action before the first, makes their lookups end in SIGSEGV.
+/// A line for hosts or services without a module, or with an action before the first one, causes a SIGSEGV in lookups.
 fn nsswitch_is_sane(text: &[u8]) -> bool {
     text.split(|&byte| byte == b'\n').all(|line| {
         let line = line.split(|&byte| byte == 0).next().unwrap_or_default().trim_ascii_start();
@@ -522,8 +523,8 @@ fn nsswitch_is_sane(text: &[u8]) -> bool {
     })
 }
 
-/// Before 2.41, an entry without the length of its prefix, or without a value, depends on a variable that nobody has set
-/// (bug 32465); since then such entries mean something else.
+/// Before 2.41, the meaning of an entry without a prefix length or without a value depends on an uninitialised variable
+/// (bug 32465). Since then, such entries have another meaning.
 fn gai_is_sane(text: &[u8]) -> bool {
     text.split(|&byte| byte == b'\n').all(|line| {
         let line = line.split(|byte| b"#\0".contains(byte)).next().unwrap_or_default();

@@ -6,14 +6,14 @@ use crate::compare::Pair;
 use crate::files::Round;
 use crate::lookups;
 
-/// A command that gave two results, and the files that it was run with.
+/// A command with different results, and the files that it was run with.
 pub(crate) struct Difference<'a> {
     pub(crate) command: &'a str,
     pub(crate) round: &'a Round,
     pub(crate) pair: &'a Pair,
 }
 
-/// A reason, and what tells that a difference has it.
+/// A reason, and a predicate for differences with this reason.
 struct Kind {
     reason: &'static str,
     fits: fn(&Difference<'_>) -> bool,
@@ -23,20 +23,20 @@ const fn kind(reason: &'static str, fits: fn(&Difference<'_>) -> bool) -> Kind {
     Kind { reason, fits }
 }
 
-/// The first that fits counts.
+/// The first matching reason is used.
 const KINDS: &[Kind] = &[
     kind(
-        "a module that is not installed is an error to glibc where it is asked last; here it is skipped",
+        "a module that is not installed is an error in glibc if it is the last one; the library skips it",
         unknown_module,
     ),
     kind("hosts and services cannot be merged: glibc mixes two answers, and their codes", merge),
-    kind("with no-aaaa, glibc reads a header that refuses as if it were an answer", refusal_without_aaaa),
-    kind("where the servers fail, the code is errno as reading a file has left it", stale_errno),
-    kind("a missing resolv.conf leaves errno beside the first lookup that needs it", missing_resolv_conf),
+    kind("with no-aaaa, glibc treats a header with REFUSED as an answer", refusal_without_aaaa),
+    kind("if the servers fail, the code depends on errno as set by reading a file", stale_errno),
+    kind("with a missing resolv.conf, the first lookup that needs it sets errno", missing_resolv_conf),
 ];
 
 impl Difference<'_> {
-    /// The reason, where it is known.
+    /// The reason, if it is known.
     pub(crate) fn kind(&self) -> Option<&'static str> {
         KINDS.iter().find(|kind| (kind.fits)(self)).map(|kind| kind.reason)
     }
@@ -45,7 +45,7 @@ impl Difference<'_> {
         self.command.split(' ').filter(|word| *word != "thread").collect()
     }
 
-    /// The words of all lines for a database in nsswitch.conf; actions, in brackets, are one word, in small letters.
+    /// The words of all lines for a database in nsswitch.conf. An action in brackets is a single word in lower case.
     fn modules(&self, database: &str) -> Vec<String> {
         let text = String::from_utf8_lossy(self.round.text("nsswitch.conf"));
         let is_blank = |letter: char| letter.is_ascii_whitespace() || letter == '\x0b';
@@ -70,7 +70,7 @@ impl Difference<'_> {
         words
     }
 
-    /// Whether this is getaddrinfo by way of gethostbyname2_r.
+    /// Whether getaddrinfo calls gethostbyname2_r in this case.
     fn is_simple_getaddrinfo(&self) -> bool {
         matches!(self.words()[..], ["gai", _, _, flags, "4", ..] if !flags.contains("CANON"))
     }
@@ -81,7 +81,7 @@ fn unknown_module(difference: &Difference<'_>) -> bool {
     let is_system_error = |text: &String| ["EAI_SYSTEM", "h_errno=-1", "h_errnop=-1"].iter().any(|c| text.contains(c));
     let is_unknown = |word: &String| !matches!(word.as_str(), "files" | "dns");
     let modules: Vec<String> = difference.modules("hosts").into_iter().filter(|word| !word.starts_with('[')).collect();
-    // Where there are no others, glibc's h_errno is that of the lookup before.
+    // If there are no other modules, h_errno of glibc is that of the previous lookup.
     let are_all_unknown = !modules.is_empty() && modules.iter().all(is_unknown);
     are_all_unknown || (is_system_error(bare) || is_system_error(bypassed)) && modules.iter().any(is_unknown)
 }

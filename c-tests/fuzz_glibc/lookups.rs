@@ -1,14 +1,14 @@
-//! Generated lookups: each is a command of `probe.c`, and belongs to one seed.
+//! Generated lookups. Each is a command of `probe.c`, and is determined by a seed.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::answers;
 use crate::random::Random;
 
-/// Enough for any answer here; and lengths that are too short for some.
+/// A buffer size that is sufficient for all answers. Shorter buffers are also used.
 const BUFFER: usize = 8192;
 
-/// The lookup of this seed. The answer is made from the name in it alone, so the command says all.
+/// The lookup for this seed. The answer depends only on the name, so that the command is sufficient to reproduce it.
 pub(crate) fn lookup(seed: u64) -> String {
     let mut random = Random::new(seed);
     let mutations = random.of(&[0, 0, 0, 1, 1, 1, 2, 2, 3, 4, 6]);
@@ -38,7 +38,7 @@ pub(crate) fn lookup(seed: u64) -> String {
     }
 }
 
-/// An address that nothing but the server knows.
+/// An address that only the server knows.
 fn address(random: &mut Random) -> String {
     if random.one_in(2) {
         let [a, b, c] = [random.byte(), random.byte(), random.byte()];
@@ -47,12 +47,12 @@ fn address(random: &mut Random) -> String {
     Ipv6Addr::from_bits(0x2001_0db8_u128 << 96 | u128::from(random.number())).to_string()
 }
 
-/// The answers that such a command sees.
+/// The answers for such a command.
 pub(crate) fn answers(command: &str) -> String {
     answers::shown(&name_of(command))
 }
 
-/// The name that such a command makes resolvers ask for.
+/// The name that resolvers query for such a command.
 pub(crate) fn name_of(command: &str) -> String {
     let subject = command.split(' ').nth(1).unwrap_or_default();
     match subject.parse() {

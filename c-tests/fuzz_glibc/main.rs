@@ -1,5 +1,5 @@
-//! Looks generated names up, and reads generated files, in bare glibc and under the library, and compares all that a
-//! caller sees: see scripts/fuzz-glibc, which makes the world that this runs in.
+//! Performs lookups of generated names and with generated files, with bare glibc and with the library, and compares all
+//! results that are visible to a caller. scripts/fuzz-glibc runs this in private namespaces.
 
 mod answers;
 mod compare;
@@ -19,24 +19,25 @@ use compare::{Pair, Programs};
 use files::Round;
 use kinds::Difference;
 
-/// Lookups that one process makes at most, with the same files. Those of a seed belong to its place among so many.
+/// The maximum number of lookups that one process performs with the same files. The files depend on the batch of a
+/// seed.
 const BATCH: u64 = 4_000;
-/// Differences that are printed whole.
+/// The maximum number of differences that are printed in full.
 const PRINTED: u64 = 10;
 
-/// What was counted.
+/// The results.
 #[derive(Default)]
 struct Tally {
     compared: u64,
-    /// Those that found something in bare glibc.
+    /// The number of lookups that were successful with bare glibc.
     found: u64,
     different: u64,
-    /// Differences whose reason is known, by that.
+    /// The number of differences with each known reason.
     known: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
-    /// Counts two results, and prints them where they differ and nothing explains that.
+    /// Counts a comparison, and prints the results if they differ without a known reason.
     fn count(&mut self, results: &Difference<'_>, describe: impl FnOnce() -> String) {
         let Difference { pair, command, .. } = results;
         self.compared += 1;
@@ -90,7 +91,7 @@ fn compare_lookups(programs: &Programs, seed: u64, count: u64) -> io::Result<Tal
     Ok(tally)
 }
 
-/// Compares rounds until so many files have been made; how many that were.
+/// Compares rounds until this number of files has been generated, and returns the actual number.
 fn compare_files(programs: &Programs, seed: u64, count: u64) -> io::Result<(Tally, u64)> {
     let (mut tally, mut made) = (Tally::default(), 0);
     for seed in (0..u64::MAX).map(|at| seed.wrapping_add(at)) {
@@ -109,11 +110,11 @@ fn compare_files(programs: &Programs, seed: u64, count: u64) -> io::Result<(Tall
     Ok((tally, made))
 }
 
-/// The version of the glibc that runs, such as 2.36.
+/// The version of the running glibc, such as 2.36.
 fn glibc() -> String {
     // SAFETY: takes nothing, and returns a constant string.
     let version = unsafe { libc::gnu_get_libc_version() };
-    // SAFETY: it ends in a NUL, and stays.
+    // SAFETY: it is NUL-terminated and static.
     unsafe { CStr::from_ptr(version) }.to_string_lossy().into_owned()
 }
 
@@ -125,7 +126,7 @@ fn run(words: &[String]) -> io::Result<bool> {
     let programs =
         Programs { probe: PathBuf::from(probe), library: PathBuf::from(library), scratch: PathBuf::from(scratch) };
     let (seed, lookups, files) = (number(seed)?, number(lookups)?, number(files)?);
-    // A thread that ends would leave questions without an answer.
+    // If a thread ended, queries would no longer be answered.
     let print = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         print(panic);

@@ -1,6 +1,6 @@
-//! Numbers at random, the same for the same seed.
+//! Random numbers that are determined by a seed.
 
-/// SplitMix64: seeds that differ by one give unrelated numbers, and seeds here are counted up.
+/// SplitMix64. Consecutive seeds, as used here, result in unrelated numbers.
 pub(crate) struct Random(u64);
 
 impl Random {
@@ -8,7 +8,7 @@ impl Random {
         Self(seed)
     }
 
-    /// The numbers that belong to a text.
+    /// A generator whose seed is derived from a text.
     pub(crate) fn of_text(text: &[u8]) -> Self {
         // FNV-1a.
         Self(

@@ -1,4 +1,4 @@
-//! The name server, in threads of this process: it only carries what `answers` makes.
+//! The name server, which runs in threads of this process and sends the messages of `answers`.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
@@ -7,10 +7,10 @@ use std::thread;
 use crate::answers::{Transport, answer};
 
 const PORT: u16 = 53;
-/// A question is not longer.
+/// The maximum length of a question.
 const QUESTION: usize = 1024;
 
-/// The addresses that are served: any generated resolv.conf may name them.
+/// The addresses of the servers, which may be used in a generated resolv.conf.
 pub(crate) const ADDRESSES: [IpAddr; 5] = {
     use std::net::Ipv4Addr;
     [
@@ -22,7 +22,7 @@ pub(crate) const ADDRESSES: [IpAddr; 5] = {
     ]
 };
 
-/// Serves until the process ends.
+/// Starts the servers, which run until the process ends.
 pub(crate) fn start() -> io::Result<()> {
     for address in ADDRESSES {
         let at = SocketAddr::new(address, PORT);
@@ -46,13 +46,13 @@ fn serve_datagrams(socket: &UdpSocket, server: u8) {
     loop {
         let Ok((length, from)) = socket.recv_from(&mut question) else { continue };
         if let Some(reply) = answer(&question[..length], Transport::Udp, server) {
-            // Who asked may be gone.
+            // The client may have ended.
             let _ = socket.send_to(&reply, from);
         }
     }
 }
 
-/// Answers the questions of a connection in turn; an error of the other side's ends it.
+/// Answers the questions of a connection in order, until an error of the client.
 fn serve_stream(mut stream: TcpStream, server: u8) {
     let mut length = [0; 2];
     while stream.read_exact(&mut length).is_ok() {

@@ -1,4 +1,4 @@
-/* In the place of glibc's own <atomic.h>: what its test support needs to make something once. */
+/* A substitute for glibc's <atomic.h>, with the definitions that its test support needs for one-time initialisation. */
 #pragma once
 #define atomic_load_acquire(place) __atomic_load_n(place, __ATOMIC_ACQUIRE)
 #define atomic_compare_exchange_weak_release(place, expected, new) \

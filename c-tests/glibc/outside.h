@@ -1,4 +1,4 @@
-/* Put before each of glibc's files that is compiled against the installed libc: what its own build has everywhere. */
+/* Included before each of glibc's files that is compiled against the installed libc: definitions of glibc's build. */
 #pragma once
 #include <dlfcn.h>
 #include <errno.h>
@@ -8,13 +8,13 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* One test reads a member of _res by the name that it has inside libc. The layout is the same. */
+/* One test uses the internal name of a member of _res. The layout is the same. */
 #define _LIBC
 #include <bits/types/res_state.h>
 #undef _LIBC
 #include <resolv.h>
 
-/* Marks for symbols inside libc.so: here they are ordinary ones. */
+/* Attributes of internal symbols of libc.so, which are ordinary symbols here. */
 #define attribute_hidden
 #define attribute_tls_model_ie
 #define libc_hidden_proto(...)
@@ -24,5 +24,5 @@
 
 #define __set_errno(value) (errno = (value))
 
-/* How much longer than usual a test may take. */
+/* The factor for the time limits of tests. */
 #define TIMEOUTFACTOR 1

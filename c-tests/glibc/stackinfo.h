@@ -1,4 +1,4 @@
-/* In the place of glibc's own <stackinfo.h>, which is another one for each processor. */
+/* A substitute for glibc's <stackinfo.h>, which depends on the architecture. */
 #pragma once
 #include <elf.h>
 #define DEFAULT_STACK_PERMS (PF_R | PF_W)

@@ -1,4 +1,4 @@
-/* An audit library (rtld-audit(7)) that wants to hear of every symbol and changes nothing. */
+/* An audit library (rtld-audit(7)) that requests notifications for all symbols and changes nothing. */
 
 #define _GNU_SOURCE
 #include <link.h>

@@ -1,9 +1,9 @@
-/* gethostbyname_r, gethostbyname2_r and gethostbyaddr_r with buffers of every length and alignment.
+/* gethostbyname_r, gethostbyname2_r and gethostbyaddr_r with buffers of all lengths and alignments.
    Usage: buffer_lengths NAME [FAMILY] or buffer_lengths @ADDRESS
 
-   Whatever the buffer, a call says ERANGE and leaves the buffer's surroundings alone, or gives an answer that lies
-   wholly inside the buffer. Printed are the distinct outcomes, in the order in which growing buffers meet them, each with
-   the length from which on it comes. */
+   With any buffer, a call returns ERANGE without writing outside of the buffer, or an answer that is completely inside
+   of the buffer. Prints the distinct results in order of increasing buffer lengths, each with the minimum length for
+   which it occurs. */
 
 #include "results.h"
 
@@ -30,7 +30,7 @@ static int guarded(const unsigned char *bytes, size_t count)
 	return count == 0;
 }
 
-/* One call, and all that it did, printed into OUTCOME. */
+/* Makes one call, and prints all its effects to OUTCOME. */
 static void try(const char *name, int family, int offset, size_t length, char *outcome)
 {
 	static char area[GUARD + ALIGNMENTS + LONGEST + GUARD] __attribute__((aligned(16)));
@@ -70,7 +70,7 @@ int main(int count, char **words)
 	for (int offset = 0; offset < ALIGNMENTS; offset++) {
 		printf("alignment %d:\n", offset);
 		strcpy(last, "");
-		/* Every length near the border; further up it is enough to see that nothing changes any more. */
+		/* All lengths near the limit. Above, some lengths are sufficient to check that the result does not change. */
 		for (size_t length = 0; length <= LONGEST; length += length < 640 ? 1 : 173) {
 			try(name, family, offset, length, outcome);
 			if (strcmp(outcome, last) != 0)

@@ -1,6 +1,7 @@
-/* A lookup with c-ares, which asks the name servers of resolv.conf itself. Usage: c_ares [NAME]
+/* A lookup with c-ares, which queries the name servers of resolv.conf itself. Usage: c_ares [NAME]
 
-   Prints the first IPv4 address, or what c-ares says. Without a name it waits, with the library loaded, until it is ended. */
+   Prints the first IPv4 address, or the error message of c-ares. Without a name, waits until it is terminated, with
+   c-ares loaded. */
 
 #include <ares.h>
 #include <arpa/inet.h>
@@ -14,7 +15,7 @@ enum { MOST = 16 };
 static struct pollfd sockets[MOST];
 static int done;
 
-/* c-ares says which of its sockets wait for what. Entries whose descriptor is -1 are passed over by poll. */
+/* Called by c-ares with the state of its sockets. poll ignores entries whose descriptor is -1. */
 static void watch(void *data, ares_socket_t socket, int readable, int writable)
 {
 	int at = 0;
@@ -51,7 +52,7 @@ static void look_up(ares_channel channel, const char *name)
 		struct timeval *wait = ares_timeout(channel, &most, &left);
 		struct pollfd ready[MOST];
 		poll(sockets, MOST, (int)(wait->tv_sec * 1000 + wait->tv_usec / 1000) + 1);
-		/* What is done now changes the sockets. */
+		/* The following calls change the sockets. */
 		for (int at = 0; at < MOST; at++)
 			ready[at] = sockets[at];
 		ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);

@@ -1,7 +1,8 @@
-/* Answers that are kept: cache SCENARIO COUNT
+/* Cached answers: cache SCENARIO COUNT
 
-   This program is its own name server, on 127.0.0.1#5399, so that it knows what was asked, also by its children: names
-   below "c.example" have an address of each family for five minutes, which says how often something was asked. */
+   This program is its own name server, on 127.0.0.1#5399, so that it can count queries, including those of its
+   children. Names below "c.example" have an address of each family, which contains the number of queries, with a time
+   to live of five minutes. */
 
 #define WITH_CLOCK
 #include "scenarios.h"
@@ -16,7 +17,7 @@
 
 #define RULE "bypass *.c.example via 127.0.0.1#5399 timeout 5 attempts 3\n"
 
-/* Questions so far, in all processes. */
+/* The number of queries so far, from all processes. */
 static int *asked;
 
 static size_t answer_to(unsigned char *message, size_t length)
@@ -29,7 +30,7 @@ static size_t answer_to(unsigned char *message, size_t length)
 	unsigned char address[16] = { 192, 0, (unsigned char)(number >> 8), (unsigned char)number };
 	if (six)
 		memcpy(address, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0", 14), address[14] = 0, address[15] = 1;
-	/* There is a way to the one, and none to the other. */
+	/* There is a route to one of them, and none to the other. */
 	if (message[13] == 'o')
 		address[six ? 3 : 2] = six ? 0xb9 : 2;
 	message[2] |= 0x84, message[3] = 0x80, message[7] = 1;
@@ -64,7 +65,7 @@ static void start_server(const char *configuration)
 	start(serve, &fd);
 }
 
-/* How many questions a lookup of that name asks: two, or none where the answer was kept. */
+/* The number of queries that a lookup of the name causes: two, or none if the answer is cached. */
 static int questions(const char *name)
 {
 	char answer[ANSWER];
@@ -89,11 +90,11 @@ static void look_many_up(int from, int count)
 static void many(int count)
 {
 	start_server("cache 1000\n" RULE);
-	look_many_up(0, 8000); /* Until all that there is room for is there. */
+	look_many_up(0, 8000); /* Until the cache is full. */
 	long before = resident();
 	look_many_up(8000, count);
 	long grown = resident() - before;
-	row(grown > 1024, "different names, of which 1000 are kept", count, "%+ld KiB", grown);
+	row(grown > 1024, "different names, 1000 of which are cached", count, "%+ld KiB", grown);
 }
 
 static void bytes(int count)
@@ -111,11 +112,11 @@ static void bytes(int count)
 		sprintf(name, "a-name-of-usual-length-%d.c.example", i);
 		kept += questions(name) == 0;
 	}
-	row(each > 1024 || kept < count * 3 / 4, "memory of an answer with two addresses, its place in a table twice as large included",
-	    count, "%zu bytes; %d kept", each, kept);
+	row(each > 1024 || kept < count * 3 / 4, "memory of an answer with two addresses, including its place in the table",
+	    count, "%zu bytes; %d cached", each, kept);
 }
 
-/* Answers of 64 KiB, of which lists of aliases of more than a megabyte are made. */
+/* Answers of 64 KiB, which result in lists of aliases of more than a megabyte. */
 static void large(int count)
 {
 	char name[96], answer[ANSWER];
@@ -136,7 +137,7 @@ static void large(int count)
 	row(wrong || grown > 2 << 10, "answers of 64 KiB", count, "%+ld KiB, %d wrong", grown, wrong);
 }
 
-/* A change of the configuration makes an empty cache: the old one is to go. */
+/* A change of the configuration creates an empty cache. The old one must be freed. */
 static void reloads(int count)
 {
 	char text[256];
@@ -152,7 +153,7 @@ static void reloads(int count)
 		look_many_up(0, 100);
 	}
 	long grown = (long)(mallinfo2().uordblks - used);
-	row(grown > 65536, "changes of the configuration, with 100 answers kept before each", count, "%+ld bytes", grown);
+	row(grown > 65536, "changes of the configuration, with 100 answers cached before each", count, "%+ld bytes", grown);
 }
 
 /* ---- Threads ---- */
@@ -176,14 +177,14 @@ static void wishes(int unused)
 	int first = questions("shared.c.example");
 	pthread_join(start(wish, NULL), NULL);
 	int again = questions("shared.c.example");
-	row(first != 2 || of_other_thread != 6 || again != 0, "lookups of a thread that wrote into its _res", 3,
-	    "%d questions; another thread's %d first and %d after", of_other_thread, first, again);
+	row(first != 2 || of_other_thread != 6 || again != 0, "lookups of a thread that has changed its _res", 3,
+	    "%d queries; of another thread %d before and %d after", of_other_thread, first, again);
 	_res.retry = 4;
 	int own = questions("shared.c.example");
-	row(own != 2, "a lookup of the first thread once it does so too", 1, "%d questions", own);
+	row(own != 2, "a lookup of the first thread after the same change", 1, "%d queries", own);
 }
 
-/* A thread moves to a network of its own, where nobody answers, and back. */
+/* A thread moves to a new network namespace, where no server answers, and back. */
 static void *move(void *unused)
 {
 	char path[64], answer[ANSWER];
@@ -199,8 +200,8 @@ static void *move(void *unused)
 		later += questions("moved.c.example");
 	}
 	close(here);
-	row(wrong + later > 0, "moves of a thread to a new network, and back", times,
-	    "%d answers of the old network in the new one, %d questions after it came back", wrong, later);
+	row(wrong + later > 0, "moves of a thread to a new network namespace and back", times,
+	    "%d answers of the old network in the new one, %d queries after its return", wrong, later);
 	return unused;
 }
 
@@ -223,7 +224,7 @@ static int first_family(void)
 	return family;
 }
 
-/* IPv4 comes first, as there is no way to the other, but not where nobody can ask the kernel for the ways. */
+/* IPv4 comes first, since there is no route to the IPv6 address, but not if the kernel cannot be queried for routes. */
 static void descriptors(int count)
 {
 	int blind = 0, wrong = 0;
@@ -231,7 +232,7 @@ static void descriptors(int count)
 	start_server("cache 1000\n" RULE);
 	getrlimit(RLIMIT_NOFILE, &many);
 	few.rlim_max = many.rlim_max;
-	pause_for(2.1); /* So that /etc/hosts is kept, too. */
+	pause_for(2.1); /* So that /etc/hosts is also cached. */
 	first_family();
 	for (int i = 0; i < count; i++) {
 		pause_for(1.1);
@@ -240,7 +241,7 @@ static void descriptors(int count)
 		setrlimit(RLIMIT_NOFILE, &many);
 		wrong += first_family() != AF_INET;
 	}
-	row(wrong || blind != count, "kept answers put in order without a descriptor to spare, and then with some", count,
+	row(wrong || blind != count, "cached answers sorted without a free descriptor, and then with some", count,
 	    "%d and %d in another order", blind, wrong);
 }
 
@@ -272,7 +273,7 @@ static int child(int i)
 	return failures != 0;
 }
 
-/* Without other threads' questions, so that they can be counted. */
+/* Without queries of other threads, so that queries can be counted. */
 static void quiet_children(int count)
 {
 	int wrong = 0, status;
@@ -290,7 +291,7 @@ static void quiet_children(int count)
 		wrong += status != 0;
 	}
 	int own = questions("childs.c.example");
-	row(wrong || own != 2, "children that use what was kept, and keep more", count, "%d do otherwise", wrong);
+	row(wrong || own != 2, "children that use and extend the cache", count, "%d do not", wrong);
 }
 
 static void children(int count)
@@ -313,20 +314,20 @@ static void children(int count)
 	stop = 1;
 	for (int i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
-	row(hung + failed > 0, "fork beside threads that find, keep and push out answers without pause", count,
+	row(hung + failed > 0, "fork during continuous use of the cache by threads", count,
 	    "%d hang, %d fail", hung, failed);
 }
 
 /* ---- Files ---- */
 
-/* A change, and the next tick of the kernel's clock, from which on it counts. */
+/* Makes a change, and waits for the next tick of the kernel's clock, from which on it is detected. */
 static void change(const char *path, const char *text, int in_place)
 {
 	put(path, text, in_place);
 	pause_for(0.01);
 }
 
-/* Each change has the same length, and is looked at in the next tick: HOW 0: by rename, 1: in place. */
+/* All changes have the same length, and are checked in the next tick. HOW 0: by rename, 1: in place. */
 static void hosts(int count)
 {
 	char text[128], answer[ANSWER], expected[64];
@@ -341,7 +342,7 @@ static void hosts(int count)
 			look_up("gai", "line.c.example", answer);
 			stale += strcmp(answer, expected) != 0;
 			if (i % 50 == 49) {
-				/* Kept by now; and then changed again. */
+				/* The file is cached by now, and is then changed again. */
 				pause_for(2.1);
 				look_up("gai", "line.c.example", answer);
 				look_up("gai", "line.c.example", answer);
@@ -353,10 +354,10 @@ static void hosts(int count)
 	}
 	change("/etc/hosts", "127.0.0.1 localhost\n", 0);
 	int after = questions("line.c.example");
-	row(after != 0, "the line is gone, and the kept answer counts again", 1, "%d questions", after);
+	row(after != 0, "the cached answer is used again after removal of the line", 1, "%d queries", after);
 }
 
-/* The server 127.0.0.53 has one address, .54 two. */
+/* The server 127.0.0.53 returns one address, and .54 returns two. */
 static void resolv(int count)
 {
 	char answer[ANSWER];

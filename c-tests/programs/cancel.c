@@ -1,4 +1,4 @@
-/* Threads that leave a lookup before its end by pthread_cancel or pthread_exit: cancel SCENARIO COUNT [bare] */
+/* Threads that end during a lookup by pthread_cancel or pthread_exit: cancel SCENARIO COUNT [bare] */
 
 #include "left_lookups.h"
 
@@ -21,14 +21,14 @@ static void *look_up_slow(void *argument)
 	pthread_cleanup_push(clean_up, NULL);
 	__atomic_fetch_add(&began, 1, __ATOMIC_SEQ_CST);
 	look_up(slow_ones[which].kind, slow_ones[which].name, answer);
-	/* Deferred, and owning a list: only now. */
+	/* Deferred, and with ownership of a list: only now. */
 	for (;;)
 		pause_for(0.01), pthread_testcancel();
 	pthread_cleanup_pop(0);
 	return NULL;
 }
 
-/* So many at once; the longest that one took to end. */
+/* Cancels this number of threads, and returns the longest time that one took to end. */
 static double cancel_some(int which, int count, int *ended)
 {
 	pthread_t threads[MOST];
@@ -49,7 +49,7 @@ static double cancel_some(int which, int count, int *ended)
 	return now() - begun;
 }
 
-/* Its own timeout is one second for one server, asked once. */
+/* The timeout of the lookup is one second, with one server and one attempt. */
 static void cancel_type(int wanted, const char *word, int count, int from, int to)
 {
 	type = wanted;
@@ -65,7 +65,7 @@ static void cancel_type(int wanted, const char *word, int count, int from, int t
 		long grown = ((long)mallinfo2().uordblks - (long)used) / count;
 		snprintf(condition, sizeof condition, "pthread_cancel, %s, of %s", word, slow_ones[which].label);
 		row(ended != 2 * count || cleaned != 2 * count || (is_ours && (left > 0 || longest > 5 || grown > 512)), condition,
-		    2 * count, "%d ended, %d cleaned up; %d descriptors and %ld bytes left by one; %s", ended, cleaned,
+		    2 * count, "%d ended, %d cleaned up; %d descriptors and %ld bytes leaked by each; %s", ended, cleaned,
 		    left / count, grown < 0 ? 0 : grown, aftermath());
 	}
 }
@@ -85,8 +85,8 @@ static void cancel_static(int count)
 	cancel_type(PTHREAD_CANCEL_DEFERRED, "deferred", count, STATIC, END);
 }
 
-/* Calls of getaddrinfo, each in a thread that has been told to end: libc's lookups notice that in a system call, and what
-   asks nobody makes none of these. */
+/* Calls of getaddrinfo, each in a thread that has been cancelled. Lookups of libc act on this in system calls that are
+   cancellation points, which lookups without queries do not make. */
 static const struct {
 	const char *node, *service;
 	int flags, family, kind;
@@ -130,7 +130,7 @@ static void cancel_unasked(int unused)
 		pthread_join(start(call_cancelled, (void *)i), &result);
 		ended += result == PTHREAD_CANCELED;
 	}
-	row(returned != UNASKED || ended != UNASKED, "pthread_cancel before a getaddrinfo that asks nobody", UNASKED,
+	row(returned != UNASKED || ended != UNASKED, "pthread_cancel before a getaddrinfo without queries", UNASKED,
 	    "%d returned, %d ended after that", returned, ended);
 }
 
@@ -161,8 +161,8 @@ static void exit_passed(int count)
 		ended += result == (void *)7;
 	}
 	int left = count_descriptors() - before;
-	row(ended != count || cleaned != count, "pthread_exit in a signal's handler during a passed lookup", count,
-	    "%d ended, %d cleaned up; %d descriptors left by one; %s", ended, cleaned, left / count, aftermath());
+	row(ended != count || cleaned != count, "pthread_exit in a signal handler during a passed lookup", count,
+	    "%d ended, %d cleaned up; %d descriptors leaked by each; %s", ended, cleaned, left / count, aftermath());
 }
 
 int main(int argc, char **argv)

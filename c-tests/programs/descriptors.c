@@ -1,4 +1,4 @@
-/* Descriptors: lookups leave none, touch none, and make do with few: descriptors SCENARIO COUNT [bare] */
+/* File descriptors: lookups leave none open, use no others, and work with few: descriptors SCENARIO COUNT [bare] */
 
 #include "scenarios.h"
 #include "old_glibc.h"
@@ -25,17 +25,17 @@ static void none_left(int unused)
 	for (int i = 0; i < OUTCOMES; i++)
 		for (int way = 0; way < 2; way++) {
 			look_up(way ? "ghbn" : "gai", outcomes[i], answer);
-			/* glibc keeps its socket of a passed lookup no longer than the lookup, too. */
+			/* glibc also closes the socket of a passed lookup at its end. */
 			open_descriptors(after);
 			if (memcmp(before, after, sizeof before) != 0) {
 				printf("  WRONG %s: %s\n", outcomes[i], answer);
 				changed++;
 			}
 		}
-	row(changed, "descriptors after lookups of every outcome", 2 * OUTCOMES, "%d times not those from before", changed);
+	row(changed, "descriptors after lookups with all results", 2 * OUTCOMES, "%d times not the same as before", changed);
 }
 
-/* A program that closes all it does not know, and takes the numbers itself. */
+/* A program that closes all unknown descriptors, and then uses their numbers itself. */
 static void closed_between(int count)
 {
 	int wrong = 0, taken[16];
@@ -50,15 +50,15 @@ static void closed_between(int count)
 		for (int j = 0; j < 16; j++)
 			taken[j] = dup(ends[0]);
 		wrong += wrong_answers(1);
-		/* They are still the pipe's. */
+		/* They still refer to the pipe. */
 		for (int j = 0; j < 16; j++)
 			wrong += write(ends[1], "x", 1) != 1 || read(taken[j], text, sizeof text) != 1;
 		closefrom(3);
 	}
-	row(wrong, "closefrom(3), and the numbers used again, between lookups", count, "%d wrong", wrong);
+	row(wrong, "closefrom(3), and reuse of the numbers, between lookups", count, "%d wrong", wrong);
 }
 
-/* What lookups give with so many descriptors left; for bare glibc too, with which it is compared. */
+/* Prints the results of lookups with this number of free descriptors, for comparison with bare glibc. */
 static void with_left(int from, int to)
 {
 	struct rlimit limit, low;
@@ -83,7 +83,7 @@ static void with_left(int from, int to)
 				strcat(strcat(list, i + (size_t)way > 0 ? ", " : ""), answer);
 			}
 		char condition[64];
-		snprintf(condition, sizeof condition, "RLIMIT_NOFILE reached but for %d", left);
+		snprintf(condition, sizeof condition, "RLIMIT_NOFILE with %d free descriptors", left);
 		row(0, condition, 6, "%s", list);
 		strcpy(list, "");
 		close(taken[--count]);
@@ -91,7 +91,7 @@ static void with_left(int from, int to)
 	while (count > 0)
 		close(taken[--count]);
 	wrong = wrong_answers(1);
-	row(wrong, "lookups when descriptors are free again", KINDS, "%d wrong", wrong);
+	row(wrong, "lookups after descriptors have become available again", KINDS, "%d wrong", wrong);
 }
 
 static void few(int unused)

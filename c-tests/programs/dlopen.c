@@ -1,11 +1,12 @@
-/* The library opened by a program instead of preloaded. Usage: dlopen LIBRARY HOW LOOKUP, with HOW one of
+/* A program that loads the library with dlopen instead of preloading it.
+   Usage: dlopen LIBRARY HOW LOOKUP, with HOW one of
 
-     use        look up through it; then close it, look up by libc, fork, and end a thread
-     unused     close it again at once, and so on
+     use        perform a lookup with the library; then close it, perform a lookup with libc, fork, and end a thread
+     unused     the same, but close it immediately
      again      open, use and close it twenty times
-     busy       close it while another thread is in a lookup of a name that is answered late
+     busy       close it while another thread performs a lookup of a name that is answered late
 
-   What the libc of the program says is compared with what it said before the library came. */
+   The results of libc are compared with those before the library was loaded. */
 
 #include "lookup_line.h"
 
@@ -18,7 +19,7 @@ typedef int getaddrinfo_type(const char *, const char *, const struct addrinfo *
 
 static struct lookup lookup;
 
-/* A lookup by a function of our choice. */
+/* Performs a lookup with the given function. */
 static void through(getaddrinfo_type *function, char *text)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;

@@ -1,4 +1,4 @@
-/* Prints errno as main finds it: the C standard says 0 (7.5). */
+/* Prints errno at the start of main, which is 0 according to the C standard (7.5). */
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* A name server that answers every question with a stream of answers to other questions, as fast as it can: more than
-   anybody can read. Usage: flooding_server ADDRESS SECONDS. Prints "ready" when it listens on UDP and TCP. */
+/* A name server that sends answers to other questions as fast as possible, more than a client can read.
+   Usage: flooding_server ADDRESS SECONDS. Prints "ready" when it listens on UDP and TCP. */
 
 #include "results.h"
 
@@ -18,7 +18,7 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* Headers with other ids: on UDP without the length before each. */
+/* Fills a buffer with headers with other IDs, which are preceded by their lengths on TCP. */
 static size_t fill(unsigned char *bytes, size_t room, const unsigned char *question, int framed)
 {
 	size_t length = 0;
@@ -45,7 +45,7 @@ static void flood_datagrams(int server, double seconds)
 	unsigned char question[512];
 	struct sockaddr_in peer;
 	socklen_t size = sizeof peer;
-	/* The kernel cuts one call's bytes into many datagrams. */
+	/* The kernel splits the data of one call into many datagrams. */
 	int segment = ANSWER - 2;
 	if (recvfrom(server, question, sizeof question, 0, (struct sockaddr *)&peer, &size) < 2)
 		return;

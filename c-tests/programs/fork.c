@@ -1,7 +1,7 @@
-/* fork(2) and its relatives in the midst of lookups: fork SCENARIO COUNT [bare]
+/* fork(2) and related system calls during lookups: fork SCENARIO COUNT [bare]
 
-   A child looks up names of every kind. It hangs where it has not ended after some seconds, and fails where an answer
-   is not the right one. */
+   A child performs all kinds of lookups. It is considered to hang if it has not ended after some seconds, and to fail
+   if an answer is wrong. */
 
 #include "scenarios.h"
 
@@ -16,13 +16,13 @@ enum { ALIVE = 16 };
 static volatile int stop;
 static int hung, failed;
 
-/* A child that hangs is nothing that bare glibc's can be kept from. */
+/* With bare glibc, children may hang. */
 static unsigned patience(void)
 {
 	return bare ? 1 : 30;
 }
 
-/* What a child does. */
+/* The function of a child. */
 static void child(void)
 {
 	signal(SIGALRM, SIG_DFL);
@@ -41,7 +41,7 @@ static void judge(int status)
 static void *look_up_matched(void *unused)
 {
 	for (int i = 0; !stop; i++)
-		/* Not those whose result is libc's static memory. */
+		/* Except lookups whose result is in static memory. */
 		if (strcmp(matched[i % KINDS].kind, "ghbn") != 0 && strcmp(matched[i % KINDS].kind, "ghbn2") != 0)
 			failed += !is_right(&matched[i % KINDS]);
 	return unused;
@@ -61,7 +61,7 @@ static void *look_up_passed(void *unused)
 	return unused;
 }
 
-/* The same, in other words: each is a change that has to be read. */
+/* The same settings with different texts, each of which is a change that has to be read. */
 static void *rewrite_resolv_conf(void *unused)
 {
 	char text[256];
@@ -73,7 +73,7 @@ static void *rewrite_resolv_conf(void *unused)
 	return unused;
 }
 
-/* COUNT children, some at a time. */
+/* Forks COUNT children, several at a time. */
 static void make_children(int count)
 {
 	int alive = 0, status;
@@ -115,14 +115,14 @@ static void beside(void *(*functions[])(void *), int threads, const char *condit
 static void forks_beside_matched(int count)
 {
 	void *(*functions[])(void *) = { look_up_matched, look_up_matched, look_up_static };
-	beside(functions, 3, "fork beside threads that look matched names up", count);
+	beside(functions, 3, "fork during matched lookups of threads", count);
 }
 
 static void forks_beside_passed(int count)
 {
 	void *(*functions[])(void *) = { look_up_matched, look_up_static, look_up_passed, look_up_passed,
 					 rewrite_resolv_conf };
-	beside(functions, 5, "fork beside matched and passed lookups, resolv.conf rewritten", count);
+	beside(functions, 5, "fork during matched and passed lookups, resolv.conf rewritten", count);
 }
 
 static void *wait_for_slow(void *name)
@@ -151,14 +151,14 @@ static void forks_beside_waiting(int count)
 
 /* ---- At every system call ---- */
 
-/* A process of two threads: one looks names up, and the other forks when it is told to. */
+/* A process with two threads: one performs lookups, and the other one forks on request. */
 static int orders[2], reports[2];
 static const struct lookup *watched;
 
 static void *traced_thread(void *unused)
 {
 	int tid = (int)syscall(SYS_gettid);
-	/* The tracer is a process apart, and must have seized this thread before it goes on. */
+	/* The tracer is another process, which must have seized this thread before it continues. */
 	if (write(reports[1], &tid, sizeof tid) != sizeof tid)
 		abort();
 	while (syscall(SYS_getppid, 0x600d) >= 0 && !stop)
@@ -183,7 +183,7 @@ static void forking_process(void)
 		if (pid == 0)
 			child();
 		int result[2] = { 0, 0 };
-		/* First: the fork itself is done, and did not wait for a lock of malloc's. */
+		/* First report that fork has returned, and did not wait for a lock of malloc. */
 		if (write(reports[1], result, sizeof result) != sizeof result)
 			abort();
 		waitpid(pid, &result[1], 0);
@@ -206,7 +206,7 @@ static void take_report(int *result)
 		abort();
 }
 
-/* Lets the thread run to its next system call, or the end of one; 0: it has ended. */
+/* Lets the thread run to the start or end of its next system call. Returns 0 if it has ended. */
 static int next_stop(int tid, unsigned long *argument)
 {
 	struct __ptrace_syscall_info info = { 0 };
@@ -222,7 +222,7 @@ static int next_stop(int tid, unsigned long *argument)
 	return 1;
 }
 
-/* Forks at every stop of the thread's lookups. EVERY: only at one in so many. */
+/* Forks at every stop of the thread's lookups, or at every EVERY-th one. */
 static void at_every_system_call(const struct lookup *lookups, const char *condition, int every)
 {
 	int tid, stops = 0, blocked = 0, result[2], status;
@@ -243,7 +243,7 @@ static void at_every_system_call(const struct lookup *lookups, const char *condi
 	waitpid(tid, &status, __WALL);
 	if (write(orders[1], "g", 1) != 1)
 		abort();
-	/* The last of its own calls before the lookups, and the end of that one. */
+	/* The thread's last own system call before the lookups, and its end. */
 	int has_begun = 0;
 	for (int number = 0; next_stop(tid, &argument) && argument != 0xbad; number++) {
 		if (argument == 0x600d)
@@ -253,7 +253,7 @@ static void at_every_system_call(const struct lookup *lookups, const char *condi
 		stops++;
 		if (write(orders[1], "f", 1) != 1)
 			abort();
-		/* A thread that stands inside malloc holds a lock which fork(2) waits for: it must go on first. */
+		/* A thread in malloc holds a lock for which fork waits. It must continue first. */
 		while (!report_comes(blocked < 8 ? 300 : 50) && next_stop(tid, &argument))
 			blocked++;
 		take_report(result);
@@ -277,11 +277,11 @@ static void stops(int every)
 	static const struct lookup libcs[] = {
 		{ "gai", "okzok2_okzok2.t.example", "" }, { "ghbn", "okzok2_okzok2.t.example", "" }, { NULL, NULL, NULL },
 	};
-	at_every_system_call(ours, "fork while a matched lookup stands at a system call", every);
-	at_every_system_call(libcs, "fork while a passed lookup stands at a system call", every);
+	at_every_system_call(ours, "fork at the system calls of a matched lookup", every);
+	at_every_system_call(libcs, "fork at the system calls of a passed lookup", every);
 }
 
-/* ---- Relatives ---- */
+/* ---- Related functions ---- */
 
 static void answer_once(int unused)
 {
@@ -310,7 +310,7 @@ static void spawns(int count)
 		waitpid(pid, &status, 0);
 		judge(status);
 	}
-	report_children("vfork and exec beside lookups", count);
+	report_children("vfork and exec during lookups", count);
 	for (int i = 0; i < count; i++) {
 		pid_t pid;
 		if (posix_spawn(&pid, self, NULL, NULL, words, environ) != 0)
@@ -318,13 +318,13 @@ static void spawns(int count)
 		waitpid(pid, &status, 0);
 		judge(status);
 	}
-	report_children("posix_spawn beside lookups", count);
+	report_children("posix_spawn during lookups", count);
 	stop = 1;
 	for (size_t i = 0; i < sizeof threads / sizeof *threads; i++)
 		pthread_join(threads[i], NULL);
 }
 
-/* The usual daemon: a child's child, without a terminal, with 0, 1 and 2 at /dev/null. */
+/* A typical daemon: a grandchild without a terminal, with descriptors 0, 1 and 2 on /dev/null. */
 static void daemons(int count)
 {
 	pthread_t thread = start(look_up_matched, NULL);
@@ -352,10 +352,10 @@ static void daemons(int count)
 	}
 	stop = 1;
 	pthread_join(thread, NULL);
-	report_children("double fork with daemon(3) beside lookups", count);
+	report_children("double fork with daemon(3) during lookups", count);
 }
 
-/* A handler forks in the midst of its own thread's lookup, and parent and child both go on with it. */
+/* A handler forks during a lookup of its thread, which both the parent and the child continue. */
 static volatile int in_child;
 
 static void fork_here(int unused)
@@ -384,12 +384,12 @@ static void forks_in_handler(int count)
 		if (in_child)
 			_exit(wrong != 0);
 		failed += wrong;
-		/* The one that sent the signal, and the handler's. */
+		/* The child that sent the signal, and the one of the handler. */
 		while (wait(&status) > 0)
 			judge(status);
 	}
 	alarm(0);
-	report_children("fork in a signal's handler during a matched lookup", count);
+	report_children("fork in a signal handler during a matched lookup", count);
 }
 
 int main(int argc, char **argv)

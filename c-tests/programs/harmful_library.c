@@ -1,4 +1,4 @@
-/* A library that does harm when it is loaded, of the kind that its own file's name says. */
+/* A library that causes harm when it is loaded. The kind of harm depends on the name of its file. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -33,7 +33,7 @@ __attribute__((constructor)) static void do_harm(void)
 		_exit(7);
 	if (is(here.dli_fname, "hangs"))
 		pause();
-	/* Well-behaved until it is in the file. */
+	/* Harmless until it is listed in the file. */
 	if (is(here.dli_fname, "waits") && getenv("LD_PRELOAD") == NULL)
 		abort();
 }

@@ -1,6 +1,6 @@
-/* What cancel.c and longjmp.c share: lookups that take long enough to be left before their end, and whether lookups are
-   as before afterwards: the process lives, matched names are still answered by the library by the rules of the moment,
-   and no more is left behind than by bare glibc, whose numbers are printed by the same programs. */
+/* Common code of cancel.c and longjmp.c: lookups that take long enough to be left before their end, and checks that
+   lookups work afterwards: the process is alive, matched names are still answered by the library according to the
+   current rules, and no more is leaked than with bare glibc, whose numbers are printed by the same programs. */
 
 #define WITH_CLOCK
 #include "scenarios.h"
@@ -15,10 +15,10 @@ static const struct {
 	{ "a passed getaddrinfo over TCP", "tchang_tchang.t.example", "gai" },
 	{ "a matched gethostbyname", "drop_drop.short.example", "ghbn" },
 };
-/* Bare, the last one hangs: gethostbyname holds a lock of its own. */
+/* With bare glibc, the last one hangs, since gethostbyname holds a lock. */
 enum { MATCHED = 0, PASSED = 2, STATIC = 4, END = 5 };
 
-/* Whether this thread, or another, sees a change of the configuration at once. */
+/* Whether this thread, or another one, sees a change of the configuration immediately. */
 static const char *wanted;
 
 static inline void *sees_change(void *seen)
@@ -44,7 +44,7 @@ static inline int follows_changes(int server)
 	return here && there;
 }
 
-/* Whether lookups are as ever. */
+/* Checks whether lookups work normally. */
 static inline const char *aftermath(void)
 {
 	int right = bare || (follows_changes(55) && follows_changes(54) && follows_changes(55) && follows_changes(54));

@@ -1,5 +1,5 @@
-/* Looks names up, and needs nothing but libc: it runs in a system of a few files. Usage: libc_only NAME...
-   Prints the code and the first address that getaddrinfo gives for each, and what gethostbyname gives. */
+/* Performs lookups, and needs only libc, so that it can run in a system with few files. Usage: libc_only NAME...
+   Prints the code and the first address from getaddrinfo for each name, and the result of gethostbyname. */
 
 #include <arpa/inet.h>
 #include <netdb.h>

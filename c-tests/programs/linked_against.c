@@ -1,13 +1,13 @@
-/* Lookups of a program and of a library that may be linked against ours, as `gcc PROGRAM.c -lnss_bypass` does it.
-   Compiled with -DLIBRARY this is that library. Usage: linked_against HOW [PATH] LOOKUP..., with HOW one of
+/* Lookups of a program and of a library that may be linked against nss-bypass, as with `gcc PROGRAM.c -lnss_bypass`.
+   Compiled with -DLIBRARY, this is that library. Usage: linked_against HOW [PATH] LOOKUP..., with HOW one of
 
-     alone                 the program's lookups only
-     linked                and those of a library that is linked into the program
-     opened PATH           and those of the library at PATH, opened now (dlopen)
-     deep PATH             the same, where the library's own libraries come first (RTLD_DEEPBIND)
-     deep-too PATH         the same: where the program has such a library already, and libc before it
+     alone                 only lookups of the program
+     linked                also those of a library that the program is linked against
+     opened PATH           also those of the library at PATH, which is loaded with dlopen
+     deep PATH             the same, with the library's own dependencies first (RTLD_DEEPBIND)
+     deep-too PATH         the same, if the program already has such a library, with libc before it
 
-   Prints "program: LOOKUP => WHAT IS FOUND", and the same for the library. */
+   Prints "program: LOOKUP => RESULT", and the same for the library. */
 
 #include "lookup_line.h"
 

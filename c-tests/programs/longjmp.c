@@ -1,4 +1,4 @@
-/* Threads that leave a lookup before its end by siglongjmp: longjmp SCENARIO COUNT [bare] */
+/* Threads that leave a lookup with siglongjmp: longjmp SCENARIO COUNT [bare] */
 
 #include "left_lookups.h"
 
@@ -24,7 +24,7 @@ static void jump(int unused)
 	siglongjmp(before_lookup, 1);
 }
 
-/* Looks up deeper in the stack than any lookup that was left. */
+/* Performs lookups deeper in the stack than any lookup that was left. */
 static __attribute__((noinline)) int deeper_wrong_answers(void)
 {
 	volatile char room[65536];
@@ -38,10 +38,10 @@ static void *wrong_elsewhere(void *wrong)
 	return NULL;
 }
 
-/* Microseconds until the alarm. */
+/* The time until the alarm, in microseconds. */
 static int patience = 50000;
 
-/* What old curl did: an alarm, and a jump out of its handler. */
+/* As in old versions of curl: an alarm, and a jump out of its handler. */
 static int jump_out_of(int which, int count)
 {
 	char condition[128];
@@ -72,9 +72,10 @@ static int jump_out_of(int which, int count)
 	}
 	int left = count_descriptors() - before;
 	long grown = ((long)mallinfo2().uordblks - (long)used) / count;
-	snprintf(condition, sizeof condition, "siglongjmp out of %s, next lookups here and elsewhere", slow_ones[which].label);
-	row(wrong > 0 || jumped != count + 1 || grown > 16384, condition, count + 1, "%d jumps, %d wrong; %ld bytes left by one; %s",
-	    jumped, wrong, grown < 0 ? 0 : grown, aftermath());
+	snprintf(condition, sizeof condition, "siglongjmp out of %s, next lookups in this and another thread",
+		 slow_ones[which].label);
+	row(wrong > 0 || jumped != count + 1 || grown > 16384, condition, count + 1,
+	    "%d jumps, %d wrong; %ld bytes leaked by each; %s", jumped, wrong, grown < 0 ? 0 : grown, aftermath());
 	return left;
 }
 
@@ -90,14 +91,14 @@ static void jump_passed(int count)
 	jump_out_of(PASSED + 1, count);
 }
 
-/* glibc keeps a lookup's sockets in the thread's _res, where the next one finds and closes them. */
+/* glibc stores the sockets of a lookup in the _res of the thread, where the next lookup finds and closes them. */
 static void jump_descriptors(int count)
 {
-	patience = 250000; /* Whose socket is whose is known once a lookup waits. */
+	patience = 250000; /* The owner of a socket is known once a lookup waits. */
 	for (int which = MATCHED; which < STATIC; which++) {
 		char condition[128];
 		int left = jump_out_of(which, count);
-		snprintf(condition, sizeof condition, "descriptors left by siglongjmp out of %s", slow_ones[which].label);
+		snprintf(condition, sizeof condition, "descriptors left open by siglongjmp out of %s", slow_ones[which].label);
 		row(left > 2, condition, count, "%d", left);
 	}
 }
@@ -109,8 +110,8 @@ static void jump_static(int count)
 
 /* ---- Jumps out of every system call ---- */
 
-/* The library's system calls, and the program's own functions before libc's: they jump when it is their turn. The first call of them comes from an
-   ordinary place, so that finding libc's is no lookup of the loader's that a jump could leave. */
+/* System calls of the library, and functions of the program that override those of libc. They jump when their turn has
+   come. They are first called at another place, so that a jump never leaves a symbol lookup of the dynamic linker. */
 static int calls, turn;
 
 static void take_turn(void)
@@ -131,7 +132,7 @@ static void take_turn(void)
 		return real arguments;                                                     \
 	}
 
-/* A build of the library for debugging makes its system calls by this function. */
+/* A debug build of the library makes its system calls through this function. */
 static __typeof__(syscall) *real_syscall;
 
 long syscall(long number, ...)
@@ -153,8 +154,8 @@ BEFORE(int, stat, (const char *restrict path, struct stat *restrict status), (pa
 BEFORE(int, fstat, (int descriptor, struct stat *status), (descriptor, status))
 #endif
 
-/* The library's own calls come as SIGSYS where the selector says so (Documentation/admin-guide/syscall-user-dispatch.rst);
-   those from libc's code never do. */
+/* System calls of the library raise SIGSYS if the selector is set
+   (Documentation/admin-guide/syscall-user-dispatch.rst). System calls from the code of libc never do. */
 static volatile char selector;
 
 static void make_call(int unused, siginfo_t *about, void *context)
@@ -170,7 +171,7 @@ static void make_call(int unused, siginfo_t *about, void *context)
 
 static void watch_calls(void)
 {
-	syscall(SYS_getpid); /* Finds the real one. */
+	syscall(SYS_getpid); /* Finds the function of libc. */
 	unsigned long start = -1, end = 0, from, to;
 	char line[512];
 	FILE *maps = fopen("/proc/self/maps", "r");

@@ -1,4 +1,4 @@
-/* A library that looks a name up while it is being loaded, perhaps before others that are loaded with it are ready. */
+/* A library that performs a lookup in its constructor, possibly before other libraries are initialised. */
 
 #include "lookup_line.h"
 

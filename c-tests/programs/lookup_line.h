@@ -1,7 +1,8 @@
-/* One lookup as a line of text, with little stack and no memory of its own: for programs where both are short.
+/* A lookup that is described by a line of text, and uses little stack and no allocated memory, for programs in which
+   both are limited.
 
-   A lookup is a line: KIND NAME [SERVICE]. The kinds: gai, gai4, gai6, gaic (with the canonical name), ghbn, ghbn2
-   (IPv6), ghbnr, ghba, ghbar, gni, gaia (getaddrinfo_a, and wait for it). */
+   The format of a line is: KIND NAME [SERVICE]. The kinds are: gai, gai4, gai6, gaic (with the canonical name), ghbn,
+   ghbn2 (IPv6), ghbnr, ghba, ghbar, gni, gaia (getaddrinfo_a, and waiting for it). */
 
 #include "results.h"
 
@@ -9,7 +10,7 @@ enum { TEXT = 8192, SCRATCH = 16384 };
 
 struct lookup {
 	char kind[16], name[512], service[32];
-	/* Where functions with a buffer of the caller's put what they find, and what was found, as text. */
+	/* The buffer for functions with a buffer argument, and the result as text. */
 	char scratch[SCRATCH], text[TEXT];
 	size_t length;
 };
@@ -79,7 +80,7 @@ static inline int address_of(const char *text, void *address)
 	return family;
 }
 
-/* A host or h_errno, and what the function returned. */
+/* Writes a host or h_errno, and the return value of the function. */
 static inline void put_outcome(struct lookup *lookup, const struct hostent *host, int error, int code)
 {
 	if (host != NULL)
@@ -132,14 +133,14 @@ static inline void look_for_host(struct lookup *lookup)
 	put_outcome(lookup, host, error, code);
 }
 
-/* Reads LINE. */
+/* Parses LINE. */
 static inline int parse_lookup(struct lookup *lookup, const char *line)
 {
 	lookup->service[0] = '\0';
 	return sscanf(line, "%15s %511s %31s", lookup->kind, lookup->name, lookup->service) >= 2;
 }
 
-/* Looks up, and returns what was found. */
+/* Performs the lookup, and returns the result. */
 static inline const char *look(struct lookup *lookup)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list = NULL;

@@ -1,6 +1,6 @@
-/* How long lookups take. Usage: lookup_time COUNT KIND NAME [SERVICE]
+/* The time that lookups take. Usage: lookup_time COUNT KIND NAME [SERVICE]
 
-   KIND is gai, ghbn or ghba; prints what the last lookup gave, and the median of COUNT lookups in nanoseconds. */
+   KIND is gai, ghbn or ghba. Prints the result of the last lookup, and the median of COUNT lookups in nanoseconds. */
 
 #include "results.h"
 

@@ -1,11 +1,12 @@
-/* Lookups of a process that has no memory for long, so that the library lives on its reserve. Usage: memory_reserve HOW COUNT
+/* Lookups of a process without memory for a long time, in which the library uses its reserve.
+   Usage: memory_reserve HOW COUNT
 
-     cold       COUNT lookups; malloc fails from before the first
+     cold       COUNT lookups; malloc always fails, beginning before the first lookup
      warm       the same after one lookup with memory
-     child      the same in a child, made while other threads are in lookups and live on the reserve too
-     children   COUNT children one after another, each a child of the one before, each made in that way
+     child      the same in a child that is forked while other threads perform lookups with the reserve
+     children   COUNT generations of children, each forked in that way by the previous one
 
-   Prints how the lookups ended, and how the process did if not well. */
+   Prints the results of the lookups, and the status of the process if it failed. */
 
 #include "lookup_line.h"
 
@@ -86,7 +87,7 @@ static void *look_slowly(void *lookup)
 	return NULL;
 }
 
-/* So that other threads are in lookups that live on the reserve. */
+/* Starts other threads, which perform lookups with the reserve. */
 static void be_busy(void)
 {
 	pthread_t thread;
@@ -95,13 +96,13 @@ static void be_busy(void)
 		parse_lookup(&others[i], "gai slow6_slow6.t.example");
 		if (pthread_create(&thread, NULL, look_slowly, &others[i]) != 0)
 			abort();
-		/* A thread's first steps need memory that no lookup takes. */
+		/* Starting a thread needs memory, which is not used by a lookup. */
 	}
 	starving = 1;
 	usleep(300000);
 }
 
-/* In a child that is one of a busy process. */
+/* Runs in a child of a busy process. */
 static void in_a_child(int depth, int times)
 {
 	int status = 0;

@@ -1,5 +1,5 @@
-/* Lookups in a program of another libc than glibc, musl: prints what each gives. Lists are given back, in the main thread and
-   in another, in a child too. */
+/* Lookups in a program that uses musl instead of glibc. Prints the results. Lists are freed, in the main thread, in
+   another one, and in a child. */
 
 #include <arpa/inet.h>
 #include <dlfcn.h>

@@ -1,10 +1,13 @@
-/* Lookups by a process, or a thread of it, that is elsewhere. Usage: namespaces WHERE LOOKUP..., with WHERE one of
+/* Lookups by a process, or one of its threads, in other namespaces.
+   Usage: namespaces WHERE LOOKUP..., with WHERE one of
 
-     chroot DIRECTORY        readonly        noproc        user ID        for the whole process: first lookup there; with
-                                                                       "then-" before it, second lookup there
-     network FILE         a thread in the network namespace FILE, and the main thread, by turns
-     nowhere              a thread in an empty network namespace, and the main thread, by turns
-     mounts DIRECTORY        a thread that sees the files of DIRECTORY in place of those of /etc, and the main thread, by turns */
+     chroot DIRECTORY     the process is in a chroot for its first lookup or, with the prefix "then-", its second one
+     readonly             the same, with / mounted read-only
+     noproc               the same, without /proc
+     user ID              the same, as another user
+     network FILE         a thread in the network namespace FILE, and the main thread, alternately
+     nowhere              a thread in an empty network namespace, and the main thread, alternately
+     mounts DIRECTORY     a thread with the files of DIRECTORY instead of /etc, and the main thread, alternately */
 
 #include "lookup_line.h"
 

@@ -1,5 +1,4 @@
-/* A module of nsswitch.conf, `fakeno`, that is installed and knows no host: as mdns4_minimal, resolve or myhostname are
- * to most names. */
+/* A module for nsswitch.conf, `fakeno`, that knows no hosts, like mdns4_minimal or myhostname for most names. */
 
 #include <errno.h>
 #include <netdb.h>
@@ -43,7 +42,7 @@ enum nss_status _nss_fakeno_gethostbyaddr_r(const void *address, socklen_t size,
 	return not_found(error, h_error);
 }
 
-/* services(5): the only module that knows this one. */
+/* A service that only this module knows. */
 static enum nss_status service(struct servent *found, char *buffer, size_t length, int *error, const char *protocol)
 {
 	static char name[] = "fakeno-service";

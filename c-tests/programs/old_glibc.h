@@ -1,4 +1,4 @@
-/* What the programs use and older glibcs do not have. Included after the headers of the system. */
+/* Definitions that older releases of glibc lack. Included after the system headers. */
 
 #ifndef OLD_GLIBC_H
 #define OLD_GLIBC_H
@@ -7,17 +7,17 @@
 #include <resolv.h>
 #include <unistd.h>
 
-/* 2.36; a bit that older ones ignore. */
+/* Since 2.36; older releases ignore this bit. */
 #ifndef RES_NOAAAA
 #define RES_NOAAAA 0x08000000
 #endif
 
-/* 2.33; the older one counts in int, which is enough here. */
+/* Since 2.33; mallinfo uses int, which is sufficient here. */
 #if !__GLIBC_PREREQ(2, 33)
 #define mallinfo2 mallinfo
 #endif
 
-/* 2.34. */
+/* Since 2.34. */
 #if !__GLIBC_PREREQ(2, 34)
 static inline void closefrom(int first)
 {

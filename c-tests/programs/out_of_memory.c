@@ -1,13 +1,14 @@
 /* Lookups while malloc fails. Usage: out_of_memory MODE first|later LOOKUP...
 
-   MODE says which calls fail, for N = 1, 2...: "nth" the N-th alone, "from" it and all that follow, "above" those for
-   more than N * 64 bytes (N in larger and larger steps), "limit" all that the kernel would have to give memory for, with N * 16 KiB left over.
-   "first": each lookup is the first of its process. "later": all are in one process, which has looked up before.
-   N rises until the lookup goes as if nothing failed. MALLOC_FAILS_AT=N makes the N-th call since the program's start fail;
-   LOOKUP_PATIENCE=SECONDS is how long a lookup may take.
+   MODE specifies the calls that fail, for N = 1, 2...: "nth" only the N-th one, "from" the N-th one and all following
+   ones, "above" those for more than N * 64 bytes (N increases in growing steps), "limit" those for which the kernel
+   would have to provide memory, with N * 16 KiB available.
+   "first": each lookup is the first one of its process. "later": all lookups are in one process, after other lookups.
+   N increases until a lookup proceeds without a failure. MALLOC_FAILS_AT=N makes the N-th call since the start of the
+   program fail. LOOKUP_PATIENCE=SECONDS is the time limit for a lookup.
 
-   Prints for each lookup how often it ended how, and in capitals what must not be: how a child died, what was found
-   that is not the answer, what the next lookup said if that is not the answer. */
+   Prints the number of each result for each lookup, and errors in capitals: the signal that killed a child, a wrong
+   result, or a wrong result of the next lookup. */
 
 #include "lookup_line.h"
 
@@ -27,7 +28,7 @@ extern char **environ;
 static volatile int mode = NEVER;
 static volatile size_t limit, calls, failed;
 
-/* As MALLOC_FAILS_AT says. */
+/* Reads MALLOC_FAILS_AT. */
 static void read_environment(void)
 {
 	static int has_read;
@@ -104,7 +105,7 @@ static void eat(size_t left)
 {
 	struct rlimit tight = { .rlim_cur = (rlim_t)mapped() + left, .rlim_max = RLIM_INFINITY };
 	setrlimit(RLIMIT_AS, &tight);
-	/* What malloc has in store is not to help. */
+	/* Use up the free memory of malloc. */
 	for (size_t size = 1 << 16; size >= 16; size /= 2)
 		for (int i = 0; i < 100000 && (i < 64 || left < 4096); i++) {
 			void *memory = __libc_malloc(size);
@@ -132,7 +133,7 @@ struct result {
 	size_t failed;
 };
 
-/* In memory that children share. */
+/* In shared memory. */
 static struct result *result;
 static char expected[TEXT];
 
@@ -192,7 +193,7 @@ static void count(const char *text, size_t n)
 	}
 }
 
-/* What a lookup finds that has all it needs, in a process of its own. */
+/* The result of a lookup without failures, in a separate process. */
 static void learn(void)
 {
 	int channel[2];
@@ -222,7 +223,7 @@ static void run(int how, int first)
 			in_a_child(how, n, death);
 		} else {
 			death[0] = '\0';
-			fprintf(stderr, "%zu\n", n); /* Says where, if the process ends here. */
+			fprintf(stderr, "%zu\n", n); /* Shows N if the process ends here. */
 			alarm(patience);
 			starve(how, n);
 			alarm(0);
@@ -250,7 +251,7 @@ int main(int count, char **words)
 {
 	static const struct named modes[] = { { "nth", NTH }, { "from", FROM }, { "above", ABOVE }, { "limit", LIMIT }, { NULL, 0 } };
 	if (getenv("MALLOC_FAILS_AT") != NULL) {
-		read_environment(); /* Nothing may have been asked for yet. */
+		read_environment(); /* malloc may not have been called yet. */
 		printf("%s\n", calls < limit ? "fewer calls" : "started");
 		mode = NEVER;
 	}

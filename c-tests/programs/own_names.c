@@ -1,6 +1,8 @@
-/* A program with a variable and functions of its own that libc has too: own_names NAME
-   environ and syscall are not reserved, and the linker exports them, since libc has them. dlsym is here to be told of: it takes
-   a lock of the dynamic linker's, and no start and no lookup needs it. */
+/* A program that defines a variable and functions with the same names as in libc: own_names NAME
+
+   environ and syscall are not reserved names, and the linker exports them since libc also defines them. dlsym is
+   defined to detect calls: it acquires a lock of the dynamic linker, and must not be called at startup or in a
+   lookup. */
 
 #include <netdb.h>
 #include <stdio.h>

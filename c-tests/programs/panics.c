@@ -1,10 +1,10 @@
-/* Lookups in which the library panics on purpose (src/core/sys/fault.rs). Usage: panics first|later LOOKUP...
+/* Lookups with deliberate panics in the library (src/core/sys/fault.rs). Usage: panics first|later LOOKUP...
 
-   The panic comes at the first point that a lookup passes, then at the second, until a lookup passes fewer. "first":
-   each lookup is the first of its process; "later": all are in one, one after the other. What is found must be what
-   libc finds; and the next lookup, without a panic, what the library finds. With "first" the rules are taken away then,
-   which must be noticed as well: PANICS_RULES names their file. Prints how many points each lookup passes, and in
-   capitals what must not be. */
+   The panic occurs at the first fault point that a lookup passes, then at the second one, until a lookup passes fewer.
+   "first": each lookup is the first one of its process; "later": all lookups are in one process. The result must be
+   that of libc, and the result of the next lookup, without a panic, that of the library. With "first", the rules in the
+   file PANICS_RULES are then removed, which must also be detected. Prints the number of points that each lookup passes,
+   and errors in capitals. */
 
 #include "lookup_line.h"
 
@@ -17,7 +17,7 @@
 
 enum { PATIENCE = 5 };
 
-/* The library looks at its rules once a second, which is too long to wait. */
+/* The library checks its rules once a second, which would take too long. */
 static time_t ahead;
 
 int clock_gettime(clockid_t clock, struct timespec *time)
@@ -41,7 +41,7 @@ static void arm(int n)
 	memcpy(digits, text, 8);
 }
 
-/* What is found in a child of our own, with the library or by libc alone: of which rules are off. */
+/* Determines the result in a child, with the library or, with rules disabled, with libc alone. */
 static void learn(int disabled, char *text)
 {
 	int channel[2];
@@ -64,7 +64,7 @@ static void learn(int disabled, char *text)
 	wait(NULL);
 }
 
-/* Whether the lookup came as far as to the N-th point. */
+/* Returns whether the lookup reached the N-th point. */
 static int panics(int n)
 {
 	alarm(PATIENCE);

@@ -1,10 +1,10 @@
-/* A program that knows of no threads and no getaddrinfo_a, and a plug-in that brings both, opened for its own use only
-   (RTLD_LOCAL), as Python and most others open theirs. Before glibc 2.34, both are in libraries of their own.
+/* A program without threads and getaddrinfo_a, and a plug-in that uses both, which is loaded with RTLD_LOCAL, as in
+   Python and most other programs. Before glibc 2.34, both are in separate libraries.
    Usage: plugin_with_threads PLUGIN NAME
 
-   Prints what dlerror has to say when the program begins, what the plug-in's getaddrinfo_a gives for the name, and whether
-   a thread of the plug-in that looks the name up again and again ends when it is cancelled.
-   Compiled with -DPLUGIN this is the plug-in. */
+   Prints the message of dlerror at the start of the program, the result of the plug-in's getaddrinfo_a for the name,
+   and whether a thread of the plug-in that performs lookups continuously ends when it is cancelled. Compiled with
+   -DPLUGIN, this is the plug-in. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>

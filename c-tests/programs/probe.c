@@ -1,6 +1,6 @@
-/* Makes lookups and prints every fact that a caller can see, one case a line of standard input.
+/* Performs lookups and prints all results that are visible to a caller. Each line of standard input is a case.
 
-   A case is one or more commands with " ; " between them, all in one process:
+   A case is one or more commands, separated by " ; ", which are run in one process:
 
      gai NAME SERVICE FLAGS FAMILY SOCKTYPE PROTOCOL      getaddrinfo; FLAGS: names joined by '|', numbers, or nullhints
      ghbn NAME              ghbn2 NAME FAMILY             gethostbyname, gethostbyname2
@@ -10,12 +10,12 @@
      res WHAT VALUE...      writes into _res: see set_resolver
      choose DATABASE MODULES...                           __nss_configure_lookup
      put FILE TEXT          a new /etc/FILE;  setenv NAME VALUE;  locale NAME;  sleep MILLISECONDS;  limit DESCRIPTORS
-     directory FILE            a directory in its place
-     thread COMMAND         does that in a thread of its own
+     directory FILE         a directory instead of /etc/FILE
+     thread COMMAND         runs the command in a new thread
 
-   A word "-" is NULL, "''" is empty, %XX is a byte. A family is 4, 6, or its number. PROBE_LIMIT=SECONDS ends the
-   process when a case takes longer; PROBE_SECONDS=1 adds how long each command took, in whole seconds; PROBE_ERRNO=1 the errno that getaddrinfo
-   leaves behind where it means nothing. */
+   A word "-" is NULL, "''" is empty, %XX is a byte. A family is 4, 6, or its number. PROBE_LIMIT=SECONDS is a time
+   limit for a case, after which the process ends. PROBE_SECONDS=1 prints the time of each command in whole seconds.
+   PROBE_ERRNO=1 prints errno after getaddrinfo even if it has no meaning. */
 
 #include "results.h"
 #include "old_glibc.h"
@@ -110,7 +110,7 @@ static void run_getaddrinfo(char **words)
 
 static void print_static(struct hostent *host, int error)
 {
-	/* After success h_errno means nothing: glibc leaves what the last step of the search left. */
+	/* After success, h_errno has no meaning: glibc leaves the value from the last step of the search. */
 	if (host != NULL) {
 		fputs("found", stdout);
 		print_hostent(host, NULL, NULL);
@@ -149,7 +149,7 @@ static void run_gethostbyaddr(char **words)
 	print_static(host, errno);
 }
 
-/* The functions with a buffer of the caller's, for which they must leave the bytes around it alone. */
+/* The functions with a buffer argument, which must not change the bytes around the buffer. */
 static void run_reentrant(char **words)
 {
 	int two = strcmp(words[0], "ghbn2r") == 0, by_address = strcmp(words[0], "ghbar") == 0;
@@ -230,7 +230,7 @@ static void run_getnameinfo(char **words)
 	}
 }
 
-/* ---- What a program may change before a lookup ---- */
+/* ---- Changes by a program before a lookup ---- */
 
 static void set_server(const char *address, int port)
 {
@@ -432,7 +432,7 @@ int main(void)
 	size_t size = 0;
 	signal(SIGALRM, too_long);
 	setlocale(LC_ALL, "");
-	/* Memory that malloc hands out is not zero here: what a lookup leaves unwritten shows. */
+	/* malloc returns memory that is not zero, so that fields that a lookup does not write are visible. */
 	mallopt(M_PERTURB, FILLER);
 	while (getline(&line, &size, stdin) > 0) {
 		alarm(limit == NULL ? 0 : (unsigned)atoi(limit));

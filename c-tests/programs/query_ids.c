@@ -1,9 +1,9 @@
-/* Which ids and source ports questions have. The name server puts both into the addresses that it gives ("who").
+/* The IDs and source ports of queries. The name server returns both in addresses ("who").
 
-   Usage: query_ids COUNT NAME FAMILY        that many lookups, one after the other
-          query_ids fork CHILDREN NAME FAMILY   one lookup in each of so many children, all at the same moment
+   Usage: query_ids COUNT NAME FAMILY           COUNT lookups, one after the other
+          query_ids fork CHILDREN NAME FAMILY   one lookup in each of CHILDREN children, all at the same time
 
-   Prints a line a lookup: for each address the id and the port. */
+   Prints a line for each lookup, with the ID and the port from each address. */
 
 #include "results.h"
 
@@ -34,7 +34,7 @@ static int fork_children(int count, const char *name, int family)
 {
 	int gate[2], bad = 0, status;
 	char byte;
-	/* What the children inherit has been used already. */
+	/* The state that the children inherit has been used before. */
 	struct addrinfo *list = NULL;
 	if (getaddrinfo(name, NULL, NULL, &list) == 0)
 		freeaddrinfo(list);

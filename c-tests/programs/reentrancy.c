@@ -1,8 +1,9 @@
-/* A signal's handler looks a name up in the midst of a lookup, on a stack of its own that is above or below the thread's:
-   re-entrancy is told by the stack's addresses. Usage: reentrancy above|below EVERY [bare]
+/* A signal handler performs a lookup during a lookup, on an alternate stack above or below that of the thread, since
+   re-entrancy is detected by stack addresses. Usage: reentrancy above|below EVERY [bare]
 
-   The signal comes at every EVERY-th of the calls that the lookup makes of some functions of libc, each time in a new
-   process. The lookup itself and the next must be right whatever the handler's own one finds, which may be libc's. */
+   The signal is raised at every EVERY-th call of some libc functions by the lookup, each time in a new process. The
+   results of the interrupted lookup and of the next one must be correct. The lookup in the handler may be answered by
+   libc. */
 
 #include "scenarios.h"
 
@@ -15,7 +16,7 @@ enum { STACK = 1 << 20, MOST = 1000 };
 static volatile int is_looking, at, calls, is_handled;
 static char inner[ANSWER];
 
-/* The handler comes at one of these. */
+/* The handler is called at one of these points. */
 static void point(void)
 {
 	if (is_looking && !is_handled && ++calls == at)
@@ -64,7 +65,7 @@ static void *look_with_handler(void *stack)
 	int right = is_right(&matched[0]);
 	is_looking = 0;
 	right &= is_right(&matched[0]) & is_right(&matched[3]);
-	/* 0: the lookup has no such point any more. */
+	/* 0: the lookup has no more such points. */
 	_exit(!is_handled ? 0 : !right ? 1 : strcmp(inner, matched[0].answer) == 0 ? 2 : 3);
 }
 
@@ -95,9 +96,9 @@ static void nest(int every, int is_above)
 	for (int number = 1; number < MOST && end != 0; number += every)
 		counts[end = in_a_child(number, is_above)]++;
 	row(counts[1] > 0 || counts[4] > 0 || counts[2] + counts[3] == 0,
-	    is_above ? "a handler looks up in the midst of a lookup, on a stack above" :
-		       "a handler looks up in the midst of a lookup, on a stack below",
-	    counts[1] + counts[2] + counts[3] + counts[4], "%d wrong, %d hung or died; the handler's own answer: %d right, %d libc's",
+	    is_above ? "a handler performs a lookup during a lookup, on a stack above" :
+		       "a handler performs a lookup during a lookup, on a stack below",
+	    counts[1] + counts[2] + counts[3] + counts[4], "%d wrong, %d hung or died; in the handler: %d correct, %d from libc",
 	    counts[1], counts[4], counts[2], counts[3]);
 }
 

@@ -1,4 +1,4 @@
-/* Printing what lookups give, every field of it, in one form for all programs here. What should never be is in capitals. */
+/* Prints all fields of the results of lookups, in a common format for all programs. Errors are printed in capitals. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -17,7 +17,7 @@ struct named {
 	int value;
 };
 
-/* The value of NAME in TABLE; of a number, itself. */
+/* The value of NAME in TABLE, or the value of a number. */
 static inline int value_of(const char *name, const struct named *table)
 {
 	for (; table->name != NULL; table++)
@@ -101,7 +101,7 @@ static inline void print_node(const struct addrinfo *node)
 {
 	printf("\n    flags=%#x family=%d socktype=%d protocol=%d addrlen=%u", (unsigned)node->ai_flags,
 	       node->ai_family, node->ai_socktype, node->ai_protocol, node->ai_addrlen);
-	/* One allocation holds a node and its address: programs copy nodes on the strength of that. */
+	/* A node and its address are in one allocation, on which programs rely when they copy nodes. */
 	if ((const void *)node->ai_addr != (const void *)(node + 1))
 		fputs(" ADDRESS-ELSEWHERE", stdout);
 	if (malloc_usable_size((void *)node) < sizeof *node + node->ai_addrlen)
@@ -115,7 +115,7 @@ static inline void print_node(const struct addrinfo *node)
 	}
 }
 
-/* Programs may cut a list into pieces and free these in any order. */
+/* Programs may split a list and free the parts in any order. */
 static inline void free_backwards(struct addrinfo *list)
 {
 	if (list == NULL)
@@ -126,7 +126,7 @@ static inline void free_backwards(struct addrinfo *list)
 	freeaddrinfo(list);
 }
 
-/* BEGIN..END is where everything must be that HOST points to; NULL where there is no such rule. */
+/* Everything that HOST points to must be in BEGIN..END, unless these are NULL. */
 static inline void print_hostent(const struct hostent *host, const char *begin, const char *end)
 {
 	char text[INET6_ADDRSTRLEN] = "?";

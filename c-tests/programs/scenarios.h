@@ -1,8 +1,8 @@
-/* What the programs of tests/host_process share: lookups whose answers are known, and results as lines of a table.
+/* Common code of the programs of tests/host_process: lookups with known answers, and results as rows of a table.
 
-   In their world the names below "m.example" are ours by /etc/nss-bypass.conf, which sends them to the server 127.0.0.54
-   (or .55), and all others are libc's, which asks 127.0.0.53: the number of addresses in an answer tells who gave it.
-   Bare, resolv.conf has 127.0.0.54, so that the answers are the same. */
+   In their world, names below "m.example" are matched by /etc/nss-bypass.conf, with the server 127.0.0.54 (or .55). All
+   others are forwarded to libc, which queries 127.0.0.53. The number of addresses in an answer depends on the server.
+   With bare glibc, resolv.conf contains 127.0.0.54, so that the answers are the same. */
 
 #include "results.h"
 
@@ -27,7 +27,7 @@ struct lookup {
 	const char *kind, *name, *answer;
 };
 
-/* Of several kinds; what is ours. */
+/* Lookups of several kinds that are matched. */
 static const struct lookup matched[] = {
 	{ "gai", "okzok2_okzok2.m.example", TWO },
 	{ "gai", "filed.m.example", "192.0.2.90 2001:db8::90" },
@@ -42,10 +42,10 @@ static const struct lookup matched[] = {
 };
 enum { KINDS = sizeof matched / sizeof *matched };
 
-/* What is libc's. */
+/* A lookup that is forwarded to libc. */
 static const struct lookup passed = { "gai", "okzok2_okzok2.t.example", "192.0.2.1 2001:db8::1" };
 
-/* Whether this process is without the library, so that answers of libc's are no fault. */
+/* Whether this process runs without the library, so that answers of libc are not errors. */
 static int bare;
 
 /* ---- Lookups ---- */
@@ -55,7 +55,7 @@ static inline int by_text(const void *one, const void *other)
 	return strcmp(one, other);
 }
 
-/* Addresses in one line, in alphabetical order; many of them as a number. */
+/* Joins addresses in one line, in alphabetical order. Many of them are replaced with their number. */
 static inline void join(char *answer, char (*texts)[INET6_ADDRSTRLEN], int count)
 {
 	if (count > 8) {
@@ -136,7 +136,7 @@ static inline void look_up(const char *kind, const char *name, char *answer)
 		sprintf(answer, "h_errno=%d", error);
 }
 
-/* Whether the answer is right; complains if not. */
+/* Returns whether the answer is correct, and prints a message if it is not. */
 static inline int is_right(const struct lookup *lookup)
 {
 	char answer[ANSWER];
@@ -149,7 +149,7 @@ static inline int is_right(const struct lookup *lookup)
 	return write(STDOUT_FILENO, line, (size_t)length) < 0;
 }
 
-/* How many of the lookups of all kinds are wrong. The kinds whose result is libc's static memory are for one thread. */
+/* The number of wrong answers in lookups of all kinds. Kinds with a static result are only for one thread. */
 static inline int wrong_answers(int with_static)
 {
 	int wrong = 0;
@@ -163,7 +163,7 @@ static inline int wrong_answers(int with_static)
 
 static int failures;
 
-/* One line of the table: what was done, how often, and what came of it. BAD: it must not be so. */
+/* Prints a row of the table: the condition, the number of repetitions, and the result. BAD: the result is wrong. */
 __attribute__((format(printf, 4, 5))) static inline void row(int bad, const char *condition, int times,
 							     const char *format, ...)
 {
@@ -209,7 +209,7 @@ static inline void handle(int signal, void (*handler)(int), int flags)
 
 enum { DESCRIPTORS = 8192 };
 
-/* Which descriptors are open; how many. */
+/* Determines the open descriptors, and returns their number. */
 static inline int open_descriptors(unsigned char *open)
 {
 	int count = 0;
@@ -226,7 +226,7 @@ static inline int count_descriptors(void)
 	return open_descriptors(open);
 }
 
-/* KiB of memory that the process has. */
+/* The resident memory of the process in KiB. */
 static inline long resident(void)
 {
 	long pages = 0;
@@ -239,7 +239,7 @@ static inline long resident(void)
 
 /* ---- Files ---- */
 
-/* A new file in the place of the old one, or the same one written over. */
+/* Replaces a file, or overwrites it in place. */
 static inline void put(const char *path, const char *text, int in_place)
 {
 	char other[256];
@@ -253,7 +253,7 @@ static inline void put(const char *path, const char *text, int in_place)
 
 #ifdef WITH_CLOCK
 
-/* The library looks at its configuration once a second by this clock, which may run faster for it. */
+/* The library checks its configuration once a second according to this clock, which can be advanced. */
 static long ahead;
 
 int clock_gettime(clockid_t clock, struct timespec *time)
@@ -267,7 +267,7 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 	return result;
 }
 
-/* So that the next lookup finds a change. */
+/* Causes the next lookup to detect a change. */
 static inline void look_again(void)
 {
 	__atomic_fetch_add(&ahead, 2, __ATOMIC_RELAXED);
@@ -286,7 +286,7 @@ struct scenario {
 static inline int run_scenario(int argc, char **argv, const struct scenario *scenarios)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	now(); /* Before there are threads, as its first call may look for libc's. */
+	now(); /* Before threads are started, since the first call may search for the function of libc. */
 	bare = argc > 3 && strcmp(argv[3], "bare") == 0;
 	for (; argc > 2 && scenarios->name != NULL; scenarios++)
 		if (strcmp(argv[1], scenarios->name) == 0) {

@@ -1,7 +1,7 @@
 /* Lookups in a sandbox. Usage: seccomp CALLS [warm|cold] [LOOKUP...]
 
-   CALLS are the system calls that the kernel lets through, names between commas; any other kills the process. "-": all,
-   and getppid marks where lookups begin and end, for who traces them. "warm": each lookup is made once before. */
+   CALLS are the allowed system calls, separated by commas; any other kills the process. "-": all are allowed, and
+   getppid marks the beginning and end of lookups for tracers. "warm": each lookup is performed once before. */
 
 #include "lookup_line.h"
 
@@ -55,7 +55,7 @@ static void forbid_all_but(char *names)
 	}
 }
 
-/* Standard output's own buffer needs system calls of its own. */
+/* stdio would make additional system calls. */
 static void say(const char *text)
 {
 	if (write(STDOUT_FILENO, text, strlen(text)) < 0)

@@ -1,7 +1,7 @@
 /* Signals during lookups: signals SCENARIO COUNT
 
-   A timer fires a thousand times a second. Lookups give what they give without it and keep their deadlines; the
-   program's handlers, their thread, and what is blocked stay as they are. */
+   A timer expires a thousand times a second. The results and timeouts of lookups must be the same as without it, and
+   the handlers of the program, their thread, and the blocked signals must not change. */
 
 #include "scenarios.h"
 
@@ -25,7 +25,7 @@ static void on_pipe(int unused)
 	pipes++;
 }
 
-/* What is blocked, and all handlers. */
+/* The blocked signals, and all handlers. */
 struct signals {
 	sigset_t mask;
 	struct {
@@ -48,7 +48,7 @@ static void take_signals(struct signals *signals)
 
 static const struct {
 	const char *name, *answer;
-	double least, most; /* seconds, with much room for a busy machine */
+	double least, most; /* in seconds, with a margin for a busy machine */
 } slow_ones[] = {
 	{ "slow10_slow10.m.example", "192.0.2.1 2001:db8::1", 0.9, 4.5 },
 	{ "tcslow10_tcslow10.m.example", "192.0.2.1 192.0.2.2 192.0.2.3 2001:db8::1 2001:db8::2 2001:db8::3", 0.9, 4.5 },
@@ -106,7 +106,7 @@ static void interrupting(int count)
 	under_timer(count, 0, "lookups under a 1 kHz timer");
 }
 
-/* Servers that close a TCP connection as soon as they can, or before. */
+/* Servers that close a TCP connection as early as possible. */
 static void closing_servers(int count)
 {
 	static const char *const names[] = { "tcfail_tcfail.m.example", "tchalf_tchalf.m.example",

@@ -1,5 +1,5 @@
-/* Compiles only where the functions that the library replaces are declared, and the structures that it reads and writes
-   itself laid out, as it takes them to be. */
+/* Compiles only if the functions that the library overrides have the expected declarations, and the structures that it
+   accesses have the expected layouts. */
 
 #define _GNU_SOURCE
 #include <netdb.h>

@@ -1,7 +1,8 @@
-/* Lookups on threads with small stacks. Usage: small_stack KIBIBYTES, with a lookup a line (lookup_line.h) on standard input.
+/* Lookups in threads with small stacks. Usage: small_stack KIBIBYTES. Each line of standard input is a lookup
+   (lookup_line.h).
 
-   Prints for each what was found, and how many bytes of the thread's stack were touched. The line "rewrite FILE" makes
-   FILE newer, and waits until the library would look at it again. */
+   Prints the result and the number of used bytes of the stack for each lookup. The line "rewrite FILE" sets the
+   modification time of FILE, and waits until the library would check it again. */
 
 #include "lookup_line.h"
 
@@ -28,7 +29,7 @@ static size_t touched(const unsigned char *stack, size_t size)
 
 static void run(size_t size)
 {
-	/* Below it lies a page that nobody may touch. */
+	/* Below it, there is a guard page. */
 	unsigned char *room = mmap(NULL, size + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pthread_attr_t attributes;
 	pthread_t thread;

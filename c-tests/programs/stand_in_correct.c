@@ -1,4 +1,4 @@
-/* A stand-in for the library under test, for tests of the tests: libc's own lookups, which never ask nscd here. */
+/* A substitute for the library under test, for tests of the test harness: lookups of libc, without querying nscd. */
 
 int __nss_configure_lookup(const char *database, const char *modules);
 

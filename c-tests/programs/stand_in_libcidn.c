@@ -1,5 +1,5 @@
-/* A stand-in for libcidn.so.1, with which glibc before 2.28 converts internationalised names: what it returns shows which
-   function was called, and with which flags. */
+/* A substitute for libcidn.so.1, which glibc before 2.28 uses to convert internationalised names. The results show
+   which function was called, and with which flags. */
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* A stand-in for a glibc of another release: gnu_get_libc_version() returns RELEASE, and nothing else differs. */
+/* Simulates another release of glibc: gnu_get_libc_version() returns RELEASE, and nothing else differs. */
 
 #include <gnu/libc-version.h>
 

@@ -1,4 +1,4 @@
-/* A stand-in for a library that is wrong in one small way: the last address of an answer has another port. */
+/* A substitute for the library with a small error: the last address of an answer has another port. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>

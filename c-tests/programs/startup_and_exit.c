@@ -1,5 +1,5 @@
-/* Lookups at unusual moments: before any constructor has run, and when everything is being taken down.
-   startup_and_exit moments COUNT; compiled as a library, it does the same for itself. */
+/* Lookups at unusual times: before any constructor has run, and during process exit.
+   startup_and_exit moments COUNT. Compiled as a library, it does the same for the library. */
 
 #include "scenarios.h"
 
@@ -9,11 +9,11 @@
 #define WHO "another library's "
 #endif
 
-/* From the dynamic linker and libc: destructors of thread-local variables, as C++ has them. */
+/* A function of libc for destructors of thread-local variables, as in C++. */
 extern int __cxa_thread_atexit_impl(void (*function)(void *), void *argument, void *library);
 extern void *__dso_handle;
 
-/* Where these are is not decided yet, or no more: a line at once, past stdio. */
+/* Prints a line without stdio, which is not yet initialised or already closed. */
 static void look_now(const char *moment)
 {
 	char line[256];
@@ -56,7 +56,7 @@ static void in_variable(void *unused)
 
 static pthread_key_t key;
 
-/* Again and again, until the last round that POSIX promises. */
+/* Repeated until the last iteration that POSIX guarantees. */
 static void in_key(void *rounds)
 {
 	size_t left = (size_t)rounds;
@@ -80,7 +80,7 @@ static void begin(void)
 	atexit(in_atexit);
 	__cxa_thread_atexit_impl(in_main_variable, NULL, &__dso_handle);
 	pthread_key_create(&key, in_key);
-	/* A thread whose first lookup is in its destructor. */
+	/* A thread that performs its first lookup in a destructor. */
 	pthread_join(start(with_destructors, NULL), NULL);
 }
 
@@ -89,7 +89,7 @@ __attribute__((section(".fini_array"), used)) static void (*const at_end)(void) 
 
 #ifdef __PIE__
 
-/* Before 2.32, libc is ready for nothing then: its own lookups crash. */
+/* Before 2.32, libc is not initialised at this time, and its own lookups crash. */
 #if __GLIBC_PREREQ(2, 32)
 static void before_all(void)
 {
@@ -103,7 +103,7 @@ static void moments(int unused)
 {
 	(void)unused;
 	look_now(WHO "main");
-	/* What main's end does not wait for. */
+	/* A thread for which the end of main does not wait. */
 	start(with_destructors, NULL);
 	pause_for(0.5);
 }

@@ -1,6 +1,6 @@
-/* Many threads, and files that change under them: threads SCENARIO COUNT
+/* Many threads, while files change: threads SCENARIO COUNT
 
-   Each state of a file gives answers of its own, so that one which mixes two states is noticed. */
+   Each state of a file results in different answers, so that an answer from a mixture of two states is detected. */
 
 #define WITH_CLOCK
 #include "scenarios.h"
@@ -8,8 +8,8 @@
 
 enum { THREADS = 64, CHANGES_PER_SECOND = 10 };
 
-/* A file in its two states. The first two differ in many places, and are put there by rename(2); the other two differ
-   in one byte, since a reader may see half of what write(2) writes. */
+/* A file and its states. The first two differ in many bytes, and are installed with rename(2). The other two differ in
+   one byte, since a reader may see a partial write(2). */
 struct file {
 	const char *path, *text[4];
 };
@@ -35,7 +35,7 @@ static const struct file files[] = {
 };
 enum { FILES = sizeof files / sizeof *files };
 
-/* What may come, given the files' states. Servers: 53 has one address, 54 two, 55 three. */
+/* The possible answers for each combination of states. Servers: 53 returns one address, 54 two, 55 three. */
 static const struct expected {
 	const char *kind, *name, *answers[4];
 } expected[] = {
@@ -43,7 +43,7 @@ static const struct expected {
 	{ "ghbn_r", "okzok2zok3_nodata.m.example",
 	  { "okzok2zok3_nodata.m.example 192.0.2.1 192.0.2.2", "okzok2zok3_nodata.m.example 192.0.2.1 192.0.2.2 192.0.2.3" } },
 	{ "gai", "okzok2zok3_nodata.t.example", { "192.0.2.1", "192.0.2.1 192.0.2.2" } },
-	/* Search lists: the first name of each list exists, at the server that goes with it. */
+	/* Search lists: the first name of each list exists on the corresponding server. */
 	{ "canon", "okzok2zok3_nodata",
 	  { "okzok2zok3_nodata.a.m.example 192.0.2.1", "okzok2zok3_nodata.b.m.example 192.0.2.1 192.0.2.2",
 	    "okzok2zok3_nodata.a.m.example 192.0.2.1 192.0.2.2" } },
@@ -54,7 +54,7 @@ static const struct expected {
 };
 enum { EXPECTED = sizeof expected / sizeof *expected };
 
-/* What is put before each configuration. */
+/* The text before each configuration. */
 static const char *before = "";
 
 static void put_state(const struct file *file, int state, int in_place)
@@ -90,7 +90,7 @@ static void *looker(void *argument)
 	return NULL;
 }
 
-/* So many changes, each of all files. */
+/* Changes all files repeatedly, and returns the number of changes. */
 static int change(double seconds, int in_place)
 {
 	int changes = 0;
@@ -103,7 +103,7 @@ static int change(double seconds, int in_place)
 	return changes;
 }
 
-/* Whether both states of each file were seen. */
+/* Returns whether both states of each file were seen. */
 static int all_are_met(void)
 {
 	for (int i = 0; i < EXPECTED; i++)
@@ -124,11 +124,11 @@ static void run(int threads, double seconds)
 	for (int i = 0; i < threads; i++)
 		thread[i] = start(looker, (void *)(size_t)i);
 	changes[0] = change(seconds / 2, 0);
-	/* The same states, before they are written over in place: a file that shrinks has an old end for a moment. */
+	/* The same states, before they are overwritten in place: a file that becomes shorter temporarily has an old end. */
 	for (int i = 0; i < FILES; i++)
 		put_state(&files[i], 2, 0);
 	changes[1] = change(seconds / 2, 1);
-	/* A machine that has other work to do may need longer. */
+	/* A busy machine may need more time. */
 	for (int i = 0; i < PATIENCE && !all_are_met(); i++)
 		changes[1] += change(1, 1);
 	stop = 1;
@@ -136,7 +136,7 @@ static void run(int threads, double seconds)
 		pthread_join(thread[i], NULL);
 	row(wrong > 0, "lookups of many threads while configuration, resolv.conf and hosts are rewritten", lookups,
 	    "%d threads, %d wrong; %d changes of all three by rename, %d in place", threads, wrong, changes[0], changes[1]);
-	row(!all_are_met(), "both states of each file are met meanwhile", 1, all_are_met() ? "yes" : "no");
+	row(!all_are_met(), "both states of each file are seen in the meantime", 1, all_are_met() ? "yes" : "no");
 }
 
 static void rewriting(int seconds)
@@ -144,14 +144,14 @@ static void rewriting(int seconds)
 	run(THREADS, seconds);
 }
 
-/* The same with a cache, and a new one every time that the configuration changes. */
+/* The same with a cache, which is replaced whenever the configuration changes. */
 static void rewriting_kept(int seconds)
 {
 	before = "cache 64\n";
 	run(THREADS, seconds);
 }
 
-/* For helgrind, under which everything takes fifty times as long. */
+/* For helgrind, with which everything takes fifty times as long. */
 static void few(int seconds)
 {
 	run(6, seconds);
@@ -168,7 +168,7 @@ static void *look_first(void *unused)
 	return unused;
 }
 
-/* So many processes whose first lookups are many threads' at the same moment, when all of them look for the rules. */
+/* Processes whose first lookups are performed by many threads at the same time, all of which read the rules. */
 static void first(int count)
 {
 	int bad = 0, status = 0;
@@ -187,17 +187,17 @@ static void first(int count)
 		waitpid(child, &status, 0);
 		bad += status != 0;
 	}
-	row(bad > 0, "processes whose first lookups are 64 threads' at the same moment", count, "%d with a wrong answer", bad);
+	row(bad > 0, "processes with concurrent first lookups in 64 threads", count, "%d with a wrong answer", bad);
 }
 
 /* ---- Memory ---- */
 
-/* A change, and a lookup that sees it: whether it did. */
+/* Makes a change and performs a lookup. Returns whether the lookup saw the change. */
 static int reload(int i)
 {
 	char answer[ANSWER], text[4096] = "";
 	int server = 54 + i % 2;
-	/* A length that changes, as memory that is not given back is most easily seen so. */
+	/* With varying lengths, memory leaks are easier to detect. */
 	for (int line = 0; line < 20 + i % 20; line++)
 		sprintf(text + strlen(text), "bypass n%d-%d.x.example via 127.0.0.55\n", i, line);
 	sprintf(text + strlen(text), "bypass *.m.example via 127.0.0.%d timeout 5 attempts 3\n", server);
@@ -219,8 +219,8 @@ static void reloads(int count)
 	for (int i = 0; i < count; i++)
 		unseen += !reload(i);
 	long grown = (long)(mallinfo2().uordblks - used), grown_rss = resident() - rss;
-	row(unseen > 0, "changes of the configuration that take effect at the next look", count + WARM, "%d do not", unseen);
-	row(grown > 4096 || grown_rss > 2048, "memory after so many changes of configuration and resolv.conf", count,
+	row(unseen > 0, "changes of the configuration that take effect at the next check", count + WARM, "%d do not", unseen);
+	row(grown > 4096 || grown_rss > 2048, "memory after changes of the configuration and resolv.conf", count,
 	    "malloc in use %+ld bytes, resident %+ld KB", grown, grown_rss);
 }
 

@@ -1,4 +1,4 @@
-//! The library under test, the C programs, and the tools of the machine.
+//! The library under test, the C programs, and tools on the machine.
 
 use std::collections::hash_map::DefaultHasher;
 use std::env;
@@ -11,7 +11,7 @@ use std::thread;
 
 const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-Werror", "-O1", "-g"];
 
-/// What glibc has in libraries of their own before 2.34. Who does not need one does not get it.
+/// Parts of glibc that are separate libraries before 2.34. They are linked only if needed.
 const OLDER: [&str; 5] = ["-Wl,--as-needed", "-pthread", "-ldl", "-lanl", "-lresolv"];
 
 /// The directory of this crate.
@@ -45,36 +45,39 @@ fn built_under_test(packages: &[&str]) -> PathBuf {
     target.join(directory)
 }
 
-/// The file that this variable names, if there is such a variable.
+/// The file that an environment variable specifies, if it is set.
 fn given(variable: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env::var_os(variable)?);
-    Some(path.canonicalize().unwrap_or_else(|error| panic!("{variable} names no file: {}: {error}", path.display())))
+    Some(
+        path.canonicalize()
+            .unwrap_or_else(|error| panic!("{variable} is not the path of a file: {}: {error}", path.display())),
+    )
 }
 
-/// `target/debug`, or its like, from where the test's own executable lies.
+/// `target/debug` or similar, derived from the path of the test's executable.
 fn profile_directory() -> PathBuf {
     let test = env::current_exe().expect("the path of this executable");
-    test.ancestors().nth(2).expect("tests lie in target/PROFILE/deps").to_path_buf()
+    test.ancestors().nth(2).expect("tests are in target/PROFILE/deps").to_path_buf()
 }
 
-/// A directory for all that the tests write.
+/// A directory for files that the tests write.
 pub fn scratch(name: &str) -> PathBuf {
     let directory = profile_directory().join("c-tests").join(name);
-    fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("cannot make {}: {error}", directory.display()));
+    fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("cannot create {}: {error}", directory.display()));
     directory
 }
 
-/// `programs/NAME.c` as an executable.
+/// `programs/NAME.c`, built as an executable.
 pub fn program(name: &str) -> PathBuf {
     compile(name, &[], &[])
 }
 
-/// `programs/NAME.c` as a library to preload.
+/// `programs/NAME.c`, built as a library to preload.
 pub fn stand_in(name: &str) -> PathBuf {
     compile(name, &["-shared", "-fPIC"], &[])
 }
 
-/// A directory with `programs/nss_module.c` as the module `fakeno` of nsswitch.conf.
+/// A directory that contains `programs/nss_module.c`, built as the module `fakeno` for nsswitch.conf.
 pub fn nss_module() -> PathBuf {
     let built = stand_in("nss_module");
     let directory = scratch("modules");
@@ -84,12 +87,12 @@ pub fn nss_module() -> PathBuf {
     directory
 }
 
-/// `programs/NAME.c` as an executable that checks its own use of memory (gcc's AddressSanitizer).
+/// `programs/NAME.c`, built as an executable with gcc's AddressSanitizer.
 pub fn checked_program(name: &str) -> PathBuf {
     compile(name, &["-fsanitize=address"], &[])
 }
 
-/// `programs/NAME.c` with these options, linked against these libraries, which it finds where they are.
+/// `programs/NAME.c`, built with these options and linked against these libraries, with their directories as run paths.
 pub fn linked(name: &str, options: &[&str], libraries: &[&Path]) -> PathBuf {
     let found = |library: &&Path| {
         let [directory, file] =
@@ -104,8 +107,8 @@ pub fn linked(name: &str, options: &[&str], libraries: &[&Path]) -> PathBuf {
     compile(name, options, &words)
 }
 
-/// A library of the machine that programs preload, by its name in the directory of libraries, with or without its number.
-/// A directory of its own in there, as in `faketime/libfaketime.so.1`, is one that not every release has.
+/// A preloadable library on the machine, by its name in the library directory, with or without its version number. A
+/// subdirectory, as in `faketime/libfaketime.so.1`, need not exist in all releases.
 pub fn preloadable(name: &str) -> PathBuf {
     let (directory, file) = name.rsplit_once('/').unwrap_or(("", name));
     let directories = fs::read_dir("/usr/lib").expect("the directory of libraries").filter_map(Result::ok);
@@ -120,7 +123,7 @@ pub fn preloadable(name: &str) -> PathBuf {
     found.into_iter().next().unwrap_or_else(|| panic!("these tests need {name}, which scripts/setup installs"))
 }
 
-/// The library with panics in it (`src/core/sys/fault.rs`), not optimised: built when it is first asked for.
+/// The library with injected panics (`src/core/sys/fault.rs`), not optimised. Built on first use.
 pub fn faulty_library() -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
@@ -139,8 +142,8 @@ pub fn faulty_library() -> PathBuf {
     BUILT.get_or_init(build).clone()
 }
 
-/// The command, beside the library that it finds: built when it is first asked for, since cargo builds no programs of
-/// other packages for a test. `NSS_BYPASS_COMMAND` names another one to test instead.
+/// The command, in the directory of the library. Built on first use, since cargo does not build programs of other
+/// packages for a test. `NSS_BYPASS_COMMAND` specifies another one to test.
 pub fn command() -> PathBuf {
     if let Some(path) = given("NSS_BYPASS_COMMAND") {
         return path;
@@ -149,7 +152,7 @@ pub fn command() -> PathBuf {
     BUILT.get_or_init(|| built_under_test(&["nss-bypass-cli", "nss-bypass"]).join("nss-bypass")).clone()
 }
 
-/// Compiles once for each state of the source; tests in other threads and processes may be at it too.
+/// Compiles once for each version of the source. Tests in other threads and processes may do so at the same time.
 fn compile(name: &str, options: &[&str], libraries: &[String]) -> PathBuf {
     let source = home().join("programs").join(name).with_extension("c");
     let mut hasher = DefaultHasher::new();
@@ -178,12 +181,12 @@ fn compile(name: &str, options: &[&str], libraries: &[String]) -> PathBuf {
     done
 }
 
-/// The C compiler. `NSS_BYPASS_CC` names another one, for programs of another architecture than the tests.
+/// The C compiler. `NSS_BYPASS_CC` specifies another one, for programs of another architecture than that of the tests.
 fn compiler() -> PathBuf {
     tool(&env::var("NSS_BYPASS_CC").unwrap_or_else(|_| "gcc".to_owned()))
 }
 
-/// All headers in this directory and those below it, in order: what any of the programs may include.
+/// All headers in this directory and its subdirectories, sorted, which programs may include.
 fn headers(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
     let (below, files): (Vec<PathBuf>, Vec<PathBuf>) =
@@ -195,14 +198,14 @@ fn headers(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The full path of a program of the machine; root's PATH may lack the system's own directories.
+/// The full path of a program on the machine. The PATH of root may lack system directories.
 pub fn tool(name: &str) -> PathBuf {
     let path = env::var("PATH").unwrap_or_default() + ":/usr/sbin:/sbin:/usr/bin:/bin";
     let found = path.split(':').map(|directory| Path::new(directory).join(name)).find(|file| file.is_file());
     found.unwrap_or_else(|| panic!("these tests need {name}, which is not installed"))
 }
 
-/// The interpreter itself: what is found in the PATH may be a slow script that looks for it.
+/// The interpreter itself, since python3 in the PATH may be a slow wrapper script.
 pub fn python() -> PathBuf {
     let system = PathBuf::from("/usr/bin/python3");
     if system.exists() { system } else { tool("python3") }

@@ -1,19 +1,19 @@
-//! Files of cases, and the set-ups that they name.
+//! Case files, and the set-ups that they define.
 //!
 //! ```text
 //! # a comment
-//! [a search list of two]                          a section; it begins with the plain set-up
-//! set resolv.conf nameserver 127.0.0.53           a line of a file of /etc: the first replaces the plain file, more append
-//! set without host.conf                           no such file
-//! set directory resolv.conf                          a directory in its place
+//! [a search list of two]                          a section, which starts with the default set-up
+//! set resolv.conf nameserver 127.0.0.53           a line of a file in /etc; the first one replaces the default file
+//! set without host.conf                           the file does not exist
+//! set directory resolv.conf                       a directory instead of the file
 //! set env RES_OPTIONS=ndots:2                     an environment variable
-//! set addresses 192.0.2.200/24 fe80::1/64         of the interface, instead of the usual two; may be none
-//! set module                                      a module of nsswitch.conf is installed: programs/nss_module.c, fakeno
-//! set silent                                      servers keep silent here: seconds count, cases are slow
-//! set alone                                       each case needs a process of its own
-//! set limit 5                                     seconds after which a process that still waits is given up
-//! gai {ok,nx}_ok.t.example - 0 {0,4,6} 1          cases for programs/probe.c; braces as in a shell: six cases
-//! gai first{0..99}_ok.t.example - 0 4 1                 a hundred cases
+//! set addresses 192.0.2.200/24 fe80::1/64         addresses of the interface, instead of the two default ones; or none
+//! set module                                      the module fakeno for nsswitch.conf (programs/nss_module.c) exists
+//! set silent                                      servers do not respond; the cases are slow
+//! set alone                                       each case is run in a separate process
+//! set limit 5                                     the time limit for a process, in seconds
+//! gai {ok,nx}_ok.t.example - 0 {0,4,6} 1          cases for programs/probe.c, with braces as in a shell: six cases
+//! gai first{0..99}_ok.t.example - 0 4 1           a hundred cases
 //! gai <a*64>.t.example - 0 0 1                    64 times "a"
 //! ```
 
@@ -24,40 +24,40 @@ use std::path::{Path, PathBuf};
 use crate::artefacts::{home, nss_module, scratch};
 use crate::world::unique;
 
-/// A file of cases.
+/// A case file.
 pub struct CaseFile {
-    /// Its name, without directory.
+    /// The name without the directory.
     pub name: String,
-    /// Its sections.
+    /// The sections.
     pub sections: Vec<Section>,
 }
 
 /// Cases with one set-up.
 pub struct Section {
-    /// What the set-up is about.
+    /// A description of the set-up.
     pub title: String,
     /// Lines for the probe.
     pub cases: Vec<String>,
-    /// What they find.
+    /// The set-up.
     pub setup: Setup,
 }
 
-/// What a process finds around it.
+/// The environment of a process.
 #[derive(Clone)]
 pub struct Setup {
-    /// The interface's addresses, with prefix length.
+    /// The addresses of the interface, with prefix lengths.
     pub addresses: Vec<String>,
-    /// The whole environment.
+    /// All environment variables.
     pub environment: BTreeMap<String, String>,
-    /// Whether name servers keep silent.
+    /// Whether name servers do not respond.
     pub silent: bool,
-    /// Whether each case needs a process of its own.
+    /// Whether each case needs a separate process.
     pub alone: bool,
-    /// How long a process may take, in seconds.
+    /// The time limit for a process, in seconds.
     pub limit: u32,
-    /// Files of /etc that are other than in `etc/`; None where there is no such file.
+    /// Files in /etc that differ from those in `etc/`; None if the file does not exist.
     files: BTreeMap<String, Option<Vec<u8>>>,
-    /// Directories in the place of files.
+    /// Directories instead of files.
     directories: Vec<String>,
 }
 
@@ -83,7 +83,7 @@ impl CaseFile {
         Self::parse(name, &text)
     }
 
-    /// Understands the text of such a file.
+    /// Parses the text of such a file.
     pub fn parse(name: &str, text: &str) -> Self {
         let mut sections: Vec<Section> = Vec::new();
         for (number, line) in text.lines().enumerate() {
@@ -95,9 +95,10 @@ impl CaseFile {
                 sections.push(Section { title: title.to_owned(), cases: Vec::new(), setup: Setup::default() });
                 continue;
             }
-            let section = sections.last_mut().unwrap_or_else(|| panic!("{name}:{}: a section first", number + 1));
+            let section =
+                sections.last_mut().unwrap_or_else(|| panic!("{name}:{}: a section is required first", number + 1));
             if line == "set" || line.starts_with("set ") {
-                assert!(section.setup.change(line), "{name}:{}: what is this? {line}", number + 1);
+                assert!(section.setup.change(line), "{name}:{}: unknown setting: {line}", number + 1);
             } else {
                 section.cases.extend(expand(line));
             }
@@ -113,19 +114,19 @@ impl CaseFile {
         self
     }
 
-    /// How many cases there are.
+    /// The number of cases.
     pub fn len(&self) -> usize {
         self.sections.iter().map(|section| section.cases.len()).sum()
     }
 
-    /// Whether there is none.
+    /// Whether there are no cases.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
 impl Setup {
-    /// Obeys a "set" line.
+    /// Applies a "set" line.
     fn change(&mut self, line: &str) -> bool {
         let mut words = line.splitn(3, ' ').skip(1);
         let (Some(what), value) = (words.next(), words.next().unwrap_or_default()) else { return false };
@@ -162,7 +163,7 @@ impl Setup {
         true
     }
 
-    /// A new directory that is this set-up's /etc.
+    /// Creates a directory for the /etc of this set-up.
     pub fn etc(&self) -> PathBuf {
         let directory = unique(&scratch("etc"));
         let copied = |name: &Path| fs::copy(name, directory.join(name.file_name().expect("a file")));
@@ -172,17 +173,17 @@ impl Setup {
         for (name, content) in &self.files {
             let path = directory.join(name);
             match content {
-                Some(bytes) => fs::write(path, bytes).expect("a file written"),
+                Some(bytes) => fs::write(path, bytes).expect("a writable file"),
                 None => fs::remove_file(path).unwrap_or_default(),
             }
         }
         for name in &self.directories {
-            fs::create_dir(directory.join(name)).expect("a directory in the place of a file");
+            fs::create_dir(directory.join(name)).expect("a directory instead of a file");
         }
         directory
     }
 
-    /// In what it differs from the plain set-up, for people.
+    /// The differences from the default set-up, for messages.
     pub fn describe(&self) -> String {
         let plain = Self::default();
         let mut parts = Vec::new();
@@ -200,12 +201,12 @@ impl Setup {
     }
 }
 
-/// Whether a case can share a process with others: it is one lookup, and changes nothing.
+/// Whether a case can be run in the same process as others: it is a single lookup, and changes nothing.
 pub fn shares_a_process(case: &str) -> bool {
     !case.contains(" ; ")
 }
 
-/// Expands braces as a shell does, then repetitions.
+/// Expands braces as in a shell, then repetitions.
 pub fn expand(line: &str) -> Vec<String> {
     let Some((before, rest)) = line.split_once('{') else { return vec![repeated(line)] };
     let (choices, after) = rest.split_once('}').unwrap_or_else(|| panic!("a brace is not closed: {line}"));
@@ -222,7 +223,7 @@ fn repeated(line: &str) -> String {
     let Some((before, rest)) = line.split_once('<') else { return line.to_owned() };
     let parts = rest.split_once('>').and_then(|(inside, after)| Some((inside.rsplit_once('*')?, after)));
     let Some(((text, times), after)) = parts else { return line.to_owned() };
-    let times: usize = times.parse().unwrap_or_else(|_| panic!("how many times? {line}"));
+    let times: usize = times.parse().unwrap_or_else(|_| panic!("not a number of repetitions: {line}"));
     format!("{before}{}{}", text.repeat(times), repeated(after))
 }
 

@@ -1,4 +1,4 @@
-//! The container of `scripts/scene`, which has its host's nscd or unscd.
+//! The container of `scripts/scene`, which uses the nscd or unscd of its host.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -6,21 +6,21 @@ use std::process::{Command, Stdio};
 
 use crate::artefacts;
 
-/// Puts command and library where an installation has them, in the container only.
+/// Installs the command and the library in the container only.
 const INSTALL: &str = r#"
 mount -t tmpfs -o mode=755 tmpfs /usr/local; mkdir -p /usr/local/bin /usr/local/lib /run/test
 cp "$COMMAND" /usr/local/bin/nss-bypass; cp "$LIBRARY" /usr/local/lib/libnss_bypass.so
 PATH=/usr/local/bin:$PATH
 "#;
 
-/// Runs a bash script in it, with command and library below /usr/local.
+/// Runs a bash script in the container, with the command and the library below /usr/local.
 pub fn run_installed(options: &[&str], script: &str) -> String {
     let variables = [("LIBRARY", artefacts::library()), ("COMMAND", artefacts::command())];
     run(options, &variables, &format!("{INSTALL}\n{script}"))
 }
 
-/// Runs a bash script in it, with these options of `scripts/scene` and these variables; what it printed, both streams
-/// together. No variable of ours comes from outside.
+/// Runs a bash script in the container, with these options of `scripts/scene` and these variables, and returns both
+/// output streams. Variables of nss-bypass are not inherited.
 pub fn run<V: AsRef<OsStr>>(options: &[&str], variables: &[(&str, V)], script: &str) -> String {
     let scene = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/scene");
     let mut command = Command::new(scene);

@@ -1,4 +1,4 @@
-//! Runs cases on two sides, and finds where these print different things.
+//! Runs cases on two sides, and finds differences between their outputs.
 
 use std::collections::HashMap;
 use std::fs;
@@ -13,10 +13,10 @@ use crate::artefacts::program;
 use crate::cases::{CaseFile, Section, Setup, shares_a_process};
 use crate::world::{Nscd, World};
 
-/// Every name and every address.
+/// Rules for all names and all addresses.
 pub const EVERYTHING: &str = "*, 0.0.0.0/0, ::/0";
 
-/// How the probe is run: what listens on nscd's socket, which library is loaded, which rules it finds.
+/// How the probe is run: the daemon on nscd's socket, the library, and the rules.
 #[derive(Clone)]
 pub struct Side {
     nscd: Nscd,
@@ -28,32 +28,32 @@ pub struct Side {
 }
 
 impl Side {
-    /// Bare glibc, without any nscd.
+    /// Bare glibc without nscd.
     pub fn bare() -> Self {
         Self { nscd: Nscd::None, library: None, rules: None, configuration: None, res_options: None }
     }
 
-    /// Bare glibc beside an nscd that lies.
+    /// Bare glibc with an nscd that gives wrong answers.
     pub fn bare_beside_nscd() -> Self {
         Self { nscd: Nscd::Lying, ..Self::bare() }
     }
 
-    /// The same beside another nscd.
+    /// The same with another nscd.
     pub fn beside(self, nscd: Nscd) -> Self {
         Self { nscd, ..self }
     }
 
-    /// The library, beside an nscd that lies.
+    /// The library, with an nscd that gives wrong answers.
     pub fn with(library: &Path, rules: Option<&'static str>) -> Self {
         Self { nscd: Nscd::Lying, library: Some(library.to_path_buf()), rules, ..Self::bare() }
     }
 
-    /// The same with a configuration file of its own.
+    /// The same with a configuration file.
     pub fn configured(self, file: &Path) -> Self {
         Self { configuration: Some(file.to_path_buf()), ..self }
     }
 
-    /// The same with these options of resolv.conf, and no others from the environment.
+    /// The same with these options in RES_OPTIONS.
     pub fn with_options(self, options: &'static str) -> Self {
         Self { res_options: Some(options), ..self }
     }
@@ -62,12 +62,12 @@ impl Side {
         self.library.is_none() && self.nscd == Nscd::None
     }
 
-    /// The probe, with this side's library and rules, in a world.
+    /// The probe in a world, with the library and rules of this side.
     pub fn probe(&self, world: &World, setup: &Setup, etc: &Path) -> Command {
         self.configure(world.command(&program("probe"), etc), setup)
     }
 
-    /// The same for any command of `world`.
+    /// The same for another command.
     pub fn configure(&self, mut command: Command, setup: &Setup) -> Command {
         command.envs(&setup.environment).env("PROBE_LIMIT", setup.limit.to_string());
         if setup.silent {
@@ -89,31 +89,31 @@ impl Side {
     }
 }
 
-/// One place where two sides are not equal.
+/// A difference between two sides.
 pub struct Difference {
-    /// The section's title.
+    /// The title of the section.
     pub section: String,
-    /// Its set-up, for people.
+    /// The set-up, for messages.
     pub setup: String,
-    /// What was looked up.
+    /// The lookup.
     pub case: String,
-    /// What the left side, the right one, printed.
+    /// The outputs of the left and of the right side.
     pub outputs: [String; 2],
 }
 
-/// What a comparison found.
+/// The result of a comparison.
 pub struct Comparison {
-    /// How many cases were compared.
+    /// The number of cases that were compared.
     pub total: usize,
-    /// Cases of which the sides print different things.
+    /// Cases for which the outputs differ.
     pub differences: Vec<Difference>,
-    /// Cases that differed at first, and were equal when run again with the machine at rest.
+    /// The number of cases that differed at first, and were equal when run again without other load.
     pub calmed: usize,
-    /// How many questions the sides' name servers got, where that is counted.
+    /// The numbers of queries to the name servers of both sides, if they are counted.
     pub asked: [usize; 2],
 }
 
-/// Every case in a process of its own.
+/// Compares each case in a separate process.
 pub fn compare(file: &CaseFile, sides: &[Side; 2]) -> Comparison {
     let worlds = Worlds::start(file, sides);
     let scenes: Vec<Scene> = file.sections.iter().map(Scene::new).collect();
@@ -132,7 +132,7 @@ pub fn compare(file: &CaseFile, sides: &[Side; 2]) -> Comparison {
 
     let workers = if file.sections.iter().any(|section| section.setup.silent) { 48 } else { 8 };
     let outputs = both(&all, workers);
-    // A busy machine can make a server look silent: what differs has a second chance.
+    // On a busy machine, a server may appear not to respond. Therefore, cases that differ are run again.
     let suspects: Vec<_> = unequal(&all, &outputs).into_iter().map(|index| all[index]).collect();
     let outputs = both(&suspects, workers / 4);
     let differing = unequal(&suspects, &outputs);
@@ -148,8 +148,8 @@ pub fn compare(file: &CaseFile, sides: &[Side; 2]) -> Comparison {
     }
 }
 
-/// All cases of a section one after the other in one process, with what they print and what name servers are asked. A
-/// section that differs is run once more, since a machine that stands still for a moment changes what bare glibc says too.
+/// Runs all cases of a section one after the other in one process, and compares the outputs and the queries to the name
+/// servers. A section that differs is run again, since a pause of the machine also changes the results of bare glibc.
 pub fn compare_in_one_process(file: &CaseFile, sides: &[Side; 2]) -> Comparison {
     let worlds = Worlds::start(file, sides);
     let mut comparison = Comparison { total: 0, differences: Vec::new(), calmed: 0, asked: [0, 0] };
@@ -169,8 +169,8 @@ pub fn compare_in_one_process(file: &CaseFile, sides: &[Side; 2]) -> Comparison 
     comparison
 }
 
-/// All cases of a section one after the other in one process, where libc is asked first: beside this nscd, what it finds is
-/// its own, and everything else is what bare glibc finds without it; what neither finds is as nscd has it.
+/// Runs all cases of a section one after the other in one process, with libc first. Results that are found with this
+/// nscd must be returned, otherwise those that bare glibc finds without it, and otherwise the failure with nscd.
 pub fn compare_libc_first(file: &CaseFile, library: &Path, rules: &'static str, nscd: Nscd) -> Comparison {
     let sides = [Side::bare().beside(nscd), Side::bare(), Side::with(library, Some(rules)).beside(nscd)];
     let worlds = Worlds::start(file, &sides);
@@ -185,7 +185,7 @@ pub fn compare_libc_first(file: &CaseFile, library: &Path, rules: &'static str, 
             let [by_nscd, bare, found] =
                 outputs.each_ref().map(|blocks| blocks.get(index).cloned().unwrap_or_default());
             if !is_second_opinion(case, &by_nscd, &bare, &found) {
-                let expected = format!(" beside nscd:\n{by_nscd}\n  without it:\n{bare}");
+                let expected = format!(" with nscd:\n{by_nscd}\n  without it:\n{bare}");
                 comparison.differences.push(scene.difference(case, [expected, found]));
             }
         }
@@ -193,9 +193,10 @@ pub fn compare_libc_first(file: &CaseFile, library: &Path, rules: &'static str, 
     comparison
 }
 
-/// Whether each result of a case is nscd's if it found something, else that of bare glibc if this did, else nscd's.
+/// Whether each result of a case is the one with nscd if that is found, otherwise the one of bare glibc if that is
+/// found, and otherwise the one with nscd.
 fn is_second_opinion(case: &str, by_nscd: &str, bare: &str, found: &str) -> bool {
-    // getnameinfo writes numbers where it finds no name.
+    // getnameinfo returns numbers if it finds no name.
     let asked = case.split([' ', '/']).nth(1).unwrap_or_default();
     let host = |result: &str| result.strip_prefix("0 host=\"")?.split(['"', '%']).next().map(str::to_owned);
     let is_answer = |result: &str| is_answer(result) && host(result).is_none_or(|host| host != asked);
@@ -206,7 +207,7 @@ fn is_second_opinion(case: &str, by_nscd: &str, bare: &str, found: &str) -> bool
             let is_buffer_short = |text: &str| text.contains("rc=34 ");
             match *by_nscd {
                 by_nscd if is_answer(by_nscd) || is_buffer_short(by_nscd) => *found == by_nscd,
-                // What is wanted of services is nscd's.
+                // Services are resolved by nscd.
                 by_nscd if by_nscd.starts_with("0 host=") && bare.starts_with("0 host=") => {
                     let host = |text: &str| text.split(" service=").next().unwrap_or_default().to_owned();
                     let service = |text: &str| text.split(" service=").nth(1).unwrap_or_default().to_owned();
@@ -218,20 +219,21 @@ fn is_second_opinion(case: &str, by_nscd: &str, bare: &str, found: &str) -> bool
         })
 }
 
-/// Whether a result of the probe has a name or addresses, if only too long a one; what is before the first result has none.
+/// Whether a result of the probe has a name or addresses, or a name that is too long. The text before the first result
+/// has none.
 fn is_answer(result: &str) -> bool {
     ["0 ", "0\n", "found ", "rc=0 name=", "EAI_OVERFLOW"].iter().any(|start| result.starts_with(start)) || result == "0"
 }
 
-/// Whether glibc says this of a line of host.conf or of a variable (resolv/res_hconf.c), which it reads under the library
-/// too, when it fills `_res` in.
+/// Whether this is a message of glibc about a line of host.conf or a variable (resolv/res_hconf.c), which it also reads
+/// with the library when it initialises `_res`.
 fn is_of_host_conf(line: &str) -> bool {
     let faults =
         ["expected `on' or `off'", "bad command `", "ignoring trailing garbage `", "list delimiter not followed"];
     line.contains(": line ") && faults.iter().any(|fault| line.contains(fault))
 }
 
-/// glibc asks again when a buffer was too small, so how often is not compared.
+/// glibc repeats queries if a buffer was too small, so that their number is not compared.
 fn distinct(questions: &[String]) -> Vec<String> {
     let mut distinct: Vec<String> = Vec::new();
     for question in questions {
@@ -242,7 +244,7 @@ fn distinct(questions: &[String]) -> Vec<String> {
     distinct
 }
 
-/// The probe's output begins with the case at the start of a line, and goes on with indented ones.
+/// The output of the probe for a case is an unindented line with the case, followed by indented lines.
 fn split_by_case(output: &str) -> Vec<String> {
     let mut blocks: Vec<String> = Vec::new();
     for line in output.lines() {
@@ -257,7 +259,7 @@ fn split_by_case(output: &str) -> Vec<String> {
     blocks
 }
 
-/// A section with its /etc, which goes when this is dropped.
+/// A section with its /etc, which is removed on drop.
 struct Scene<'a> {
     section: &'a Section,
     etc: PathBuf,
@@ -268,7 +270,7 @@ impl<'a> Scene<'a> {
         Self { section, etc: section.setup.etc() }
     }
 
-    /// What the probe prints for these lines.
+    /// Returns the output of the probe for these lines.
     fn run(&self, side: &Side, world: &World, lines: &str) -> String {
         if lines.contains("put ") || lines.contains("directory ") {
             let own = self.section.setup.etc();
@@ -286,14 +288,14 @@ impl<'a> Scene<'a> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("the probe does not start in its world: {error}"));
+            .unwrap_or_else(|error| panic!("the probe cannot be started in its world: {error}"));
         let mut input = probe.stdin.take().expect("a pipe");
         thread::scope(|scope| {
-            // A probe that died reads nothing, which its output will show.
+            // A probe that has ended does not read its input, which is visible in the output.
             scope.spawn(move || drop(input.write_all(lines.as_bytes())));
             let output = probe.wait_with_output().expect("the probe's end");
             let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
-            // The library is to say nothing, ever.
+            // The library must never print anything.
             let complaints = String::from_utf8_lossy(&output.stderr);
             for line in complaints.lines().filter(|line| !side.is_reference() && !is_of_host_conf(line)) {
                 text += &format!("  standard error: {line}\n");
@@ -305,7 +307,7 @@ impl<'a> Scene<'a> {
         })
     }
 
-    /// Where the sides differ when one process has all these cases, and how much each asks.
+    /// The differences if all these cases are run in one process, and the numbers of queries.
     fn differences_in_one_process(
         &self,
         cases: &[&str],
@@ -351,7 +353,7 @@ impl Drop for Scene<'_> {
     }
 }
 
-/// One world for each set of addresses and each kind of nscd that a file's cases need.
+/// A world for each combination of addresses and nscd that the cases of a file need.
 struct Worlds(HashMap<(Vec<String>, Nscd), World>);
 
 impl Worlds {
@@ -372,7 +374,7 @@ impl Worlds {
     }
 }
 
-/// The results of `work` for 0..count, in order, by that many workers.
+/// The results of `work` for 0..count, in order, computed by this number of threads.
 fn in_parallel(count: usize, workers: usize, work: impl Fn(usize) -> String + Sync) -> Vec<String> {
     let next = AtomicUsize::new(0);
     let results = Mutex::new(vec![String::new(); count]);

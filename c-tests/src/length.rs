@@ -1,8 +1,8 @@
-//! How much of everything there is to be: `NSS_BYPASS_SOAK`, which `scripts/soak` sets.
+//! The numbers of repetitions, which depend on `NSS_BYPASS_SOAK` (set by `scripts/soak`).
 
 use std::env;
 
-/// The test command has seconds, the soak's two forms have minutes and more.
+/// Tests take seconds. The two modes of the soak test take minutes or more.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Length {
     /// `scripts/test`
@@ -13,7 +13,7 @@ pub enum Length {
     Full,
 }
 
-/// What was asked for.
+/// The requested length.
 pub fn length() -> Length {
     match env::var("NSS_BYPASS_SOAK").as_deref() {
         Ok("full") => Length::Full,
@@ -22,7 +22,7 @@ pub fn length() -> Length {
     }
 }
 
-/// So many for each length.
+/// Selects the value for the requested length.
 pub fn many<T>(test: T, quick: T, full: T) -> T {
     match length() {
         Length::Test => test,

@@ -1,7 +1,7 @@
-//! What the tests share: programs built, worlds to run them in, cases, and the comparison of what they print.
+//! Common code of the tests: building programs, worlds to run them in, cases, and the comparison of outputs.
 //!
-//! Nothing here knows what the right answer to a lookup is. Bare glibc says so, on the machine and at the time of the
-//! test: see `tests/glibc.rs`.
+//! This code does not contain expected results of lookups. The reference is bare glibc on the machine, at the time of
+//! the test: see `tests/glibc.rs`.
 
 pub mod artefacts;
 pub mod world;

@@ -1,5 +1,5 @@
-//! Where the glibc of another release answers otherwise than the library, and why: the library answers as 2.36 does,
-//! which these tests were written beside. An entry that explains nothing in its releases any more fails the test.
+//! Differences between other releases of glibc and the library, and their reasons. The library implements the behaviour
+//! of 2.36, for which these tests were written. An entry that no longer explains a difference causes the test to fail.
 
 use std::ffi::CStr;
 use std::fs;
@@ -9,28 +9,28 @@ use std::sync::OnceLock;
 use crate::artefacts::library;
 use crate::report::Deviation;
 
-/// A deviation in some releases: the second numbers of their versions, 36 of 2.36.
+/// A deviation in some releases, which are specified by the minor version, as in 36 for 2.36.
 struct Other {
     glibc: Range<u32>,
     deviation: Deviation,
 }
 
-/// Before 2.37; Debian 12 has the changes of 2.37's nss_dns in its 2.36.
+/// Before 2.37. Debian 12 has backported the changes of nss_dns in 2.37 to 2.36.
 const BEFORE_36: Range<u32> = 0..36;
 const ALL_LATER: u32 = u32::MAX;
 
-const OLD_DNS: &str = "nss_dns was written anew in 2.37 (and in Debian 12): before, records and names that are not right \
-                       end an answer or are taken as they are";
-const OLD_BUFFERS: &str = "the old nss_dns wants more room in a caller's buffer than the answer takes";
-const OLD_ALIAS_ONLY: &str = "an alias without any address is no error in the old nss_dns, but nothing";
-const OLD_EMPTY: &str = "an answer of a header only, or with a record that is cut, counts as none in 2.31, which asks the \
-                         next server (bug 31890)";
-const OLD_CONTINUE: &str = "before 2.36 (its getaddrinfo was taken apart), answers of several modules are put together";
-const OLD_MERGE: &str = "2.31 crashes in getaddrinfo where DNS has an answer to merge and the files have none";
-const OLD_ERRNO: &str = "what errno is beside an answer, or a code that is not EAI_SYSTEM";
-const OLD_DESCRIPTORS: &str = "without a descriptor to spare, 2.31 goes on with what it has, and says other codes";
+const OLD_DNS: &str = "nss_dns was rewritten in 2.37 (and in Debian 12): before, invalid records and names end an \
+                       answer or are accepted";
+const OLD_BUFFERS: &str = "the old nss_dns requires more space in the caller's buffer than the answer takes";
+const OLD_ALIAS_ONLY: &str = "an alias without an address is not an error in the old nss_dns, but an empty result";
+const OLD_EMPTY: &str = "an answer that consists only of a header, or has a truncated record, is ignored by 2.31, \
+                         which queries the next server (bug 31890)";
+const OLD_CONTINUE: &str = "before 2.36 (whose getaddrinfo was restructured), answers of several modules are combined";
+const OLD_MERGE: &str = "2.31 crashes in getaddrinfo if DNS has an answer to merge and the files have none";
+const OLD_ERRNO: &str = "the value of errno with an answer, or with a code other than EAI_SYSTEM";
+const OLD_DESCRIPTORS: &str = "without a free descriptor, 2.31 continues with what it has, and returns other codes";
 
-const UNSET_END: &str = "for a line without a prefix length, glibc uses a variable that it has not set, and crashes \
+const UNSET_END: &str = "with a line without a prefix length, glibc uses an uninitialised variable, and crashes \
                          depending on its value (bug 32465)";
 
 const fn other(
@@ -43,7 +43,7 @@ const fn other(
     Other { glibc, deviation: Deviation { file, section, case, reason } }
 }
 
-/// Reasons and the sections of a file that they explain, before 2.36.
+/// Before 2.36: reasons, and the sections of a file that they explain.
 const OLD: &[(&str, &str, &[&str])] = &[
     ("answers.txt", OLD_DNS, &["records that are not right", "other codes, other empty answers"]),
     ("answers.txt", OLD_ALIAS_ONLY, &["one outcome, asked in every way"]),
@@ -162,7 +162,7 @@ const SINGLE: &[Other] = &[
         "edges.txt",
         "a file becomes a directory",
         "ghbn dual ; put resolv.conf ; ghbn dual ; directory resolv.conf ; ghbn dual ; gai ok_ok.t.example",
-        "an empty resolv.conf that becomes a directory ends every lookup in 2.31; later releases keep the server that they have",
+        "if an empty resolv.conf becomes a directory, all lookups fail in 2.31; later releases keep their server",
     ),
     other(BEFORE_36, "order.txt", "gai.conf: label 2001:db8::1 5", "gai", UNSET_END),
     other(
@@ -170,63 +170,69 @@ const SINGLE: &[Other] = &[
         "nsswitch.txt",
         "hosts: ",
         "ghbn",
-        "glibc crashes where the hosts line of nsswitch.conf is empty",
+        "glibc crashes if the hosts line of nsswitch.conf is empty",
     ),
     other(
         33..ALL_LATER,
         "nsswitch.txt",
         "hosts: (NOTFOUND=return) files dns",
         "ghbn",
-        "glibc crashes where that line begins with an action",
+        "glibc crashes if that line begins with an action",
     ),
     other(
         41..ALL_LATER,
         "order.txt",
         "gai.conf: label 2001:db8::1 5",
         "gai",
-        "a line without a prefix length is about one address (bug 32465); before, it depends on chance",
+        "a line without a prefix length applies to one address (bug 32465); before, this is undefined",
     ),
     other(
         41..ALL_LATER,
         "order.txt",
         "gai.conf: precedence ::ffff:0:0/96",
         "gai",
-        "a line without a value does not count (bug 32465); before, it is 0",
+        "a line without a value is ignored (bug 32465); before, the value is 0",
     ),
     other(
         41..ALL_LATER,
         "nsswitch.txt",
         "hosts: files (SUCCESS=merge) dns",
         "ghbn",
-        "answers of gethostbyname cannot be merged; the attempt ends the lookup, without a code",
+        "answers of gethostbyname cannot be merged; the attempt ends the lookup without an error code",
     ),
     other(
         42..ALL_LATER,
         "flags.txt",
         "odd lines of the services file",
         "gai ok_ok.t.example hex",
-        "a port is a decimal number",
+        "a port must be a decimal number",
     ),
     other(
         0..41,
         "search.txt",
         "a very long line",
         "g",
-        "glibc stops the program: an assertion fails where the search list is longer than _res holds",
+        "glibc aborts the program: an assertion fails if the search list is too long for _res",
     ),
 ];
 
-/// What shows only where many names share a process: what is asked.
+/// Differences in the queries, which are only visible if many names are looked up in one process.
 const QUESTIONS: &[Other] = &[
-    other(BEFORE_36, "order.txt", "gai.conf: label 2001:db8::1 5", "questions", "who has crashed asks no more"),
+    other(
+        BEFORE_36,
+        "order.txt",
+        "gai.conf: label 2001:db8::1 5",
+        "questions",
+        "after a crash, no more queries are sent",
+    ),
     other(BEFORE_36, "nsswitch.txt", "an answer to merge with one of DNS", "questions", OLD_CONTINUE),
     other(BEFORE_36, "nsswitch.txt", "three to merge", "questions", OLD_CONTINUE),
-    other(41..ALL_LATER, "nsswitch.txt", "hosts: files (SUCCESS=merge) dns", "questions", "as the answers"),
-    other(41..ALL_LATER, "nsswitch.txt", "three to merge", "questions", "as the answers"),
+    other(41..ALL_LATER, "nsswitch.txt", "hosts: files (SUCCESS=merge) dns", "questions", "follows from the answers"),
+    other(41..ALL_LATER, "nsswitch.txt", "three to merge", "questions", "follows from the answers"),
 ];
 
-/// What shows only where libc is asked first, or under the options of a rule: many names share a process there, and what
-/// glibc answers to one depends on those before.
+/// Differences that are only visible with libc first or with options of a rule, where many names are looked up in one
+/// process, and glibc's results depend on previous lookups.
 const AFTER_OTHERS: &[Other] = &[
     other(BEFORE_36, "nsswitch.txt", "an answer to merge with one of DNS", "gai", OLD_MERGE),
     other(BEFORE_36, "nsswitch.txt", "three to merge", "gai", OLD_MERGE),
@@ -237,7 +243,7 @@ const AFTER_OTHERS: &[Other] = &[
         "answers.txt",
         "stray packets before the answer",
         "gai ok_wrongtype.t.example",
-        "a datagram whose question has another type is taken for the answer",
+        "a datagram whose question has another type is accepted as the answer",
     ),
 ];
 
@@ -247,13 +253,13 @@ const ON_ARM64: &[Other] = &[
     other(36..41, "order.txt", "gai.conf: label 2001:db8::1 5", "questions", UNSET_END),
 ];
 
-/// Those that concern the glibc of this machine where many names share a process.
+/// The deviations for the glibc of this machine if many names are looked up in one process.
 pub fn deviations_after_others() -> Vec<Deviation> {
     let others = AFTER_OTHERS.iter().filter(|each| each.glibc.contains(&minor())).map(|each| each.deviation);
     deviations().iter().copied().chain(others).collect()
 }
 
-/// Those that concern the glibc of this machine.
+/// The deviations for the glibc of this machine.
 pub fn deviations() -> &'static [Deviation] {
     static OF_THIS: OnceLock<Vec<Deviation>> = OnceLock::new();
     OF_THIS.get_or_init(|| {
@@ -269,14 +275,14 @@ pub fn deviations() -> &'static [Deviation] {
     })
 }
 
-/// The second number of the version of the glibc that runs here.
+/// The minor version of the running glibc.
 pub fn minor() -> u32 {
     // SAFETY: the function has no preconditions.
     let version = unsafe { libc::gnu_get_libc_version() };
-    // SAFETY: it returns a C string that stays.
+    // SAFETY: it returns a static C string.
     let version = unsafe { CStr::from_ptr(version) }.to_str().expect("ASCII");
     let number = version.split('.').nth(1).and_then(|number| number.parse().ok());
-    number.unwrap_or_else(|| panic!("what version is {version}?"))
+    number.unwrap_or_else(|| panic!("unknown version: {version}"))
 }
 
 /// Whether the programs under test are for arm64.
@@ -285,7 +291,7 @@ fn is_arm64() -> bool {
     fs::read(library()).is_ok_and(|file| file.get(18) == Some(&183))
 }
 
-/// Whether its nss_dns is the one that was written anew.
+/// Whether glibc has the rewritten nss_dns.
 pub fn has_new_dns() -> bool {
     !BEFORE_36.contains(&minor())
 }

@@ -1,4 +1,4 @@
-//! What a comparison found, for people.
+//! Reports the results of comparisons.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,16 +11,16 @@ use crate::differ::{Comparison, Difference};
 
 const SHOWN: usize = 12;
 
-/// A case whose answer differs from glibc's on purpose.
+/// A case whose result intentionally differs from that of glibc.
 #[derive(Clone, Copy)]
 pub struct Deviation {
-    /// The file of cases.
+    /// The case file.
     pub file: &'static str,
-    /// The section; empty for all of them.
+    /// The section, or an empty string for all sections.
     pub section: &'static str,
-    /// How the case begins.
+    /// The beginning of the case.
     pub case: &'static str,
-    /// Why it is so.
+    /// The reason.
     pub reason: &'static str,
 }
 
@@ -35,8 +35,8 @@ impl Deviation {
 static EQUAL: AtomicUsize = AtomicUsize::new(0);
 static ALL: AtomicUsize = AtomicUsize::new(0);
 
-/// Counts, and panics with the differences where there are any that neither a deviation explains nor what is other in
-/// this release of glibc; and with the deviations that explain nothing.
+/// Prints the numbers. Panics if there are differences that are not explained by a deviation, or by one for this
+/// release of glibc, or if a deviation explains no difference.
 pub fn conclude(
     file: &CaseFile,
     promise: &str,
@@ -79,7 +79,7 @@ pub fn conclude(
     );
 }
 
-/// Past the test runner's capture: the counts are what somebody runs this for.
+/// Prints the numbers, bypassing the output capture of the test runner.
 fn announce(file: &str, promise: &str, equal: usize, comparison: &Comparison, expected: usize) {
     let total = comparison.total;
     let all_equal = EQUAL.fetch_add(equal, Ordering::Relaxed) + equal;

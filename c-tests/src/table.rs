@@ -1,38 +1,38 @@
-//! The table of what the library was put through: conditions, how often each was there, and what came of it.
+//! The table of test conditions, with the number of repetitions and the result of each.
 //!
-//! Every test of a condition reports its lines here; `scripts/soak` gathers them, heading by heading, into one table.
+//! Tests report their rows here. `scripts/soak` collects them in one table, ordered by headings.
 
 use std::fmt::Display;
 use std::io::Write;
 
-/// What a line of the table is about. `scripts/soak` has them in this order.
+/// The headings of the table. `scripts/soak` has the same order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heading {
-    /// Children of a process that looks names up.
+    /// Children of a process that performs lookups.
     Fork,
-    /// Threads that look names up together, while files change.
+    /// Concurrent lookups of threads, while files change.
     Threads,
-    /// Lookups that are left before they end.
+    /// Lookups that are cancelled, or left by a jump.
     Cancellation,
-    /// Files and sockets that are open.
+    /// Open files and sockets.
     Descriptors,
-    /// Little of either, and other programs' judgement of how they are used.
+    /// Low memory and small stacks, and tools that check their use.
     MemoryAndStack,
-    /// Few system calls, other roots, networks and users.
+    /// Restricted system calls, and other root directories, networks and users.
     Sandboxes,
     /// Programs with more privileges than their caller.
     Privilege,
     /// Handlers that interrupt lookups.
     Signals,
-    /// Other libraries in the same process, and other ways than preloading.
+    /// Other libraries in the same process, and other methods than preloading.
     OtherPreloads,
-    /// Faults of our own.
+    /// Panics in the library.
     Panic,
-    /// Lookups before main and after it.
+    /// Lookups before and after main.
     EarlyAndLate,
     /// getaddrinfo_a.
     Asynchronous,
-    /// Servers, and strangers who answer for them.
+    /// Hostile servers, and answers from other hosts.
     HostileNetwork,
 }
 
@@ -56,8 +56,8 @@ impl Heading {
     }
 }
 
-/// Reports a line, past the test runner's capture: the table is what somebody runs this for. `bare` is what bare glibc
-/// does under the same condition, where that says something.
+/// Reports a row, bypassing the output capture of the test runner. `bare` is the result of bare glibc under the same
+/// condition, if it is relevant.
 pub fn report(heading: Heading, condition: &str, times: impl Display, result: &str, bare: Option<&str>) {
     let bare = bare.map_or(String::new(), |bare| format!("; bare glibc: {bare}"));
     let line = format!("table: {}: {condition} | {times} | {result}{bare}\n", heading.text());

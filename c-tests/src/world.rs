@@ -1,4 +1,4 @@
-//! Private worlds: namespaces with a network, a name server and perhaps an nscd of their own, that leave nothing behind.
+//! Private worlds: namespaces with a network, a name server and optionally an nscd, which are removed completely.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -18,18 +18,18 @@ use crate::artefacts::{home, python, scratch, tool};
 pub const HOSTS: &str = "127.0.0.1 localhost\n192.0.2.90 filed.m.example filed\n2001:db8::90 filed.m.example filed\n\
     192.0.2.91 reverse.m.example\n192.0.2.92 filed.t.example\n";
 
-/// What listens on nscd's socket.
+/// The daemon on nscd's socket.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Nscd {
-    /// Nothing.
+    /// None.
     None,
-    /// A real nscd, which has wrong answers for every name.
+    /// A real nscd that gives wrong answers for all names.
     Lying,
-    /// A real nscd, which asks the same name server and has the same files.
+    /// A real nscd with the same name server and the same files.
     Honest,
 }
 
-/// One such world. It ends when this is dropped, or when the thread that started it ends.
+/// A world. It ends on drop, or when the thread that started it ends.
 pub struct World {
     first: Child,
     namespaces: [File; 2],
@@ -37,13 +37,13 @@ pub struct World {
 }
 
 impl World {
-    /// A world whose interface has these addresses.
+    /// Starts a world whose interface has these addresses.
     pub fn start(addresses: &[String], nscd: Nscd) -> Self {
         // SAFETY: no preconditions.
         let user = unsafe { libc::geteuid() };
-        assert!(user == 0, "these tests make namespaces and mounts: they must run as root");
+        assert!(user == 0, "these tests create namespaces and mounts, and must be run as root");
         let directory = unique(&scratch("worlds"));
-        let complaints = File::create(directory.join("world.err")).expect("a file for complaints");
+        let complaints = File::create(directory.join("world.err")).expect("a file for error messages");
         let daemon = if nscd == Nscd::None { PathBuf::from("none") } else { tool("nscd") };
         let files = if nscd == Nscd::Honest { "etc" } else { "etc-nscd" };
         tool("ip");
@@ -59,7 +59,7 @@ impl World {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(complaints);
-        // SAFETY: one system call that keeps to the child.
+        // SAFETY: one system call, which only affects the child.
         unsafe { command.pre_exec(die_with_parent) };
         let mut first = command.spawn().expect("unshare runs");
         let pid = ready(&mut first, &directory);
@@ -73,13 +73,13 @@ impl World {
         Self { first, namespaces, directory }
     }
 
-    /// A command that will run in this world, with an empty environment and `etc` as its /etc.
+    /// A command that runs in this world, with an empty environment and `etc` as its /etc.
     pub fn command(&self, program: &Path, etc: &Path) -> Command {
         let descriptors = [self.namespaces[0].as_raw_fd(), self.namespaces[1].as_raw_fd()];
         let etc = CString::new(etc.as_os_str().as_bytes()).expect("a path without NUL");
         let mut command = Command::new(program);
         command.env_clear().stderr(Stdio::inherit());
-        // SAFETY: system calls only, on what was made before the fork.
+        // SAFETY: only system calls, with arguments that were prepared before the fork.
         unsafe { command.pre_exec(move || enter(descriptors, &etc)) };
         command
     }
@@ -89,12 +89,12 @@ impl World {
         PathBuf::from(format!("/proc/{}/fd/{}", process::id(), self.namespaces[0].as_raw_fd()))
     }
 
-    /// Where its logs are.
+    /// The directory of its logs.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// What the name server was asked so far, a line each: protocol, server, name, type, flags, EDNS size.
+    /// The queries to the name server so far, one line each: protocol, server, name, type, flags, EDNS size.
     pub fn questions(&self) -> Vec<String> {
         let log = fs::read_to_string(self.directory.join("dns.log")).expect("the name server's log");
         log.lines().map(str::to_owned).collect()
@@ -103,23 +103,23 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        // Its child goes with it (--kill-child), and with that one everything else.
+        // Its child is killed with it (--kill-child), and all other processes with that child.
         let _ = self.first.kill();
         let _ = self.first.wait();
         let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
-/// A new directory in `parent`.
+/// Creates a new directory in `parent`.
 pub fn unique(parent: &Path) -> PathBuf {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let directory = parent.join(format!("{}-{}", process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
     let _ = fs::remove_dir_all(&directory);
-    fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("cannot make {}: {error}", directory.display()));
+    fs::create_dir_all(&directory).unwrap_or_else(|error| panic!("cannot create {}: {error}", directory.display()));
     directory
 }
 
-/// Waits for the world's "ready", and returns the id of its first process.
+/// Waits until the world prints "ready", and returns the ID of its first process.
 fn ready(first: &mut Child, directory: &Path) -> u32 {
     let output = first.stdout.take().expect("a pipe");
     let mut line = String::new();
@@ -129,11 +129,11 @@ fn ready(first: &mut Child, directory: &Path) -> u32 {
         let _ = first.kill();
         let _ = first.wait();
         let complaints = fs::read_to_string(directory.join("world.err")).unwrap_or_default();
-        panic!("a private world could not be made; its last words: {line}{complaints}")
+        panic!("cannot create a private world; its output: {line}{complaints}")
     })
 }
 
-/// A socket's file is there a little before anyone listens.
+/// Waits until connections are accepted, since the file of a socket exists shortly before.
 fn until_connected(socket: &Path) {
     let end = Instant::now() + Duration::from_secs(10);
     while UnixStream::connect(socket).is_err() {
@@ -147,7 +147,7 @@ fn die_with_parent() -> io::Result<()> {
     done(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })
 }
 
-/// Moves this process into the namespaces, and into a mount namespace of its own where /etc is `etc`.
+/// Moves this process to the namespaces, and to a private mount namespace in which `etc` is mounted on /etc.
 fn enter(namespaces: [i32; 2], etc: &CString) -> io::Result<()> {
     die_with_parent()?;
     for namespace in namespaces {
@@ -156,7 +156,7 @@ fn enter(namespaces: [i32; 2], etc: &CString) -> io::Result<()> {
     }
     // SAFETY: no pointers.
     done(unsafe { libc::unshare(libc::CLONE_NEWNS) })?;
-    // SAFETY: strings that end in NUL; a bind mount looks at neither type nor data.
+    // SAFETY: NUL-terminated strings; a bind mount ignores the type and the data.
     done(unsafe { libc::mount(etc.as_ptr(), c"/etc".as_ptr(), ptr::null(), libc::MS_BIND, ptr::null()) })
 }
 

@@ -76,7 +76,7 @@ fn equal(scenario: &str, expected: &str, found: &str, what: &str) {
     let difference = expected.lines().zip(found.lines()).enumerate().find(|(_, (left, right))| left != right);
     assert!(
         expected == found,
-        "{scenario}, {what}: first difference (line, bare, ours): {difference:?}\n--- bare\n{expected}\n--- ours\n{found}"
+        "{scenario}, {what}: first difference (line, bare, library): {difference:?}\n--- bare\n{expected}\n--- library\n{found}"
     );
 }
 
@@ -84,12 +84,17 @@ fn as_bare_glibc(scenario: &str, condition: &str) {
     let quiet = Place::new(Nscd::None);
     let bare = quiet.print(&Side::bare(), scenario);
     assert!(bare.ends_with("ended with exit status: 0\n"), "{scenario}, bare: {bare}");
-    equal(scenario, &bare, &quiet.print(&with(HALF), scenario), "half of the names ours");
-    equal(scenario, &bare, &quiet.print(&with(NO_MATCH), scenario), "no name ours");
+    equal(scenario, &bare, &quiet.print(&with(HALF), scenario), "half of the names matched");
+    equal(scenario, &bare, &quiet.print(&with(NO_MATCH), scenario), "no name matched");
     let lying = Place::new(Nscd::Lying);
-    equal(scenario, &bare, &lying.print(&with(EVERYTHING), scenario), "all names ours, beside an nscd that lies");
+    equal(
+        scenario,
+        &bare,
+        &lying.print(&with(EVERYTHING), scenario),
+        "all names matched, with an nscd that gives wrong answers",
+    );
     let lines = bare.lines().count();
-    tell(condition, 3 * lines, "as bare glibc, with no name ours, half of them, and all");
+    tell(condition, 3 * lines, "as with bare glibc, with no, half of, and all names matched");
 }
 
 /// Reports a row of the table. `times` is the number of compared results or of repetitions.
@@ -131,16 +136,26 @@ as_bare_glibc! {
 fn other_names_are_resolved_by_nscd() {
     let lying = Place::new(Nscd::Lying);
     let bare = lying.print(&Side::bare_beside_nscd(), "modes wait");
-    assert!(bare.contains("203.0.113.66"), "nscd's lie is missing: {bare}");
-    equal("modes wait", &bare, &lying.print(&with(NO_MATCH), "modes wait"), "no name ours, beside an nscd that lies");
-    tell("other names, beside an nscd that lies", bare.lines().count(), "nscd's answers");
+    assert!(bare.contains("203.0.113.66"), "the wrong answer of nscd is missing: {bare}");
+    equal(
+        "modes wait",
+        &bare,
+        &lying.print(&with(NO_MATCH), "modes wait"),
+        "no name matched, with an nscd that gives wrong answers",
+    );
+    tell("other names, with an nscd that gives wrong answers", bare.lines().count(), "answers of nscd");
 }
 
 /// Checks what a program prints in cases where bare glibc hangs, stops the program, or corrupts its lists.
 fn beyond_glibc(scenario: &str, condition: &str, expected: &str) {
     let place = Place::new(Nscd::Lying);
-    equal(scenario, expected, &place.print(&with(EVERYTHING), scenario), "all names ours, beside an nscd that lies");
-    tell(condition, expected.lines().count(), "as it must be, beyond glibc");
+    equal(
+        scenario,
+        expected,
+        &place.print(&with(EVERYTHING), scenario),
+        "all names matched, with an nscd that gives wrong answers",
+    );
+    tell(condition, expected.lines().count(), "as expected, unlike bare glibc");
 }
 
 const CHILD: &str = "the parent's, gai_suspend: EAI_ALLDONE
@@ -159,14 +174,14 @@ fn a_child_works_regardless_of_requests_of_its_parent() {
     assert_eq!(found.matches("the child's end: 0\n").count(), 2, "{found}");
     assert!(found.contains("30 found, 0 not, 0 in progress"), "{found}");
     assert!(found.ends_with("ended with exit status: 0\n"), "{found}");
-    tell("children of a process with requests in hand", 2, "begin with none, and theirs are answered");
+    tell("children of a process with outstanding requests", 2, "start with none, and their own are answered");
 }
 
 #[test]
 fn children_can_be_forked_at_any_time() {
     beyond_glibc(
         "fork beyond-forks",
-        "children are made at every moment",
+        "children are forked at any time",
         "0 of 200 children went wrong\nended with exit status: 0\n",
     );
 }
@@ -189,7 +204,7 @@ ended with exit status: 0
 fn waiting_for_a_cancelled_request_ends() {
     beyond_glibc(
         "cancel beyond-cancel",
-        "who waits for a request that is taken back",
+        "waiting for a cancelled request",
         "getaddrinfo_a: 0
 gai_cancel: EAI_CANCELED
 gai_suspend: 0
@@ -207,7 +222,7 @@ fn cancelled_threads_leave_nothing_locked() {
     let found = place.print(&with(EVERYTHING), "cancel beyond-cancelled");
     assert_eq!(found.matches(" found, 0 not, 0 in progress").count(), 6, "{found}");
     assert!(found.ends_with("ended with exit status: 0\n"), "{found}");
-    tell("threads are cancelled, later requests", 6, "answered: nothing stays held");
+    tell("later requests after threads are cancelled", 6, "answered, nothing remains locked");
 }
 
 #[test]
@@ -224,7 +239,7 @@ fn many_callers_use_gai_suspend() {
 fn invalid_timeouts_do_not_stop_the_program() {
     beyond_glibc(
         "suspend beyond-times",
-        "times that are none",
+        "invalid timeouts",
         "a second of four thousand million nanoseconds: EAI_SYSTEM
 less than no nanoseconds: EAI_SYSTEM
 ended with exit status: 0
@@ -237,13 +252,13 @@ fn a_missing_notification_function_does_not_stop_the_program() {
     let place = Place::new(Nscd::Lying);
     let found = place.print(&with(EVERYTHING), "notices beyond-function");
     assert!(found.starts_with("getaddrinfo_a: 0\n") && found.ends_with("ended with exit status: 0\n"), "{found}");
-    tell("SIGEV_THREAD without a function", 1, "stops nothing");
+    tell("SIGEV_THREAD without a function", 1, "the program continues");
 }
 
 /// The requests of one call are passed to libc, those of another are matched, and one gai_suspend waits for both.
 #[test]
 fn matched_and_other_requests_can_be_waited_for_together() {
-    as_bare_glibc("suspend two-sides", "requests of both sides are waited for together");
+    as_bare_glibc("suspend two-sides", "matched and other requests are waited for together");
 }
 
 #[test]
@@ -260,6 +275,6 @@ fn nscd_is_not_queried_for_matched_names() {
         text.lines().filter(|line| line.contains("nscd/socket")).count()
     };
     assert_eq!(connects(EVERYTHING), 0);
-    assert!(connects(HALF) > 0, "nobody asked about the other half");
-    tell("connections to nscd about matched names", 1, "none");
+    assert!(connects(HALF) > 0, "nscd was not queried for the other half");
+    tell("connections to nscd for matched names", 1, "none");
 }

@@ -255,7 +255,7 @@ fn file_capabilities_of_ping_are_reported() {
 #[test]
 fn go_programs_without_cgo_are_reported() {
     let Some(go) = ["/usr/bin/go", "/usr/local/go/bin/go"].into_iter().find(|go| Path::new(go).exists()) else {
-        println!("there is no Go here: not tested");
+        println!("Go is not installed: not tested");
         return;
     };
     let directory = artefacts::scratch("command-go");

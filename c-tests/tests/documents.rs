@@ -206,7 +206,7 @@ fn options() -> Vec<(String, String)> {
         Some((texts.next()?, texts.next()?))
     };
     let rows: Vec<_> = table.lines().filter_map(row).collect();
-    assert!(rows.len() > 5, "the table of options is not where it was");
+    assert!(rows.len() > 5, "the table of options was not found");
     rows
 }
 
@@ -285,7 +285,7 @@ fn names_in(directory: &str, wanted: &dyn Fn(&str) -> bool) -> BTreeSet<String> 
 #[test]
 fn the_table_of_the_tests_lists_all_suites_programs_and_cases() {
     let text = read("c-tests/README.md");
-    let rows = table(&text, "## Which suite proves what with which programs");
+    let rows = table(&text, "## Suites, their programs, and what they test");
     let listed = |cell: usize| rows.iter().flat_map(move |row| code_spans(row[cell])).map(str::to_owned);
     // There is also a row for a script.
     let suites: BTreeSet<String> = listed(0).filter(|name| !name.contains('/')).collect();
@@ -435,7 +435,7 @@ fn transcripts_match_the_actual_output() {
             let commands: String = text.lines().filter_map(|line| line.strip_prefix("$ ")).map(quoted).collect();
             let seen = container::run_installed(&[], &format!("{TYPED}\n{before}\n{commands}"));
             if masked(&seen) != masked(&text) {
-                faults.push(format!("{} says:\n{text}\nthis was seen:\n{seen}", path.display()));
+                faults.push(format!("{} contains:\n{text}\nactual output:\n{seen}", path.display()));
             }
         }
     }
@@ -462,7 +462,7 @@ fn the_functions_of_one_call_are_in_the_listed_files() {
             files += 1;
         }
     }
-    assert!(files >= 18, "only {files} functions were looked for");
+    assert!(files >= 18, "only {files} functions were checked");
 }
 
 /// The words in the left column of the second table of docs/terms.md are not used in the prose of other documents,

@@ -24,38 +24,38 @@ const DEVIATIONS: &[Deviation] = &[
         file: "silent.txt",
         section: "TCP that says nothing",
         case: "gai",
-        reason: "glibc waits for ever for a TCP answer; here the timeout bounds the whole conversation",
+        reason: "glibc waits indefinitely for a TCP answer; in the library, the timeout applies to the whole exchange",
     },
     Deviation {
         file: "silent.txt",
         section: "one half, or both",
         case: "gai tc_drop",
-        reason: "the same: over TCP the second answer never comes",
+        reason: "the same: over TCP, the second answer never arrives",
     },
     Deviation { file: "silent.txt", section: "one half, or both", case: "gai drop_tc", reason: "the same" },
     Deviation {
         file: "silent.txt",
         section: "what an earlier lookup left",
         case: "gai ok_drop.t.example - 0 0 1 ; gai servfail_nodata",
-        reason: "glibc's thread goes on asking one question at a time after a timeout, which changes later answers",
+        reason: "after a timeout, glibc's thread sends queries one at a time, which changes later answers",
     },
     Deviation {
         file: "programs.txt",
         section: "_res that counts more servers than it has, and the first fails",
         case: "res",
-        reason: "an entry without an address ends glibc's lookup as if the name did not exist; here it is no server",
+        reason: "an entry without an address ends glibc's lookup with NXDOMAIN; the library ignores the entry",
     },
     Deviation {
         file: "programs.txt",
         section: "_res that counts more servers than there can be",
         case: "res",
-        reason: "glibc reads and writes beyond the list, and crashes",
+        reason: "glibc accesses memory beyond the end of the list, and crashes",
     },
     Deviation {
         file: "silent.txt",
         section: "the next server",
         case: "gai dropztc",
-        reason: "glibc asks again, silent server included, whenever its buffer turns out too small for the addresses",
+        reason: "glibc repeats queries, also to an unresponsive server, if its buffer is too small for the addresses",
     },
     UNKNOWN_MODULE,
     UNKNOWN_MODULE_ALONE,
@@ -75,7 +75,7 @@ const LAST_LINE_OF_HOSTS: Deviation = Deviation {
     file: "nsswitch.txt",
     section: "an answer to merge with one of DNS",
     case: "g",
-    reason: "beside an answer that it cannot merge, glibc gives the last line of /etc/hosts, whatever that is",
+    reason: "with an answer that it cannot merge, glibc returns the last line of /etc/hosts, regardless of its name",
 };
 const LAST_LINE_OF_HOSTS_AGAIN: Deviation =
     Deviation { file: "nsswitch.txt", section: "three to merge", case: "g", reason: "the same" };
@@ -84,13 +84,13 @@ const UNKNOWN_MODULE: Deviation = Deviation {
     file: "nsswitch.txt",
     section: "hosts: files nosuchmodule (UNAVAIL=return) dns",
     case: "gai",
-    reason: "a module that no library is there for makes glibc's failures EAI_SYSTEM; here modules are skipped",
+    reason: "with a module that is not installed, glibc's failures become EAI_SYSTEM; the library skips modules",
 };
 const UNKNOWN_MODULE_ALONE: Deviation = Deviation {
     file: "nsswitch.txt",
     section: "hosts: nosuchmodule",
     case: "",
-    reason: "the module may be one that libc can load and that does not know the name: not found, never a system error",
+    reason: "the module may be one that libc can load and that does not know the name: not found, not a system error",
 };
 const UNKNOWN_MODULE_IN_COMMENT: Deviation =
     Deviation { file: "nsswitch.txt", section: "hosts: files dns # comment", case: "gai", reason: "the same" };
@@ -198,8 +198,8 @@ fn matched_with_a_cache(name: &str) {
     let ours = Side::with(&library(), Some(EVERYTHING)).configured(&configuration);
     let comparison = compare_in_one_process(&file, &[Side::bare(), ours]);
     let [bare, kept] = comparison.asked;
-    let _ = writeln!(std::io::stdout(), "{name}: {kept} questions, of bare glibc's {bare}");
-    assert!(kept < bare || bare == 0, "{name}: nothing was kept: {kept} questions, of {bare}");
+    let _ = writeln!(std::io::stdout(), "{name}: {kept} queries, bare glibc: {bare}");
+    assert!(kept < bare || bare == 0, "{name}: nothing was cached: {kept} queries, bare glibc: {bare}");
     conclude(&file, "equal bare glibc with a cache", comparison, IN_ONE_PROCESS, releases::deviations(), false);
 }
 
@@ -321,9 +321,9 @@ fn only_lookups_of_unmatched_names_connect_to_nscd() {
             let trace = with_input(command, case);
             trace.lines().filter(|line| line.contains("nscd/socket")).count()
         };
-        assert_eq!(connects(Some(EVERYTHING)), 0, "nscd was asked: {case}");
-        assert!(connects(NO_MATCH[0]) > 0, "nscd was not asked: {case}");
-        assert!(connects(None) > 0, "nscd was not asked without rules: {case}");
+        assert_eq!(connects(Some(EVERYTHING)), 0, "nscd was queried: {case}");
+        assert!(connects(NO_MATCH[0]) > 0, "nscd was not queried: {case}");
+        assert!(connects(None) > 0, "nscd was not queried without rules: {case}");
     }
     fs::remove_dir_all(etc).unwrap();
 }

@@ -56,7 +56,7 @@ fn a_small_difference_in_a_result_is_detected() {
 fn nscd_in_a_world_gives_wrong_answers() {
     let file = CaseFile::parse("harness", CASES);
     let comparison = compare(&file, &[Side::bare(), Side::bare_beside_nscd()]);
-    assert!(comparison.differences.len() * 2 > comparison.total, "nscd says too much that is true");
+    assert!(comparison.differences.len() * 2 > comparison.total, "nscd gives too many correct answers");
 }
 
 #[test]

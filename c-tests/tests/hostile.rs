@@ -91,21 +91,21 @@ type Endless = (&'static str, &'static str, &'static str, u32);
 /// attempts times the timeout for each server, and three times that if one of two queries is answered (both at the same
 /// time, one after the other, from another port).
 static ENDLESS: &[Endless] = &[
-    ("says nothing", "127.0.0.53 timeout:1 attempts:1", "drop_drop 0", 1),
-    ("says nothing, in three rounds", "127.0.0.53 timeout:1 attempts:3", "drop_drop 0", 3),
-    ("says nothing, three of them", "127.0.0.53 127.0.0.54 127.0.0.55 timeout:1 attempts:1", "drop_drop 4", 3),
-    ("says nothing, with timeout 3", "127.0.0.53 timeout:3 attempts:1", "drop_drop 4", 3),
+    ("does not respond", "127.0.0.53 timeout:1 attempts:1", "drop_drop 0", 1),
+    ("does not respond, three attempts", "127.0.0.53 timeout:1 attempts:3", "drop_drop 0", 3),
+    ("does not respond, three of them", "127.0.0.53 127.0.0.54 127.0.0.55 timeout:1 attempts:1", "drop_drop 4", 3),
+    ("does not respond, with timeout 3", "127.0.0.53 timeout:3 attempts:1", "drop_drop 4", 3),
     ("answers one of two questions", "127.0.0.53 timeout:1 attempts:1", "ok_drop 0", 3),
-    ("answers with other ids, for ever", "127.0.0.53 timeout:1 attempts:1", "wrongs_wrongs 0", 1),
-    ("floods with other ids", "127.0.0.58 timeout:1 attempts:1", "ok_ok 4", 1),
-    ("is not there", "127.0.0.56 timeout:5 attempts:2", "ok_ok 0", 0),
-    ("has no TCP, and truncates", "127.0.0.57 timeout:5 attempts:2", "tc_tc 0", 0),
-    ("says nothing on TCP", "127.0.0.53 timeout:1 attempts:2", "tchang_tchang 0", 1),
-    ("stops in the middle of a TCP answer", "127.0.0.53 timeout:1 attempts:2", "tcstall_ok 4", 1),
-    ("sends a byte a second on TCP", "127.0.0.53 timeout:2 attempts:1", "tcdrip_tcdrip 0", 2),
-    ("answers with other ids on TCP, for ever", "127.0.0.53 timeout:1 attempts:1", "tcwrongs_ok 4", 1),
-    ("floods with other ids on TCP", "127.0.0.58 timeout:1 attempts:1 use-vc", "ok_ok 4", 1),
-    ("closes TCP", "127.0.0.53 timeout:5 attempts:2", "tcfail_tcfail 0", 0),
+    ("continuously answers with other IDs", "127.0.0.53 timeout:1 attempts:1", "wrongs_wrongs 0", 1),
+    ("floods with other IDs", "127.0.0.58 timeout:1 attempts:1", "ok_ok 4", 1),
+    ("does not exist", "127.0.0.56 timeout:5 attempts:2", "ok_ok 0", 0),
+    ("truncates, and does not support TCP", "127.0.0.57 timeout:5 attempts:2", "tc_tc 0", 0),
+    ("does not respond over TCP", "127.0.0.53 timeout:1 attempts:2", "tchang_tchang 0", 1),
+    ("stops within a TCP answer", "127.0.0.53 timeout:1 attempts:2", "tcstall_ok 4", 1),
+    ("sends one byte per second over TCP", "127.0.0.53 timeout:2 attempts:1", "tcdrip_tcdrip 0", 2),
+    ("continuously answers with other IDs over TCP", "127.0.0.53 timeout:1 attempts:1", "tcwrongs_ok 4", 1),
+    ("floods with other IDs over TCP", "127.0.0.58 timeout:1 attempts:1 use-vc", "ok_ok 4", 1),
+    ("closes TCP connections", "127.0.0.53 timeout:5 attempts:2", "tcfail_tcfail 0", 0),
 ];
 
 #[test]
@@ -158,18 +158,18 @@ fn every_lookup_ends_within_its_configured_time() {
 
 /// The errors in false answers that precede the true one, and the corresponding words for the server.
 static FALSE: &[(&str, &str)] = &[
-    ("another id", "wrongid"),
+    ("another ID", "wrongid"),
     ("another question", "wrongq"),
     ("another type in the question", "wrongtype"),
     ("another class in the question", "wrongclass"),
     ("no question", "qd0"),
     ("two questions", "qd2"),
-    ("dots inside of the question's labels", "questiondot"),
-    ("a question that is a pointer to nowhere", "questionptr"),
-    ("nothing behind a byte of the question", "first{14..36}"),
+    ("dots within labels of the question", "questiondot"),
+    ("a question that is an invalid pointer", "questionptr"),
+    ("a message truncated within the question", "first{14..36}"),
     ("another source port", "port"),
     ("another source address", "address"),
-    ("all of that, a thousand times", "spoofs1000"),
+    ("all of these, a thousand times", "spoofs1000"),
 ];
 
 #[test]
@@ -200,7 +200,7 @@ fn false_answers_are_not_accepted() {
             scope.spawn(move || look(row));
         }
     });
-    assert!(taken.lock().unwrap().is_empty(), "false answers were taken: {taken:?}");
+    assert!(taken.lock().unwrap().is_empty(), "false answers were accepted: {taken:?}");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn no_answer_crashes_the_program() {
                     .ask(plain, &lines)
                     .map(|(text, _)| text.lines().filter(|line| line.starts_with("  => ")).count());
                 let [ours, bare] = ended.map(|count| format!("{count} ended"));
-                tell(&format!("answers with bytes changed, {case}"), each, &ours, &bare);
+                tell(&format!("answers with changed bytes, {case}"), each, &ours, &bare);
                 assert_eq!(ended[0], each, "{case}");
             });
         }
@@ -251,7 +251,7 @@ fn ids_and_source_ports_are_unpredictable() {
         let (ids, ports) = (distinct(drawn.iter().map(|d| d.0)), distinct(drawn.iter().map(|d| d.1)));
         format!("{ids} different ids, {ports} different ports")
     });
-    tell("ids and ports", LOOKUPS, &ours, &bare);
+    tell("IDs and ports", LOOKUPS, &ours, &bare);
     let [drawn, _] = drawn;
     assert_eq!(drawn.len(), LOOKUPS);
     let ids: Vec<u16> = drawn.iter().map(|drawn| drawn.0).collect();
@@ -272,7 +272,7 @@ fn ids_and_source_ports_are_unpredictable() {
         near(like, draws / 2.0, six_deviations, "bits like their neighbours");
     }
     let close = ids.windows(2).filter(|two| two[0].abs_diff(two[1]) < 16).count();
-    assert!(close < 40, "{close} ids are close to the one before");
+    assert!(close < 40, "{close} IDs are close to the previous one");
     // The kernel selects the ports from about 28,000.
     let ports = distinct(drawn.iter().map(|drawn| drawn.1));
     let repeated = drawn.windows(2).filter(|two| two[0].1 == two[1].1).count();
@@ -303,9 +303,9 @@ fn children_that_send_queries_at_the_same_time_use_different_ids() {
         format!("{different} different ids of {}, {twins} siblings with both ids alike", 2 * CHILDREN * ROUNDS)
     };
     let (ours, bare) = (tally(0), tally(1));
-    tell("children at the same moment", CHILDREN * ROUNDS, &show(ours), &show(bare));
-    assert!(drawn.iter().all(|round| round[0].iter().all(|ids| ids[0] != ids[1])), "two questions with one id");
-    assert_eq!(ours.1, 0, "siblings with the same ids");
+    tell("concurrent children", CHILDREN * ROUNDS, &show(ours), &show(bare));
+    assert!(drawn.iter().all(|round| round[0].iter().all(|ids| ids[0] != ids[1])), "two queries with the same ID");
+    assert_eq!(ours.1, 0, "siblings with the same IDs");
     // In 400 random draws from 65,536 values, one or two are repeated.
-    assert!(ours.0 >= (2 * CHILDREN - 6) * ROUNDS, "siblings share ids: {}", show(ours));
+    assert!(ours.0 >= (2 * CHILDREN - 6) * ROUNDS, "siblings share IDs: {}", show(ours));
 }

@@ -42,7 +42,7 @@ fn hooks() -> Vec<String> {
 #[test]
 fn it_exports_exactly_the_functions_in_the_table_of_hooks() {
     let mut listed = hooks();
-    assert!(listed.len() > 10, "the table of hooks is not where it was");
+    assert!(listed.len() > 10, "the table of hooks was not found");
     listed.sort_unstable();
     let output = Command::new(tool("nm")).args(["-D", "--defined-only", "--format=posix"]).arg(library()).output();
     let symbols = String::from_utf8(output.unwrap().stdout).unwrap();
@@ -73,7 +73,7 @@ fn it_imports_the_symbol_versions_listed_in_linked_glibc_txt() {
     let mut imported: Vec<(&str, &str, bool)> = imported.filter(|(name, ..)| !name.is_empty()).collect();
     imported.sort_unstable();
     for (name, version, is_weak) in &imported {
-        assert!(*version != "-" || *is_weak || *name == "__tls_get_addr", "{name} must be there, but has no version");
+        assert!(*version != "-" || *is_weak || *name == "__tls_get_addr", "{name} is required, but has no version");
         let minor =
             version.strip_prefix("GLIBC_2.").map(|rest| rest.split('.').next().unwrap().parse::<u32>().unwrap());
         assert!(minor.unwrap_or(0) <= 17, "{name} is of {version}");
@@ -144,7 +144,7 @@ fn relocated_data_is_read_only_after_relocation() {
     assert!(readelf("--program-headers").contains("GNU_RELRO"));
     if !cfg!(debug_assertions) {
         let dynamic = readelf("--dynamic");
-        assert!(dynamic.contains("BIND_NOW") || dynamic.contains("NOW"), "not bound when loaded: partial RELRO");
+        assert!(dynamic.contains("BIND_NOW") || dynamic.contains("NOW"), "lazy binding: partial RELRO");
     }
 }
 

@@ -53,7 +53,7 @@ struct Source {
 fn sources(root: &str) -> Vec<Source> {
     let mut found = Vec::new();
     read(PathBuf::from(root), Vec::new(), &mut found);
-    assert!(found.len() > 5, "{root} leads to no more than {} files", found.len());
+    assert!(found.len() > 5, "{root} has only {} files", found.len());
     found
 }
 
@@ -296,7 +296,7 @@ fn reached(count: usize, imports: &[(usize, usize, usize)]) -> Vec<BTreeSet<usiz
 fn cycles(root: &str) -> Vec<String> {
     let sources = sources(root);
     let imports = imports(&sources);
-    assert!(imports.len() > sources.len(), "{root}: {} imports are too few to be true", imports.len());
+    assert!(imports.len() > sources.len(), "{root}: only {} imports", imports.len());
     let reached = reached(sources.len(), &imports);
     let mut cycles = BTreeSet::new();
     for index in 0..sources.len() {
@@ -439,7 +439,7 @@ fn functions_are_short_and_flat() {
         count += functions.count;
         faults.append(&mut functions.faults);
     }
-    assert!(count > 300, "{count} functions are too few to be true");
+    assert!(count > 300, "only {count} functions");
     none(&faults);
 }
 
@@ -467,7 +467,7 @@ fn fault_points_are_only_in_code_that_can_leave_inconsistent_state() {
     let mut faults = BTreeSet::new();
     for source in [CORE, PRELOAD, CLI].into_iter().flat_map(sources) {
         let is_point = |named: &&Named| named.words.ends_with(&["fault".to_owned(), "point".to_owned()]);
-        let path = source.path.to_str().expect("a path of letters");
+        let path = source.path.to_str().expect("a UTF-8 path");
         let may = MAY_HAVE_FAULT_POINTS.iter().any(|beginning| path.starts_with(beginning));
         let points = Paths::of(&source);
         for point in points.iter().filter(is_point) {

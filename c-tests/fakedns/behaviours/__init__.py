@@ -1,6 +1,6 @@
-"""What the server can do to a question: functions by name, in a module for each kind.
+"""The behaviours of the server: functions by name, in a module for each kind.
 
-A module's functions register themselves when it is imported.
+The functions of a module are registered when it is imported.
 """
 from behaviours import answers, empty, hostile, names, records, reverse, strangers, tcp
 from behaviours.registry import BEHAVIOURS

@@ -1,4 +1,4 @@
-"""Plain answers: addresses, some of them slow, counted, or in a certain order."""
+"""Plain answers: addresses, some of them delayed, counted, or in a certain order."""
 import ipaddress
 
 from behaviours.registry import BEHAVIOURS, behaviour
@@ -7,14 +7,14 @@ from messages import A, C1, C2, CNAME, SAME_NAME, TXT, Packet, record, reply
 
 @behaviour
 def ok(q, count=1):
-    """That many addresses; truncated where they do not fit."""
+    """This number of addresses, truncated if they do not fit."""
     message = reply(q, q.many(count))
     return message if q.fits(message) else reply(q, truncated=True)
 
 
 @behaviour
 def fill(q, size=512):
-    """A UDP answer of exactly that many bytes, filled up by a TXT record in the additional section."""
+    """A UDP answer of exactly this number of bytes, padded with a TXT record in the additional section."""
     answer = [q.one()]
     missing = size - len(reply(q, answer)) - len(record(b'\0', TXT, b''))
     return reply(q, answer, additional=[record(b'\0', TXT, bytes(missing))])
@@ -32,13 +32,13 @@ def ttl0(q):
 
 @behaviour
 def live(q, seconds):
-    """An address for so many seconds."""
+    """An address with this time to live."""
     return reply(q, [q.one(ttl=seconds)])
 
 
 @behaviour
 def links(q, seconds):
-    """Two aliases and an address, of which the second alias lives so long, and the others longer."""
+    """Two aliases and an address. The second alias has this time to live, and the others a longer one."""
     return reply(q, [record(SAME_NAME, CNAME, C1), record(C1, CNAME, C2, seconds), q.one(7, C2)])
 
 
@@ -46,7 +46,7 @@ COUNTED = {}
 
 
 def count(q):
-    """How often this was asked, with this time."""
+    """Counts the questions with this name and type, including this one."""
     key = '.'.join(q.labels).lower(), q.kind
     COUNTED[key] = COUNTED.get(key, 0) + 1
     return COUNTED[key]
@@ -54,26 +54,26 @@ def count(q):
 
 @behaviour
 def nth(q, seconds):
-    """The number of the question in the address."""
+    """An address that contains the number of the question."""
     return reply(q, [q.one(count(q), ttl=seconds)])
 
 
 @behaviour
 def turn(q, seconds):
-    """Five addresses, another one first each time."""
+    """Five addresses, rotated in each answer."""
     first = count(q) % 5
     return reply(q, [q.one((first + number) % 5 + 1, ttl=seconds) for number in range(5)])
 
 
 @behaviour
 def slow(q, tenths=20):
-    """The answer, after so many tenths of a second."""
+    """An answer that is delayed by this number of tenths of a second."""
     return [Packet(reply(q, [q.one()]), tenths / 10)]
 
 
 @behaviour
 def rev(q, count=3):
-    """Addresses in falling order."""
+    """Addresses in descending order."""
     return reply(q, q.many(count)[::-1])
 
 
@@ -89,7 +89,7 @@ ADDRESS_SETS = {
 
 
 def register_sets():
-    """set_near and so on: fixed addresses, for the rules of destination address selection."""
+    """set_near and others: fixed addresses, for the rules of destination address selection."""
     def answer(addresses):
         def choose(q):
             wanted = [ipaddress.ip_address(text) for text in addresses]

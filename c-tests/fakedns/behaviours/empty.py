@@ -16,7 +16,7 @@ def nodata(q):
 
 
 def start_of_authority(times):
-    """1002: a time to live of one second, and two in the last field."""
+    """1002: a time to live of one second, and two seconds in the last field."""
     data = wire('ns') + wire('root') + struct.pack('>5I', 1, 1, 1, 1, times % 1000)
     return record(name('t.example'), SOA, data, times // 1000)
 
@@ -33,7 +33,7 @@ def ndsoa(q, times):
 
 @behaviour
 def bare(q):
-    """Nothing, and for how long is not said."""
+    """No data, without an SOA record."""
     return reply(q)
 
 
@@ -44,7 +44,7 @@ def rcode(q, code):
 
 @behaviour
 def lame(q):
-    """NOERROR with nothing at all: "ask the next server"."""
+    """NOERROR without any records, after which the next server is queried."""
     return reply(q, authoritative=False, recursion=False)
 
 
@@ -90,7 +90,7 @@ def rfdata(q):
 
 @behaviour
 def sfhdr(q):
-    """SERVFAIL, and nothing but a header."""
+    """SERVFAIL in a message that consists only of a header."""
     return struct.pack('>6H', q.id, 0x8182, 0, 0, 0, 0)
 
 

@@ -1,4 +1,4 @@
-"""Lies: what nobody sends by mistake. See cases/hostile.txt."""
+"""Malicious answers, which are not sent by mistake. See cases/hostile.txt."""
 import random
 import struct
 
@@ -8,7 +8,7 @@ from messages import (
     pointer_to, record, reply, wire, wrong)
 
 
-# An address that is no pointer to the id when it is taken for a name: that would be another name each time.
+# An address that is not a pointer to the ID if it is parsed as a name, since that name would differ each time.
 ODD = 256 + 66
 
 
@@ -18,7 +18,7 @@ def good(q, number=1):
 
 
 def over_tcp(q, *packets):
-    """These, for whoever comes over TCP; and then the end."""
+    """These packets over TCP, and then the end of the connection."""
     return [*packets, CLOSE] if q.tcp else reply(q, truncated=True)
 
 
@@ -28,38 +28,38 @@ def framed(message, length=None):
 
 @behaviour
 def first(q, length):
-    """So many bytes of a good answer, and then a whole one."""
+    """This number of bytes of a valid answer, and then a whole one."""
     return [Packet(good(q, 66)[:length]), late(q)]
 
 
 @behaviour
 def tcfirst(q, length):
-    """A whole TCP message, of so many bytes of a good answer."""
+    """A whole TCP message with this number of bytes of a valid answer."""
     return over_tcp(q, Packet(good(q)[:length]))
 
 
 @behaviour
 def tcend(q, length):
-    """The connection ends after so many bytes of the stream."""
+    """The connection ends after this number of bytes of the stream."""
     return over_tcp(q, Packet(framed(good(q)).message[:length], raw=True))
 
 
 @behaviour
 def tclength(q, length):
-    """A good answer with that length before it."""
+    """A valid answer, preceded by this length."""
     return over_tcp(q, framed(good(q), length))
 
 
 @behaviour
 def tcdrip(q, seconds=1):
-    """A byte a second."""
+    """One byte per second."""
     message = good(q)
     return [Packet(message, pieces=len(message) + 2, pause=seconds)] if q.tcp else reply(q, truncated=True)
 
 
 @behaviour
 def tcwrongs(q):
-    """Answers with other ids, one every tenth of a second, for long."""
+    """Answers with other IDs, ten per second, for a long time."""
     if not q.tcp:
         return reply(q, truncated=True)
     return [Packet(reply(q, wrong(q), identity=q.id ^ 0x5555 ^ number), 0.1) for number in range(200)]
@@ -67,19 +67,19 @@ def tcwrongs(q):
 
 @behaviour
 def wrongs(q):
-    """The same as datagrams."""
+    """The same over UDP."""
     return [Packet(reply(q, wrong(q), identity=q.id ^ 0x5555 ^ number), number / 10) for number in range(200)]
 
 
 @behaviour
 def tcfull(q):
-    """As many addresses as a message holds."""
+    """The maximum number of addresses in a message."""
     return over_tcp(q, Packet(reply(q, q.many((65535 - 12 - len(q.section)) // (28 if q.kind == AAAA else 16)))))
 
 
 @behaviour
 def tctexts(q):
-    """64 KB of records of another type, and an address at their end."""
+    """64 KB of records of another type, followed by an address."""
     texts = [record(SAME_NAME, TXT, b'\0')] * ((65535 - 100 - len(q.section)) // 13)
     return over_tcp(q, Packet(reply(q, texts + [q.one()])))
 
@@ -98,7 +98,7 @@ def ancount(q, count):
 
 @behaviour
 def counts(q, place):
-    """One of the header's counts is as large as it can be."""
+    """One of the counts in the header has the maximum value."""
     message = bytearray(reply(q, [q.one()]))
     message[4 + 2 * place:6 + 2 * place] = b'\xff\xff'
     return [Packet(bytes(message)), late(q)]
@@ -106,14 +106,14 @@ def counts(q, place):
 
 @behaviour
 def rdlen(q, length):
-    """A record that says of its data that they are so long, before a right one."""
+    """A record with this data length, before a valid one."""
     bad = SAME_NAME + struct.pack('>HHIH', q.kind, INTERNET, 300, length) + q.address(ODD)
     return reply(q, [bad, q.one(2)])
 
 
 @behaviour
 def cnrdlen(q, length):
-    """The same of an alias."""
+    """The same for an alias."""
     return reply(q, [SAME_NAME + struct.pack('>HHIH', CNAME, INTERNET, 300, length) + C1, q.one(7, C1)])
 
 
@@ -129,19 +129,19 @@ def ttl(q, bit):
 
 @behaviour
 def quiet(q):
-    """All is right, but it does not say that it is a response."""
+    """A valid answer without the response flag."""
     return reply(q, [q.one()], response=False)
 
 
 @behaviour
 def ptr(q, place):
-    """The owner is a pointer to that byte."""
+    """The owner is a pointer to this byte."""
     return reply(q, [q.one(66, owner=pointer_to(place)), q.one(2)])
 
 
 @behaviour
 def cnptr(q, place):
-    """The alias is."""
+    """The target of the alias is a pointer to this byte."""
     return reply(q, [record(SAME_NAME, CNAME, pointer_to(place)), q.one(2)])
 
 
@@ -155,7 +155,7 @@ def ptrloop(q):
 
 @behaviour
 def ptrforward(q):
-    """A pointer forward, to a good name in the next record."""
+    """A forward pointer to a valid name in the next record."""
     here = after_question(q)
     return reply(q, [record(SAME_NAME, CNAME, pointer_to(here + 14)), q.one(7, C1)])
 
@@ -181,7 +181,7 @@ def ownernul(q):
 
 @behaviour
 def ownerdot(q):
-    """The name's bytes, with dots inside of labels instead of between them."""
+    """The name as a single label that contains dots."""
     return reply(q, [q.one(66, owner=wire('.'.join(q.labels))), q.one(2)])
 
 
@@ -193,14 +193,14 @@ def questiondot(q):
 
 @behaviour
 def questionptr(q):
-    """The question is a pointer: to itself, ahead, or to a name that is not there."""
+    """The question is a pointer: to itself, forward, or to a name that does not exist."""
     lies = [Packet(reply(q, wrong(q), section=pointer_to(place) + q.section[-4:])) for place in (12, 20, 16383)]
     return [*lies, late(q)]
 
 
 @behaviour
 def spoofs(q, count=1000):
-    """So many false answers, of all kinds, and then the true one."""
+    """This number of false answers of all kinds, and then the true one."""
     packets = []
     for number in range(count):
         kind, when = number % 5, number // 20 * 0.002
@@ -212,7 +212,7 @@ def spoofs(q, count=1000):
 
 
 def mutated(q, seed):
-    """A good answer with some bytes changed, the same for the same seed; its id and its question stay."""
+    """A valid answer with some bytes changed according to the seed, except the ID and the question."""
     chance, data = random.Random(seed), bytearray(good(q, ODD))
     question = range(12, after_question(q))
     places = [place for place in range(2, len(data)) if place not in question]
@@ -226,7 +226,7 @@ def mutated(q, seed):
 
 @behaviour
 def mut(q, seed):
-    """Such an answer; and the right one, where that is not taken."""
+    """Such an answer, followed by the correct one in case it is not accepted."""
     return good(q, 3) if q.tcp else [Packet(mutated(q, seed)), late(q)]
 
 
@@ -237,6 +237,6 @@ def tcmut(q, seed):
 
 @behaviour
 def who(q):
-    """The address is the id and the source port of the question."""
+    """The address consists of the ID and the source port of the question."""
     made = struct.pack('>HH', q.id, q.port)
     return reply(q, [record(SAME_NAME, q.kind, made if q.kind == A else bytes.fromhex('20010db8') + bytes(8) + made)])

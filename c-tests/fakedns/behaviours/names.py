@@ -1,4 +1,4 @@
-"""Names in answers: spelling, aliases and chains of them, peculiar canonical names."""
+"""Names in answers: spelling, aliases and chains of them, unusual canonical names."""
 from behaviours.registry import BEHAVIOURS, behaviour
 from messages import C1, C2, CNAME, DNAME, RRSIG, SAME_NAME, START_OF_AUTHORITY, TXT, name, record, reply, wire
 
@@ -17,20 +17,20 @@ def locase(q):
 
 @behaviour
 def mixcase(q):
-    """Question as asked, owner of the address in capitals."""
+    """The question is unchanged, and the owner of the address is in upper case."""
     return reply(q, [q.one(owner=q.name.upper())])
 
 
 @behaviour
 def slot(q):
-    """Names spelled out, not compressed."""
+    """Names without compression."""
     return reply(q, [q.one(owner=q.name)])
 
 
 # Canonical names.
 
 def alias(q, *chain, then=7):
-    """CNAMEs from the question's name through `chain`, and an address at its end."""
+    """CNAME records from the name in the question through `chain`, and an address for the last name."""
     owners = [SAME_NAME, *chain]
     links = [record(owner, CNAME, target) for owner, target in zip(owners, chain)]
     return links + [q.one(then, owner=chain[-1])]
@@ -43,7 +43,7 @@ def cname(q):
 
 @behaviour
 def cnamex(q):
-    """Aliases that lead nowhere."""
+    """Aliases without an address."""
     return reply(q, alias(q, C1, C2)[:-1])
 
 
@@ -66,7 +66,7 @@ def cnamerev(q):
 
 @behaviour
 def chain(q, length=8):
-    """A chain of that many aliases."""
+    """A chain of this number of aliases."""
     message = reply(q, alias(q, *[wire('n%d' % i, 't', 'example') for i in range(length)]))
     return message if q.fits(message) else reply(q, truncated=True)
 
@@ -83,7 +83,7 @@ def loop2(q):
 
 @behaviour
 def looped(q):
-    """An alias to itself, and an address all the same."""
+    """An alias to itself, and an address."""
     return reply(q, [record(SAME_NAME, CNAME, q.name), q.one()])
 
 
@@ -138,7 +138,7 @@ ODD_TARGETS = {
 
 
 def register_targets():
-    """to-star and so on: an alias to a peculiar name, with an address; via-star: and on to a plain one."""
+    """to-star and others: an alias to an unusual name with an address; via-star: another alias to a plain name."""
     def last(target):
         return lambda q: reply(q, alias(q, target))
 

@@ -1,4 +1,4 @@
-"""Records that are not right, right ones in the wrong place, and counts that do not fit them."""
+"""Invalid records, valid ones in the wrong place, and counts that do not match the records."""
 import struct
 
 from behaviours.registry import behaviour
@@ -22,7 +22,7 @@ def nolen(q):
 
 @behaviour
 def owner(q):
-    """An address, of another name."""
+    """An address of another name."""
     return reply(q, [q.one(owner=C1)])
 
 
@@ -38,7 +38,7 @@ def wrongcl(q):
 
 @behaviour
 def a4in6(q):
-    """An A record, whatever was asked."""
+    """An A record, regardless of the type in the question."""
     return reply(q, [record(SAME_NAME, A, bytes([192, 0, 2, 1]))])
 
 
@@ -49,7 +49,7 @@ def both(q):
 
 @behaviour
 def trail(q):
-    """The last record is cut."""
+    """The last record is truncated."""
     return reply(q, [q.one(), q.one(2)[:-2]])
 
 
@@ -105,7 +105,7 @@ def fwdptr(q):
 
 @behaviour
 def badlabel(q):
-    """A label type that nobody defined."""
+    """An undefined label type."""
     return reply(q, [q.one(owner=b'\x80abc\0')])
 
 

@@ -42,7 +42,7 @@ def empty(q):
 
 @behaviour
 def port(q):
-    """From another port of the same address first: nothing that a connected socket would see."""
+    """First an answer from another port of the same address, which a connected socket does not receive."""
     return [Packet(reply(q, wrong(q)), source='port'), late(q)]
 
 
@@ -63,7 +63,7 @@ def qd2(q):
 
 @behaviour
 def echo(q):
-    """The question itself, as it came."""
+    """The question itself, unchanged."""
     return [Packet(q.message), late(q)]
 
 

@@ -54,7 +54,7 @@ def tcfail(q):
 
 @behaviour
 def tchang(q):
-    """TCP is accepted, and nothing is ever said."""
+    """TCP connections are accepted, and nothing is sent."""
     return [] if q.tcp else reply(q, truncated=True)
 
 
@@ -85,7 +85,7 @@ def tcid(q):
 
 @behaviour
 def tcq(q):
-    """Over TCP, the answer to another question, with the right id."""
+    """Over TCP, the answer to another question, with the correct ID."""
     if not q.tcp:
         return reply(q, truncated=True)
     return reply(q, wrong(q), section=name('evil.example') + q.section[-4:])
@@ -103,7 +103,7 @@ def tcempty(q):
 
 @behaviour
 def tchalf(q):
-    """Half an answer, and then the end."""
+    """Half an answer, and then the end of the connection."""
     if not q.tcp:
         return reply(q, truncated=True)
     return [Packet(reply(q, q.many(40)), pieces=-2), CLOSE]
@@ -118,7 +118,7 @@ def big(q, count=200):
 
 @behaviour
 def udpbig(q, count=60):
-    """Longer than UDP allows, and sent all the same."""
+    """Longer than allowed for UDP, but not truncated."""
     return reply(q, q.many(count))
 
 
@@ -129,7 +129,7 @@ def needsudp(q):
 
 @behaviour
 def ednsfe(q):
-    """FORMERR to whoever speaks EDNS."""
+    """FORMERR for queries with EDNS."""
     return reply(q, code=1) if q.edns else reply(q, [q.one()])
 
 
@@ -141,5 +141,5 @@ def ednsopt(q):
 
 @behaviour
 def adbit(q):
-    """One address where the question asks for authentic data, another where it does not."""
+    """One address for questions with the AD flag, and another one without it."""
     return reply(q, [q.one(2 if q.flags & 0x20 else 1)])

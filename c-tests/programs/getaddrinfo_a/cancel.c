@@ -1,4 +1,4 @@
-/* Requests that gai_cancel takes back, and threads that are cancelled while they wait: cancel SCENARIO */
+/* Requests that are cancelled with gai_cancel, and threads that are cancelled while they wait: cancel SCENARIO */
 
 #include "notices.h"
 
@@ -15,11 +15,11 @@ static void cancelling(void)
 	putchar('\n');
 	print_summary();
 	show("gai_suspend of those taken back", gai_suspend(watched + THREADS, 5, NULL));
-	/* No notice ever comes of the rest. */
+	/* There is never a notification for the others. */
 	wait_for_signal(SIGRTMIN, 1500);
 	print_summary();
 	show("gai_cancel of one that is done", gai_cancel(list[0]));
-	/* What was taken back can be asked for again. */
+	/* Cancelled requests can be submitted again. */
 	show("again", getaddrinfo_a(GAI_NOWAIT, list + THREADS, 5, &event));
 	wait_for_signal(SIGRTMIN, 5000);
 	print_all();
@@ -49,7 +49,7 @@ static void cancel_threads(const int *hows, int number)
 		double start = now();
 		how = hows[i];
 		waited_code = 4242;
-		/* See wait_for_all for why this is one for gai_suspend. */
+		/* See wait_for_all for why there is only one for gai_suspend. */
 		add_many((how & 2) == 0 ? 1 : 3, "slow7_slow7");
 		if ((how & 2) == 0)
 			show("getaddrinfo_a", getaddrinfo_a(GAI_NOWAIT, list, count, NULL));
@@ -70,7 +70,7 @@ static void cancelled(void)
 	cancel_threads((const int[]){ 0, 2 }, 2);
 }
 
-/* Asynchronously: glibc's lock stays held then, so that nothing may follow. */
+/* Asynchronously. The lock of glibc remains held, so that nothing may follow. */
 static void cancelled_waiting(void)
 {
 	cancel_threads((const int[]){ 3 }, 1);
@@ -86,7 +86,7 @@ static void beyond_cancelled(void)
 	cancel_threads((const int[]){ 3, 1, 2, 0, 1, 3 }, 6);
 }
 
-/* ---- Requests that are taken back while somebody waits for them ---- */
+/* ---- Requests that are cancelled while a thread waits for them ---- */
 
 static void *wait_for_last(void *argument)
 {
@@ -100,7 +100,7 @@ static void *wait_in_call(void *argument)
 	return argument;
 }
 
-/* Whoever waits for a request that is taken back goes on. */
+/* A thread that waits for a cancelled request continues. */
 static void beyond_cancel(void)
 {
 	pthread_t thread;

@@ -1,8 +1,8 @@
-/* Children of a process with requests in hand: fork SCENARIO */
+/* Children of a process with outstanding requests: fork SCENARIO */
 
 #include "notices.h"
 
-/* A child works like any program, with whatever its parent had in hand. */
+/* A child works normally, regardless of the requests of its parent. */
 static void child(const char *what)
 {
 	fflush(stdout);
@@ -55,7 +55,7 @@ static void beyond_fork(void)
 	free_all();
 }
 
-/* Children that are made at every moment of what other threads do. */
+/* Children that are forked at any time, while other threads submit requests. */
 static void beyond_forks(void)
 {
 	pthread_t thread[4];

@@ -14,7 +14,7 @@ static int threads(void)
 	return number;
 }
 
-/* Their blocked signals, but for this thread's. */
+/* Prints the blocked signals of all threads except this one. */
 static void print_masks(void)
 {
 	DIR *directory = opendir("/proc/self/task");
@@ -55,7 +55,7 @@ static void many(void)
 	}
 }
 
-/* 200 signals of one number, each with its value, whatever their order. */
+/* 200 signals with the same number and different values, in any order. */
 static void many_calls(void)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN };
@@ -132,7 +132,7 @@ static void callers(void)
 		pthread_join(thread[i], NULL), printf("caller %d: %d\n", i, good[i]);
 }
 
-/* glibc leaves its lists broken here: see wait_for_all. */
+/* glibc's lists are corrupt after this: see wait_for_all. */
 static void beyond_callers(void)
 {
 	suspends = 1;

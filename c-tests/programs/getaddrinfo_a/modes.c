@@ -1,4 +1,4 @@
-/* Lists that the caller waits for and lists that it does not, arguments of all kinds, and no memory for a thread:
+/* Lists that the caller waits for and lists that it does not, all kinds of arguments, and failure to create a thread:
    modes SCENARIO */
 
 #include "notices.h"
@@ -47,7 +47,7 @@ static void wait_mode(void)
 	show("gai_suspend", gai_suspend(watched, count, NULL));
 	show("gai_cancel", gai_cancel(list[0]));
 	free_all();
-	/* The event does not count in this mode. */
+	/* The event is ignored in this mode. */
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
 	add_many(3, "ok_ok");
 	show("with an event", getaddrinfo_a(GAI_WAIT, list, count, &event));
@@ -68,7 +68,7 @@ static void nowait_mode(void)
 		show("gai_suspend", gai_suspend(watched, count, NULL)), print_summary();
 	print_all();
 	free_all();
-	/* Whoever only asks how it stands sees the result with the code. */
+	/* A caller that only checks the status sees the result together with the code. */
 	add_many(4, "slow2_ok");
 	errno = UNTOUCHED_ERRNO;
 	show("again", getaddrinfo_a(GAI_NOWAIT, list, count, NULL));

@@ -1,4 +1,4 @@
-/* Signals and threads that tell of the end of a list: notices SCENARIO */
+/* Notifications by signals and threads of the completion of a list: notices SCENARIO */
 
 #include "notices.h"
 
@@ -13,7 +13,7 @@ static void signals(void)
 		add("slow3_ok"), add("ok_ok"), add("nx_nx"), add("ok_slow2");
 		list[count++] = NULL;
 		show("getaddrinfo_a", getaddrinfo_a(GAI_NOWAIT, list, count--, &event));
-		/* It was copied. */
+		/* The event has been copied. */
 		memset(&event, FILLER, sizeof event);
 		wait_for_signal(signo, 5000);
 		wait_for_signal(signo, 200);
@@ -45,7 +45,7 @@ static void signals(void)
 	}
 }
 
-/* The notice comes before gai_suspend returns. */
+/* The notification comes before gai_suspend returns. */
 static void handlers(void)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
@@ -59,7 +59,7 @@ static void handlers(void)
 		print_all();
 		free_all();
 	}
-	/* Another list's signal interrupts a wait. */
+	/* The signal of another list interrupts a wait. */
 	for (int i = 0; i < 3; i++) {
 		handled = 0;
 		add("slow10_ok"), add("slow2_ok");
@@ -73,7 +73,7 @@ static void handlers(void)
 	}
 }
 
-/* A handler that starts the next request, while the program waits for the one before. */
+/* A handler that submits the next request, while the program waits for the previous one. */
 static volatile sig_atomic_t started;
 static struct sigevent chain_event = { .sigev_notify = SIGEV_SIGNAL };
 

@@ -1,4 +1,4 @@
-/* How a program hears of its requests: signals, and functions that are called in a thread. */
+/* Notifications of requests: signals, and functions that are called in a thread. */
 
 #include "requests.h"
 

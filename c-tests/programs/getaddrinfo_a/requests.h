@@ -1,8 +1,8 @@
-/* What the programs of this directory share: a list of requests, what a caller sees of it, and how to wait. What they print is
-   all that a caller can see, and nothing that chance decides.
+/* Common code of the programs in this directory: a list of requests, its state as visible to a caller, and waiting. The
+   programs print everything that is visible to a caller, and nothing that depends on chance.
 
-   Names end in ".half.example" for every second request, so that a rule can take half of a list away from libc. Scenarios
-   called "beyond" are those in which glibc itself hangs, stops the program, or breaks its own lists. */
+   The names of every second request end with ".half.example", so that a rule can match half of a list. Scenarios named
+   "beyond" are those in which glibc itself hangs, stops the program, or corrupts its lists. */
 
 #include "../results.h"
 
@@ -31,7 +31,7 @@ static inline const char *code_name(int code)
 	return *name == '?' ? eai_name(code) : name;
 }
 
-/* Every second name is the other half's. */
+/* Every second name belongs to the other half. */
 static inline struct gaicb *add(const char *behaviour)
 {
 	struct gaicb *request = &requests[count];
@@ -108,7 +108,7 @@ static inline double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* Not by gai_suspend: glibc forgets to take a waiter off a request that ends just when the wait does. */
+/* Without gai_suspend, since glibc does not remove a waiter from a request that ends at the same time as the wait. */
 static inline void wait_for_all(void)
 {
 	for (int i = 0; i < count; i++)
@@ -116,7 +116,7 @@ static inline void wait_for_all(void)
 			sleep_ms(1);
 }
 
-/* In halves of a second, rounded down: the machine may be busy. */
+/* In half seconds, rounded down, since the machine may be busy. */
 static inline double since(double start)
 {
 	return (int)((now() - start) * 2) / 2.0;
@@ -136,11 +136,11 @@ struct scenario {
 	void (*run)(void);
 };
 
-/* PROGRAM SCENARIO; the last of them has no name. */
+/* Runs PROGRAM SCENARIO. The last element of the table has no name. */
 static inline int run_scenario(int argc, char **argv, const struct scenario *scenarios)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	/* Memory that malloc hands out is not zero here: what a lookup leaves unwritten shows. */
+	/* malloc returns memory that is not zero, so that fields that a lookup does not write are visible. */
 	mallopt(M_PERTURB, FILLER);
 	for (; argc > 1 && scenarios->name != NULL; scenarios++)
 		if (strcmp(argv[1], scenarios->name) == 0) {

@@ -12,7 +12,7 @@ static void timeouts(void)
 	errno = UNTOUCHED_ERRNO;
 	show("no time", gai_suspend(watched, count, milliseconds(0)));
 	show("0.3 s", gai_suspend(watched, count, milliseconds(300)));
-/* Before 2.34, glibc stops the program. */
+/* Before 2.34, glibc aborts the program. */
 #if __GLIBC_PREREQ(2, 34)
 	show("less than no time", gai_suspend(watched, 2, &(struct timespec){ -5, 0 }));
 	show("long ago", gai_suspend(watched, 2, &(struct timespec){ LONG_MIN / 2, 0 }));
@@ -21,7 +21,7 @@ static void timeouts(void)
 	print_errno(errno);
 	printf(" after %.1f s\n", since(start));
 	show("only what is done", gai_suspend(watched + 2, 2, NULL));
-	/* What is done already counts for nothing. */
+	/* Completed requests are ignored. */
 	show("the first of the rest", gai_suspend(watched, count, milliseconds(5000)));
 	printf("after %.0f s: %s, %s\n", now() - start, code_name(gai_error(list[0])), code_name(gai_error(list[1])));
 	show("again", gai_suspend(watched, count, NULL));
@@ -57,7 +57,7 @@ static void interrupted(void)
 	free_all();
 }
 
-/* Requests of libc and of ours in one list of gai_suspend: the first half of the list in one call, the other in another. */
+/* Matched and other requests in one list of gai_suspend: the halves of the list are submitted in separate calls. */
 static void two_sides(void)
 {
 	struct gaicb *sides[2][1];
@@ -70,7 +70,7 @@ static void two_sides(void)
 	show("no time", gai_suspend(watched, count, milliseconds(0)));
 	show("0.1 s", gai_suspend(watched, count, milliseconds(100)));
 	set_handler(SIGALRM, count_signal, 0);
-	/* Again and again: one signal may come just between two looks. */
+	/* Repeatedly, since a single signal may come between two checks. */
 	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 20000 }, { 0, 50000 } }, NULL);
 	show("interrupted", gai_suspend(watched, count, milliseconds(5000)));
 	setitimer(ITIMER_REAL, &(struct itimerval){ { 0, 0 }, { 0, 0 } }, NULL);

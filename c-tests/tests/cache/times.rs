@@ -88,9 +88,9 @@ fn only_uncached_answers_are_queried_again() {
         let expected = if kept { once } else { 2 * each };
         let same = outcomes.len() == 3 && outcomes[1] == outcomes[2] && outcomes[0] == outcomes[1];
         let wrong = once == 0 || twice != expected || !same;
-        wrong.then(|| format!("{label} family {family}: {once}, then {twice} questions; the same: {same}"))
+        wrong.then(|| format!("{label} family {family}: {once}, then {twice} queries; same results: {same}"))
     });
-    say(&format!("{} ways of servers: kept where it may be, and not where not", KEPT.len()));
+    say(&format!("{} behaviours of servers: answers cached only if allowed", KEPT.len()));
 }
 
 /// Reverse lookups, by the last octet.
@@ -148,9 +148,9 @@ fn answers_are_used_until_their_time_to_live_is_over() {
             place.probe(&[("nss-bypass.conf", &conf)], &lines);
             place.asked(&format!(".u{number}-{lookups}.t"))
         });
-        (counts != *expected).then(|| format!("{what}: {counts:?} questions, not {expected:?}"))
+        (counts != *expected).then(|| format!("{what}: {counts:?} queries, not {expected:?}"))
     });
-    say(&format!("{} conditions of time and configuration", UNTIL.len()));
+    say(&format!("{} conditions of expiry and configuration", UNTIL.len()));
 }
 
 /// The search list, and the numbers of queries after one lookup, after a second one, and after a third one 2.4 seconds
@@ -180,6 +180,6 @@ fn a_result_of_the_search_list_is_used_until_one_of_its_answers_expires() {
             place.probe(&[("nss-bypass.conf", KEEPING), ("resolv.conf", &resolv)], &lines);
             place.asked(&format!(" s{number}-{lookups}-host"))
         });
-        (counts != *expected).then(|| format!("{list}: {counts:?} questions, not {expected:?}"))
+        (counts != *expected).then(|| format!("{list}: {counts:?} queries, not {expected:?}"))
     });
 }

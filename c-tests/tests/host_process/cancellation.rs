@@ -1,4 +1,4 @@
-//! Threads that end inside a lookup: pthread_cancel, and pthread_exit in a handler.
+//! Threads that end during a lookup: pthread_cancel, and pthread_exit in a handler.
 
 use super::many;
 use super::scenarios::holds_in_both_builds;

@@ -1,11 +1,11 @@
-//! Under tools that check a program's use of memory and threads: valgrind, AddressSanitizer in the host process, helgrind.
+//! Tests with tools that check the use of memory and threads: valgrind, AddressSanitizer in the host process, helgrind.
 //!
-//! The test command has them see a case of every kind, and the soak all cases.
+//! `scripts/test` runs a case of each kind with them, and `scripts/soak` runs all cases.
 
 use super::scenarios::{Host, conclude, heading_of, other_build};
 use super::*;
 
-/// Who judges.
+/// A tool.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Checker {
     Valgrind,
@@ -20,14 +20,15 @@ impl Checker {
         }
     }
 
-    /// The probe under this checker and the library.
+    /// The probe with this tool and the library.
     fn probe(self, place: &Place, setup: &Setup, etc: &Path) -> Command {
         let side = Side::with(&library(), Some(EVERYTHING));
         let configured = |program: &Path| side.configure(place.worlds[1].command(program, etc), setup);
         match self {
             Self::Valgrind => {
                 let mut command = configured(&tool("valgrind"));
-                // "Possibly lost" is what a hash table of std points to the middle of.
+                // Hash tables of std have pointers into the middle of a block, which valgrind reports as "possibly
+                // lost".
                 command.args(["--quiet", "--leak-check=full", "--show-leak-kinds=definite,indirect"]);
                 command.args(["--errors-for-leak-kinds=definite,indirect", "--error-exitcode=99"]);
                 command.arg(format!("--suppressions={}", home().join("valgrind.supp").display()));
@@ -43,13 +44,13 @@ impl Checker {
         }
     }
 
-    /// Asks for these cases in one process.
+    /// Runs these cases in one process.
     fn ask(self, place: &Place, section: &Section, cases: &[&str]) {
         let etc = section.setup.etc();
         let output = run(self.probe(place, &section.setup, &etc), &cases.join("\n"));
         let _ = fs::remove_dir_all(etc);
         let said = String::from_utf8_lossy(&output.stderr);
-        // libc's own complaints of host.conf are nobody's.
+        // Error messages of libc about host.conf are ignored.
         let complaint = said.lines().any(|line| line.contains("==")) || said.contains("Sanitizer");
         assert!(output.status.success() && !complaint, "[{}] {cases:?}\n{}", section.title, whole(&output));
         let answered = text(&output).lines().filter(|line| !line.starts_with(' ')).count();
@@ -57,7 +58,7 @@ impl Checker {
     }
 }
 
-/// Every how many sections of a file, and every how many cases of each, are looked at.
+/// Checks a subset of a file: every `sections`-th section, and every `cases`-th case of each.
 fn clean(checker: Checker, file: &str, sections: usize, cases: usize) {
     let (sections, cases) = many((sections, cases), (sections, cases), (1, 1));
     let file = CaseFile::read(file);
@@ -75,10 +76,10 @@ fn clean(checker: Checker, file: &str, sections: usize, cases: usize) {
         cases.len()
     });
     let condition = format!("under {}, {}", checker.name(), file.name);
-    report(Heading::MemoryAndStack, &condition, counts.iter().sum::<usize>(), "no complaint", None);
+    report(Heading::MemoryAndStack, &condition, counts.iter().sum::<usize>(), "no errors", None);
 }
 
-/// Works on the odd and the even ones at the same time.
+/// Processes the odd and the even elements in parallel.
 fn in_two<T: Sync>(all: &[T], work: impl Fn(&T) -> usize + Sync) -> Vec<usize> {
     let half = |first: usize| all.iter().skip(first).step_by(2).map(&work).collect::<Vec<_>>();
     std::thread::scope(|scope| {
@@ -127,13 +128,13 @@ files! {
     search: "search.txt", 40, 5
 }
 
-/// The same for a program that checks its own use of memory.
+/// The same for a program that is instrumented with AddressSanitizer.
 fn holds_under_address_sanitizer(name: &str, scenario: &str, count: u32) {
     let (sanitizer, host) = (preloadable("libasan.so"), Host::new());
     let words = [scenario, &count.to_string()];
     let mut command = host.command(&[&sanitizer, &library()], &checked_program(name), &words);
     let output = command.env("ASAN_OPTIONS", "detect_leaks=0").output().unwrap();
-    conclude(heading_of(name), ", under AddressSanitizer", &output, None);
+    conclude(heading_of(name), ", with AddressSanitizer", &output, None);
 }
 
 #[test]
@@ -143,9 +144,9 @@ fn address_sanitizer_reports_nothing_with_threads_signals_and_at_startup() {
     holds_under_address_sanitizer("startup_and_exit", "moments", 1);
 }
 
-/// Helgrind does not know atomic operations, and so reports two kinds of access that are none: an atomic operation that
-/// meets another atomic operation, and a read of a value that another thread has made and published by an atomic pointer.
-/// The test sees that nothing else is reported: no plain write to memory that others read, and no misused lock.
+/// Helgrind does not support atomic operations, and reports two kinds of false positives: concurrent atomic operations,
+/// and reads of a value that another thread has created and published through an atomic pointer. The test checks that
+/// nothing else is reported: no non-atomic write to memory that other threads read, and no misuse of locks.
 #[test]
 #[ignore = "a minute long, and needs valgrind: scripts/soak runs it"]
 fn helgrind_only_reports_values_published_by_atomic_pointers() {
@@ -158,7 +159,7 @@ fn helgrind_only_reports_values_published_by_atomic_pointers() {
     let mut command = host.world.command(&tool("valgrind"), &host.etc);
     command.args(words).arg(tool("env")).arg(preload).arg(program("threads")).args(["few", &seconds]);
     let output = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap();
-    conclude(Heading::Threads, ", under helgrind", &output, None);
+    conclude(Heading::Threads, ", with helgrind", &output, None);
 
     let found = fs::read_to_string(log).unwrap();
     let found: String =
@@ -175,11 +176,12 @@ fn helgrind_only_reports_values_published_by_atomic_pointers() {
         atomic.len(),
         other.len()
     );
-    report(Heading::Threads, "what helgrind finds in the library", ours.len(), &result, None);
+    report(Heading::Threads, "reports of helgrind about the library", ours.len(), &result, None);
     assert!(found.contains("ERROR SUMMARY") && other.is_empty(), "{}", other.join("\n"));
 }
 
-/// Whether both accesses that helgrind's report names are operations of `core::sync::atomic`: the innermost frame of each.
+/// Whether both accesses in a report of helgrind are operations of `core::sync::atomic`, according to their innermost
+/// frames.
 fn are_both_atomic(report: &str) -> bool {
     let innermost: Vec<&str> = report.lines().filter(|line| line.trim_start().starts_with("at 0x")).collect();
     matches!(innermost[..], [one, other] if [one, other].iter().all(|frame| frame.contains(": core::sync::atomic::")))

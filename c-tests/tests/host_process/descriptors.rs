@@ -1,4 +1,4 @@
-//! Descriptors: lookups leave none, count on none, and make do with few.
+//! File descriptors: lookups leave none open, do not depend on existing ones, and work with few.
 
 use super::scenarios::*;
 use super::*;
@@ -13,7 +13,7 @@ fn a_program_may_close_all_descriptors_between_lookups() {
     holds("descriptors", "closed-between", many(20, 200, 2000));
 }
 
-/// Rows of the same results as bare.
+/// Checks that the results are the same as with bare glibc.
 fn as_in_glibc(scenario: &str) {
     let (ours, bare) = (
         run_scenario(&Host::new(), &[&library()], "descriptors", scenario, 1),

@@ -1,16 +1,17 @@
-//! What depends on the release of glibc, for releases that no supported distribution has any more: a preloaded library says
-//! that glibc is of that release. What only the real one can show is in docs/glibc-differences.md.
+//! Behaviour that depends on the release of glibc, for releases that no supported distribution contains. A preloaded
+//! library reports that release as the version of glibc. Differences that are only visible with the real release are
+//! listed in docs/glibc-differences.md.
 
 use super::*;
 
-/// The library beside a glibc that says it is of this release, as a value of `LD_PRELOAD`.
+/// A value of `LD_PRELOAD` with the library, and with a library that reports this release as the version of glibc.
 fn beside(release: &str) -> PathBuf {
     let option = format!("-DRELEASE=\"{release}\"");
     let stand_in = linked("stand_in_release", &["-shared", "-fPIC", &option], &[]);
     PathBuf::from(format!("{}:{}", stand_in.display(), library().display()))
 }
 
-/// glibc 2.30 began to set `IP_RECVERR`; a sandbox that was made for 2.28 ends the process for it.
+/// glibc sets `IP_RECVERR` from 2.30 on. A sandbox for 2.28 kills the process for this.
 #[test]
 fn no_system_call_is_made_that_the_release_does_not_make() {
     let place = Place::new(|_| {});
@@ -23,7 +24,7 @@ fn no_system_call_is_made_that_the_release_does_not_make() {
     }
 }
 
-/// Lookups of an address that has a line in /etc/hosts and, with another name, a PTR record.
+/// Lookups of an address that has a line in /etc/hosts and a PTR record with another name.
 #[test]
 fn mapped_addresses_are_found_in_hosts_as_in_the_release() {
     let place = Place::new(|etc| {
@@ -52,7 +53,7 @@ fn internationalised_names_are_converted_by_libcidn_before_2_28() {
     };
     let of = |name: &str, flags: &str| format!("gai {name} - {flags} 4 1");
 
-    // Each set of flags is another name, and so has another answer.
+    // Each set of flags results in another name, which has another answer.
     let found: BTreeSet<String> =
         ["IDN", "IDN|256", "IDN|512"].map(|flags| probe("2.27", &of("%c3%bc.t.example", flags), true)).into();
     assert_eq!(found.len(), 3, "{found:?}");

@@ -1,4 +1,4 @@
-//! fork(2) and its relatives, in the midst of lookups.
+//! fork(2) and related system calls during lookups.
 
 use super::many;
 use super::scenarios::{holds, holds_where_glibc_does_not};

@@ -1,14 +1,14 @@
-//! What a program lacks. Before glibc 2.34, libdl, libpthread and libanl are libraries of their own: a program may have none
-//! of them, even on its disk, or get them later and for a plug-in only.
+//! Programs without other libraries. Before glibc 2.34, libdl, libpthread and libanl are separate libraries. They may
+//! not be loaded, may not even be installed, or may be loaded later for a plug-in.
 
 use super::*;
 
-/// The files that ld.so loads for a program, by their paths.
+/// The paths of the files that ld.so loads for a program.
 fn needed(program: &Path) -> Vec<PathBuf> {
     let listed = Command::new(tool("ldd")).arg(program).output().expect("ldd runs");
     let text = text(&listed);
     let paths: Vec<PathBuf> = text.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from).collect();
-    assert!(paths.len() >= 2, "libc and its loader: {}", whole(&listed));
+    assert!(paths.len() >= 2, "libc and the dynamic linker: {}", whole(&listed));
     paths
 }
 
@@ -17,7 +17,7 @@ fn libc_and_the_dynamic_linker_are_sufficient() {
     let root = unique(&scratch("libc_only"));
     let program = program("libc_only");
     let install = |from: &Path, to: &Path| {
-        let to = root.join(to.strip_prefix("/").expect("a whole path"));
+        let to = root.join(to.strip_prefix("/").expect("an absolute path"));
         fs::create_dir_all(to.parent().expect("a directory")).unwrap();
         fs::copy(from, to).unwrap();
     };
@@ -40,15 +40,15 @@ fn libc_and_the_dynamic_linker_are_sufficient() {
     assert!(bare.contains("127.0.0.1: 0 127.0.0.1"), "{bare}");
     assert_eq!(looked_up(&ours, "", &names), bare);
     assert_eq!(looked_up(&ours, "nothing.else", &names), bare);
-    // Before 2.34, libc's own module for the file is not there either.
+    // Before 2.34, libc's module for /etc/hosts is a separate file, which does not exist either.
     let matched = looked_up(&ours, "here, 127.0.0.1", &names[..2]);
     assert_eq!(matched, "127.0.0.1: 0 127.0.0.1 127.0.0.1\nhere: 0 192.0.2.1 here\nexit status: 0");
     fs::remove_dir_all(&root).unwrap();
     report(
         Heading::Sandboxes,
-        "a system of libc and its loader only",
+        "a system with only libc and the dynamic linker",
         8,
-        "as without the library; matched names ours",
+        "as without the library; matched names answered by the library",
         None,
     );
 }
@@ -66,11 +66,11 @@ fn a_plug_in_that_loads_libpthread_works_as_without_the_library() {
         };
         let bare = said(place.bare(&program));
         assert!(bare.starts_with("dlerror: -\ngetaddrinfo_a: 0, ") && bare.contains("cancelled: ends"), "{bare}");
-        assert_eq!(said(place.with(&library(), &program)), bare, "{name} is ours");
+        assert_eq!(said(place.with(&library(), &program)), bare, "{name} is matched");
         let mut passed = place.worlds[0].command(&program, &place.etc);
         passed.env("LD_PRELOAD", library()).env("NSS_BYPASS", "nothing.matches.this");
-        assert_eq!(said(passed), bare, "{name} is not ours");
+        assert_eq!(said(passed), bare, "{name} is not matched");
         times += 2;
     }
-    report(Heading::OtherPreloads, "a plug-in that brings threads with it", times, "as without", None);
+    report(Heading::OtherPreloads, "a plug-in that loads libpthread", times, "as without the library", None);
 }

@@ -1,22 +1,23 @@
-//! Linked against instead of preloaded: by a program, and by a library of which the program may know nothing.
+//! Linking against the library instead of preloading it: by a program, and by a library that a program may load.
 //!
-//! A call goes to the first library in the program's order that has the function. Ours is first in a program that is
-//! linked against it; a library that is linked against it comes with libc before ours, so that its lookups are libc's.
+//! A call is bound to the first library in the lookup scope that defines the function. In a program that is linked
+//! against the library, this is the library. If only another library is linked against it, libc comes first, so that
+//! lookups are forwarded to libc.
 
 use super::*;
 
 const LOOKUPS: &[&str] =
     &["gai ok_ok.t.example", "ghbn v4only", "ghbnr ok3_ok3.t.example", "ghba 10.0.0.5", "gni 192.0.2.77", "gaia dual"];
 
-/// Some of these, and no other.
+/// Rules for some of the names.
 const SOME: &str = "ok_ok.t.example, v4only, 10.0.0.5";
 
-/// Who says what: "program" or "library", the lookup, the answer.
+/// The answers, by "program" or "library" and the lookup.
 type Said = BTreeMap<(String, String), String>;
 
 struct Linked {
     place: Place,
-    /// What each lookup gives by libc, beside the nscd that lies; and what it gives by us.
+    /// The results of each lookup from libc, with an nscd that gives wrong answers; and those from the library.
     libc: Said,
     ours: Said,
 }
@@ -53,13 +54,13 @@ impl Linked {
         said(&run(command, ""))
     }
 
-    /// Whether an answer is ours, or libc's.
+    /// Whether an answer is one of these.
     fn is_of(&self, answers: &Said, lookup: &str, answer: &str) -> bool {
         answers[&("program".to_owned(), lookup.to_owned())] == answer
     }
 
-    /// Everybody's lookups, with rules for all names, some, and none: those of `ours` are ours where a rule matches, and
-    /// all others libc's.
+    /// Runs all lookups with rules for all names, some, and none. Matched lookups by those in `ours` must be answered
+    /// by the library, and all others by libc.
     fn holds(&self, condition: &str, program: &Path, how: &[&str], ours: &[&str]) {
         let mut times = 0;
         for rules in [EVERYTHING, SOME, ""] {
@@ -75,8 +76,8 @@ impl Linked {
             }
         }
         let result = match ours {
-            [] => "all libc's".to_owned(),
-            _ => format!("matched names of the {} ours, all others libc's", ours.join(" and the ")),
+            [] => "all answered by libc".to_owned(),
+            _ => format!("matched names of the {} answered by the library, all others by libc", ours.join(" and the ")),
         };
         report(Heading::OtherPreloads, condition, times, &result, None);
     }
@@ -86,14 +87,19 @@ impl Linked {
 fn linking_a_program_against_the_library_has_the_same_effect_as_preloading() {
     let linked = Linked::new();
     let ours = library();
-    assert!(linked.libc.iter().any(|(key, answer)| linked.ours[key] != *answer), "no difference to see");
+    assert!(linked.libc.iter().any(|(key, answer)| linked.ours[key] != *answer), "no visible difference");
     let program = super::linked("linked_against", &[], &[&ours]);
     linked.holds("a program linked against the library", &program, &["alone"], &["program"]);
     let both = super::linked("linked_against", &["-Wl,--no-as-needed"], &[&speaker(&[&ours]), &ours]);
-    linked.holds("a program and its library, both linked against ours", &both, &["linked"], &["program", "library"]);
+    linked.holds(
+        "a program and its library, both linked against the library",
+        &both,
+        &["linked"],
+        &["program", "library"],
+    );
     let other = speaker(&[&ours]);
     let other = ["opened", other.to_str().unwrap()];
-    linked.holds("a linked program that opens a linked plug-in", &program, &other, &["program", "library"]);
+    linked.holds("a linked program that loads a linked plug-in", &program, &other, &["program", "library"]);
 }
 
 #[test]
@@ -102,12 +108,17 @@ fn linking_another_library_against_the_library_does_not_break_programs() {
     let (ours, plain) = (library(), program("linked_against"));
     let speaker = speaker(&[&ours]);
     let unaware = super::linked("linked_against", &["-Wl,--no-as-needed"], &[&speaker]);
-    linked.holds("a library linked against ours, libc before it", &unaware, &["linked"], &[]);
+    linked.holds("another library linked against the library, libc before it", &unaware, &["linked"], &[]);
     let path = speaker.to_str().unwrap();
-    linked.holds("a plug-in linked against ours", &plain, &["opened", path], &[]);
-    linked.holds("a plug-in linked against ours, RTLD_DEEPBIND", &plain, &["deep", path], &["library"]);
-    // Ours is behind libc in the program's order, and before it in the plug-in's, which is another than the program's.
+    linked.holds("a plug-in linked against the library", &plain, &["opened", path], &[]);
+    linked.holds("a plug-in linked against the library, RTLD_DEEPBIND", &plain, &["deep", path], &["library"]);
+    // The library is after libc in the scope of the program, and before it in that of the plug-in, which is different.
     let other = super::linked("linked_against", &["-DLIBRARY", "-DOTHER", "-shared", "-fPIC"], &[&ours]);
     let how = ["deep-too", other.to_str().unwrap()];
-    linked.holds("a plug-in linked against ours, RTLD_DEEPBIND, beside such a library", &unaware, &how, &["library"]);
+    linked.holds(
+        "a plug-in linked against the library, RTLD_DEEPBIND, with such a library in the program",
+        &unaware,
+        &how,
+        &["library"],
+    );
 }

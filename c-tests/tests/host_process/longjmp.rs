@@ -1,4 +1,4 @@
-//! Lookups that are left by siglongjmp.
+//! Jumps out of lookups with siglongjmp.
 
 use super::many;
 use super::scenarios::holds_in_both_builds;

@@ -1,9 +1,10 @@
-//! The library in somebody else's process (ARCHITECTURE.md, section 5): it works whatever the process does, and does nothing
-//! to it. Forks, threads, cancellation, jumps, signals and few descriptors; little stack, no memory, a sandbox, privileges,
-//! other preloaded libraries, a panic of the library's own. None of these may show.
+//! The behaviour of the library in the host process (ARCHITECTURE.md, section 5): it must work under all conditions,
+//! and must not affect the process otherwise. The tests cover fork, threads, cancellation, jumps, signals, few
+//! descriptors, small stacks, lack of memory, sandboxes, privileges, other preloaded libraries, and panics in the
+//! library.
 //!
-//! What is asked of the library is what bare glibc does under the same conditions, where it does better than to crash;
-//! how that fared is a line of the table (`c_tests::table`). `NSS_BYPASS_SOAK` runs more of everything.
+//! The reference is the behaviour of bare glibc under the same conditions, unless that crashes. The results are rows of
+//! a table (`c_tests::table`). `NSS_BYPASS_SOAK` increases the numbers of repetitions.
 
 mod cancellation;
 mod checkers;
@@ -40,7 +41,7 @@ use c_tests::releases;
 use c_tests::table::{Heading, report};
 use c_tests::world::{Nscd, World, unique};
 
-/// Every kind of lookup, as programs/lookup_line.h names them.
+/// All kinds of lookups, in the format of programs/lookup_line.h.
 const KINDS: &[&str] = &[
     "gai ok_ok.t.example",
     "gai ok3_ok3.t.example http",
@@ -61,7 +62,8 @@ const KINDS: &[&str] = &[
     "gni 10.0.0.5",
 ];
 
-/// Worlds without nscd for bare glibc, and with one that lies for the library; the same /etc for both.
+/// A world without nscd for bare glibc, and one for the library with an nscd that gives wrong answers, with the same
+/// /etc.
 struct Place {
     setup: Setup,
     worlds: [World; 2],
@@ -77,17 +79,17 @@ impl Place {
         Self { setup, worlds, etc }
     }
 
-    /// A command where bare glibc answers.
+    /// A command with bare glibc.
     fn bare(&self, program: &Path) -> Command {
         Side::bare().configure(self.worlds[0].command(program, &self.etc), &self.setup)
     }
 
-    /// A command where a library takes everything away from an nscd that lies.
+    /// A command with a library, and an nscd that gives wrong answers.
     fn with(&self, library: &Path, program: &Path) -> Command {
         Side::with(library, Some(EVERYTHING)).configure(self.worlds[1].command(program, &self.etc), &self.setup)
     }
 
-    /// The same command on both sides.
+    /// Runs the same command on both sides.
     fn both(&self, name: &str, change: impl Fn(&mut Command), input: &str) -> [Output; 2] {
         let program = program(name);
         [self.bare(&program), self.with(&library(), &program)].map(|mut command| {
@@ -105,7 +107,7 @@ impl Drop for Place {
 
 fn run(mut command: Command, input: &str) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    // Who died reads nothing.
+    // A program that has ended does not read its input.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -114,7 +116,7 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Both streams and the end, for people.
+/// Both output streams and the status, for messages.
 fn whole(output: &Output) -> String {
     format!("{}{}{}", text(output), String::from_utf8_lossy(&output.stderr), output.status)
 }

@@ -1,6 +1,6 @@
 use super::*;
 
-/// Answers, and the largest number of bytes of stack.
+/// The answers, and the maximum stack size in bytes.
 fn answers_and_stack(output: &Output) -> (String, usize) {
     let text = text(output);
     let (sizes, answers): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.parse::<usize>().is_ok());
@@ -14,7 +14,7 @@ fn small_stacks(library: &Path, kibibytes: u32, what: &str) {
         fs::write(etc.join("rules"), rules).unwrap();
     });
     let mut most = [0, 0];
-    // The first lookup of a process also reads all files; "rewrite" makes one of many read the rules anew.
+    // The first lookup of a process reads all files. "rewrite" causes the rules to be read again later.
     let together = format!("{}\nrewrite /etc/rules\ngai ok_ok.t.example\n", KINDS.join("\n"));
     for input in KINDS.iter().copied().chain([together.as_str()]) {
         let program = program("small_stack");
@@ -45,7 +45,7 @@ fn every_lookup_of_a_debug_build_fits_on_a_stack_of_64_kib() {
     small_stacks(&faulty_library(), 64, "a debug build");
 }
 
-/// How often all lookups of programs/out_of_memory.c ended how.
+/// The number of lookups of programs/out_of_memory.c with each result.
 fn outcomes(output: &str) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
     for line in output.lines() {
@@ -63,7 +63,7 @@ fn in_words(outcomes: &BTreeMap<String, usize>) -> String {
     outcomes.iter().map(|(how, count)| format!("{count} {how}")).collect::<Vec<_>>().join(", ")
 }
 
-/// What a lookup may end in that has no memory: its answer or a code that says so.
+/// The allowed results of a lookup without memory: the answer, or a corresponding error code.
 const HONEST: &[&str] =
     &["answered", "EAI_MEMORY", "EAI_SYSTEM errno=12", "EAI_AGAIN", "h_errno=-1", "h_errno=-1 rc=12", "h_errno=2"];
 
@@ -76,7 +76,7 @@ fn malloc_fails_with(configuration: &str, mode: &str, when: &str, lookups: &[&st
     let program = program("out_of_memory");
     let mut ours = place.with(&library(), &program);
     ours.args([mode, when]).args(lookups);
-    // Bare glibc waits for ever for a lock, or dies, in many of these.
+    // In many of these cases, bare glibc crashes or waits for a lock indefinitely.
     let mut bare = place.bare(&program);
     bare.args([mode, when, "gai ok_ok.t.example"]).env("LOOKUP_PATIENCE", "2");
     let (ours, bare) = (run(ours, ""), run(bare, ""));
@@ -147,10 +147,16 @@ fn malloc_failing_at_program_start_does_not_affect_lookups() {
             break;
         }
     }
-    report(Heading::MemoryAndStack, "malloc fails before main", times, "all started and answered", None);
+    report(
+        Heading::MemoryAndStack,
+        "malloc fails before main",
+        times,
+        "all programs started, all lookups answered",
+        None,
+    );
 }
 
-/// A process, or a child of one, that lives on the reserve for long.
+/// A process, or children of a process, that use the reserve for a long time.
 fn without_memory(how: &str, count: usize, condition: &str) {
     let place = Place::new(|_| ());
     let program = program("memory_reserve");
@@ -175,6 +181,6 @@ fn lookups_continue_in_a_process_without_memory() {
 #[test]
 fn children_forked_while_the_reserve_is_in_use_have_a_reserve() {
     without_memory("child", many(2000, 5000, 20_000), "malloc fails for long in a child of a busy process");
-    // Enough to use it up, if lookups were not refused.
+    // This would exhaust the reserve if lookups were not refused.
     without_memory("children", 60, "malloc fails for long in children of children of a busy process");
 }

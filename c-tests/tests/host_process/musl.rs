@@ -1,5 +1,6 @@
-//! A libc that is not glibc. musl's loader loads what LD_PRELOAD names, of whatever libc, and ends the program if a symbol
-//! is missing that it needs; its lists of addresses are made in another way than glibc's, and it asks no nscd about hosts.
+//! Another libc than glibc. musl's dynamic linker loads the libraries in LD_PRELOAD regardless of their libc, and ends
+//! the program if a required symbol is missing. Its address lists have another layout than glibc's, and it does not
+//! query nscd for hosts.
 
 use super::*;
 
@@ -27,11 +28,5 @@ fn a_musl_program_behaves_as_without_the_library() {
         assert_eq!(whole(&loaded), whole(&bare), "{name}");
         times += 1;
     }
-    report(
-        Heading::OtherPreloads,
-        "a program of musl",
-        times,
-        "as without the library, which does nothing there",
-        None,
-    );
+    report(Heading::OtherPreloads, "a musl program", times, "as without the library, which has no effect", None);
 }

@@ -20,7 +20,7 @@ const LOOKUPS: &[&str] = &[
 fn everywhere(when: &str) {
     let place = Place::new(|etc| fs::write(etc.join("rules"), "bypass * 0.0.0.0/0 ::/0\n").unwrap());
     let mut command = place.with(&faulty_library(), &program("panics"));
-    // In libanl, before 2.34, libc's own getaddrinfo_a calls getaddrinfo as any library does: that is answered here.
+    // Before 2.34, getaddrinfo_a is in libanl, whose call of getaddrinfo is intercepted by the library.
     let is_plain = |lookup: &&&str| releases::minor() >= 34 || !lookup.starts_with("gaia ");
     command.arg(when).args(LOOKUPS.iter().filter(is_plain));
     command.env_remove("NSS_BYPASS").env("NSS_BYPASS_CONF", "/etc/rules").env("PANICS_RULES", "/etc/rules");
@@ -33,9 +33,9 @@ fn everywhere(when: &str) {
     let points: usize = counts.iter().flatten().sum();
     report(
         Heading::Panic,
-        &format!("panics, in a process's {when} lookup"),
+        &format!("panics in the {when} lookup of a process"),
         points,
-        "libc's answer, silently; then ours again",
+        "the answer of libc, without output; then that of the library again",
         None,
     );
 }
@@ -79,5 +79,5 @@ fn a_panic_while_the_library_is_loaded_has_no_visible_effect() {
             times += 1;
         }
     }
-    report(Heading::Panic, "panics while the program is loaded, or in a constructor's lookup", times, "silent", None);
+    report(Heading::Panic, "panics at program start, or in a lookup of a constructor", times, "no output", None);
 }

@@ -1,4 +1,4 @@
-//! Beside other libraries that put themselves before libc's functions.
+//! Tests with other libraries that override libc functions.
 
 use super::*;
 
@@ -18,7 +18,7 @@ struct Neighbour {
     name: &'static str,
     library: &'static str,
     variables: &'static [(&'static str, &'static str)],
-    /// It only hands memory or the time out: nothing may change.
+    /// It only provides memory or the time, so that results must not change.
     transparent: bool,
 }
 
@@ -70,7 +70,7 @@ fn place() -> Place {
     })
 }
 
-/// One lookup a process, since a neighbour may end it.
+/// Runs one lookup per process, since the other library may end the process.
 fn ask(place: &Place, preloads: &[&Path], rules: &str, variables: &[(&str, &str)], lookup: &str) -> String {
     let mut command = place.worlds[1].command(&program("seccomp"), &place.etc);
     let preloads: Vec<&str> = preloads.iter().map(|path| path.to_str().unwrap()).collect();
@@ -94,11 +94,11 @@ fn beside(neighbour: &Neighbour) {
             let found = ask(&place, &order, EVERYTHING, neighbour.variables, lookup);
             assert!(!found.contains("ENDED") || theirs.contains("ENDED"), "{}: {lookup}: {found}", neighbour.name);
             let how = match found {
-                found if found == alone => "as without the neighbour",
+                found if found == alone => "as without the other library",
                 _ if neighbour.transparent => {
                     panic!("{}, {order:?}: {lookup}: {found} instead of {alone}", neighbour.name)
                 }
-                found if found == theirs => "as the neighbour says",
+                found if found == theirs => "as from the other library",
                 found
                     if ["EAI_AGAIN", "EAI_NODATA", "h_errno=2", "EAI_SYSTEM", "10.0.0.5", "192.0.2.77"]
                         .iter()
@@ -112,14 +112,8 @@ fn beside(neighbour: &Neighbour) {
         }
     }
     let words: Vec<String> = matched.iter().map(|(how, count)| format!("{count} {how}")).collect();
-    let result = format!("matched: {}; unmatched: all as without us", words.join(", "));
-    report(
-        Heading::OtherPreloads,
-        &format!("beside {}, both orders", neighbour.name),
-        4 * LOOKUPS.len(),
-        &result,
-        None,
-    );
+    let result = format!("matched: {}; unmatched: all as without the library", words.join(", "));
+    report(Heading::OtherPreloads, &format!("with {}, both orders", neighbour.name), 4 * LOOKUPS.len(), &result, None);
 }
 
 macro_rules! neighbours {
@@ -150,7 +144,7 @@ fn auditing_and_eager_binding_do_not_change_results() {
             assert_eq!(ask(&place, &[&library()], EVERYTHING, &variables, lookup), alone, "{variables:?}: {lookup}");
         }
     }
-    report(Heading::OtherPreloads, "LD_AUDIT, LD_BIND_NOW", 2 * KINDS.len(), "as without", None);
+    report(Heading::OtherPreloads, "LD_AUDIT, LD_BIND_NOW", 2 * KINDS.len(), "as without them", None);
 }
 
 #[test]
@@ -187,12 +181,12 @@ fn the_library_can_be_loaded_and_unloaded_with_dlopen() {
     assert_eq!(said, format!("{once}{GOES_ON}"));
     let said = opened("again", "gai ok_ok.t.example").replace("2001:db8::1 192.0.2.1", "192.0.2.1 2001:db8::1");
     assert_eq!(said, format!("{}{GOES_ON}", once.repeat(20)));
-    report(Heading::OtherPreloads, "opened and closed, with lookups and without", 22, "the program goes on", None);
+    report(Heading::OtherPreloads, "loaded and closed, with and without lookups", 22, "the program continues", None);
 }
 
 #[test]
 fn the_library_can_be_closed_during_a_lookup() {
     let said = opened("busy", "gai slow6_slow6.t.example");
     assert!(said.starts_with("closed: 0\nthe slow lookup: 0\n"), "{said}");
-    report(Heading::OtherPreloads, "closed during a lookup", 1, "the lookup ends well", None);
+    report(Heading::OtherPreloads, "closed during a lookup", 1, "the lookup succeeds", None);
 }

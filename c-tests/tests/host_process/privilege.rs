@@ -5,7 +5,7 @@ mkdir -p /run/bin /run/shared; chmod 755 /run /run/bin; chmod 1777 /run/shared; 
 cp "$LIBRARY" /run/bin/libnss_bypass.so
 for kind in plain setuid setgid capable; do cp "$PROGRAM" /run/bin/$kind; chmod 755 /run/bin/$kind; done
 chmod 4755 /run/bin/setuid; chmod 2755 /run/bin/setgid; setcap cap_net_bind_service=ep /run/bin/capable
-ask() { # WHAT KIND: a lookup by nobody
+ask() { # WHAT KIND: runs a lookup as nobody
 printf '%s: ' "$1"
 setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all -- /run/bin/"$2" - cold 'gai ok_ok.t.example' 2>&1
 }
@@ -18,7 +18,7 @@ truth=$(NSS_BYPASS='*' /run/bin/plain - cold 'gai ok_ok.t.example')
 test "$bare" != "$truth" || echo 'NO DIFFERENCE TO SEE'
 "#;
 
-/// What a script prints, with what is true and what nscd says by those names.
+/// The output of a script, in which the correct answer and that of nscd are replaced with names.
 fn script(text: &str) -> Vec<String> {
     let place = Place::new(|_| ());
     let mut bash = place.worlds[1].command(&tool("bash"), &place.etc);
@@ -70,7 +70,7 @@ ls -A /run/shared"#,
         "faults capable: ours",
     ];
     assert_eq!(said, expected);
-    report(Heading::Privilege, "variables in privileged programs", 12, "none counts, nothing is logged", None);
+    report(Heading::Privilege, "variables in privileged programs", 12, "all ignored, nothing is logged", None);
 }
 
 #[test]
@@ -98,12 +98,12 @@ good; rm /etc/nss-bypass.conf; mkdir /etc/nss-bypass.conf; each directory; rmdir
         Heading::Privilege,
         "configurations for privileged programs",
         said.len(),
-        "refused wherever others than root could change them",
+        "rejected if users other than root could change them",
         None,
     );
 }
 
-/// Where `/` itself belongs to others, or can be written by them: a root of its own, with this machine's files in it.
+/// If `/` itself belongs to other users or is writable by them, in a private root directory with this machine's files.
 #[test]
 fn privileged_programs_reject_a_configuration_below_a_root_directory_that_others_can_write() {
     let said = script(
@@ -113,7 +113,7 @@ for entry in /*; do
     if [ -L "$entry" ]; then cp -P "$entry" /run/other/
     elif [ -d "$entry" ]; then mkdir "/run/other$entry"; mount --rbind "$entry" "/run/other$entry"; fi
 done
-below() { # WHAT MODE OWNER: of the other root
+below() { # WHAT MODE OWNER: of the other root directory
     chown "$3" /run/other; chmod "$2" /run/other
     for kind in setuid setgid capable plain; do
         printf '%s %s: ' "$1" $kind
@@ -131,7 +131,7 @@ below good 755 0:0; below sticky 1777 0:0; below group 775 0:0; below world 757 
     let result = "refused wherever others than root could change `/`";
     report(
         Heading::Privilege,
-        "configurations for privileged programs, below another's root",
+        "configurations for privileged programs, below a root directory of others",
         said.len(),
         result,
         None,
@@ -139,7 +139,7 @@ below good 755 0:0; below sticky 1777 0:0; below group 775 0:0; below world 757 
 }
 
 const LOGS: &str = r#"
-log() { # WHAT PATH: a lookup by root
+log() { # WHAT PATH: runs a lookup as root
 printf '%s: ' "$1"
 NSS_BYPASS='*' NSS_BYPASS_LOG=$2 timeout 10 /run/bin/plain - cold 'gai ok_ok.t.example' 2>&1
 }
@@ -179,7 +179,13 @@ cat /run/victim/file; ls /run/victim"#
     let mut expected: Vec<String> = names.iter().map(|name| format!("{name}: ours")).collect();
     expected.extend(["1", "600", "precious", "file", "read"].map(str::to_owned));
     assert_eq!(said, expected);
-    report(Heading::Privilege, "logs in a shared directory", names.len(), "written only to a file of their own", None);
+    report(
+        Heading::Privilege,
+        "logs in a shared directory",
+        names.len(),
+        "only written to a file of the same user",
+        None,
+    );
 }
 
 #[test]
@@ -191,5 +197,5 @@ setpriv --reuid 65534 --clear-groups -- ln -s /run/victim /run/shared/way; log '
 ls /run/victim"#
     ));
     assert_eq!(said, ["way: ours", "shared way: ours", "file"]);
-    report(Heading::Privilege, "logs behind somebody's link", 2, "not written", None);
+    report(Heading::Privilege, "logs in a path with a link of another user", 2, "not written", None);
 }

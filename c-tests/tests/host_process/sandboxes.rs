@@ -1,4 +1,4 @@
-//! One thing after another of what a process may be.
+//! Sandboxes: restricted system calls, and changes of the root directory, user and namespaces.
 
 use super::*;
 
@@ -15,17 +15,17 @@ const LOOKUPS: &[&str] = &[
 ];
 const OVER_TCP: &[&str] = &["gai tc_tc.t.example", "gai4 tc_tc.t.example", "ghbn tc_tc.t.example"];
 
-/// For the test program, and for malloc.
+/// System calls of the test program and of malloc.
 const ALWAYS: &str = "write,exit_group,brk,mmap,munmap,getrandom";
 const DATAGRAMS: &str = "newfstatat,openat,read,lseek,close,socket,connect,setsockopt,poll,sendmmsg,sendto,recvfrom,ioctl,getsockname,uname,bind,recvmsg,futex";
 const STREAMS: &str = "writev,getpeername";
 const CONTRACT: &str = "newfstatat,openat,read,lseek,close,socket,connect,setsockopt,poll,sendmmsg,sendto,recvfrom,\
     ioctl,writev,getpeername,getsockname,uname,bind,recvmsg,futex,mmap,munmap,brk,clock_gettime,write,exit_group";
 
-/// Older glibcs look at files with other calls, and load their modules when they are first asked.
+/// Older releases of glibc examine files with other system calls, and load modules when they are first used.
 const OLDER: &str = "stat,fstat,mprotect";
 
-/// Without a cache, and with one: "warm" is then what was kept.
+/// Without and with a cache. In the latter case, "warm" lookups use the cache.
 const CACHES: [(&str, &str); 2] = [("", ""), (", with a cache", "cache 100\n")];
 
 fn configured(configuration: &str) -> Place {
@@ -43,11 +43,11 @@ fn filtered_in(place: &Place, what: &str, calls: &str, lookups: &[&str]) {
     let all = match releases::minor() {
         ..33 => format!("{calls},{OLDER}"),
         33..39 => calls.to_owned(),
-        // An open file is looked at with a call of its own again.
+        // fstat is again a separate system call.
         39.. => format!("{calls},fstat"),
     };
     for when in ["cold", "warm"] {
-        // When it is first called, malloc asks for random bytes (glibc 2.36), with the library and without.
+        // The first call of malloc uses getrandom (glibc 2.36), with and without the library.
         let all = if when == "cold" && calls == CONTRACT { format!("{all},getrandom") } else { all.clone() };
         for lookup in lookups {
             let [bare, ours] = place.both(
@@ -65,29 +65,29 @@ fn filtered_in(place: &Place, what: &str, calls: &str, lookups: &[&str]) {
             }
         }
     }
-    let [bare, ours] = survivors.map(|count| format!("{count} lived"));
+    let [bare, ours] = survivors.map(|count| format!("{count} survived"));
     report(Heading::Sandboxes, &format!("seccomp: {what}"), 2 * lookups.len(), &ours, Some(&bare));
-    assert!(survivors[0] > 0, "bare glibc lives nowhere: the list says nothing");
+    assert!(survivors[0] > 0, "all lookups of bare glibc are killed: the list is wrong");
 }
 
 #[test]
 fn system_calls_for_udp_are_sufficient() {
-    filtered("what glibc needs for datagrams", &format!("{ALWAYS},{DATAGRAMS}"), LOOKUPS);
+    filtered("system calls of glibc for UDP", &format!("{ALWAYS},{DATAGRAMS}"), LOOKUPS);
 }
 
 #[test]
 fn system_calls_for_udp_and_tcp_are_sufficient() {
     let all: Vec<&str> = LOOKUPS.iter().chain(OVER_TCP).copied().collect();
-    filtered("what glibc needs for datagrams and streams", &format!("{ALWAYS},{DATAGRAMS},{STREAMS}"), &all);
+    filtered("system calls of glibc for UDP and TCP", &format!("{ALWAYS},{DATAGRAMS},{STREAMS}"), &all);
 }
 
 #[test]
 fn documented_system_calls_are_sufficient() {
     let all: Vec<&str> = LOOKUPS.iter().chain(OVER_TCP).copied().collect();
-    filtered("what is promised", CONTRACT, &all);
+    filtered("documented system calls", CONTRACT, &all);
 }
 
-/// The names of the system calls between the marks.
+/// The names of the system calls between the markers.
 pub(super) fn calls_of(place: &Place, library: Option<&Path>, when: &str, lookup: &str) -> BTreeSet<String> {
     let strace = tool("strace");
     let mut command = match library {
@@ -106,7 +106,7 @@ pub(super) fn calls_of(place: &Place, library: Option<&Path>, when: &str, lookup
     calls.skip_while(|call| call != "getppid").skip(1).take_while(|call| call != "getppid").collect()
 }
 
-/// What malloc asks for depends on what it was asked before.
+/// The system calls of malloc depend on previous allocations.
 const FOR_MEMORY: &[&str] = &["brk", "mmap", "munmap", "mremap", "madvise"];
 
 #[test]
@@ -150,7 +150,7 @@ fn elsewhere(place: &Place, words: &[&str], lookups: &[&str]) -> String {
         Some(action) => format!("elsewhere, after a lookup: {action}"),
         None => format!("elsewhere: {}", words[0]),
     };
-    report(Heading::Sandboxes, &condition, text(&ours).lines().count(), "as bare glibc", None);
+    report(Heading::Sandboxes, &condition, text(&ours).lines().count(), "as with bare glibc", None);
     text(&ours)
 }
 
@@ -161,7 +161,7 @@ fn lookups_follow_changes_of_the_root_directory_mounts_and_user() {
     fs::create_dir(&empty).unwrap();
     let empty = empty.to_str().unwrap();
     for (action, argument) in [("chroot", empty), ("readonly", "-"), ("noproc", "-"), ("user", "65534")] {
-        // Before 2.34, glibc's modules are libraries of their own, which an empty root lacks.
+        // Before 2.34, glibc's modules are separate libraries, which do not exist in an empty root directory.
         if action != "chroot" || releases::minor() >= 34 {
             elsewhere(&place, &[action, argument], LOOKUPS);
         }
@@ -177,7 +177,7 @@ fn lookups_of_a_thread_use_its_network_namespace() {
     let lookups = ["gai set-near_set-near.t.example", "gai4 set-near_set-near.t.example", "ghbn ok_ok.t.example"];
     let said = elsewhere(&place, &["network", network.to_str().unwrap()], &lookups);
     let of = |who: &str| said.lines().find_map(|line| line.strip_prefix(who)?.strip_prefix(": ")).unwrap().to_owned();
-    assert_ne!(of("main"), of("thread"), "the order of addresses must show the interface");
+    assert_ne!(of("main"), of("thread"), "the order of addresses must depend on the interface");
     let asked = |world: &World| world.questions().iter().filter(|line| line.contains("set-near")).count();
     assert!(
         asked(&other) > 0 && asked(&other) == asked(&place.worlds[0]) + asked(&place.worlds[1]),

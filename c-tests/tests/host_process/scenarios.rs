@@ -1,9 +1,9 @@
-//! Programs that judge themselves: `PROGRAM SCENARIO COUNT [bare]` (programs/scenarios.h) does something COUNT times in
-//! the midst of lookups.
+//! Programs that check their results themselves: `PROGRAM SCENARIO COUNT [bare]` (programs/scenarios.h) performs an
+//! action COUNT times during lookups.
 //!
-//! They print lines of the table (`c_tests::table`), "= condition | times | result", and end with 1 where a result must
-//! not be so. Where bare glibc does worse, the same is run bare, and the line says both. `NSS_BYPASS_SOAK` makes the
-//! numbers larger: see `scripts/soak`.
+//! They print rows of the table (`c_tests::table`), "= condition | times | result", and exit with status 1 if a result
+//! is wrong. If the behaviour of bare glibc is worse, the program is also run with bare glibc, and the row contains
+//! both results. `NSS_BYPASS_SOAK` increases the numbers of repetitions: see `scripts/soak`.
 
 use std::env;
 use std::os::unix::process::ExitStatusExt;
@@ -38,7 +38,8 @@ impl Host {
         fs::write(self.etc.join(file), text).unwrap();
     }
 
-    /// A program under these libraries or, where there are none, bare: then its own server is the one of the rules.
+    /// A program with these libraries or, without any, with bare glibc, in which case its own server is used by all
+    /// lookups.
     pub(super) fn command(&self, libraries: &[&Path], program: &Path, words: &[&str]) -> Command {
         if libraries.is_empty() {
             self.put("resolv.conf", "nameserver 127.0.0.54\noptions timeout:5 attempts:3\n");
@@ -55,7 +56,7 @@ impl Host {
             command.arg(program).args(words).arg("bare");
         } else {
             let list: Vec<&str> = libraries.iter().map(|library| library.to_str().unwrap()).collect();
-            // For the program alone, which the time limit is not to wait for.
+            // Preloaded only in the program, and not in the program that enforces the time limit.
             command.arg(tool("env")).arg(format!("LD_PRELOAD={}", list.join(":"))).arg(program).args(words);
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -69,7 +70,7 @@ impl Drop for Host {
     }
 }
 
-/// A line of the table, as a program prints it.
+/// A row of the table, as printed by a program.
 pub(super) struct Row {
     condition: String,
     times: String,
@@ -88,7 +89,7 @@ pub(super) fn rows(output: &Output) -> Vec<Row> {
         .collect()
 }
 
-/// The beginning of what a program said, and its end, for people.
+/// The beginning and the end of a program's output, for messages.
 pub(super) fn excerpt(output: &Output) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     let lines: Vec<&str> = out.lines().chain(err.lines()).collect();
@@ -96,10 +97,10 @@ pub(super) fn excerpt(output: &Output) -> String {
     format!("{}\n{} lines, ended with {}", lines[..shown].join("\n"), lines.len(), output.status)
 }
 
-/// Reports the rows of a run, with those of a bare one beside them; fails where the program said that it must not be so.
+/// Reports the rows of a run, with those of a run with bare glibc. Fails if the program reported a wrong result.
 pub(super) fn conclude(heading: Heading, label: &str, ours: &Output, bare: Option<&Output>) {
     let bare_rows = bare.map(rows).unwrap_or_default();
-    // Rows that are missing are those at which it hung, and what would have come then.
+    // Missing rows are the one at which the program hung, and all following ones.
     let hangs = bare.is_some_and(|bare| bare.status.signal() == Some(libc::SIGKILL));
     for row in rows(ours) {
         let bare = match bare_rows.iter().find(|bare| bare.condition == row.condition) {
@@ -113,7 +114,7 @@ pub(super) fn conclude(heading: Heading, label: &str, ours: &Output, bare: Optio
     assert!(ours.stderr.is_empty(), "{}", excerpt(ours));
 }
 
-/// The heading in the table under which a program's rows stand.
+/// The heading of a program's rows in the table.
 pub(super) fn heading_of(program: &str) -> Heading {
     match program {
         "fork" => Heading::Fork,
@@ -130,7 +131,7 @@ pub(super) fn run_scenario(host: &Host, libraries: &[&Path], name: &str, scenari
     host.command(libraries, &program(name), &[scenario, &count.to_string()]).output().unwrap()
 }
 
-/// The debug build where the release build is tested, and the other way round.
+/// The debug build if the release build is tested, and vice versa.
 pub(super) fn other_build() -> PathBuf {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
@@ -145,12 +146,12 @@ pub(super) fn other_build() -> PathBuf {
     PATH.get_or_init(build).clone()
 }
 
-/// What a program does under the library is as it must be.
+/// Checks the results of a program with the library.
 pub(super) fn holds(name: &str, scenario: &str, count: u32) {
     conclude(heading_of(name), "", &run_scenario(&Host::new(), &[&library()], name, scenario, count), None);
 }
 
-/// The same, with bare glibc's numbers of `bare_count` times.
+/// The same, with the results of bare glibc for `bare_count` repetitions.
 pub(super) fn holds_where_glibc_does_not(name: &str, scenario: &str, count: u32, bare_count: u32) {
     let bare = std::thread::scope(|scope| {
         let bare = scope.spawn(|| run_scenario(&Host::new(), &[], name, scenario, bare_count));
@@ -160,7 +161,7 @@ pub(super) fn holds_where_glibc_does_not(name: &str, scenario: &str, count: u32,
     conclude(heading_of(name), "", &bare.0, Some(&bare.1));
 }
 
-/// Under both builds, which differ in how they unwind, and bare.
+/// With both builds, which differ in unwinding, and with bare glibc.
 pub(super) fn holds_in_both_builds(name: &str, scenario: &str, count: u32) {
     let other = other_build();
     let run = |libraries: &[&Path]| run_scenario(&Host::new(), libraries, name, scenario, count);
@@ -169,8 +170,8 @@ pub(super) fn holds_in_both_builds(name: &str, scenario: &str, count: u32) {
         let bare = scope.spawn(|| run(&[]));
         [run(&[&library()]), other.join().unwrap(), bare.join().unwrap()]
     });
-    // glibc's own lookups do not call the functions that the program puts before libc's: nothing to compare.
+    // glibc's own lookups do not call the functions that the program overrides, so that there is nothing to compare.
     let has_bare = !["everywhere", "deeper"].contains(&scenario);
     conclude(heading_of(name), "", &ours, has_bare.then_some(&bare));
-    conclude(heading_of(name), ", the other build", &other, None);
+    conclude(heading_of(name), ", other build", &other, None);
 }

@@ -1,4 +1,4 @@
-//! Signals that interrupt lookups, and handlers that look names up themselves.
+//! Signals that interrupt lookups, and handlers that perform lookups.
 
 use super::many;
 use super::scenarios::{holds, holds_where_glibc_does_not};

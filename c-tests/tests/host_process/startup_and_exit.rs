@@ -1,4 +1,4 @@
-//! Lookups before main and after it, by the program and by libraries.
+//! Lookups before and after main, by the program and by libraries.
 
 use super::scenarios::*;
 use super::*;
@@ -16,12 +16,20 @@ fn lookups_of_a_program_work_at_startup_and_exit() {
 
 #[test]
 fn lookups_of_a_library_initialised_later_work_at_startup_and_exit() {
-    at_every_moment(", preloaded before ours", &[&stand_in("startup_and_exit"), &library()], of_program() + OF_LIBRARY);
+    at_every_moment(
+        ", preloaded before the library",
+        &[&stand_in("startup_and_exit"), &library()],
+        of_program() + OF_LIBRARY,
+    );
 }
 
 #[test]
 fn lookups_of_a_library_initialised_earlier_work_at_startup_and_exit() {
-    at_every_moment(", preloaded after ours", &[&library(), &stand_in("startup_and_exit")], of_program() + OF_LIBRARY);
+    at_every_moment(
+        ", preloaded after the library",
+        &[&library(), &stand_in("startup_and_exit")],
+        of_program() + OF_LIBRARY,
+    );
 }
 
 #[test]
@@ -33,7 +41,7 @@ fn errno_is_zero_at_the_start_of_main_with_any_configuration() {
     }
 }
 
-/// With either table of symbols that a program may have.
+/// With both types of symbol hash tables.
 #[test]
 fn a_program_may_define_environ_and_syscall_and_dlsym_is_not_called() {
     let rules = std::env::temp_dir().join(format!("nss-bypass-own-names-{}", std::process::id()));
@@ -47,8 +55,8 @@ fn a_program_may_define_environ_and_syscall_and_dlsym_is_not_called() {
     fs::remove_file(&rules).unwrap();
 }
 
-/// Moments of which the program, and the same source as a library, print lines; the program one less where libc is
-/// not ready before all constructors.
+/// The number of moments for which the program prints lines, one less if libc is not initialised before all
+/// constructors. The same source is also built as a library.
 fn of_program() -> usize {
     if releases::minor() < 32 { 9 } else { 10 }
 }

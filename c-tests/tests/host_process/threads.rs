@@ -1,4 +1,4 @@
-//! Many threads, and files that change under them.
+//! Many threads, while files change.
 
 use super::scenarios::*;
 use super::*;
@@ -12,7 +12,7 @@ fn every_answer_matches_the_old_or_the_new_files() {
 fn configuration_changes_take_effect_without_leaking_memory() {
     let (host, count) = (Host::new(), many(1000, 3000, 20_000));
     let mut command = host.command(&[&library()], &program("threads"), &["reloads", &count.to_string()]);
-    // What malloc keeps for the thread, of each size, counts as in use (malloc_info(3)).
+    // Without the thread cache of malloc, whose contents count as in use (malloc_info(3)).
     command.env("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0");
     conclude(Heading::Threads, "", &command.output().unwrap(), None);
 }
