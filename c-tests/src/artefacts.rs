@@ -45,6 +45,15 @@ fn built_under_test(packages: &[&str]) -> PathBuf {
     target.join(directory)
 }
 
+/// Returns whether the library and the programs are for arm64, and the tests themselves are not (`scripts/matrix`).
+pub fn is_arm64() -> bool {
+    // `e_machine` of the ELF header.
+    const EM_AARCH64: u8 = 183;
+    let library = library();
+    let file = fs::read(&library).unwrap_or_else(|error| panic!("cannot read {}: {error}", library.display()));
+    file.get(18) == Some(&EM_AARCH64)
+}
+
 /// The file that an environment variable specifies, if it is set.
 fn given(variable: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env::var_os(variable)?);

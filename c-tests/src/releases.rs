@@ -2,11 +2,10 @@
 //! of 2.36, for which these tests were written. An entry that no longer explains a difference causes the test to fail.
 
 use std::ffi::CStr;
-use std::fs;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use crate::artefacts::library;
+use crate::artefacts::is_arm64;
 use crate::report::Deviation;
 
 /// A deviation in some releases, which are specified by the minor version, as in 36 for 2.36.
@@ -283,12 +282,6 @@ pub fn minor() -> u32 {
     let version = unsafe { CStr::from_ptr(version) }.to_str().expect("ASCII");
     let number = version.split('.').nth(1).and_then(|number| number.parse().ok());
     number.unwrap_or_else(|| panic!("unknown version: {version}"))
-}
-
-/// Whether the programs under test are for arm64.
-fn is_arm64() -> bool {
-    // `e_machine` of an ELF header: EM_AARCH64.
-    fs::read(library()).is_ok_and(|file| file.get(18) == Some(&183))
 }
 
 /// Whether glibc has the rewritten nss_dns.

@@ -152,7 +152,7 @@ fn address_sanitizer_reports_nothing_with_threads_signals_and_at_startup() {
 fn helgrind_only_reports_values_published_by_atomic_pointers() {
     let host = Host::new();
     let log = host.world.directory().join("helgrind");
-    let build = if cfg!(debug_assertions) { library() } else { other_build() };
+    let build = if cfg!(debug_assertions) { library() } else { other_build().expect("a build for this machine") };
     let (option, seconds) = (format!("--log-file={}", log.display()), many(10, 20, 120).to_string());
     let preload = format!("LD_PRELOAD={}", build.display());
     let words = ["--tool=helgrind", "--trace-children=yes", "--error-limit=no", &option];

@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use c_tests::artefacts::{
-    checked_program, faulty_library, home, library, linked, preloadable, program, scratch, stand_in, tool,
+    checked_program, faulty_library, home, is_arm64, library, linked, preloadable, program, scratch, stand_in, tool,
 };
 use c_tests::cases::{CaseFile, Section, Setup, shares_a_process};
 use c_tests::differ::{EVERYTHING, Side};
