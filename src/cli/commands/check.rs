@@ -31,45 +31,32 @@ Examples:
   NSS_BYPASS='db, *.internal' nss-bypass check --env
   nss-bypass check --json | jq '.findings[] | select(.severity == \"fault\")'
 
-A fault takes its line out of force (in NSS_BYPASS, its item). A warning is
-about what is in force and does nothing, or not in every program. A note is to
-be known. The status is 1 where there is a fault, or, with --strict, a warning.
+An error disables its line or, in a variable, its item. A warning is about
+something that has no effect, or not in every program. A note is for information
+only.
 
---json writes one object:
-  version   1; fields may be added under the same number
-  healthy   whether the status is 0
-  rules     how many rules are in force
-  findings  a list of objects, in the order of the text:
-    source    the file's path or the variable's name
-    line      from 1; null where the finding is about the whole file
-    column    from 1, in bytes; null as well
-    severity  \"fault\", \"warning\" or \"note\"
-    code      \"syntax\", \"unreadable\", \"missing\", \"untrusted\", \"private\",
-              \"shadowed\", \"unmatchable\", \"no-name\", \"ineffective\",
-              \"repeated\", \"needless-pass\", \"misspelt\", \"no-rules\",
-              \"contradicted\", \"delayed\", \"disabled\"
-    message   one sentence
-    fix       a line for a shell, or null";
+Exit status: 0 if there are no errors, 1 if there are errors or, with --strict,
+warnings.";
 
-/// Checks a configuration: its faults, rules that never decide, and what has no effect.
+/// Check the rules for errors and for parts that have no effect
 ///
-/// Each finding is a line "file:line:column: message". Without FILE it is the one that the library would read:
-/// NSS_BYPASS_CONF, or else /etc/nss-bypass.conf.
+/// Each finding is printed as "file:line:column: severity: message". Without FILE, the file that the library would read is
+/// checked: NSS_BYPASS_CONF or, if that is not set, /etc/nss-bypass.conf.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Check {
-    /// The configuration
+    /// The file to check
     file: Option<PathBuf>,
 
-    /// Check the variables too: NSS_BYPASS, NSS_BYPASS_VIA, NSS_BYPASS_DATABASES, NSS_BYPASS_LOG, NSS_BYPASS_DISABLE
+    /// Also check the variables NSS_BYPASS, NSS_BYPASS_VIA, NSS_BYPASS_DATABASES, NSS_BYPASS_LOG and NSS_BYPASS_DISABLE
     #[arg(long)]
     env: bool,
 
-    /// Take warnings for faults
+    /// Treat warnings as errors
     #[arg(long)]
     strict: bool,
 
-    /// Write JSON
+    /// Print JSON (docs/json.md)
     #[arg(long)]
     json: bool,
 }

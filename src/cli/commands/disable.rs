@@ -16,11 +16,15 @@ Examples:
   nss-bypass disable --root /mnt
   nss-bypass disable --json | jq .changed
 
-The library's file may be gone already. Without --library, every build of the
-library is taken out, whatever its file is called. The status is 0 where none
-is in the file any more, or none was, and 1 where the file could not be changed.";
+The file of the library need not exist any more. Without --library, all entries
+that refer to a build of the library are removed, whatever its file name.
 
-/// Takes the library out of /etc/ld.so.preload, in any spelling, and nothing else.
+Exit status: 0 if the file has no such entry any more, 1 if it could not be
+changed.";
+
+/// Remove the library from /etc/ld.so.preload
+///
+/// Everything else in the file is kept.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Disable {

@@ -29,22 +29,25 @@ Examples:
   nss-bypass enable --dry-run --library /usr/lib/libnss_bypass.so.new
   nss-bypass enable --json | jq .changed
 
-Write the rules first: without one in force nothing would be fixed, and that is
-refused, unless --force is given.
+Write the rules first: if no rule is in force, the library is not enabled,
+unless --force is given.
 
-The status is 0 where it is enabled, 1 where that was refused or rolled back,
-and 3 where it could not be tried.";
+Exit status: 0 if the library is enabled, 1 if that was refused or rolled back,
+3 if the trials could not be run.";
 
-/// Names the library in /etc/ld.so.preload, so that every program has it, after trials that show that it does no harm.
+/// Load the library into every program through /etc/ld.so.preload
+///
+/// Before and after the file is changed, programs are run with the library and without it. If they behave differently, the
+/// file is left or restored as it was.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Enable {
     #[command(flatten)]
     place: Place,
-    /// Only run the trials, and change nothing: for a library that is to take an enabled one's place
+    /// Run the trials and change nothing, for a library that is to replace an enabled one
     #[arg(long)]
     dry_run: bool,
-    /// Enable it although no rule is in force: rules come later, or by NSS_BYPASS in the environment of programs
+    /// Enable the library even if no rule is in force, for rules that are added later or set in NSS_BYPASS
     #[arg(long)]
     force: bool,
     /// Print JSON (docs/json.md)

@@ -33,16 +33,16 @@ Examples:
   nss-bypass explain --pid 4711 db.prod
   nss-bypass explain --json db.prod | jq .conclusion
 
-Exit status: 0 programs get the right answer, 1 they do not, 3 it could not be
-told. With several names, the worst of them: 1 before 3 before 0.";
+Exit status: 0 if programs get the right answer, 1 if they do not, 3 if the
+result is unknown. With several names, the worst one: 1 before 3 before 0.";
 
-/// Say what answers for a name, what is to blame if the answer is wrong, and how to fix it
+/// Show which source answers for a name, what causes a wrong answer, and how to fix it
 ///
-/// Looking changes nothing: nscd's cache is read, and nscd is not asked to look the name up.
+/// Nothing is changed: nscd's cache is read, and nscd is not asked to look the name up.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Make nscd look the name up, as any program would: it then caches what it finds
+    /// Make nscd look the name up, as any program would; nscd then caches the result
     #[arg(long)]
     ask: bool,
     /// Print JSON (docs/json.md)
@@ -50,10 +50,10 @@ pub(crate) struct Arguments {
     json: bool,
     #[command(flatten)]
     target: target::Options,
-    /// Wait no longer than this for answers, 1 to 600 [default: as long as glibc waits]
+    /// Wait at most this long for answers, 1 to 600 seconds [default: as long as glibc waits]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600), hide_default_value = true)]
     timeout: Option<u64>,
-    /// Names as a program would pass them or, for their names, addresses
+    /// Names as a program would pass them, or addresses for reverse lookups
     #[arg(value_name = "NAME|ADDRESS", required = true)]
     subjects: Vec<OsString>,
 }

@@ -32,43 +32,44 @@ Examples:
   nss-bypass learn --conf ./rules.conf --write -- make check
   nss-bypass learn --json -o learnt.json -- ./program
 
-COMMAND and its children run with the rule '+*' beside the rules in force: what
-libc finds stays as it is, and what it does not find is resolved by nss-bypass.
-What was looked up goes to standard error when COMMAND has ended; Ctrl-C and
-other signals are for COMMAND. Then there are the rules for the names that only
-nss-bypass found, as COMMAND passed them, before any search list.
+COMMAND and its children run with the rule '+*' in addition to the rules in
+force: libc is asked first, and nss-bypass resolves the names that libc does not
+find. Signals, such as that of Ctrl-C, are forwarded to COMMAND. When it has
+ended, a table of its lookups is printed to standard error, followed by rules
+for the names that only nss-bypass found, as COMMAND passed them, before any
+search list.
 
-The status is COMMAND's, or 125 to 127 as with run; it is 1 where COMMAND ended
-with 0 and the rules could not be written.";
+The exit status is that of COMMAND, 125 to 127 as with run, or 1 if COMMAND
+ended with 0 and the rules or the table could not be written.";
 
-/// Runs a command, and writes the rules for the names that libc hides from it
+/// Run a command, and print rules for the names that libc does not find
 ///
-/// No name has to be known before. Privileged and static programs and those that resolve names themselves do not load the
-/// library: what they look up is not seen.
+/// The names need not be known in advance. Lookups of programs in which the library cannot work are not seen: privileged
+/// and static programs, and programs with a resolver of their own.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = "nss-bypass learn [OPTIONS] [--] COMMAND [ARGUMENT]...")]
 pub(crate) struct Learn {
-    /// Take the rules of this file, not those of /etc/nss-bypass.conf; --write appends to it
+    /// Read the rules from this file instead of /etc/nss-bypass.conf; --write appends to it
     #[arg(long, value_name = "FILE")]
     conf: Option<PathBuf>,
 
-    /// Append the rules to the file, without those that it has
+    /// Append the rules to the file, except those that it already has
     #[arg(long)]
     write: bool,
 
-    /// Write JSON (docs/json.md)
+    /// Print JSON (docs/json.md)
     #[arg(long)]
     json: bool,
 
-    /// Write what was looked up to this file, not to standard error
+    /// Write the table and the rules to this file instead of standard error
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Do not run a command in which the library cannot work, nor with faults in the rules
+    /// Do not run the command if the library cannot work in it, or if the rules have errors
     #[arg(long)]
     strict: bool,
 
-    /// The library, by its absolute path; without this it is looked for beside nss-bypass and where libraries are
+    /// Absolute path of the library [default: searched for beside nss-bypass and in library directories]
     #[arg(long, value_name = "PATH")]
     library: Option<PathBuf>,
 

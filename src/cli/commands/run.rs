@@ -32,50 +32,50 @@ Examples:
   nss-bypass run -m '+*' --summary -- ./program         # who answered what
   nss-bypass run --conf ./rules.conf --strict -- ./program
 
-COMMAND replaces nss-bypass, so that status and signals are its own. With
---summary or --log stderr it is a child, gets the signals that nss-bypass gets,
-and in the end there is a table of what it looked up, or a line that says how
-many lookups there were and how many of them were resolved by nss-bypass. Where
-it did not run, the status is 125 (wrong words, no library, --strict), 126
-(COMMAND is not executable) or 127 (there is no such COMMAND), as in env(1).";
+COMMAND replaces nss-bypass, so the exit status is that of COMMAND. With
+--summary or --log stderr, COMMAND is a child process, to which nss-bypass
+forwards signals; when it has ended, nss-bypass prints a table of its lookups,
+or their number and how many of them the library resolved. If COMMAND was not
+run, the exit status is 125 (usage error, no library, or --strict), 126 (COMMAND
+is not executable) or 127 (COMMAND was not found), as with env(1).";
 
-/// Runs a command under the library.
+/// Run a command with the library
 ///
-/// The library is preloaded, before what LD_PRELOAD names already. Programs in which it cannot work are told apart before
-/// they run: set-user-ID programs and those with file capabilities, static ones, those of musl or of another machine, and
-/// those in Go without cgo.
+/// The library is preloaded before the libraries that LD_PRELOAD already lists. A warning is printed if it cannot work in
+/// the program: set-user-ID programs and programs with file capabilities, static programs, programs that are linked with
+/// musl or built for another machine, and Go programs without cgo.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = "nss-bypass run [OPTIONS] [--] COMMAND [ARGUMENT]...")]
 pub(crate) struct Run {
-    /// Answer these names: as in NSS_BYPASS, which this replaces; !PATTERN leaves them to libc, +PATTERN has libc answer first
+    /// Answer the names that match, instead of those in NSS_BYPASS; !PATTERN forwards them to libc, +PATTERN asks libc first
     #[arg(short = 'm', long = "match", value_name = "PATTERN")]
     patterns: Vec<OsString>,
 
-    /// Ask this name server for them, not those of resolv.conf (ADDRESS or ADDRESS#PORT); may be given again
+    /// Ask this name server (ADDRESS or ADDRESS#PORT) instead of those in resolv.conf; can be repeated
     #[arg(long, value_name = "SERVER")]
     via: Vec<OsString>,
 
-    /// Take the rules of this file, not those of /etc/nss-bypass.conf
+    /// Read the rules from this file instead of /etc/nss-bypass.conf
     #[arg(long, value_name = "FILE")]
     conf: Option<PathBuf>,
 
-    /// Log lookups: stderr, syslog or an absolute path; then, if wanted, ",error", ",bypass" or ",all"
+    /// Log lookups to stderr, syslog or an absolute path, with an optional suffix ",error", ",bypass" or ",all"
     #[arg(long, value_name = "WHERE")]
     log: Option<OsString>,
 
-    /// Print a table of all lookups to standard error in the end: who answered what, and how often
+    /// Print a table of all lookups to standard error when the command has ended
     #[arg(long)]
     summary: bool,
 
-    /// Answer every name and address: the patterns * 0.0.0.0/0 ::/0
+    /// Answer all names and addresses: the patterns * 0.0.0.0/0 ::/0
     #[arg(long)]
     all: bool,
 
-    /// Do not run a command in which the library cannot work, nor with faults in the rules
+    /// Do not run the command if the library cannot work in it, or if the rules have errors
     #[arg(long)]
     strict: bool,
 
-    /// The library, by its absolute path; without this it is looked for beside nss-bypass and where libraries are
+    /// Absolute path of the library [default: searched for beside nss-bypass and in library directories]
     #[arg(long, value_name = "PATH")]
     library: Option<PathBuf>,
 

@@ -25,13 +25,13 @@ Examples:
   nss-bypass status
   nss-bypass status --json | jq .verdict
 
-The last line says whether the library's file can be removed.
+The last line shows whether the file of the library can be removed.
 
-The status is 0 where it is enabled, or LD_PRELOAD loads it here, and every
-process that has it has this version; 1 where it is not enabled or there is
-trouble; and 3 where it is enabled, but not every process could be looked at.";
+Exit status: 0 if the library is enabled, or loaded by LD_PRELOAD, and no
+process has another version of it; 1 if it is not enabled or a problem was
+found; 3 if it is enabled, but not all processes could be examined.";
 
-/// Says where the library is loaded, by which way, and in which version.
+/// Show where the library is loaded, how, and in which version
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Status {

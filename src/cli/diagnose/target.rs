@@ -33,10 +33,10 @@ use crate::ui::screen::printable;
 /// The options.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Look from where this process is: its container, its rules, its library
+    /// Examine lookups of this process, in its container and with its rules
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..), conflicts_with = "program")]
     pid: Option<i32>,
-    /// Judge for this program: can the library work in it?
+    /// Examine lookups of this program, and whether the library can work in it
     #[arg(long, value_name = "PROGRAM")]
     program: Option<OsString>,
 }

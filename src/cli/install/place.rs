@@ -12,10 +12,10 @@ use crate::install::trouble::Trouble;
 /// The common options.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
-    /// The library, as the programs of the machine see it
+    /// Path of the library, as programs of the system see it
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
-    /// The machine's root, if it is not this one's: a mounted disk, an image
+    /// Root directory of another system: a mounted disk or an image
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
 }
