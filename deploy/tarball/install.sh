@@ -148,10 +148,10 @@ d $path"
         fail "nothing was changed: the new library failed its trials, and /etc/ld.so.preload would put it before every program"
     fi
     # The place, not the library: it would be refused there whatever it is.
-    if grep -qE 'is on another file system than /|, on the way to ' "$here/.reason"; then
+    if grep -qE 'is not on the root file system|, a directory of ' "$here/.reason"; then
         fit=''
         echo "\"nss-bypass enable\" would refuse the library in $prefix:" >&2
-        sed 's/^nss-bypass enable: //; /what to do:/,$d' "$here/.reason" >&2
+        sed 's/^nss-bypass enable: //; /^  fix:/,$d' "$here/.reason" >&2
         [ "$chosen" ] || fail "nothing was installed: give --prefix /usr, say, or --prefix $prefix for LD_PRELOAD only"
     fi
     # After a crash there is the old file or the new one, and no empty one.

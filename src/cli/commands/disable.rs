@@ -46,7 +46,7 @@ fn run(place: &Place) -> Result<Done, Trouble> {
     let path = on_disk.path();
     let mut done = Done::unchanged(&path);
     let Some(old) = on_disk.read()? else {
-        done.say(format!("There is no {}: nothing is to be taken out", path.display()));
+        done.say(format!("{} does not exist: there is nothing to remove", path.display()));
         on_disk.clean_up(b"")?;
         return Ok(done);
     };
@@ -56,11 +56,11 @@ fn run(place: &Place) -> Result<Done, Trouble> {
     };
     done.changed = true;
     if path.exists() {
-        done.say(format!("{} does not name the library any more", path.display()));
+        done.say(format!("Removed the library from {}", path.display()));
     } else {
-        done.say(format!("{} is gone: nothing else was in it", path.display()));
+        done.say(format!("Removed {}, which contained nothing else", path.display()));
     }
     done.warnings.extend(late_comment(&new));
-    done.say("Programs that run keep it until they end.");
+    done.say("Running programs keep the library until they exit.");
     Ok(done)
 }

@@ -25,8 +25,8 @@ impl Place {
         Tree::new(&self.root).map_err(|error| {
             Trouble::cannot_tell(
                 format!("{}: {error}", self.root.display()),
-                "the file to look at is the one below that directory",
-                "name a directory that is there with --root",
+                "the files of the other system are below that directory",
+                "name an existing directory with --root",
             )
         })
     }
