@@ -360,7 +360,7 @@ fn a_broken_configuration_never_stops_a_program_and_its_good_lines_hold() {
     }
     for fault in [
         "/etc/nss-bypass.conf:1:1: unknown keyword \"bypas\": did you mean \"bypass\"?",
-        "/etc/nss-bypass.conf:3:10: \"a..b\": a label is empty",
+        "/etc/nss-bypass.conf:3:10: invalid pattern \"a..b\": empty label",
         "faults more",
         "/etc/nss-bypass.conf:0:0: Permission denied",
         "/nowhere:0:0: No such file or directory",

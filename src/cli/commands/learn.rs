@@ -44,8 +44,8 @@ ended with 0 and the rules or the table could not be written.";
 
 /// Run a command, and print rules for the names that libc does not find
 ///
-/// The names need not be known in advance. Lookups of programs in which the library cannot work are not seen: privileged
-/// and static programs, and programs with a resolver of their own.
+/// The names need not be known in advance. Lookups of programs in which the library cannot work are not seen:
+/// privileged and static programs, and programs with a resolver of their own.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = "nss-bypass learn [OPTIONS] [--] COMMAND [ARGUMENT]...")]
 pub(crate) struct Learn {
@@ -148,7 +148,7 @@ pub(crate) fn run(arguments: &Learn) -> Exit {
 fn prepare(arguments: &Learn) -> Result<Session, Exit> {
     let mut settings = Settings::read();
     if settings.disabled {
-        return refuse("NSS_BYPASS_DISABLE is set, so that nothing can be learnt: unset it");
+        return refuse("nothing can be learnt while NSS_BYPASS_DISABLE is set");
     }
     let mut variables = Vec::new();
     if let Some(conf) = &arguments.conf {
@@ -187,7 +187,7 @@ fn writable(arguments: &Learn, path: &Path) -> Result<Configuration, Exit> {
     if arguments.conf.is_none() {
         faults.iter().for_each(print_error);
         if arguments.strict && !faults.is_empty() {
-            return refuse("--strict: the rules have faults");
+            return refuse("not run because of --strict: the rules have errors");
         }
     }
     Ok(file)
@@ -213,7 +213,7 @@ fn ask_libc_first(settings: &mut Settings) -> Box<[SocketAddr]> {
     match of_everything(settings) {
         Some(Ok(via)) => via,
         Some(Err(rule)) => {
-            print_error(format_args!("nothing will be learnt, since libc is asked for no name ({rule})"));
+            print_error(format_args!("nothing can be learnt: by a rule for all names, libc is not asked ({rule})"));
             Box::default()
         }
         None => Box::default(),
@@ -241,7 +241,7 @@ fn rules(lookups: &Lookups, via: &[SocketAddr]) -> (Vec<NewRule>, Vec<Unruled>) 
         match pattern(&row.name) {
             _ if of_libc.contains(&key(&row.name)) => unruled.push(without("libc found it in other lookups")),
             Some(pattern) => rules.push(NewRule { line: format!("bypass {pattern}{via}"), subject: pattern }),
-            None => unruled.push(without("it is no host name")),
+            None => unruled.push(without("it is not a host name")),
         }
     }
     (rules, unruled)
@@ -276,12 +276,11 @@ fn in_words(report: &Report<'_>, lookups: &Lookups) -> String {
     let (file, rules) = (&report.file, report.rules.join("\n"));
     parts.extend(match &report.written {
         _ if report.rules.is_empty() => vec!["No rule is needed.".to_owned()],
-        Some(written) if written.is_empty() => vec![format!("{file} has a rule for each of these names already.")],
+        Some(written) if written.is_empty() => vec![format!("{file} already has rules for these names.")],
         Some(written) => vec![format!("Appended to {file}:"), written.join("\n")],
         None => vec![format!("Rules for {file}:"), rules],
     });
-    let unruled =
-        report.without_rule.iter().map(|Unruled { name, why }| format!("There is no rule for {name}: {why}."));
+    let unruled = report.without_rule.iter().map(|Unruled { name, why }| format!("No rule for {name}: {why}."));
     let unruled: Vec<String> = unruled.collect();
     if !unruled.is_empty() {
         parts.push(unruled.join("\n"));
@@ -297,7 +296,7 @@ fn show(text: &str, output: Option<File>) -> bool {
     };
     let written = writeln!(file, "{}", anstream::adapter::strip_str(text));
     if let Err(error) = &written {
-        print_error(format_args!("what was looked up could not be written: {}", output::reason(error)));
+        print_error(format_args!("cannot write the lookups: {}", output::reason(error)));
     }
     written.is_ok()
 }

@@ -41,13 +41,14 @@ is not executable) or 127 (COMMAND was not found), as with env(1).";
 
 /// Run a command with the library
 ///
-/// The library is preloaded before the libraries that LD_PRELOAD already lists. A warning is printed if it cannot work in
-/// the program: set-user-ID programs and programs with file capabilities, static programs, programs that are linked with
-/// musl or built for another machine, and Go programs without cgo.
+/// The library is preloaded before the libraries that LD_PRELOAD already lists. A warning is printed if it cannot work
+/// in the program: set-user-ID programs and programs with file capabilities, static programs, programs that are linked
+/// with musl or built for another machine, and Go programs without cgo.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = "nss-bypass run [OPTIONS] [--] COMMAND [ARGUMENT]...")]
 pub(crate) struct Run {
-    /// Answer the names that match, instead of those in NSS_BYPASS; !PATTERN forwards them to libc, +PATTERN asks libc first
+    /// Answer the names that match, instead of those in NSS_BYPASS; !PATTERN forwards them to libc, +PATTERN asks libc
+    /// first
     #[arg(short = 'm', long = "match", value_name = "PATTERN")]
     patterns: Vec<OsString>,
 
@@ -116,7 +117,7 @@ fn echo(arguments: &Run) -> Result<Option<Echo>, Exit> {
     match arguments.log.as_deref().map(OsStr::as_bytes) {
         Some(b"stderr" | b"stderr,all") => Ok(Some(Echo::All)),
         Some(b"stderr,bypass") => Ok(Some(Echo::Resolved)),
-        Some(_) if arguments.summary => refuse("--summary is made from the log: with it, --log is stderr"),
+        Some(_) if arguments.summary => refuse("--summary cannot be combined with --log, except --log stderr"),
         _ => Ok(arguments.summary.then_some(Echo::Nothing)),
     }
 }
@@ -129,7 +130,7 @@ fn variables(arguments: &Run) -> Result<Vec<(&'static str, OsString)>, Exit> {
     }
     if !arguments.via.is_empty() {
         if variables.is_empty() && !is_set("NSS_BYPASS") {
-            return refuse("--via is about the names of -m or --all, and there are none");
+            return refuse("--via requires patterns: use -m or --all");
         }
         variables.push(("NSS_BYPASS_VIA", servers(arguments)?));
     }
@@ -139,7 +140,7 @@ fn variables(arguments: &Run) -> Result<Vec<(&'static str, OsString)>, Exit> {
     if let Some(place) = &arguments.log {
         if !output::is_place_for_a_log(place.as_bytes()) {
             return refuse(format_args!(
-                "--log \"{}\" is no place for a log: {}",
+                "--log: invalid log destination \"{}\": {}",
                 place.display(),
                 output::PLACES_FOR_A_LOG
             ));
@@ -152,10 +153,10 @@ fn variables(arguments: &Run) -> Result<Vec<(&'static str, OsString)>, Exit> {
 
 fn warn_of_nothing_to_do(variables: &[(&str, OsString)]) {
     if !has_rules(|name| variables.iter().any(|(other, _)| *other == name)) {
-        print_error("there are no rules, so that every name is forwarded to libc: give -m, --all or --conf");
+        print_error("no rules: all names are forwarded to libc; use -m, --all or --conf");
     }
     if is_disabled() {
-        print_error("NSS_BYPASS_DISABLE is set, so that every name is forwarded to libc");
+        print_error("NSS_BYPASS_DISABLE is set: all names are forwarded to libc");
     }
 }
 
@@ -176,7 +177,7 @@ fn joined(
             faults = true;
         }
         if word.as_bytes().iter().all(|byte| matches!(byte, b' ' | b'\t' | b',')) {
-            print_error(format_args!("{option} \"{}\": there is nothing in it", word.display()));
+            print_error(format_args!("{option} \"{}\": empty value", word.display()));
             faults = true;
         }
     }
@@ -198,7 +199,7 @@ fn rules(arguments: &Run) -> Result<Option<OsString>, Exit> {
     }
     patterns.iter().for_each(|word| warn_of_no_names("-m", word));
     if arguments.all && has_libc_answer_all_first(&arguments.patterns) {
-        return refuse("--all has nss-bypass answer everything, and -m '+*' has libc answer first: give one of them");
+        return refuse("--all and -m '+*' cannot be combined: -m '+*' asks libc first");
     }
     joined("-m", &patterns, parse_rules).map(Some)
 }
@@ -218,7 +219,7 @@ fn warn_of_no_names(option: &str, list: &OsStr) {
     let (config, _) = parse_rules(list.as_bytes());
     for pattern in config.rules.iter().map(Rule::pattern).filter(|pattern| pattern.kind() != Kind::Network) {
         if let Some(why) = words::no_name(pattern.as_str()) {
-            print_error(format_args!("{option}: \"{pattern}\" is taken for a name: {why}"));
+            print_error(format_args!("{option}: \"{pattern}\" is read as a name: {why}"));
         }
     }
 }
