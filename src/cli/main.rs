@@ -31,8 +31,8 @@ use ui::palette::When;
 ///
 /// glibc asks nscd first where a daemon listens on nscd's socket, even if that is the daemon of another machine. The
 /// preloaded library libnss_bypass.so answers the names that match its rules as glibc would without nscd. This command
-/// shows which source answers for a name, runs programs with the library, enables it in /etc/ld.so.preload, and checks the
-/// rules (nss-bypass.conf(5)).
+/// shows which source answers for a name, runs programs with the library, enables it in /etc/ld.so.preload, and checks
+/// the rules (nss-bypass.conf(5)).
 #[derive(Debug, Parser)]
 #[command(name = "nss-bypass", version, arg_required_else_help = true, max_term_width = 80, after_help = exit::TABLE)]
 struct Arguments {

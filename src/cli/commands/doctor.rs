@@ -32,7 +32,8 @@ unknown.";
 
 /// Find problems with name lookups in this container or host, and show how to fix them
 ///
-/// Nothing is changed: nscd's cache is read, and nscd is not asked to look names up. Without NAMES, no name is looked up.
+/// Nothing is changed: nscd's cache is read, and nscd is not asked to look names up. Without NAMES, no name is looked
+/// up.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -107,9 +108,9 @@ impl Report {
         let count = |state| self.findings.iter().filter(|finding| finding.state == state).count();
         let all = self.findings.len();
         let (style, sentence) = match self.state {
-            State::Trouble => (Style::Bad, format!("Trouble: {} of {all} findings.", count(State::Trouble))),
-            State::Unknown => (Style::Unsure, format!("Could not tell: {} of {all} findings.", count(State::Unknown))),
-            State::Good | State::Note => (Style::Good, "Healthy.".to_owned()),
+            State::Trouble => (Style::Bad, format!("Problems: {} of {all} findings.", count(State::Trouble))),
+            State::Unknown => (Style::Unsure, format!("Unknown: {} of {all} findings.", count(State::Unknown))),
+            State::Good | State::Note => (Style::Good, "No problems found.".to_owned()),
         };
         let mut text = Node::styled(style, sentence).last_branch();
         let mut told: Vec<&[String]> = Vec::new();
