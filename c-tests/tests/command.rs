@@ -157,15 +157,15 @@ fn run_preserves_status_signals_arguments_and_preloads() {
 #[test]
 fn a_command_that_cannot_be_run_has_the_same_status_as_with_env() {
     for (words, status, expected) in [
-        (&["-m", "x", "nobody-has-this"][..], 127, "there is no command \"nobody-has-this\""),
+        (&["-m", "x", "nobody-has-this"][..], 127, "command \"nobody-has-this\" not found in PATH"),
         (&["-m", "x", "/nowhere/x"], 127, "/nowhere/x: No such file or directory"),
         (&["-m", "x", "/etc/passwd"], 126, "/etc/passwd is not executable"),
         (&["-m", "x", "/etc"], 126, "/etc is a directory"),
         (&["-m", "a..b", "true"], 125, "-m \"a..b\", column 3: "),
         (&["-m", "x", "--via", "dns", "true"], 125, "--via \"dns\", column 1: "),
-        (&["--via", "10.0.0.1", "true"], 125, "--via is about the names of -m or --all"),
+        (&["--via", "10.0.0.1", "true"], 125, "--via requires patterns: use -m or --all"),
         (&["--conf", "/nowhere", "true"], 125, "/nowhere: No such file"),
-        (&["--log", "here", "true"], 125, "no place for a log"),
+        (&["--log", "here", "true"], 125, "invalid log destination \"here\": expected"),
         (&["--library", "libnss_bypass.so", "true"], 125, "must be absolute"),
         (&["--library", "/nowhere.so", "true"], 125, "/nowhere.so: No such file"),
         (&["--library", "/bin/true", "true"], 125, "is not the library"),
@@ -221,7 +221,7 @@ fn run_reports_why_the_library_cannot_work_and_suggests_alternatives() {
         ("static-pie", "it is statically linked", "strict=125"),
         ("musl", "it is linked with musl", "strict=125"),
         ("musl-static", "it is statically linked", "strict=125"),
-        ("strange", "it is for another machine (s390x, 64 bits)", "strict=125"),
+        ("strange", "it is built for another machine (s390x, 64 bits)", "strict=125"),
         ("script", "(a script for /run/bin/static): it is statically linked", "strict=125"),
     ] {
         let part = parts.iter().find(|part| part.starts_with(&format!("{name}\n"))).expect(name);
@@ -229,7 +229,7 @@ fn run_reports_why_the_library_cannot_work_and_suggests_alternatives() {
         match why {
             "" => assert!(part.contains(FOUND) && !part.contains("cannot work"), "{name}: {part}"),
             why => {
-                assert!(part.contains(why) && part.contains("what would work: "), "{name}: {part}");
+                assert!(part.contains(why) && part.contains("fix: "), "{name}: {part}");
                 // nscd does not know the name. Programs with musl and for another machine fail differently.
                 assert!(!part.contains("Error relocating") && !part.contains("ERROR: ld.so"), "{name}: {part}");
             }
@@ -304,25 +304,25 @@ fn check_reports_all_faults_and_files_that_privileged_programs_reject() {
     assert_eq!(said.err, "");
     let parts: Vec<&str> = said.out.split("== ").skip(1).collect();
     for (name, lines) in [
-        ("missing", &["/etc/nss-bypass.conf: note: there is no such file", "status=0"][..]),
-        ("good", &["1 rule, 0 faults, 0 warnings", "status=0"]),
+        ("missing", &["/etc/nss-bypass.conf: note: no such file", "status=0"][..]),
+        ("good", &["1 rule, 0 errors, 0 warnings", "status=0"]),
         (
             "bad",
             &[
-                "/etc/nss-bypass.conf:1:1: unknown keyword \"bypas\": did you mean \"bypass\"?",
-                "/etc/nss-bypass.conf:2:10: warning: \"vai\" and \"10.0.0.1\" are names here; did you mean the option \"via\"?",
-                "/etc/nss-bypass.conf:3:8: warning: \"*.x\" never decides: \".x\" in /etc/nss-bypass.conf:5:6 has all its names",
-                "/etc/nss-bypass.conf:4:19: \"31\" is no number of seconds from 1 to 30",
+                "/etc/nss-bypass.conf:1:1: error: unknown keyword \"bypas\": did you mean \"bypass\"?",
+                "/etc/nss-bypass.conf:2:10: warning: \"vai\" and \"10.0.0.1\" are read as names; did you mean the option \"via\"?",
+                "/etc/nss-bypass.conf:3:8: warning: \"*.x\" is never used: \".x\" at /etc/nss-bypass.conf:5:6 matches all its names",
+                "/etc/nss-bypass.conf:4:19: error: invalid timeout \"31\": expected 1 to 30 seconds",
                 "status=1",
             ],
         ),
         ("writable", &["/etc/nss-bypass.conf: warning: programs with", "(mode 0666)", "status=0"]),
-        ("owned", &["its owner is user 65534, not root", "status=0"]),
+        ("owned", &["it is owned by user 65534, not by root", "status=0"]),
         ("link", &["it is a symbolic link", "status=0", "strict=1"]),
-        ("variable", &["1 rule, 0 faults, 0 warnings", "status=0"]),
-        ("directory", &["/etc/nss-bypass.conf: Is a directory", "status=1"]),
-        ("fifo", &["/etc/nss-bypass.conf: it is no regular file", "status=1"]),
-        ("directory-writable", &["others than root can write /etc", "status=0"]),
+        ("variable", &["1 rule, 0 errors, 0 warnings", "status=0"]),
+        ("directory", &["/etc/nss-bypass.conf: error: Is a directory", "status=1"]),
+        ("fifo", &["/etc/nss-bypass.conf: error: not a regular file", "status=1"]),
+        ("directory-writable", &["users other than root can write to /etc", "status=0"]),
     ] {
         let part = parts.iter().find(|part| part.starts_with(&format!("{name}\n"))).expect(name);
         assert!(lines.iter().all(|line| part.contains(line)), "{name}: {part}");
@@ -418,23 +418,23 @@ fn a_log_on_standard_error_ends_with_the_number_of_lookups() {
 #[test]
 fn words_that_are_not_names_are_reported() {
     let script = r#"
-    warned() { nss-bypass check --strict "$@" 2>&1 | grep -oE '[^ ]*: warning: "[^ ]*" is taken for a name|is neither a name.*; .*'; }
+    warned() { nss-bypass check --strict "$@" 2>&1 | grep -oE '[^ ]*: warning: "[^ ]*" is read as a name|expected a name, an address or a network; .*'; }
     printf 'bypass "rancher-metadata"\nbypass db.internal single-request on\nbypass db:5432 rancher-metadata=on\n' >/etc/nss-bypass.conf; warned
     printf 'bypass http://rancher-metadata/latest\n' >/etc/nss-bypass.conf
     nss-bypass check | grep -o 'write rancher-metadata'
     printf 'bypass rancher-metadata *.x .y a_b-c 10.0.0.0/8 ::1\n' >/etc/nss-bypass.conf; nss-bypass check --strict
     NSS_BYPASS='rancher-metadata;.rancher.internal' nss-bypass check --env | grep -c 'separated by blanks'
-    NSS_BYPASS="'rancher-metadata'" nss-bypass run -- true 2>&1 | grep -c 'without them'
+    NSS_BYPASS="'rancher-metadata'" nss-bypass run -- true 2>&1 | grep -c 'remove them'
     nss-bypass run -m rancher-metadata:80 -- true 2>&1 | grep -o 'write rancher-metadata$'
     nss-bypass run -m rancher-metadata -m '!*.x' --all -- true
     "#;
     let said = scene(script);
-    let expected = "/etc/nss-bypass.conf:1:8: warning: \"\"rancher-metadata\"\" is taken for a name\n\
-                    /etc/nss-bypass.conf:2:20: warning: \"single-request\" is taken for a name\n\
-                    /etc/nss-bypass.conf:2:35: warning: \"on\" is taken for a name\n";
+    let expected = "/etc/nss-bypass.conf:1:8: warning: \"\"rancher-metadata\"\" is read as a name\n\
+                    /etc/nss-bypass.conf:2:20: warning: \"single-request\" is read as a name\n\
+                    /etc/nss-bypass.conf:2:35: warning: \"on\" is read as a name\n";
     assert!(said.out.starts_with(expected), "{said:?}");
     assert!(
-        said.out.contains("write rancher-metadata\n6 rules, 0 faults, 0 warnings\n1\n1\nwrite rancher-metadata\n"),
+        said.out.contains("write rancher-metadata\n6 rules, 0 errors, 0 warnings\n1\n1\nwrite rancher-metadata\n"),
         "{said:?}"
     );
     assert_eq!(said.err, "");
@@ -455,7 +455,7 @@ fn programs_with_c_ares_are_reported() {
     let built = build.args(["-ec", script, "bash"]).arg(&directory).output().expect("bash runs");
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     for (program, by) in
-        [("itself", "is linked with libcares.so.2: "), ("by-another", "libcares.so.2 by way of "), ("", "")]
+        [("itself", "is linked with libcares.so.2: "), ("by-another", "libcares.so.2 through "), ("", "")]
     {
         let path = if program.is_empty() { "/bin/true".into() } else { directory.join(program) };
         let mut command = Command::new(artefacts::command());

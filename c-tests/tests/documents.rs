@@ -266,7 +266,7 @@ fn the_example_configuration_is_complete_and_valid() {
     let hosts = artefacts::scratch("example").join("hosts");
     fs::write(&hosts, "").unwrap();
     let on = rules.join("\n").replace("/etc/hosts.lab", hosts.to_str().unwrap()) + "\n";
-    for (name, text, said) in [("off", off.as_str(), "0 rules"), ("on", on.as_str(), "0 faults, 0 warnings")] {
+    for (name, text, said) in [("off", off.as_str(), "0 rules"), ("on", on.as_str(), "0 errors, 0 warnings")] {
         let path = hosts.with_file_name(name);
         fs::write(&path, text).unwrap();
         let output = Command::new(artefacts::command()).args(["check", "--strict"]).arg(&path).output().unwrap();

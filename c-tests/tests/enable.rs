@@ -196,8 +196,8 @@ fn harmful_libraries_and_libraries_that_others_can_change_are_refused() {
     "#;
     let text = in_root(script);
     let expected = [
-        ("speaks", "wrote \"here I am"),
-        ("complains", "wrote to standard error: here I am"),
+        ("speaks", "printed \"here I am"),
+        ("complains", "printed to standard error: here I am"),
         ("crashes", "ended with signal: 6"),
         ("ends", "ended with exit status: 7 instead of exit status: 0"),
         ("waits", "in /etc/ld.so.preload, ended with signal: 6"),
@@ -211,15 +211,15 @@ fn harmful_libraries_and_libraries_that_others_can_change_are_refused() {
         ("needs", "/lib64/ld-linux-x86-64.so.2 libc.so.6, with LD_PRELOAD=/opt/ours/needs.so, "),
         ("text", "file too short"),
         ("missing", "No such file or directory"),
-        ("directory", "is no regular file"),
-        ("relative", "is no absolute path"),
+        ("directory", "is not a regular file"),
+        ("relative", "is not an absolute path"),
         ("blank", "has a blank"),
-        ("group", "can be written to by its group"),
-        ("user", "is not root's but user 33's"),
-        ("secret", "cannot be read by everybody"),
-        ("open", "/opt/open, on the way to /opt/open/x.so, can be written to by everybody"),
-        ("link", "/opt/open, on the way to /opt/ours/link.so, can be written to by everybody"),
-        ("disk", "is on another file system than /"),
+        ("group", "is writable by its group"),
+        ("user", "is owned by user 33, not by root"),
+        ("secret", "is not readable by all users"),
+        ("open", "/opt/open, a directory of /opt/open/x.so, is writable by all users"),
+        ("link", "/opt/open, a directory of /opt/ours/link.so, is writable by all users"),
+        ("disk", "is not on the root file system"),
     ];
     for (name, why) in expected {
         let start = format!("{name}: status=1 ");
@@ -241,7 +241,7 @@ fn with_an_empty_32_bit_library_the_entry_contains_the_token_lib_if_supported() 
     chroot "$R" /bin/cat /proc/self/maps | grep -o '/opt/.*' | sort -u
     echo "again: $(try enable) $(file)"
     "${N[@]}" status --root "$R" --library "$L" | sed -nE 's/^File: *[^,]*, //; s/build [0-9a-f]{40}$/its build/p'
-    chmod g+w "$empty"; "${N[@]}" status --root "$R" --library "$L" | grep -o '[^ ]* can be written to by its group' | head -n 1
+    chmod g+w "$empty"; "${N[@]}" status --root "$R" --library "$L" | grep -o '[^ ]* is writable by its group' | head -n 1
     chmod g-w "$empty"
     echo "disable: $(try disable) $(file)"
     chmod g+w "$empty"; echo "writable: $(try enable) $(file)"; chmod g-w "$empty"
@@ -256,10 +256,10 @@ fn with_an_empty_32_bit_library_the_entry_contains_the_token_lib_if_supported() 
                     OURS\n\
                     again: status=0  </opt/$LIB/libnss_bypass.so|>\n\
                     line 1: /opt/$LIB/libnss_bypass.so, its build\n\
-                    /opt/lib32/libnss_bypass.so, can be written to by its group\n\
+                    /opt/lib32/libnss_bypass.so, is writable by its group\n\
                     disable: status=0  none\n\
-                    writable: status=1 nss-bypass enable: /opt/lib/i386-linux-gnu/libnss_bypass.so, on the way to \
-                    /opt/lib32/libnss_bypass.so, can be written to by its group none\n\
+                    writable: status=1 nss-bypass enable: /opt/lib/i386-linux-gnu/libnss_bypass.so, a directory of \
+                    /opt/lib32/libnss_bypass.so, is writable by its group none\n\
                     other loader: status=0  <OURS|>\n\
                     OURS\n";
     assert_eq!(in_root(script).replace("/opt/lib/x86_64-linux-gnu/libnss_bypass.so", "OURS"), expected);
@@ -299,11 +299,11 @@ fn obstacles_are_reported_and_the_file_is_kept() {
     };
     let lines: Vec<String> = text.lines().map(path).collect();
     let expected = [
-        "another: status=1 nss-bypass enable: /etc/ld.so.preload names another nss-bypass: /opt/old/libnss_bypass.so <OTHER|/opt/old/libnss_bypass.so|>",
+        "another: status=1 nss-bypass enable: /etc/ld.so.preload names another copy of the library: /opt/old/libnss_bypass.so <OTHER|/opt/old/libnss_bypass.so|>",
         "complaint: status=1 nss-bypass enable: /lib",
-        "nul: status=1 nss-bypass enable: /etc/ld.so.preload has a NUL byte in it",
-        "directory: status=1 nss-bypass enable: /etc/ld.so.preload: cannot read it: it is no regular file",
-        "pipe: status=1 nss-bypass enable: /etc/ld.so.preload: cannot read it: it is no regular file",
+        "nul: status=1 nss-bypass enable: /etc/ld.so.preload contains a NUL byte",
+        "directory: status=1 nss-bypass enable: cannot read /etc/ld.so.preload: not a regular file",
+        "pipe: status=1 nss-bypass enable: cannot read /etc/ld.so.preload: not a regular file",
         "link: status=0  /etc/real/file OTHER|OURS|",
         "status=0 ",
         "OTHER",
@@ -311,11 +311,11 @@ fn obstacles_are_reported_and_the_file_is_kept() {
         "dangling: /etc/real/none OURS",
         "status=0 ",
         "file",
-        "mount: status=1 nss-bypass enable: /etc/ld.so.preload: cannot replace it: Device or resource busy",
-        "ro: status=1 nss-bypass enable: /etc/ld.so.preload: cannot keep a copy of it: Read-only file system",
-        "full: status=1 nss-bypass enable: /etc/ld.so.preload: cannot keep a copy of it: No space left on device",
+        "mount: status=1 nss-bypass enable: cannot replace /etc/ld.so.preload: Device or resource busy",
+        "ro: status=1 nss-bypass enable: cannot back up /etc/ld.so.preload: Read-only file system",
+        "full: status=1 nss-bypass enable: cannot back up /etc/ld.so.preload: No space left on device",
         "room: status=0  <OTHER|OURS|>",
-        "full: status=1 nss-bypass disable: /etc/ld.so.preload: cannot replace it: No space left on device",
+        "full: status=1 nss-bypass disable: cannot replace /etc/ld.so.preload: No space left on device",
         "nobody: 1",
     ];
     for (line, start) in lines.iter().zip(expected) {
@@ -435,7 +435,7 @@ fn status_lists_processes_and_versions() {
     inside /bin/sleep 100 & sleep 1.2
     "${N[@]}" enable --library "$L" | sed 's/[0-9][0-9]* trials/some trials/'
     sleep 1.2; inside /bin/sleep 200 & sleep 0.2
-    state enabled; lines '[0-9]+ started before, without it: sleep [0-9]+$'; lines 'in this version: sleep [0-9]+$'
+    state enabled; lines '[0-9]+ without the library, started before it was enabled: sleep [0-9]+$'; lines 'in this version: sleep [0-9]+$'
     inside /usr/bin/env LD_PRELOAD=$L /opt/nss-bypass status | grep -c 'LD_PRELOAD names the library'
     "${N[@]}" status --library "$L" --json >"$R/tmp/json"
     python3 - "$R/tmp/json" <<'END'
@@ -448,26 +448,26 @@ print([each["name"] for each in status["processes"]["earlier"]])
 END
     cp "$R$L" "$R$L.new"; mv "$R$L.new" "$R$L"; state replaced; lines 'the same version, .*, whose file was deleted or replaced'
     install -m 644 "$TROUBLE" "$R$L.new"; mv "$R$L.new" "$R$L"; state other; lines 'another version, .*, whose file was deleted or replaced'
-    rm "$R$L"; state gone 2>/dev/null; lines 'is named in /etc/ld.so.preload and is not there'
-    printf "/nothing.so\n# one\n# two\n" >"$F"; state comments; lines 'the loader takes "#?[a-z]*" for a library'
+    rm "$R$L"; state gone 2>/dev/null; lines 'is named in /etc/ld.so.preload, but does not exist'
+    printf "/nothing.so\n# one\n# two\n" >"$F"; state comments; lines 'ld.so reads "#?[a-z]*" as a library'
     "${N[@]}" disable >/dev/null 2>&1; kill %1 %2
     "##;
     let text = in_root(script).replace("/opt/ours/libnss_bypass.so", "OURS");
     println!("{text}");
     for part in [
         "before: 1 disabled\n",
-        "OURS is in /etc/ld.so.preload: some trials went as before\n",
+        "Added OURS to /etc/ld.so.preload: some trials passed\n",
         "enabled: 0 enabled\n",
-        "1 started before, without it: sleep N\n",
+        "1 without the library, started before it was enabled: sleep N\n",
         "in this version: sleep N\n",
         "['changed', 'environment', 'file', 'processes', 'removable', 'rules', 'troubles', 'verdict', 'versions_differ'] \
          ['named', 'path', 'present'] ['earlier', 'elsewhere', 'unseen', 'with', 'without'] ['LD_PRELOAD', 'named']\n",
         "enabled False 1 ['build', 'c_ares', 'deleted', 'differs', 'executable', 'name', 'path', 'pid', 'same_network', 'secure'] True\n",
         "['sleep']\n",
         "replaced: 0 enabled\nthe same version, OURS, whose file was deleted or replaced\n",
-        "other: 1 trouble\nanother version, OURS, whose file was deleted or replaced\n",
-        "gone: 1 trouble\nis named in /etc/ld.so.preload and is not there\n",
-        "comments: 1 trouble\nthe loader takes \"#\" for a library\n",
+        "other: 1 problem found\nanother version, OURS, whose file was deleted or replaced\n",
+        "gone: 1 problem found\nis named in /etc/ld.so.preload, but does not exist\n",
+        "comments: 1 problem found\nld.so reads \"#\" as a library\n",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
@@ -508,9 +508,9 @@ TERM: status=143 <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass
 HUP: status=129 <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass
 TERM: status=143 none ld.so.preload*
 KILL: status=137 <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass ld.so.preload.untried-nss-bypass
-OURS is in /etc/ld.so.preload: the trials went as before
+Added OURS to /etc/ld.so.preload: the trials passed
 again: <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass
-OURS is in /etc/ld.so.preload already
+OURS is already in /etc/ld.so.preload
 KILL: status=137 <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass ld.so.preload.untried-nss-bypass
 again, faulty: status=1 none ld.so.preload*
 KILL: status=137 <OURS|> ld.so.preload ld.so.preload.absent-before-nss-bypass ld.so.preload.untried-nss-bypass
@@ -535,13 +535,16 @@ fn without_a_rule_in_force_enable_requires_force() {
     "#;
     let text = in_root(script);
     for (name, parts) in [
-        ("none", &["status=1 ", "there is no /etc/nss-bypass.conf, and so no rule", "--force", " none"][..]),
-        ("empty", &["status=1 ", "/etc/nss-bypass.conf has no rule", " none"]),
-        ("comment", &["status=1 ", "/etc/nss-bypass.conf has no rule", " none"]),
+        ("none", &["status=1 ", "/etc/nss-bypass.conf does not exist, so there are no rules", "--force", " none"][..]),
+        ("empty", &["status=1 ", "/etc/nss-bypass.conf contains no rules", " none"]),
+        ("comment", &["status=1 ", "/etc/nss-bypass.conf contains no rules", " none"]),
         ("faulty", &["status=1 ", "nss-bypass.conf:1:1: unknown keyword \"bypas\"", " none"]),
         ("forced", &["0 <OURS|>"]),
         ("enabled", &["status=1"]),
-        ("one of two", &["status=0 ", "nss-bypass.conf:1:1: unknown keyword", "that line is not in force", "<OURS|>"]),
+        (
+            "one of two",
+            &["status=0 ", "nss-bypass.conf:1:1: unknown keyword", "the line is ignored by all programs", "<OURS|>"],
+        ),
     ] {
         let line = text.lines().find(|line| line.starts_with(&format!("{name}: "))).unwrap_or_default();
         assert!(parts.iter().all(|part| line.contains(part)), "{name}, {parts:?}:\n{text}");
@@ -608,18 +611,18 @@ fn files_that_only_root_can_read_are_reported_with_a_fix() {
     chmod 640 "$rules"
     try enable; file; fixed; stat -c %a "$rules"
     chmod 640 "$rules" "$F"
-    "${N[@]}" status --root "$R" --library "$L" >"$R/tmp/errors"; echo "status: $? $(grep -c 'cannot be read by everybody' "$R/tmp/errors")"
+    "${N[@]}" status --root "$R" --library "$L" >"$R/tmp/errors"; echo "status: $? $(grep -c 'is not readable by all users' "$R/tmp/errors")"
     fixed; stat -c %a "$rules" "$F" | tr '\n' ' '
-    "${N[@]}" status --root "$R" --library "$L" >"$R/tmp/errors"; grep -c 'cannot be read by everybody' "$R/tmp/errors"
+    "${N[@]}" status --root "$R" --library "$L" >"$R/tmp/errors"; grep -c 'is not readable by all users' "$R/tmp/errors"
     chmod 640 "$rules" "$F"
     mount --bind "$R/etc/nss-bypass.conf" /etc/nss-bypass.conf 2>/dev/null || { chroot "$R" /opt/nss-bypass check >"$R/tmp/errors"; }
-    echo "check: $? $(grep -c 'warning: .*cannot be read by everybody' "$R/tmp/errors")"
+    echo "check: $? $(grep -c 'warning: .*is not readable by all users' "$R/tmp/errors")"
     fixed2() { sed -n 's/^      //p' "$R/tmp/errors" >"$R/tmp/fix"; chroot "$R" /bin/sh -e /tmp/fix; }
     fixed2; stat -c %a "$rules" "$F" | tr '\n' ' '
     chroot "$R" /opt/nss-bypass check --strict >/dev/null; echo "check: $?"
     "#;
     let text = in_root(script);
-    let expected = "status=0 nss-bypass enable: /etc/nss-bypass.conf cannot be read by everybody\n<OURS|>\n644\n\
+    let expected = "status=0 nss-bypass enable: /etc/nss-bypass.conf is not readable by all users\n<OURS|>\n644\n\
                     status: 1 2\n644 644 0\ncheck: 0 2\n644 644 check: 0\n";
     assert_eq!(text, expected);
 }
@@ -693,16 +696,16 @@ for each in json.load(sys.stdin)["processes"]["with"]:
     let text = in_root(script);
     println!("{text}");
     for part in [
-        "none: 1 disabled / yes, /opt/libnss_bypass.so can be removed: nothing has it\n",
+        "none: 1 disabled / yes, /opt/libnss_bypass.so can be removed: no process has loaded it\n",
         "variable: 0 enabled by LD_PRELOAD, in programs that are started from here / no, LD_PRELOAD names it here: unset",
         "by-variable: 1 disabled / ",
         "Processes: 1 have the library\n",
         "deleted: 1 disabled / ",
         "the same version, /other-name.so, whose file was deleted or replaced\n",
         "elsewhere: x.so False False\n",
-        "could not be looked at: they belong to another user namespace, or CAP_SYS_PTRACE is missing\n",
-        "named: 1 trouble / no, /etc/ld.so.preload names it: run \"nss-bypass disable\" first\n",
-        "empty: 1 trouble / no, ",
+        "could not be examined: they belong to another user namespace, or CAP_SYS_PTRACE is missing\n",
+        "named: 1 problem found / no, /etc/ld.so.preload names it: run \"nss-bypass disable\" first\n",
+        "empty: 1 problem found / no, ",
         "1\ndisabled: <>\n",
         "bare: 0 enabled / no, /etc/ld.so.preload names it",
         "first\ndisabled: <>\n",
@@ -721,17 +724,17 @@ fn the_tarball_is_only_installed_where_enable_accepts_it_unless_a_prefix_is_give
     cp "$N" "$from/tree/bin/"; install -m 644 "$LIBRARY" "$from/tree/lib/x86_64-linux-gnu/"
     mkdir -p "$from/tree/lib/i386-linux-gnu" "$from/tree/lib32"; mount -t tmpfs -o mode=755 tmpfs "$R/usr/local"
     install_it() { chroot "$R" /bin/sh /opt/tarball/install.sh "$@" >"$R/tmp/said" 2>&1; echo "$? $(find "$R/usr/local" "$R/opt/good" -type f 2>/dev/null | wc -l)"; }
-    echo "default: $(install_it)"; grep -E 'would refuse|another file system|nothing was installed' "$R/tmp/said"
-    echo "chosen: $(install_it --prefix /usr/local)"; grep -oE 'would refuse|another file system|/usr/local/bin/nss-bypass (run|enable).*' "$R/tmp/said"
+    echo "default: $(install_it)"; grep -E 'would refuse|not on the root file system|nothing was installed' "$R/tmp/said"
+    echo "chosen: $(install_it --prefix /usr/local)"; grep -oE 'would refuse|not on the root file system|/usr/local/bin/nss-bypass (run|enable).*' "$R/tmp/said"
     echo "fit: $(install_it --prefix /opt/good)"; grep -oE 'would refuse|/opt/good/bin/nss-bypass (run|enable).*' "$R/tmp/said"
     ls -A "$from"
     "#;
     let text = in_root(script);
     let expected = "default: 1 0\n\
                     \"nss-bypass enable\" would refuse the library in /usr/local:\n\
-                    /usr/local/lib/x86_64-linux-gnu/libnss_bypass.so is on another file system than /\n\
+                    /usr/local/lib/x86_64-linux-gnu/libnss_bypass.so is not on the root file system\n\
                     install.sh: nothing was installed: use another --prefix, such as /usr, or --prefix /usr/local for LD_PRELOAD only\n\
-                    chosen: 0 3\nwould refuse\nanother file system\n/usr/local/bin/nss-bypass run -m NAME -- COMMAND\n\
+                    chosen: 0 3\nwould refuse\nnot on the root file system\n/usr/local/bin/nss-bypass run -m NAME -- COMMAND\n\
                     fit: 0 6\n/opt/good/bin/nss-bypass enable\ninstall.sh\ntree\n";
     assert_eq!(text, expected);
 }
@@ -753,13 +756,13 @@ fn doctor_status_and_enable_report_the_same_problems() {
         mv "$F" "$R/tmp/file"; verb enable --library "$L"; rm -f "$F"; mv "$R/tmp/file" "$F"
         echo
     }
-    echo "$L" >"$F"; judged 'cannot be read by everybody'
-    chmod 600 "$R$L"; judged "$L cannot be read by everybody"
-    chmod 666 "$R$L"; judged "$L can be written to by everybody"; chmod 644 "$R$L"
-    chown 33 "$R$L"; judged "$L is not root's but user 33's"; chown 0 "$R$L"
-    chmod 1777 "$R/opt/ours"; judged "/opt/ours, on the way to $L, can be written to by everybody"; chmod 755 "$R/opt/ours"
+    echo "$L" >"$F"; judged 'is not readable by all users'
+    chmod 600 "$R$L"; judged "$L is not readable by all users"
+    chmod 666 "$R$L"; judged "$L is writable by all users"; chmod 644 "$R$L"
+    chown 33 "$R$L"; judged "$L is owned by user 33, not by root"; chown 0 "$R$L"
+    chmod 1777 "$R/opt/ours"; judged "/opt/ours, a directory of $L, is writable by all users"; chmod 755 "$R/opt/ours"
     mv "$R$L" "$R/tmp/away"; judged "$L"; mv "$R/tmp/away" "$R$L"
-    wrong='/etc/ld.so.preload cannot be read by everybody'
+    wrong='/etc/ld.so.preload is not readable by all users'
     chmod 600 "$F"; echo -n "file:"; verb doctor; verb status; verb enable --library "$L"; echo; chmod 644 "$F"
     # Another build, in a process that was started before.
     rm "$F"
@@ -773,11 +776,11 @@ open(sys.argv[2], "wb").write(library[:at] + bytes(8) + library[at + 8:])' "$R$L
     echo -n "build:"; verb doctor; verb status; echo; kill %1
     "#;
     let text = in_root(script).replace("/opt/ours/libnss_bypass.so", "OURS");
-    let expected = "cannot be read by everybody: doctor 0 0 status 0 0 enable 0 0\n\
-                    OURS cannot be read by everybody: doctor 1 1 status 1 1 enable 1 1\n\
-                    OURS can be written to by everybody: doctor 1 1 status 1 1 enable 1 1\n\
-                    OURS is not root's but user 33's: doctor 1 1 status 1 1 enable 1 1\n\
-                    /opt/ours, on the way to OURS, can be written to by everybody: doctor 1 1 status 1 1 enable 1 1\n\
+    let expected = "is not readable by all users: doctor 0 0 status 0 0 enable 0 0\n\
+                    OURS is not readable by all users: doctor 1 1 status 1 1 enable 1 1\n\
+                    OURS is writable by all users: doctor 1 1 status 1 1 enable 1 1\n\
+                    OURS is owned by user 33, not by root: doctor 1 1 status 1 1 enable 1 1\n\
+                    /opt/ours, a directory of OURS, is writable by all users: doctor 1 1 status 1 1 enable 1 1\n\
                     OURS: doctor 1 1 status 1 1 enable 1 1\n\
                     file: doctor 1 1 status 1 1 enable 0 1\n\
                     build: doctor 1 1 status 1 1\n";

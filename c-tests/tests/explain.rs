@@ -19,7 +19,7 @@ fn with_unscd_the_suspected_and_the_confirmed_cause_are_reported_and_the_fix_wor
     let script = r#"
     nss-bypass explain rancher-metadata >/run/test/peeked; echo "peeked $?"
     grep -c 'unscd 0.54 listens' /run/test/peeked
-    grep -c 'unscd is the suspect' /run/test/peeked
+    grep -c 'unscd is suspected' /run/test/peeked
     nss-bypass explain --ask rancher-metadata >/run/test/asked; echo "asked $?"
     grep -c 'unscd (process [0-9]*, in another network namespace) is wrong' /run/test/asked
     . <(fix /run/test/asked)
@@ -99,7 +99,7 @@ fn overridden_rules_are_listed_and_the_fix_overrides_the_effective_one() {
     let script = r#"
     printf 'bypass *\nbypass rancher-*\npass rancher-metadata\nbypas x' >/etc/nss-bypass.conf
     getent hosts rancher-metadata
-    nss-bypass explain rancher-metadata | tee /run/test/out | grep -E 'by /|lost|unknown keyword'
+    nss-bypass explain rancher-metadata | tee /run/test/out | grep -E 'by /|overridden|unknown keyword'
     . <(fix /run/test/out)
     nss-bypass explain rancher-metadata | grep -E 'by /|Agreed'
     export NSS_BYPASS='!rancher-metadata'
@@ -115,8 +115,8 @@ fn overridden_rules_are_listed_and_the_fix_overrides_the_effective_one() {
     let agreed = "└─ Agreed: the address is 169.254.169.250, with the library as without nscd;";
     let expected = [
         "│  ├─ by /etc/nss-bypass.conf:3: pass rancher-metadata",
-        "│  ├─ lost: /etc/nss-bypass.conf:2: bypass rancher-*",
-        "│  ├─ lost: /etc/nss-bypass.conf:1: bypass *",
+        "│  ├─ overridden: /etc/nss-bypass.conf:2: bypass rancher-*",
+        "│  ├─ overridden: /etc/nss-bypass.conf:1: bypass *",
         "│  ├─ /etc/nss-bypass.conf:4:1: unknown keyword \"bypas\": did you mean",
         "│  ├─ by /etc/nss-bypass.conf:5: bypass rancher-metadata",
         agreed,
@@ -157,12 +157,12 @@ fn a_rule_with_its_own_servers_may_have_different_answers() {
 fn missing_unreachable_and_forbidden_sources_are_reported() {
     let script = r#"
     look() { nss-bypass explain "$@" >/run/test/out 2>&1; echo "$? $(grep -o "$LOOK" /run/test/out | head -n 1)"; }
-    LOOK='a name is missing' look ''
+    LOOK='empty name' look ''
     printf 'options timeout:1 attempts:1\nnameserver 127.0.0.9\nnameserver %s\n' $SCENE_DNS >/etc/resolv.conf
     LOOK='server 127.0.0.9 *no answer' look rancher-metadata
     printf 'options timeout:1 attempts:1\nnameserver 127.0.0.9\n' >/etc/resolv.conf
-    LOOK='Could not tell: glibc without nscd answers' look rancher-metadata
-    rm /etc/resolv.conf; RES_OPTIONS='timeout:1 attempts:1' LOOK='Could not tell' look rancher-metadata
+    LOOK='Unknown: glibc without nscd answers' look rancher-metadata
+    rm /etc/resolv.conf; RES_OPTIONS='timeout:1 attempts:1' LOOK='Unknown:' look rancher-metadata
     mkdir /etc/resolv.conf; LOOK='/etc/resolv.conf: Is a directory' look rancher-metadata; rmdir /etc/resolv.conf
     printf 'nameserver %s\n' $SCENE_DNS >/etc/resolv.conf
     rm /etc/hosts /etc/nsswitch.conf; LOOK='/etc/hosts *no such file' look rancher-metadata
@@ -179,10 +179,10 @@ fn missing_unreachable_and_forbidden_sources_are_reported() {
     "#;
     let text = scene("nscd", script);
     let expected = [
-        "2 a name is missing",
+        "2 empty name",
         "3 server 127.0.0.9        no answer",
-        "3 Could not tell: glibc without nscd answers",
-        "3 Could not tell",
+        "3 Unknown: glibc without nscd answers",
+        "3 Unknown:",
         "3 /etc/resolv.conf: Is a directory",
         "3 /etc/hosts               no such file",
         "3 ",
@@ -206,22 +206,22 @@ fn a_daemon_in_another_pid_namespace_is_suspected_and_one_without_a_hosts_cache_
     let script = r#"
     unshare --pid --fork --mount-proc nss-bypass explain rancher-metadata >/run/test/out; echo $?
     grep -o 'a process of root outside this container' /run/test/out
-    grep -o 'nscd is the suspect' /run/test/out
+    grep -o 'nscd is suspected' /run/test/out
     # The administrator of the host disables the hosts cache.
     nsenter --target 1 --mount --net --uts bash -c '
         sed -i "s/enable-cache hosts yes/enable-cache hosts no/" /etc/nscd.conf
         kill $(pidof nscd); while pidof nscd >/dev/null; do sleep 0.02; done
         rm -f /run/nscd/socket; nscd --config-file /etc/nscd.conf; until [ -S /run/nscd/socket ]; do sleep 0.02; done'
     nss-bypass explain rancher-metadata >/run/test/out; echo $?
-    grep -o 'nscd does not answer (its cache of hosts is off)' <(tr -s '\n ' ' ' </run/test/out)
+    grep -o 'nscd does not answer (its hosts cache is off)' <(tr -s '\n ' ' ' </run/test/out)
     nss-bypass doctor rancher-metadata >/run/test/out; echo $?
-    grep -o 'its cache of hosts is off' /run/test/out | head -n 1
+    grep -o 'its hosts cache is off' /run/test/out | head -n 1
     curl -sS http://rancher-metadata/
     "#;
     let text = scene("nscd", script);
-    let expected = "3\na process of root outside this container\nnscd is the suspect\n\
-                    0\nnscd does not answer (its cache of hosts is off)\n\
-                    0\nits cache of hosts is off\nhello from rancher-metadata\n";
+    let expected = "3\na process of root outside this container\nnscd is suspected\n\
+                    0\nnscd does not answer (its hosts cache is off)\n\
+                    0\nits hosts cache is off\nhello from rancher-metadata\n";
     assert_eq!(text, expected);
 }
 
@@ -230,7 +230,7 @@ fn daemons_that_do_not_respond_or_send_garbage_are_reported() {
     let script = r#"
     kill -STOP $(pidof nscd)
     nss-bypass explain rancher-metadata >/run/test/out; echo $?
-    grep -o 'its cache cannot be read: it does not answer in time' /run/test/out
+    grep -o 'cannot read its cache: it does not answer in time' /run/test/out
     nsenter --target 1 --mount rm /run/nscd/socket
     # A server that sends a given file descriptor, or a given reply.
     python3 -S -c '
@@ -249,7 +249,7 @@ while True:
         elif request:
             talk.sendall(os.urandom(100))' &
     until [[ -S /run/nscd/socket ]]; do sleep 0.02; done; sleep 0.1
-    rubbish() { nss-bypass explain "$@" rancher-metadata >/run/test/out 2>&1; echo "$? $(grep -o 'its cache cannot be read.*' /run/test/out)"; }
+    rubbish() { nss-bypass explain "$@" rancher-metadata >/run/test/out 2>&1; echo "$? $(grep -o 'cannot read its cache.*' /run/test/out)"; }
     : >/run/test/database; rubbish
     head -c 65536 /dev/urandom >/run/test/database; rubbish
     printf '\2\0\0\0\170\0\0\0\0\0\0\0\1\0\0\0' >/run/test/database; head -c 60000 /dev/urandom >>/run/test/database; rubbish >/dev/null
@@ -267,10 +267,10 @@ write(0); write(1)'
     "#;
     let text = scene("nscd", script);
     let lines: Vec<&str> = text.lines().collect();
-    let unreadable = "3 its cache cannot be read: ";
-    assert_eq!(lines[..2], ["3", "its cache cannot be read: it does not answer in time"], "{text}");
+    let unreadable = "3 cannot read its cache: ";
+    assert_eq!(lines[..2], ["3", "cannot read its cache: it does not answer in time"], "{text}");
     assert!(lines[2..6].iter().all(|line| line.starts_with(unreadable)), "{text}");
-    assert!(lines[5].ends_with("would not stop collecting garbage"), "{text}");
+    assert!(lines[5].ends_with("did not finish its garbage collection"), "{text}");
     assert!(matches!(lines[6], "0" | "1" | "3") && lines.len() == 7, "{text}");
     assert!(!text.contains("panicked"), "{text}");
 }
@@ -285,8 +285,8 @@ found() { sed 's/[│├└─]//g' /run/test/out | tr -s '\n ' ' ' | grep -o "$
 fn doctor_finds_the_daemon_of_the_host_and_the_hidden_name_and_the_fix_works() {
     let script = r#"
     examine --ask rancher-metadata
-    found 'trouble: [a-z]* [^ ]* on /var/run/nscd/socket is not of this container'
-    found 'trouble: rancher-metadata: [a-z]* (process'
+    found 'problem: [a-z]* [^ ]* on /var/run/nscd/socket does not belong to this container'
+    found 'problem: rancher-metadata: [a-z]* (process'
     fix /run/test/out >/run/test/fix
     . /run/test/fix
     examine --ask rancher-metadata
@@ -296,12 +296,12 @@ fn doctor_finds_the_daemon_of_the_host_and_the_hidden_name_and_the_fix_works() {
     for (daemon, version) in [("nscd", "2.36-9+deb12u14"), ("unscd", "0.54")] {
         let text = scene(daemon, &format!("{EXAMINE}{script}"));
         let (first, rest) = text.split_once('\n').expect("lines");
-        assert!(first.starts_with("1 └─ Trouble: 2 of "), "{text}");
+        assert!(first.starts_with("1 └─ Problems: 2 of "), "{text}");
         // Any version of nscd is accepted.
         assert!(daemon == "nscd" || rest.contains(version), "{text}");
         assert!(rest.contains(&format!("rancher-metadata: {daemon} (process")), "{text}");
-        assert!(rest.contains("is not of this container\n"), "{text}");
-        let healthy = "0 └─ Healthy.\nok: LD_PRELOAD loads the library\nok: rancher-metadata: Agreed\n";
+        assert!(rest.contains("does not belong to this container\n"), "{text}");
+        let healthy = "0 └─ No problems found.\nok: LD_PRELOAD loads the library\nok: rancher-metadata: Agreed\n";
         assert!(rest.ends_with(healthy), "{text}");
     }
 }
@@ -314,17 +314,17 @@ fn doctor_lists_its_checks_and_changes_nothing() {
     counts >/run/test/after
     cmp /run/test/before /run/test/after && echo unmoved
     nsenter --target 1 --mount --net --uts "$COMMAND" doctor >/run/test/out; echo $?
-    found "is this machine's own"
-    printf 'bypas x\n' >/etc/nss-bypass.conf; examine; found 'trouble: /etc/nss-bypass.conf:1:1: unknown keyword'
-    printf 'bypass * 0.0.0.0/0 ::/0\n' >/etc/nss-bypass.conf; examine; found 'trouble: there are rules, and programs'
+    found "belongs to this machine"
+    printf 'bypas x\n' >/etc/nss-bypass.conf; examine; found 'problem: /etc/nss-bypass.conf:1:1: unknown keyword'
+    printf 'bypass * 0.0.0.0/0 ::/0\n' >/etc/nss-bypass.conf; examine; found 'problem: there are rules, but programs'
     LD_PRELOAD=/usr/local/lib/libnss_bypass.so examine
     echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
     sleep 60 &
     examine; found 'ok: /etc/ld.so.preload loads the library'; found '1 running process: loaded: sleep'
     { kill %1; wait %1; } 2>/dev/null; rm /etc/ld.so.preload
-    chmod 666 /usr/local/lib/libnss_bypass.so; examine; found 'can be written to by everybody'
+    chmod 666 /usr/local/lib/libnss_bypass.so; examine; found 'is writable by all users'
     : >/usr/local/lib/libnss_bypass.so; LD_PRELOAD=/usr/local/lib/nowhere/libnss_bypass.so nss-bypass doctor 2>/dev/null >/run/test/out
-    found 'trouble: LD_PRELOAD names /usr/local/lib/nowhere/libnss_bypass.so'
+    found 'problem: LD_PRELOAD names /usr/local/lib/nowhere/libnss_bypass.so'
     nss-bypass doctor --json | python3 -c '
 import json, sys
 report = json.load(sys.stdin)
@@ -332,21 +332,21 @@ print(report["state"], sorted({finding["check"] for finding in report["findings"
     "#;
     let text = scene("nscd", &format!("{COUNTS}{EXAMINE}{script}"));
     let expected = [
-        "1 └─ Trouble: 1 of 8 findings.",
+        "1 └─ Problems: 1 of 8 findings.",
         "unmoved",
         "0",
-        "is this machine's own",
-        "1 └─ Trouble: 2 of 8 findings.",
-        "trouble: /etc/nss-bypass.conf:1:1: unknown keyword",
-        "1 └─ Trouble: 2 of 8 findings.",
-        "trouble: there are rules, and programs",
-        "0 └─ Healthy.",
-        "0 └─ Healthy.",
+        "belongs to this machine",
+        "1 └─ Problems: 2 of 8 findings.",
+        "problem: /etc/nss-bypass.conf:1:1: unknown keyword",
+        "1 └─ Problems: 2 of 8 findings.",
+        "problem: there are rules, but programs",
+        "0 └─ No problems found.",
+        "0 └─ No problems found.",
         "ok: /etc/ld.so.preload loads the library",
         "1 running process: loaded: sleep",
-        "1 └─ Trouble: 2 of 8 findings.",
-        "can be written to by everybody",
-        "trouble: LD_PRELOAD names /usr/local/lib/nowhere/libnss_bypass.so",
+        "1 └─ Problems: 2 of 8 findings.",
+        "is writable by all users",
+        "problem: LD_PRELOAD names /usr/local/lib/nowhere/libnss_bypass.so",
         "trouble ['configuration', 'daemon', 'enable', 'hosts-cache', 'hosts-line', 'library', 'processes', 'users']",
     ];
     assert_eq!(text.lines().collect::<Vec<_>>(), expected, "{text}");
@@ -364,21 +364,21 @@ listening.listen()
 while True:
     listening.accept()' &
     until [[ -S /run/systemd/resolve/io.systemd.Resolve ]]; do sleep 0.02; done; sleep 0.2
-    examine; found 'note: systemd-resolved.s socket is here'
+    examine; found 'note: the socket of systemd-resolved is present'
     sed -i 's/^hosts:.*/hosts: files resolve [!UNAVAIL=return] dns/' /etc/nsswitch.conf
-    examine container; found 'trouble: systemd-resolved.s socket is here'
+    examine container; found 'problem: the socket of systemd-resolved is present'
     fix /run/test/out >/run/test/fix
     . /run/test/fix; grep hosts /etc/nsswitch.conf
     examine container; kill %1
     "#;
     let text = scene("none", &format!("{EXAMINE}{script}"));
     let expected = [
-        "0 └─ Healthy.",
-        "note: systemd-resolved's socket is here",
-        "1 └─ Trouble: 1 of 9 findings.",
-        "trouble: systemd-resolved's socket is here",
+        "0 └─ No problems found.",
+        "note: the socket of systemd-resolved is present",
+        "1 └─ Problems: 1 of 9 findings.",
+        "problem: the socket of systemd-resolved is present",
         "hosts: files dns",
-        "0 └─ Healthy.",
+        "0 └─ No problems found.",
     ];
     assert_eq!(text.lines().collect::<Vec<_>>(), expected, "{text}");
 }
@@ -412,7 +412,7 @@ print(report["conclusion"]["finding"], report["conclusion"]["sentence"], report[
     nss-bypass doctor >/run/test/out; echo $?
     say rancher-metadata
     "#;
-    let rules = "├─ rules: answered by libc, which asks nscd first; what it does not find is
+    let rules = "├─ rules: libc is asked first, and asks nscd first; nss-bypass resolves what
 │  ├─ by /etc/nss-bypass.conf:1: pass * fallback always
 ";
     let expected = format!(
@@ -422,12 +422,12 @@ print(report["conclusion"]["finding"], report["conclusion"]["sentence"], report[
 0
 {rules}└─ Agreed: the address is 169.254.169.250; nscd answers \"not found\", and then
 0
-{rules}└─ Agreed: the addresses are 198.51.100.10 2001:db8:1::10, and only nscd
-   └─ note: /etc/nss-bypass.conf:1: pass * fallback always: libc answers
+{rules}└─ Agreed: the addresses are 198.51.100.10 2001:db8:1::10, but only nscd
+   └─ note: /etc/nss-bypass.conf:1: pass * fallback always: libc is asked
 0
-{rules}└─ Agreed: the address is fd00:42::26; where nscd does not find the name, the
+{rules}└─ Agreed: the address is fd00:42::26; if nscd does not find the name, the
 3
-{rules}   └─ note: /etc/nss-bypass.conf:1: pass * fallback always: libc answers
+{rules}   └─ note: /etc/nss-bypass.conf:1: pass * fallback always: libc is asked
 3
 ├─ rules: forwarded to libc, which asks nscd first
 │  ├─ by /etc/nss-bypass.conf:2: pass both.example
@@ -436,12 +436,12 @@ agreed Agreed: the address is 169.254.169.250; nscd answers \"not found\", and t
 (/etc/nss-bypass.conf:1: pass * fallback always). []
 fix: daemon
   export NSS_BYPASS='+*'
-   └─ note: a rule for all names would do as well: NSS_BYPASS='+*' has libc
-        answer first, and what it does not find is resolved by nss-bypass
+   └─ note: a rule for all names would also work: with NSS_BYPASS='+*', libc
+        is asked first, and nss-bypass resolves what libc does not find
 1
 0
 0
-├─ rules: answered by libc, which asks nscd first; what it does not find is
+├─ rules: libc is asked first, and asks nscd first; nss-bypass resolves what
 └─ Agreed: the address is 169.254.169.250; nscd answers \"not found\", and then
 "
     );
@@ -452,7 +452,7 @@ fix: daemon
 fn a_rule_for_a_program_is_only_applied_to_that_program() {
     let script = r#"
     printf 'bypass db.test address 10.1.2.3 for getent p?thon*\npass db.test for curl\n' >/etc/nss-bypass.conf
-    look() { nss-bypass explain --timeout 1 "$@" | grep -oE '(rules:|only in|by /|lost:|the library  ).*' | sed 's/ *[0-9.]* ms, from the rule$//'; }
+    look() { nss-bypass explain --timeout 1 "$@" | grep -oE '(rules:|only in|by /|overridden:|the library  ).*' | sed 's/ *[0-9.]* ms, from the rule$//'; }
     look db.test
     look --program getent db.test
     sleep 60 >/dev/null 2>&1 & look --pid $! 10.1.2.3; kill $!
@@ -463,11 +463,11 @@ says = {said["who"]: said for said in report["sources"]}["library"]
 print(report["verdict"]["bypass"], says["names"], says["note"], report["verdict"]["for_others"])
 print(*[(rule["line"], rule["addresses"], rule["programs"]) for rule in report["verdict"]["rules"]])
 '
-    nss-bypass doctor | grep -o 'the configuration is sound.*'
-    nss-bypass doctor --program curl | grep -o 'the configuration is sound.*'
+    nss-bypass doctor | grep -o 'the configuration is valid.*'
+    nss-bypass doctor --program curl | grep -o 'the configuration is valid.*'
     "#;
     let text = scene("none", script);
-    let expected = "rules: none counts here: forwarded to libc, which asks nscd first
+    let expected = "rules: none applies here: forwarded to libc, which asks nscd first
 only in curl: /etc/nss-bypass.conf:2: pass db.test
 only in getent, p?thon*: /etc/nss-bypass.conf:1: bypass db.test address
 the library             forwarded to libc
@@ -475,13 +475,13 @@ rules: answered by nss-bypass
 by /etc/nss-bypass.conf:1: bypass db.test address 10.1.2.3
 only in curl: /etc/nss-bypass.conf:2: pass db.test
 the library             10.1.2.3
-rules: none counts here: forwarded to libc, which asks nscd first
+rules: none applies here: forwarded to libc, which asks nscd first
 only in getent, p?thon*: /etc/nss-bypass.conf:1: bypass db.test address
 the library             forwarded to libc
 True ['db.test'] from the rule []
 (1, ['10.1.2.3'], ['getent', 'p?thon*'])
-the configuration is sound: 0 rules, and 2 rules for certain programs
-the configuration is sound: 1 rule, and 1 rule for certain programs
+the configuration is valid: 0 rules, and 2 rules for certain programs
+the configuration is valid: 1 rule, and 1 rule for certain programs
 ";
     assert_eq!(text, expected);
 }

@@ -210,7 +210,7 @@ suspects! {
     another_preloaded_library_that_intercepts_lookups: "nscd",
         "rules \"bypass $NAME\"; echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
         export NSS_WRAPPER_PASSWD=/etc/passwd NSS_WRAPPER_GROUP=/etc/group LD_PRELOAD=libnss_wrapper.so", "" =>
-        "libnss_wrapper.so, which is loaded before the library, takes libc's functions",
+        "libnss_wrapper.so, which is loaded before the library, overrides libc's functions",
         ["export LD_PRELOAD=/usr/local/lib/libnss_bypass.so\"${LD_PRELOAD:+:$LD_PRELOAD}\""], ADDRESS;
 }
 
@@ -227,7 +227,7 @@ fn a_hosts_line_that_cannot_be_read() {
         daemon: "none",
         before,
         options: "",
-        says: "/etc/nsswitch.conf:4 cannot be read",
+        says: "/etc/nsswitch.conf:4 is invalid",
         fix: &["sed -i '4s/.*/hosts: files dns/' /etc/nsswitch.conf"],
         address: ADDRESS,
     });
@@ -269,20 +269,20 @@ fn files_that_only_root_can_read() {
     chmod 600 /etc/ld.so.preload
     other; judge; fix /run/test/out; . <(fix /run/test/out); other; judge
     chmod 640 /etc/nss-bypass.conf; nss-bypass doctor >/run/test/out; echo $?
-    plain </run/test/out | grep -o 'trouble: /etc/nss-bypass.conf cannot be read by everybody'
+    plain </run/test/out | grep -o 'problem: /etc/nss-bypass.conf is not readable by all users'
     "#;
     let expected = [
         "other:",
-        "1 The rule is right (the address is 169.254.169.250), but not for every user: /etc/nss-bypass.conf cannot",
+        "1 The rule is right (the address is 169.254.169.250), but not for every user: /etc/nss-bypass.conf is not readable",
         "other: 169.254.169.250",
         "0 Agreed",
         "other:",
-        "1 The rule is right (the address is 169.254.169.250), but not for every user: /etc/ld.so.preload cannot",
+        "1 The rule is right (the address is 169.254.169.250), but not for every user: /etc/ld.so.preload is not readable",
         "chmod a+r /etc/ld.so.preload",
         "other: 169.254.169.250",
         "0 Agreed",
         "1",
-        "trouble: /etc/nss-bypass.conf cannot be read by everybody",
+        "problem: /etc/nss-bypass.conf is not readable by all users",
     ];
     begin(&lines("nscd", script), &expected);
 }
@@ -296,8 +296,8 @@ fn servers_of_a_rule_that_are_not_queried() {
     "#;
     let lines = lines("none", script);
     let first = &lines[0];
-    let is_asked = first.starts_with("0 Agreed: the address is 169.254.169.250, as the rule has it");
-    let is_not = first.starts_with("1 The servers of the rule are not asked (/etc/nss-bypass.conf:1: bypass");
+    let is_asked = first.starts_with("0 Agreed: the address is 169.254.169.250, by the rule");
+    let is_not = first.starts_with("1 The name servers of the rule are not asked (/etc/nss-bypass.conf:1: bypass");
     assert!(is_asked || is_not, "{lines:?}");
     begin(&lines[1..], &["0 Agreed: the address is 169.254.169.250", "169.254.169.250"]);
 }
@@ -377,9 +377,12 @@ fn a_process_in_a_chroot_without_the_library() {
         "0 Agreed: the address is 169.254.169.250",
     ];
     begin(&lines, &expected);
-    assert!(lines[1].contains("its root is /run/test/root, and the library is not there"), "{lines:?}");
+    assert!(lines[1].contains("its root directory is /run/test/root, which does not contain the library"), "{lines:?}");
     for line in [&lines[1], &lines[4]] {
-        assert!(line.ends_with("(sleep) again with the library in LD_PRELOAD"), "{lines:?}");
+        assert!(
+            line.contains("note: restart process ") && line.ends_with("(sleep) with the library in LD_PRELOAD"),
+            "{lines:?}"
+        );
     }
 }
 
@@ -411,7 +414,7 @@ fn a_running_program_that_has_more_privileges_than_its_caller() {
     for (line, why) in [
         (&lines[0], "it runs with more privileges than its caller"),
         (&lines[2], "it was started before the library was enabled"),
-        (&lines[4], "follows only rules that root alone can write"),
+        (&lines[4], "follows only rules that nobody but root can write"),
     ] {
         assert!(line.contains(why), "{why}: {lines:?}");
     }
@@ -451,14 +454,15 @@ fn a_musl_process_is_distinguished_from_a_static_one() {
     echo /usr/local/lib/libnss_bypass.so >/etc/ld.so.preload
     static & disown; musl & disown; sleep 0.5
     nss-bypass doctor >/run/test/out
-    plain </run/test/out | grep -oE 'cannot: (musl|static): [a-z]*'
+    plain </run/test/out | grep -oE 'not possible \((musl|static)\): [a-z]*'
     nss-bypass status --json | python3 -S -c '
 import json, sys
 all = json.load(sys.stdin)["processes"]
 print(sorted((one["name"], one["libc"]) for one in all["earlier"] + all["without"] if one["name"] in ("musl", "static")))'
     kill $(pidof static musl)
     "#;
-    let expected = ["cannot: musl: musl", "cannot: static: static", "[('musl', 'musl'), ('static', 'none')]"];
+    let expected =
+        ["not possible (musl): musl", "not possible (static): static", "[('musl', 'musl'), ('static', 'none')]"];
     begin(&lines("none", script), &expected);
 }
 
@@ -513,13 +517,13 @@ fn a_program_with_c_ares_uses_neither_nscd_nor_the_library() {
     "#;
     let own = "c_ares (/usr/local/bin/c_ares) resolves names itself (c-ares)";
     let agreed = format!("0 Agreed: the address is {ADDRESS}; {own}, and asks neither libc nor nscd.");
-    let unknown = "from /etc/hosts and the servers of /etc/resolv.conf, which do not know the name; the address is";
+    let unknown = "from /etc/hosts and the name servers in /etc/resolv.conf, which do not know the name; for libc, the address is";
     let expected = [
         &format!("c-ares: {ADDRESS}"),
         &agreed,
         &format!("libc: {ADDRESS}"),
         "c-ares: Domain name not found",
-        &format!("1 {own}, {unknown} {ADDRESS} for libc."),
+        &format!("1 {own}, {unknown} {ADDRESS}."),
         "1 process ",
         &format!("echo '{ADDRESS} rancher-metadata' >>/etc/hosts"),
         &format!("c-ares: {ADDRESS}"),
@@ -592,7 +596,7 @@ fn go_without_cgo_uses_neither_nscd_nor_the_library() {
         &reached,
         &agreed,
         "dial tcp: lookup rancher-metadata on 127.0.0.9:53: no such host",
-        &format!("1 {own}, from /etc/hosts and the servers of /etc/resolv.conf, which do not know the name"),
+        &format!("1 {own}, from /etc/hosts and the name servers in /etc/resolv.conf, which do not know the name"),
         &format!("echo '{ADDRESS} rancher-metadata' >>/etc/hosts"),
         &reached,
         &agreed,
@@ -618,10 +622,10 @@ fn go_with_cgo_uses_libc_if_configured() {
     . /run/test/fix; reach chooses; judge --program chooses
     "#;
     let own = "resolves names itself (Go, without GODEBUG=netdns=cgo)";
-    let unknown = "from /etc/hosts and the servers of /etc/resolv.conf, which do not know the name; the address is";
+    let unknown = "from /etc/hosts and the name servers in /etc/resolv.conf, which do not know the name; for libc, the address is";
     let program = "chooses (/usr/local/bin/chooses)";
     let reached = format!("dial tcp {ADDRESS}:9: connect: connection refused");
-    let differs = format!("1 {program} {own}, {unknown} {ADDRESS} for libc.");
+    let differs = format!("1 {program} {own}, {unknown} {ADDRESS}.");
     let expected = [
         &reached,
         &format!("0 Agreed: the address is {ADDRESS}; {program} {own}, and asks neither libc nor nscd for it."),
@@ -645,9 +649,12 @@ fn go_with_cgo_uses_libc_if_configured() {
     ];
     let lines = lines("nscd", &(go("chooses", true) + GO + script));
     begin(&lines, &expected);
-    let ends = |at: usize, end: &str| assert!(lines[at].ends_with(end), "{end}: {}", lines[at]);
-    ends(7, "again with GODEBUG=netdns=cgo and the library in LD_PRELOAD");
-    ends(10, "again with GODEBUG=netdns=cgo");
+    let ends = |at: usize, end: &str| {
+        let line = &lines[at];
+        assert!(line.contains("note: restart ") && line.ends_with(end), "{end}: {line}");
+    };
+    ends(7, "with GODEBUG=netdns=cgo and the library in LD_PRELOAD");
+    ends(10, "with GODEBUG=netdns=cgo");
 }
 
 #[test]
@@ -661,13 +668,13 @@ fn no_rule_is_suggested_if_it_cannot_fix_the_problem() {
     hosts_line 'files dns myhostname'; judge --ask
     "#;
     let expected = [
-        "0 Agreed: the addresses are 198.51.100.10 2001:db8:1::10, and only nscd (process",
+        "0 Agreed: the addresses are 198.51.100.10 2001:db8:1::10, but only nscd (process",
         "1",
         // For the daemon, and not for the name, whose result does not change.
         LOAD,
         "export NSS_BYPASS='+*'",
-        "0 Agreed: the addresses are 198.51.100.10 2001:db8:1::10, and only nscd (process",
-        "3 nscd is the suspect",
+        "0 Agreed: the addresses are 198.51.100.10 2001:db8:1::10, but only nscd (process",
+        "3 nscd is suspected",
         "0 Agreed: there is no such name",
     ];
     begin(&lines("nscd", script), &expected);
@@ -686,21 +693,21 @@ fn unneeded_rules_are_reported() {
 #[test]
 fn daemons_of_another_machine_are_reported_and_the_edit_removes_their_modules() {
     let script = r#"
-    nss-bypass doctor >/run/test/out; plain </run/test/out | grep -o 'note: users and groups come from it, too'
+    nss-bypass doctor >/run/test/out; plain </run/test/out | grep -o 'note: users and groups also come from it'
     hide_nscd
     listen /run/systemd/resolve/io.systemd.Resolve; listen /run/avahi-daemon/socket; listen /run/dbus/system_bus_socket
     hosts_line 'mymachines [!UNAVAIL=return] files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return]'
     nss-bypass doctor >/run/test/out; echo $?
-    plain </run/test/out | grep -oE 'trouble: [^:]*: process [0-9]*, in another' | sed 's/[0-9][0-9]*/N/'
+    plain </run/test/out | grep -oE 'problem: [^:]*: process [0-9]*, in another' | sed 's/[0-9][0-9]*/N/'
     fix /run/test/out | tee /run/test/fix; . /run/test/fix
     nss-bypass doctor --quiet; echo $?; judge
     "#;
     let expected = [
-        "note: users and groups come from it, too",
+        "note: users and groups also come from it",
         "1",
-        "trouble: the D-Bus system bus's socket is here: process N, in another",
-        "trouble: avahi-daemon's socket is here: process N, in another",
-        "trouble: systemd-resolved's socket is here: process N, in another",
+        "problem: the socket of the D-Bus system bus is present: process N, in another",
+        "problem: the socket of avahi-daemon is present: process N, in another",
+        "problem: the socket of systemd-resolved is present: process N, in another",
         "sed -i '4s/.*/hosts: dns files/' /etc/nsswitch.conf",
         "0",
         "0 Agreed",
@@ -712,16 +719,16 @@ fn daemons_of_another_machine_are_reported_and_the_edit_removes_their_modules() 
 fn the_library_and_background_daemons_are_recognised_under_any_name() {
     let script = r#"
     cp /usr/local/lib/libnss_bypass.so /run/test/nss-bypass.so; rules "bypass $NAME"
-    export LD_PRELOAD=/run/test/nss-bypass.so; judge; grep -c 'the library is in programs started here' /run/test/out
+    export LD_PRELOAD=/run/test/nss-bypass.so; judge; grep -c 'the library is loaded in programs started here' /run/test/out
     unset LD_PRELOAD
     nsenter --target 1 --mount --net --uts bash -c 'daemon=$(readlink /proc/$(pidof nscd)/exe)
         kill $(pidof nscd); while pidof nscd; do sleep 0.05; done; rm -f /run/nscd/*
         "$daemon" -f /etc/nscd.conf' >/dev/null 2>&1
     until [[ -S /run/nscd/socket ]]; do sleep 0.05; done; sleep 0.3
     nss-bypass explain --ask $NAME >/run/test/out
-    grep -o 'unscd 0.54 listens' /run/test/out; grep -o 'not in our namespaces: network, mount' /run/test/out
+    grep -o 'unscd 0.54 listens' /run/test/out; grep -o 'in different namespaces: network, mount' /run/test/out
     "#;
-    begin(&lines("unscd", script), &["0 Agreed", "1", "unscd 0.54 listens", "not in our namespaces: network, mount"]);
+    begin(&lines("unscd", script), &["0 Agreed", "1", "unscd 0.54 listens", "in different namespaces: network, mount"]);
 }
 
 #[test]
@@ -758,7 +765,7 @@ time.sleep(100)' & until [[ -e /run/test/bound ]]; do sleep 0.02; done
     kill %?python3
     "#;
     let expected = [
-        "3 Could not tell: glibc without nscd answers \"no answer in 2 s\"; no answer from server 127.0.0.9, server",
+        "3 Unknown: glibc without nscd answers \"no answer in 2 s\"; no answer from server 127.0.0.9, server",
         "soon",
         "waiting for glibc without nscd, server 127.0.0.9, server 127.0.0.10 (",
         "rows first",
@@ -798,19 +805,19 @@ fn a_container_can_be_examined_from_the_host() {
         "bypass rancher-metadata",
         "1 Agreed: the address is 169.254.169.250",
         "1",
-        "0 Healthy.",
+        "0 No problems found.",
         "0 Agreed: the address is 169.254.169.250",
-        "3 nss-bypass: there is no process 999999",
-        "3 nss-bypass: process 1 cannot be looked at; root can",
+        "3 nss-bypass: no such process: 999999",
+        "3 nss-bypass: cannot examine process 1: root privileges are required",
         "2",
         "2",
-        "3 nss-bypass: there is no /proc here",
+        "3 nss-bypass: cannot examine processes: /proc is not mounted",
         "3 ",
     ];
     let lines = lines("nscd", script);
     begin(&lines, &expected);
     assert!(
-        lines[1].contains("note: start process") && lines[1].contains("with the library in LD_PRELOAD"),
+        lines[1].contains("note: restart process") && lines[1].contains("with the library in LD_PRELOAD"),
         "{lines:?}"
     );
 }
@@ -882,9 +889,9 @@ fn information_for_root_is_checked_by_root() {
     let script = r#"
     sudo() { "$@"; }
     setpriv --reuid 65534 --regid 65534 --clear-groups nss-bypass doctor >/run/test/out; echo $?
-    fix /run/test/out | tee /run/test/fix; . /run/test/fix | plain | grep -o 'trouble: nscd .* is not of this container'
+    fix /run/test/out | tee /run/test/fix; . /run/test/fix | plain | grep -o 'problem: nscd .* does not belong to this container'
     "#;
-    begin(&lines("nscd", script), &["3", "sudo nss-bypass doctor", "trouble: nscd "]);
+    begin(&lines("nscd", script), &["3", "sudo nss-bypass doctor", "problem: nscd "]);
 }
 
 /// The tests that run a step of each kind, as it is printed, and check the result.

@@ -57,7 +57,7 @@ fn three_hidden_names_of_ten_result_in_three_rules_that_find_them() {
     "#;
     let rules = "bypass multi\nbypass rancher-metadata\nbypass v6.rancher.internal\n";
     let expected = format!(
-        "0\n{rules}0\nAppended to /etc/nss-bypass.conf:\n\n{rules}---\n{rules}644\n3 rules, 0 faults, 0 warnings\n\
+        "0\n{rules}0\nAppended to /etc/nss-bypass.conf:\n\n{rules}---\n{rules}644\n3 rules, 0 errors, 0 warnings\n\
          rancher-metadata\nmulti\nv6.rancher.internal\n0\nNo rule is needed.\n\
          Matched by a bypass rule, and answered by nss-bypass:\n\
          multi\n 1 getaddrinfo python3 169.254.169.250:53 10.42.0.21\n"
@@ -152,9 +152,9 @@ both.example
 Answered by libc:
 both.example
  1 getaddrinfo getent libc 198.51.100.20
-nss-bypass: --summary is made from the log: with it, --log is stderr
+nss-bypass: --summary cannot be combined with --log, except --log stderr
 125
-nss-bypass: --all has nss-bypass answer everything, and -m '+*' has libc answer first: give one of them
+nss-bypass: --all and -m '+*' cannot be combined: -m '+*' asks libc first
 125
 ";
     assert_eq!(scene(script), expected);
@@ -273,13 +273,13 @@ fn files_that_cannot_be_written_are_reported_before_the_command_runs() {
         nss-bypass learn --write --conf /run/test/mounted -- \
             sh -c "getent ahosts rancher-metadata; mount --bind /run/test/mounted /run/test/mounted; exit $STATUS" \
             2>/run/test/said >/dev/null; echo "= $?"
-        rules /run/test/said; grep -c 'cannot replace it' /run/test/said; cat /run/test/mounted; umount /run/test/mounted
+        rules /run/test/said; grep -c 'cannot replace /run/test/mounted: ' /run/test/said; cat /run/test/mounted; umount /run/test/mounted
     done
     NSS_BYPASS='*' nss-bypass learn -- getent ahosts rancher-metadata 2>&1 >/dev/null | head -n 1
     "#;
-    let unfound = "cannot find it: No such file or directory (os error 2)
-  why it matters: nothing was changed: the file is replaced as a whole or not at all
-  what to do: see to what the system says there, and try again
+    let unfound = "No such file or directory (os error 2)
+  why: nothing was changed: the file is replaced as a whole or not at all
+  fix: correct the cause of the error, and try again
 = 125
 ";
     let fault = "nss-bypass: /run/test/faults:1:1: unknown keyword \"bypas\": did you mean \"bypass\"?\n";
@@ -287,10 +287,10 @@ fn files_that_cannot_be_written_are_reported_before_the_command_runs() {
         "\
 nss-bypass: /run/test/directory: Is a directory
 = 125
-nss-bypass: /run/test/fifo: it is no regular file
+nss-bypass: /run/test/fifo: not a regular file
 = 125
-nss-bypass: /run/test/dangling: {unfound}nss-bypass: /nowhere/file: {unfound}\
-nss-bypass: NSS_BYPASS_DISABLE is set, so that nothing can be learnt: unset it
+nss-bypass: cannot find /run/test/dangling: {unfound}nss-bypass: cannot find /nowhere/file: {unfound}\
+nss-bypass: nothing can be learnt while NSS_BYPASS_DISABLE is set
 = 125
 nss-bypass: /nowhere/file: No such file or directory
 = 125
@@ -302,9 +302,9 @@ Usage: nss-bypass learn [OPTIONS] [--] COMMAND [ARGUMENT]...
 
 For more information, try '--help'.
 = 125
-{fault}nss-bypass: --strict: the rules have faults
+{fault}nss-bypass: not run because of --strict: the rules have errors
 = 125
-{fault}nss-bypass: --strict: the rules have faults
+{fault}nss-bypass: not run because of --strict: the rules have errors
 = 125
 {fault}runs
 rancher-metadata
@@ -322,7 +322,7 @@ pass z
 bypass rancher-metadata
 1
 pass z
-nss-bypass: nothing will be learnt, since libc is asked for no name (NSS_BYPASS: bypass *)
+nss-bypass: nothing can be learnt: by a rule for all names, libc is not asked (NSS_BYPASS: bypass *)
 "
     );
     assert_eq!(scene(script), expected);

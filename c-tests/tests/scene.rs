@@ -362,7 +362,7 @@ fn an_invalid_configuration_never_stops_a_program_and_its_valid_lines_apply() {
     }
     for fault in [
         "/etc/nss-bypass.conf:1:1: unknown keyword \"bypas\": did you mean \"bypass\"?",
-        "/etc/nss-bypass.conf:3:10: \"a..b\": a label is empty",
+        "/etc/nss-bypass.conf:3:10: invalid pattern \"a..b\": empty label",
         "faults more",
         "/etc/nss-bypass.conf:0:0: Permission denied",
         "/nowhere:0:0: No such file or directory",

@@ -149,10 +149,10 @@ d $path"
         fail "nothing was changed: the new library failed its tests, and is enabled for all programs by /etc/ld.so.preload"
     fi
     # The reason is the directory: any library would be refused there.
-    if grep -qE 'is on another file system than /|, on the way to ' "$here/.reason"; then
+    if grep -qE 'is not on the root file system|, a directory of ' "$here/.reason"; then
         fit=''
         echo "\"nss-bypass enable\" would refuse the library in $prefix:" >&2
-        sed 's/^nss-bypass enable: //; /what to do:/,$d' "$here/.reason" >&2
+        sed 's/^nss-bypass enable: //; /^  fix:/,$d' "$here/.reason" >&2
         [ "$chosen" ] || fail "nothing was installed: use another --prefix, such as /usr, or --prefix $prefix for LD_PRELOAD only"
     fi
     # So that after a crash either the old or the new file is there, and not an empty one.

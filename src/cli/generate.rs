@@ -66,15 +66,13 @@ fn manual(command: &Command) -> io::Result<String> {
 /// The date of the last change of the page's contents.
 const DATE: &str = "2026-11-25";
 
-/// Removes the repeated preambles of the parts, empty paragraphs, repeated breaks, and trailing blanks.
+/// Removes the repeated preambles of the parts, repeated line breaks, empty paragraphs, and trailing blanks.
 fn tidy(text: &str) -> String {
     let mut lines: Vec<&str> = Vec::new();
     for line in text.lines().map(str::trim_end).filter(|line| !line.is_empty()) {
         let is_preamble = line.starts_with(".ie ") || line.starts_with(".el ");
-        if is_preamble && lines.contains(&line) {
-            continue;
-        }
-        if line == ".br" && lines.last() == Some(&".br") {
+        let is_second_break = line == ".br" && lines.last() == Some(&".br");
+        if is_second_break || (is_preamble && lines.contains(&line)) {
             continue;
         }
         if lines.last() == Some(&".PP") && [".PP", ".TP", ".SH"].iter().any(|begin| line.starts_with(begin)) {
@@ -89,10 +87,10 @@ const SEE_ALSO: &str = "\
 .SH FILES
 .TP
 .I /etc/nss\\-bypass.conf
-The rules: nss\\-bypass.conf(5).
+The rules, see nss\\-bypass.conf(5).
 .TP
 .I /etc/ld.so.preload
-Libraries for every program of the machine: ld.so(8).
+Libraries that are loaded into every program, see ld.so(8).
 .SH SEE ALSO
 .BR nss\\-bypass.conf (5),
 .BR getent (1),

@@ -27,12 +27,12 @@ use ui::exit::{self, Exit};
 use ui::output;
 use ui::palette::When;
 
-/// Takes chosen names away from a host's nscd, inside the process that asks.
+/// Keep chosen host names away from nscd, inside the process that looks them up
 ///
-/// A program that asks libc for a name is answered by nscd where one listens, be it another machine's. The library
-/// libnss_bypass.so, preloaded, answers the names that rules match as glibc would without nscd. This command finds out what
-/// answers for a name, runs programs under the library, puts it into /etc/ld.so.preload, and checks the rules
-/// (nss-bypass.conf(5)).
+/// glibc asks nscd first where a daemon listens on nscd's socket, even if that is the daemon of another machine. The
+/// preloaded library libnss_bypass.so answers the names that match its rules as glibc would without nscd. This command
+/// shows which source answers for a name, runs programs with the library, enables it in /etc/ld.so.preload, and checks
+/// the rules (nss-bypass.conf(5)).
 #[derive(Debug, Parser)]
 #[command(name = "nss-bypass", version, arg_required_else_help = true, max_term_width = 80, after_help = exit::TABLE)]
 struct Arguments {
@@ -43,14 +43,14 @@ struct Arguments {
     verb: Verb,
 }
 
-/// What to do.
+/// The verbs, in the order in which the help lists them.
 #[derive(Debug, Subcommand)]
 enum Verb {
-    Check(check::Check),
-    Run(run::Run),
-    Learn(learn::Learn),
     Explain(explain::Arguments),
     Doctor(doctor::Arguments),
+    Run(run::Run),
+    Learn(learn::Learn),
+    Check(check::Check),
     Enable(enable::Enable),
     Disable(disable::Disable),
     Status(status::Status),
@@ -72,11 +72,11 @@ fn main() -> ExitCode {
     When::of_command_line().apply();
     match arguments() {
         Ok(Arguments { verb, .. }) => match verb {
-            Verb::Check(arguments) => check::run(&arguments),
-            Verb::Run(arguments) => run::run(&arguments),
-            Verb::Learn(arguments) => learn::run(&arguments),
             Verb::Explain(arguments) => explain::run(&arguments),
             Verb::Doctor(arguments) => doctor::run(&arguments),
+            Verb::Run(arguments) => run::run(&arguments),
+            Verb::Learn(arguments) => learn::run(&arguments),
+            Verb::Check(arguments) => check::run(&arguments),
             Verb::Enable(arguments) => enable::enable(&arguments),
             Verb::Disable(arguments) => disable::disable(&arguments),
             Verb::Status(arguments) => status::status(&arguments),

@@ -31,45 +31,32 @@ Examples:
   NSS_BYPASS='db, *.internal' nss-bypass check --env
   nss-bypass check --json | jq '.findings[] | select(.severity == \"fault\")'
 
-A fault takes its line out of force (in NSS_BYPASS, its item). A warning is
-about what is in force and does nothing, or not in every program. A note is to
-be known. The status is 1 where there is a fault, or, with --strict, a warning.
+An error disables its line or, in a variable, its item. A warning is about
+something that has no effect, or not in every program. A note is for information
+only.
 
---json writes one object:
-  version   1; fields may be added under the same number
-  healthy   whether the status is 0
-  rules     how many rules are in force
-  findings  a list of objects, in the order of the text:
-    source    the file's path or the variable's name
-    line      from 1; null where the finding is about the whole file
-    column    from 1, in bytes; null as well
-    severity  \"fault\", \"warning\" or \"note\"
-    code      \"syntax\", \"unreadable\", \"missing\", \"untrusted\", \"private\",
-              \"shadowed\", \"unmatchable\", \"no-name\", \"ineffective\",
-              \"repeated\", \"needless-pass\", \"misspelt\", \"no-rules\",
-              \"contradicted\", \"delayed\", \"disabled\"
-    message   one sentence
-    fix       a line for a shell, or null";
+Exit status: 0 if there are no errors, 1 if there are errors or, with --strict,
+warnings.";
 
-/// Checks a configuration: its faults, rules that never decide, and what has no effect.
+/// Check the rules for errors and for parts that have no effect
 ///
-/// Each finding is a line "file:line:column: message". Without FILE it is the one that the library would read:
-/// NSS_BYPASS_CONF, or else /etc/nss-bypass.conf.
+/// Each finding is printed as "file:line:column: severity: message". Without FILE, the file that the library would
+/// read is checked: NSS_BYPASS_CONF or, if that is not set, /etc/nss-bypass.conf.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Check {
-    /// The configuration
+    /// The file to check
     file: Option<PathBuf>,
 
-    /// Check the variables too: NSS_BYPASS, NSS_BYPASS_VIA, NSS_BYPASS_DATABASES, NSS_BYPASS_LOG, NSS_BYPASS_DISABLE
+    /// Also check the variables NSS_BYPASS, NSS_BYPASS_VIA, NSS_BYPASS_DATABASES, NSS_BYPASS_LOG and NSS_BYPASS_DISABLE
     #[arg(long)]
     env: bool,
 
-    /// Take warnings for faults
+    /// Treat warnings as errors
     #[arg(long)]
     strict: bool,
 
-    /// Write JSON
+    /// Print JSON (docs/json.md)
     #[arg(long)]
     json: bool,
 }
@@ -77,12 +64,12 @@ pub(crate) struct Check {
 /// Formats a finding as lines of text.
 fn shown(finding: &Finding, colour: bool) -> String {
     let (style, severity) = match finding.severity {
-        Severity::Fault => (Style::Bad, String::new()),
+        Severity::Fault => (Style::Bad, format!("{} ", output::styled("error:", Style::Bad, colour))),
         Severity::Warning => (Style::Strong, format!("{} ", output::styled("warning:", Style::Doubtful, colour))),
         Severity::Note => (Style::Strong, "note: ".to_owned()),
     };
     let place = output::styled(&finding.place(), style, colour);
-    let fix = finding.fix.as_ref().map(|line| format!("\n{COMMAND}{line}")).unwrap_or_default();
+    let fix = finding.fix.as_ref().map(|line| format!("\n  fix:\n{COMMAND}{line}")).unwrap_or_default();
     format!("{place}: {severity}{}{fix}", finding.message)
 }
 
@@ -117,12 +104,7 @@ pub(crate) fn run(arguments: &Check) -> Exit {
     let number = sources.iter().map(|source| source.config.rules.len()).sum();
     if number == 0 && findings.is_empty() {
         let source = sources.last().map(|source| source.name.clone()).unwrap_or_default();
-        findings.push(Finding::whole(
-            &source,
-            Severity::Note,
-            "no-rules",
-            "there is no rule: every name is forwarded to libc",
-        ));
+        findings.push(Finding::whole(&source, Severity::Note, "no-rules", "no rules: all names are forwarded to libc"));
     }
     let order = |source: &str| sources.iter().position(|one| one.name == source);
     findings.sort_by_key(|finding| (order(&finding.source).unwrap_or(usize::MAX), finding.line, finding.column));
@@ -144,7 +126,7 @@ fn report(arguments: &Check, rules: usize, findings: &[Finding]) -> Exit {
         output::say(format_args!(
             "{}, {}, {}",
             counted(rules, "rule"),
-            counted(faults, "fault"),
+            counted(faults, "error"),
             counted(warnings, "warning")
         ));
     }
@@ -159,7 +141,7 @@ fn counted(number: usize, what: &str) -> String {
 fn read_file(path: &Path, is_default: bool, findings: &mut Vec<Finding>) -> Source {
     let name = path.to_string_lossy().into_owned();
     let content = CString::new(path.as_os_str().as_bytes())
-        .map_err(|_| "its name has a NUL byte".to_owned())
+        .map_err(|_| "the path contains a NUL byte".to_owned())
         .and_then(|path| file::read(&path).map_err(|error| output::refusal(error.0)));
     match content {
         Ok(content) => {
@@ -174,7 +156,7 @@ fn read_file(path: &Path, is_default: bool, findings: &mut Vec<Finding>) -> Sour
                 &name,
                 Severity::Note,
                 "missing",
-                "there is no such file: every name is forwarded to libc",
+                "no such file: all names are forwarded to libc",
             ));
             Source { name, ..Source::default() }
         }
@@ -193,10 +175,14 @@ fn distrust(path: &Path, name: &str, content: &Content) -> Option<Finding> {
         _ if is_link => "it is a symbolic link".to_owned(),
         None => return None,
         Some(Distrust::File) if content.ownership.user != 0 => {
-            format!("its owner is user {}, not root", content.ownership.user)
+            format!("it is owned by user {}, not by root", content.ownership.user)
         }
-        Some(Distrust::File) => format!("others than root can write it (mode {:04o})", content.ownership.mode & 0o7777),
-        Some(Distrust::Directory(directory)) => format!("others than root can write {}", directory.to_string_lossy()),
+        Some(Distrust::File) => {
+            format!("users other than root can write to it (mode {:04o})", content.ownership.mode & 0o7777)
+        }
+        Some(Distrust::Directory(directory)) => {
+            format!("users other than root can write to {}", directory.to_string_lossy())
+        }
     };
     let programs = "programs with set-user-ID or file capabilities";
     Some(if path.as_os_str().as_bytes() == CONFIGURATION.to_bytes() {
@@ -204,7 +190,7 @@ fn distrust(path: &Path, name: &str, content: &Content) -> Option<Finding> {
         Finding::whole(name, Severity::Warning, "untrusted", message)
     } else {
         let message = format!(
-            "{programs} read {} only, and would not read this one there: {why}",
+            "{programs} read only {}, and would ignore this file there: {why}",
             CONFIGURATION.to_string_lossy()
         );
         Finding::whole(name, Severity::Note, "untrusted", message)
@@ -232,16 +218,16 @@ fn read_variables(findings: &mut Vec<Finding>) -> [Source; 3] {
     });
     findings.extend(faults.into_iter().map(Finding::of_fault));
     if via.as_ref().is_some_and(|via| !via.is_empty()) && config.rules.is_empty() {
-        let message = "it has no effect: it is about the patterns of NSS_BYPASS, and there are none";
+        let message = "no effect, since NSS_BYPASS has no patterns";
         findings.push(Finding::whole("NSS_BYPASS_VIA", Severity::Warning, "ineffective", message));
     }
     if let Some(place) = value("NSS_BYPASS_LOG").filter(|place| !place.is_empty() && !output::is_place_for_a_log(place))
     {
-        let message = format!("\"{}\" is no place for a log: {}", place.escape_ascii(), output::PLACES_FOR_A_LOG);
+        let message = format!("invalid log destination \"{}\": {}", place.escape_ascii(), output::PLACES_FOR_A_LOG);
         findings.push(Finding::whole("NSS_BYPASS_LOG", Severity::Fault, "syntax", message));
     }
     if Settings::read().disabled {
-        let message = "it is set: every name is forwarded to libc, whatever the rules say";
+        let message = "set: all names are forwarded to libc, regardless of the rules";
         findings.push(Finding::whole("NSS_BYPASS_DISABLE", Severity::Warning, "disabled", message));
     }
     let without_rules = |name: &str, text: Option<Vec<u8>>| Source {

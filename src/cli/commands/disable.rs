@@ -16,11 +16,15 @@ Examples:
   nss-bypass disable --root /mnt
   nss-bypass disable --json | jq .changed
 
-The library's file may be gone already. Without --library, every build of the
-library is taken out, whatever its file is called. The status is 0 where none
-is in the file any more, or none was, and 1 where the file could not be changed.";
+The file of the library need not exist any more. Without --library, all entries
+that refer to a build of the library are removed, whatever its file name.
 
-/// Takes the library out of /etc/ld.so.preload, in any spelling, and nothing else.
+Exit status: 0 if the file has no such entry any more, 1 if it could not be
+changed.";
+
+/// Remove the library from /etc/ld.so.preload
+///
+/// Everything else in the file is kept.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Disable {
@@ -42,7 +46,7 @@ fn run(place: &Place) -> Result<Done, Trouble> {
     let path = on_disk.path();
     let mut done = Done::unchanged(&path);
     let Some(old) = on_disk.read()? else {
-        done.say(format!("There is no {}: nothing is to be taken out", path.display()));
+        done.say(format!("{} does not exist: there is nothing to remove", path.display()));
         on_disk.clean_up(b"")?;
         return Ok(done);
     };
@@ -52,11 +56,11 @@ fn run(place: &Place) -> Result<Done, Trouble> {
     };
     done.changed = true;
     if path.exists() {
-        done.say(format!("{} does not name the library any more", path.display()));
+        done.say(format!("Removed the library from {}", path.display()));
     } else {
-        done.say(format!("{} is gone: nothing else was in it", path.display()));
+        done.say(format!("Removed {}, which contained nothing else", path.display()));
     }
     done.warnings.extend(late_comment(&new));
-    done.say("Programs that run keep it until they end.");
+    done.say("Running programs keep the library until they exit.");
     Ok(done)
 }

@@ -27,27 +27,28 @@ Examples:
   nss-bypass doctor --quiet || mail -s nscd root </dev/null
   nss-bypass doctor --json | jq '.findings[] | select(.state == \"trouble\")'
 
-Exit status: 0 healthy, 1 trouble, 3 it could not be told.";
+Exit status: 0 if no problem was found, 1 if one was found, 3 if the result is
+unknown.";
 
-/// Look for what is wrong here, and say how to fix it
+/// Find problems with name lookups in this container or host, and show how to fix them
 ///
-/// Looking changes nothing: nscd's cache is read, and nscd is not asked to look names up. Without names, no name is looked
-/// up at all.
+/// Nothing is changed: nscd's cache is read, and nscd is not asked to look names up. Without NAMES, no name is looked
+/// up.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Make nscd look the names up, as any program would: it then caches what it finds
+    /// Make nscd look the names up, as any program would; nscd then caches the results
     #[arg(long)]
     ask: bool,
     /// Print JSON (docs/json.md)
     #[arg(long)]
     json: bool,
-    /// Print nothing but what is wrong
+    /// Print problems only
     #[arg(long, short, conflicts_with = "json")]
     quiet: bool,
     #[command(flatten)]
     target: target::Options,
-    /// Wait no longer than this for answers about a name, 1 to 600 [default: as long as glibc waits]
+    /// Wait at most this long for answers about a name, 1 to 600 seconds [default: as long as glibc waits]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600), hide_default_value = true)]
     timeout: Option<u64>,
     /// Names to look up
@@ -107,9 +108,9 @@ impl Report {
         let count = |state| self.findings.iter().filter(|finding| finding.state == state).count();
         let all = self.findings.len();
         let (style, sentence) = match self.state {
-            State::Trouble => (Style::Bad, format!("Trouble: {} of {all} findings.", count(State::Trouble))),
-            State::Unknown => (Style::Unsure, format!("Could not tell: {} of {all} findings.", count(State::Unknown))),
-            State::Good | State::Note => (Style::Good, "Healthy.".to_owned()),
+            State::Trouble => (Style::Bad, format!("Problems: {} of {all} findings.", count(State::Trouble))),
+            State::Unknown => (Style::Unsure, format!("Unknown: {} of {all} findings.", count(State::Unknown))),
+            State::Good | State::Note => (Style::Good, "No problems found.".to_owned()),
         };
         let mut text = Node::styled(style, sentence).last_branch();
         let mut told: Vec<&[String]> = Vec::new();

@@ -29,22 +29,25 @@ Examples:
   nss-bypass enable --dry-run --library /usr/lib/libnss_bypass.so.new
   nss-bypass enable --json | jq .changed
 
-Write the rules first: without one in force nothing would be fixed, and that is
-refused, unless --force is given.
+Write the rules first: if no rule is in force, the library is not enabled,
+unless --force is given.
 
-The status is 0 where it is enabled, 1 where that was refused or rolled back,
-and 3 where it could not be tried.";
+Exit status: 0 if the library is enabled, 1 if that was refused or rolled back,
+3 if the trials could not be run.";
 
-/// Names the library in /etc/ld.so.preload, so that every program has it, after trials that show that it does no harm.
+/// Load the library into every program through /etc/ld.so.preload
+///
+/// Before and after the file is changed, programs are run with the library and without it. If they behave differently,
+/// the file is left or restored as it was.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Enable {
     #[command(flatten)]
     place: Place,
-    /// Only run the trials, and change nothing: for a library that is to take an enabled one's place
+    /// Run the trials and change nothing, for a library that is to replace an enabled one
     #[arg(long)]
     dry_run: bool,
-    /// Enable it although no rule is in force: rules come later, or by NSS_BYPASS in the environment of programs
+    /// Enable the library even if no rule is in force, for rules that are added later or set in NSS_BYPASS
     #[arg(long)]
     force: bool,
     /// Print JSON (docs/json.md)
@@ -71,7 +74,7 @@ fn only_try(place: &Place) -> Result<Done, Trouble> {
     let (_, tried) = choose_word(&tree, &library, &Trials::prepare(&tree, &mut progress)?, &mut progress)?;
     let mut done = Done::unchanged(Path::new(PRELOAD_FILE));
     done.trials = Some(tried);
-    done.say(format!("{}: {tried} trials went as before; nothing was changed", library.display()));
+    done.say(format!("{}: {tried} trials passed; nothing was changed", library.display()));
     Ok(done)
 }
 
@@ -88,7 +91,7 @@ fn run(arguments: &Enable) -> Result<Done, Trouble> {
     let bytes = old.as_ref().map_or(&[][..], |old| &old.bytes);
     let mut done = Done::unchanged(&on_disk.path());
     if is_there(&tree, bytes, &library)? {
-        done.say(format!("{} is in {} already", library.display(), on_disk.path().display()));
+        done.say(format!("{} is already in {}", library.display(), on_disk.path().display()));
     } else {
         let trials = Trials::prepare(&tree, &mut progress)?;
         let (word, _) = choose_word(&tree, &library, &trials, &mut progress)?;
@@ -129,22 +132,22 @@ fn replace_and_try(
 fn describe(done: &mut Done, library: &Path, word: &Path) {
     let tried = done.trials.unwrap_or_default();
     done.word = Some(word.display().to_string());
-    done.say(format!("{} is in {}: {tried} trials went as before", library.display(), done.file));
+    done.say(format!("Added {} to {}: {tried} trials passed", library.display(), done.file));
     if word != library {
         done.say(format!(
-            "It is written as {}: programs of 32 bits find an empty library there instead of a complaint, and ask nscd \
-             as before.",
+            "The entry is {}, for which 32-bit programs load an empty library instead of printing a warning; they ask \
+             nscd as before.",
             word.display()
         ));
     }
-    done.say("Programs that start from now on have it; \"nss-bypass status\" lists those that run without it.");
+    done.say("Programs that are started from now on load it; \"nss-bypass status\" lists those that run without it.");
 }
 
 /// Returns warnings about rules and files that would not have the expected effect.
 fn of_rules(rules: Rules, tree: &Tree) -> Vec<Trouble> {
     let fault = |fault: &Diagnostic| {
-        let why = "that line is not in force, in no program";
-        Trouble::new(fault.to_string(), why, "correct it; \"nss-bypass check\" looks at all lines")
+        let why = "the line is ignored by all programs";
+        Trouble::new(fault.to_string(), why, "correct it; \"nss-bypass check\" checks all lines")
     };
     let mut warnings: Vec<Trouble> = rules.faults().iter().map(fault).collect();
     warnings.extend(rules.private);
@@ -187,8 +190,8 @@ fn choose_word(
 
 fn undo(on_disk: &PreloadFile, old: Option<&Old>, trouble: Trouble) -> Trouble {
     match on_disk.roll_back(old) {
-        Ok(()) => trouble.and("the file is again as it was"),
-        Err(error) => trouble.and(&format!("AND THE FILE COULD NOT BE PUT BACK: {error}")),
+        Ok(()) => trouble.and("the file was restored"),
+        Err(error) => trouble.and(&format!("THE FILE COULD NOT BE RESTORED: {error}")),
     }
 }
 
@@ -199,9 +202,9 @@ fn is_there(tree: &Tree, bytes: &[u8], library: &Path) -> Result<bool, Trouble> 
     let words: Vec<&[u8]> = entries.map(|entry| entry.word(bytes)).filter(|word| any.is(tree, word)).collect();
     if let Some(other) = words.iter().find(|word| !this.is(tree, word)) {
         return Err(Trouble::new(
-            format!("{PRELOAD_FILE} names another nss-bypass: {}", path_of(other).display()),
-            "with two of them, only the first one answers, and which rules count is hard to see",
-            "run \"nss-bypass disable\" first, which takes out both",
+            format!("{PRELOAD_FILE} names another copy of the library: {}", path_of(other).display()),
+            "of two copies, only the first one answers lookups",
+            "run \"nss-bypass disable\" first, which removes both",
         ));
     }
     Ok(!words.is_empty())
@@ -210,16 +213,16 @@ fn is_there(tree: &Tree, bytes: &[u8], library: &Path) -> Result<bool, Trouble> 
 fn no_library(tree: &Tree) -> Trouble {
     let places: Vec<_> = usual_places(tree).iter().map(|place| place.display().to_string()).collect();
     Trouble::new(
-        format!("{NAME} is in none of the usual places: {}", places.join(", ")),
+        format!("{NAME} was not found in: {}", places.join(", ")),
         "there is nothing to enable",
-        "say where it is: --library FILE",
+        "name it with --library FILE",
     )
 }
 
 fn not_readable() -> Trouble {
     Trouble::new(
-        format!("{PRELOAD_FILE} has a NUL byte in it"),
-        "the loader reads up to there, and would not see what is written behind it",
-        format!("take it out: tr -d '\\0' <{PRELOAD_FILE}"),
+        format!("{PRELOAD_FILE} contains a NUL byte"),
+        "ld.so ignores everything after it",
+        format!("remove it, such as with tr -d '\\0' <{PRELOAD_FILE}"),
     )
 }

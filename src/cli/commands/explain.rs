@@ -33,16 +33,16 @@ Examples:
   nss-bypass explain --pid 4711 db.prod
   nss-bypass explain --json db.prod | jq .conclusion
 
-Exit status: 0 programs get the right answer, 1 they do not, 3 it could not be
-told. With several names, the worst of them: 1 before 3 before 0.";
+Exit status: 0 if programs get the right answer, 1 if they do not, 3 if the
+result is unknown. With several names, the worst one: 1 before 3 before 0.";
 
-/// Say what answers for a name, what is to blame if the answer is wrong, and how to fix it
+/// Show which source answers for a name, what causes a wrong answer, and how to fix it
 ///
-/// Looking changes nothing: nscd's cache is read, and nscd is not asked to look the name up.
+/// Nothing is changed: nscd's cache is read, and nscd is not asked to look the name up.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Make nscd look the name up, as any program would: it then caches what it finds
+    /// Make nscd look the name up, as any program would; nscd then caches the result
     #[arg(long)]
     ask: bool,
     /// Print JSON (docs/json.md)
@@ -50,10 +50,10 @@ pub(crate) struct Arguments {
     json: bool,
     #[command(flatten)]
     target: target::Options,
-    /// Wait no longer than this for answers, 1 to 600 [default: as long as glibc waits]
+    /// Wait at most this long for answers, 1 to 600 seconds [default: as long as glibc waits]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600), hide_default_value = true)]
     timeout: Option<u64>,
-    /// Names as a program would pass them or, for their names, addresses
+    /// Names as a program would pass them, or addresses for reverse lookups
     #[arg(value_name = "NAME|ADDRESS", required = true)]
     subjects: Vec<OsString>,
 }
@@ -210,7 +210,7 @@ fn conclusion_text(judgement: &Judgement, lines: &[String]) -> String {
     if !lines.is_empty() {
         let is_root = rustix::process::geteuid().is_root();
         let caption = match judgement.is_optional {
-            true => "\nfix, if nscd is not to be asked:",
+            true => "\nfix, if nscd's answer is wrong:",
             false if !is_root && fix::take_root(&judgement.steps) => "\nfix, as root:",
             false => "\nfix:",
         };
@@ -257,14 +257,14 @@ impl Verdict {
 
     fn node(&self) -> Node {
         let title = match (self.rules.first(), self.bypass) {
-            _ if self.disabled => "rules: NSS_BYPASS_DISABLE is set: every name is forwarded to libc".to_owned(),
+            _ if self.disabled => "rules: NSS_BYPASS_DISABLE is set: all names are forwarded to libc".to_owned(),
             (None, _) if !self.for_others.is_empty() => {
-                "rules: none counts here: forwarded to libc, which asks nscd first".to_owned()
+                "rules: none applies here: forwarded to libc, which asks nscd first".to_owned()
             }
             (None, _) => "rules: none matches: forwarded to libc, which asks nscd first".to_owned(),
             (Some(_), true) => "rules: answered by nss-bypass".to_owned(),
             (Some(_), false) if self.libc_first => {
-                "rules: answered by libc, which asks nscd first; what it does not find is resolved by nss-bypass"
+                "rules: libc is asked first, and asks nscd first; nss-bypass resolves what libc does not find"
                     .to_owned()
             }
             (Some(_), false) => "rules: forwarded to libc, which asks nscd first".to_owned(),
@@ -273,7 +273,7 @@ impl Verdict {
             if place == 0 {
                 Node::new(format!("by {}", rule.text))
             } else {
-                Node::styled(Style::Faint, format!("lost: {}", rule.text))
+                Node::styled(Style::Faint, format!("overridden: {}", rule.text))
             }
         });
         let for_others = self.for_others.iter().map(|rule| {
@@ -284,7 +284,7 @@ impl Verdict {
         });
         let faults = self.faults.iter().map(|fault| Node::styled(Style::Bad, fault));
         let is = if self.library_loaded { "is" } else { "is not" };
-        let loaded = format!("the library {is} in {}", self.place);
+        let loaded = format!("the library {is} loaded in {}", self.place);
         Node::styled(Style::Title, title).with(decided).with(for_others).with(faults).with([Node::new(loaded)])
     }
 }
@@ -320,14 +320,13 @@ pub(crate) fn about(daemon: &Daemon) -> Vec<String> {
         (Some(pid), Some(executable)) => format!("process {pid} of {user}, {executable}"),
         (Some(pid), None) if rustix::process::geteuid().is_root() => format!("process {pid} of {user}"),
         (Some(pid), None) => format!("process {pid} of {user} (root can see more)"),
-        (None, _) => format!("a process of {user} outside this container: it cannot be seen from here"),
+        (None, _) => format!("a process of {user} outside this container, not visible from here"),
     });
     let spaces =
         [("network", daemon.network_namespace), ("mount", daemon.mount_namespace), ("pid", daemon.pid_namespace)];
-    for (compared, words) in [
-        (Compared::Different, "not in our namespaces"),
-        (Compared::Unknown, "it cannot be seen whether it is in our namespaces"),
-    ] {
+    for (compared, words) in
+        [(Compared::Different, "in different namespaces"), (Compared::Unknown, "in namespaces that cannot be compared")]
+    {
         let named = named(&spaces, compared);
         if !named.is_empty() {
             lines.push(format!("{words}: {}", named.join(", ")));
@@ -336,7 +335,7 @@ pub(crate) fn about(daemon: &Daemon) -> Vec<String> {
     let files = [("/etc/resolv.conf", daemon.resolv_conf), ("/etc/hosts", daemon.hosts)];
     let different = named(&files, Compared::Different);
     if !different.is_empty() {
-        lines.push(format!("it reads another {} than this container", different.join(" and another ")));
+        lines.push(format!("it reads a different {} from this container's", different.join(" and a different ")));
     }
     lines
 }
@@ -351,15 +350,15 @@ fn cache_nodes(cache: &Cache) -> Vec<Node> {
             vec![Node::new(format!("its cache of {size} entries has none for this name"))]
         }
         Cache::Read { entries, .. } => entries.iter().map(|entry| Node::new(cached(entry))).collect(),
-        Cache::NotShared => vec![Node::new("it hands out no cache that could be looked into")],
-        Cache::Unreadable { reason } => vec![Node::new(format!("its cache cannot be read: {reason}"))],
+        Cache::NotShared => vec![Node::new("it does not share its cache")],
+        Cache::Unreadable { reason } => vec![Node::new(format!("cannot read its cache: {reason}"))],
     }
 }
 
 fn cached(entry: &Entry) -> String {
     let time = match entry.seconds_left {
         left if left >= 0 => format!("{left} s left"),
-        over => format!("ran out {} s ago", over.unsigned_abs()),
+        over => format!("expired {} s ago", over.unsigned_abs()),
     };
     format!("in its cache for {}: {}, {time}", entry.request.function(), entry.answer)
 }

@@ -54,7 +54,7 @@ impl Launch<'_> {
     /// Finds the command and the library, and prints a warning if the library cannot work in the command.
     pub(crate) fn prepare(self) -> Result<Ready, Exit> {
         let library = library::find(self.library).or_else(refuse)?;
-        let Some((name, rest)) = self.command.split_first() else { return refuse("a command is missing") };
+        let Some((name, rest)) = self.command.split_first() else { return refuse("missing command") };
         let file = find(name)?;
         let preloads = look_for_obstacles(self.strict, name, &file, &library)?;
         let mut command = Command::new(&file);
@@ -78,7 +78,7 @@ impl Ready {
         let log = match Log::start(echo) {
             Ok(log) => log,
             Err(error) => {
-                print_error(format_args!("lookups cannot be seen: {error}"));
+                print_error(format_args!("cannot observe lookups: {error}"));
                 held.release();
                 return Err(self.replace());
             }
@@ -172,7 +172,7 @@ fn look_for_obstacles(strict: bool, name: &OsStr, file: &Path, library: &Library
             return Err(Exit::NotFound);
         }
         Err(error) => {
-            print_error(format_args!("whether the library works in {} cannot be seen: {error}", file.display()));
+            print_error(format_args!("cannot determine whether the library works in {}: {error}", file.display()));
             return if strict { Err(Exit::NotRun) } else { Ok(true) };
         }
     };
@@ -181,14 +181,14 @@ fn look_for_obstacles(strict: bool, name: &OsStr, file: &Path, library: &Library
     let obstacles = obstacle::of_program(&program.path, &program.elf, &library.elf, go_debug);
     let shown = shown(name, &program);
     for obstacle in &obstacles {
-        print_error(format_args!("the library cannot work in {shown}: {obstacle}."));
-        print_error(format_args!("what would work: {}.", obstacle.fix()));
+        print_error(format_args!("the library cannot work in {shown}: {obstacle}"));
+        print_error(format_args!("fix: {}", obstacle.fix()));
     }
     if obstacles.is_empty() {
         warn_of_c_ares(&shown, &program);
     }
     if strict && !obstacles.is_empty() {
-        return refuse("--strict: it is not run");
+        return refuse("not run because of --strict");
     }
     // A dynamic linker other than glibc's aborts the program if it cannot load a library.
     Ok(!obstacles.iter().any(|obstacle| matches!(obstacle, Obstacle::Musl | Obstacle::OtherLoader(_))))
@@ -208,10 +208,10 @@ fn shown(name: &OsStr, program: &Program) -> String {
 /// cannot be determined from outside.
 fn warn_of_c_ares(shown: &str, program: &Program) {
     let Some(by) = libraries::wanted_by(&program.path, &program.elf, C_ARES) else { return };
-    let by = if by == program.path { String::new() } else { format!(" by way of {}", by.display()) };
+    let by = if by == program.path { String::new() } else { format!(" through {}", by.display()) };
     print_error(format_args!(
-        "{shown} is linked with {C_ARES}{by}: what it looks up with c-ares goes to the name servers of resolv.conf without \
-         libc, so that no rule counts there, and no nscd is asked."
+        "{shown} is linked with {C_ARES}{by}: lookups by c-ares go to the name servers of resolv.conf without libc, \
+         so rules do not apply to them, and nscd is not asked"
     ));
 }
 
@@ -226,7 +226,7 @@ pub(crate) fn configuration(path: &Path, strict: bool) -> Result<OsString, Exit>
     let faults = config::parse(&content.bytes, &path.to_string_lossy()).1;
     faults.iter().for_each(print_error);
     if strict && !faults.is_empty() {
-        return refuse("--strict: the rules have faults");
+        return refuse("not run because of --strict: the rules have errors");
     }
     match std::path::absolute(path) {
         Ok(path) => Ok(path.into_os_string()),

@@ -32,43 +32,44 @@ Examples:
   nss-bypass learn --conf ./rules.conf --write -- make check
   nss-bypass learn --json -o learnt.json -- ./program
 
-COMMAND and its children run with the rule '+*' beside the rules in force: what
-libc finds stays as it is, and what it does not find is resolved by nss-bypass.
-What was looked up goes to standard error when COMMAND has ended; Ctrl-C and
-other signals are for COMMAND. Then there are the rules for the names that only
-nss-bypass found, as COMMAND passed them, before any search list.
+COMMAND and its children run with the rule '+*' in addition to the rules in
+force: libc is asked first, and nss-bypass resolves the names that libc does not
+find. Signals, such as that of Ctrl-C, are forwarded to COMMAND. When it has
+ended, a table of its lookups is printed to standard error, followed by rules
+for the names that only nss-bypass found, as COMMAND passed them, before any
+search list.
 
-The status is COMMAND's, or 125 to 127 as with run; it is 1 where COMMAND ended
-with 0 and the rules could not be written.";
+The exit status is that of COMMAND, 125 to 127 as with run, or 1 if COMMAND
+ended with 0 and the rules or the table could not be written.";
 
-/// Runs a command, and writes the rules for the names that libc hides from it
+/// Run a command, and print rules for the names that libc does not find
 ///
-/// No name has to be known before. Privileged and static programs and those that resolve names themselves do not load the
-/// library: what they look up is not seen.
+/// The names need not be known in advance. Lookups of programs in which the library cannot work are not seen:
+/// privileged and static programs, and programs with a resolver of their own.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = "nss-bypass learn [OPTIONS] [--] COMMAND [ARGUMENT]...")]
 pub(crate) struct Learn {
-    /// Take the rules of this file, not those of /etc/nss-bypass.conf; --write appends to it
+    /// Read the rules from this file instead of /etc/nss-bypass.conf; --write appends to it
     #[arg(long, value_name = "FILE")]
     conf: Option<PathBuf>,
 
-    /// Append the rules to the file, without those that it has
+    /// Append the rules to the file, except those that it already has
     #[arg(long)]
     write: bool,
 
-    /// Write JSON (docs/json.md)
+    /// Print JSON (docs/json.md)
     #[arg(long)]
     json: bool,
 
-    /// Write what was looked up to this file, not to standard error
+    /// Write the table and the rules to this file instead of standard error
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Do not run a command in which the library cannot work, nor with faults in the rules
+    /// Do not run the command if the library cannot work in it, or if the rules have errors
     #[arg(long)]
     strict: bool,
 
-    /// The library, by its absolute path; without this it is looked for beside nss-bypass and where libraries are
+    /// Absolute path of the library [default: searched for beside nss-bypass and in library directories]
     #[arg(long, value_name = "PATH")]
     library: Option<PathBuf>,
 
@@ -147,7 +148,7 @@ pub(crate) fn run(arguments: &Learn) -> Exit {
 fn prepare(arguments: &Learn) -> Result<Session, Exit> {
     let mut settings = Settings::read();
     if settings.disabled {
-        return refuse("NSS_BYPASS_DISABLE is set, so that nothing can be learnt: unset it");
+        return refuse("nothing can be learnt while NSS_BYPASS_DISABLE is set");
     }
     let mut variables = Vec::new();
     if let Some(conf) = &arguments.conf {
@@ -186,7 +187,7 @@ fn writable(arguments: &Learn, path: &Path) -> Result<Configuration, Exit> {
     if arguments.conf.is_none() {
         faults.iter().for_each(print_error);
         if arguments.strict && !faults.is_empty() {
-            return refuse("--strict: the rules have faults");
+            return refuse("not run because of --strict: the rules have errors");
         }
     }
     Ok(file)
@@ -212,7 +213,7 @@ fn ask_libc_first(settings: &mut Settings) -> Box<[SocketAddr]> {
     match of_everything(settings) {
         Some(Ok(via)) => via,
         Some(Err(rule)) => {
-            print_error(format_args!("nothing will be learnt, since libc is asked for no name ({rule})"));
+            print_error(format_args!("nothing can be learnt: by a rule for all names, libc is not asked ({rule})"));
             Box::default()
         }
         None => Box::default(),
@@ -240,7 +241,7 @@ fn rules(lookups: &Lookups, via: &[SocketAddr]) -> (Vec<NewRule>, Vec<Unruled>) 
         match pattern(&row.name) {
             _ if of_libc.contains(&key(&row.name)) => unruled.push(without("libc found it in other lookups")),
             Some(pattern) => rules.push(NewRule { line: format!("bypass {pattern}{via}"), subject: pattern }),
-            None => unruled.push(without("it is no host name")),
+            None => unruled.push(without("it is not a host name")),
         }
     }
     (rules, unruled)
@@ -275,12 +276,11 @@ fn in_words(report: &Report<'_>, lookups: &Lookups) -> String {
     let (file, rules) = (&report.file, report.rules.join("\n"));
     parts.extend(match &report.written {
         _ if report.rules.is_empty() => vec!["No rule is needed.".to_owned()],
-        Some(written) if written.is_empty() => vec![format!("{file} has a rule for each of these names already.")],
+        Some(written) if written.is_empty() => vec![format!("{file} already has rules for these names.")],
         Some(written) => vec![format!("Appended to {file}:"), written.join("\n")],
         None => vec![format!("Rules for {file}:"), rules],
     });
-    let unruled =
-        report.without_rule.iter().map(|Unruled { name, why }| format!("There is no rule for {name}: {why}."));
+    let unruled = report.without_rule.iter().map(|Unruled { name, why }| format!("No rule for {name}: {why}."));
     let unruled: Vec<String> = unruled.collect();
     if !unruled.is_empty() {
         parts.push(unruled.join("\n"));
@@ -296,7 +296,7 @@ fn show(text: &str, output: Option<File>) -> bool {
     };
     let written = writeln!(file, "{}", anstream::adapter::strip_str(text));
     if let Err(error) = &written {
-        print_error(format_args!("what was looked up could not be written: {}", output::reason(error)));
+        print_error(format_args!("cannot write the lookups: {}", output::reason(error)));
     }
     written.is_ok()
 }

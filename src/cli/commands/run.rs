@@ -32,50 +32,51 @@ Examples:
   nss-bypass run -m '+*' --summary -- ./program         # who answered what
   nss-bypass run --conf ./rules.conf --strict -- ./program
 
-COMMAND replaces nss-bypass, so that status and signals are its own. With
---summary or --log stderr it is a child, gets the signals that nss-bypass gets,
-and in the end there is a table of what it looked up, or a line that says how
-many lookups there were and how many of them were resolved by nss-bypass. Where
-it did not run, the status is 125 (wrong words, no library, --strict), 126
-(COMMAND is not executable) or 127 (there is no such COMMAND), as in env(1).";
+COMMAND replaces nss-bypass, so the exit status is that of COMMAND. With
+--summary or --log stderr, COMMAND is a child process, to which nss-bypass
+forwards signals; when it has ended, nss-bypass prints a table of its lookups,
+or their number and how many of them the library resolved. If COMMAND was not
+run, the exit status is 125 (usage error, no library, or --strict), 126 (COMMAND
+is not executable) or 127 (COMMAND was not found), as with env(1).";
 
-/// Runs a command under the library.
+/// Run a command with the library
 ///
-/// The library is preloaded, before what LD_PRELOAD names already. Programs in which it cannot work are told apart before
-/// they run: set-user-ID programs and those with file capabilities, static ones, those of musl or of another machine, and
-/// those in Go without cgo.
+/// The library is preloaded before the libraries that LD_PRELOAD already lists. A warning is printed if it cannot work
+/// in the program: set-user-ID programs and programs with file capabilities, static programs, programs that are linked
+/// with musl or built for another machine, and Go programs without cgo.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES, override_usage = "nss-bypass run [OPTIONS] [--] COMMAND [ARGUMENT]...")]
 pub(crate) struct Run {
-    /// Answer these names: as in NSS_BYPASS, which this replaces; !PATTERN leaves them to libc, +PATTERN has libc answer first
+    /// Answer the names that match, instead of those in NSS_BYPASS; !PATTERN forwards them to libc, +PATTERN asks libc
+    /// first
     #[arg(short = 'm', long = "match", value_name = "PATTERN")]
     patterns: Vec<OsString>,
 
-    /// Ask this name server for them, not those of resolv.conf (ADDRESS or ADDRESS#PORT); may be given again
+    /// Ask this name server (ADDRESS or ADDRESS#PORT) instead of those in resolv.conf; can be repeated
     #[arg(long, value_name = "SERVER")]
     via: Vec<OsString>,
 
-    /// Take the rules of this file, not those of /etc/nss-bypass.conf
+    /// Read the rules from this file instead of /etc/nss-bypass.conf
     #[arg(long, value_name = "FILE")]
     conf: Option<PathBuf>,
 
-    /// Log lookups: stderr, syslog or an absolute path; then, if wanted, ",error", ",bypass" or ",all"
+    /// Log lookups to stderr, syslog or an absolute path, with an optional suffix ",error", ",bypass" or ",all"
     #[arg(long, value_name = "WHERE")]
     log: Option<OsString>,
 
-    /// Print a table of all lookups to standard error in the end: who answered what, and how often
+    /// Print a table of all lookups to standard error when the command has ended
     #[arg(long)]
     summary: bool,
 
-    /// Answer every name and address: the patterns * 0.0.0.0/0 ::/0
+    /// Answer all names and addresses: the patterns * 0.0.0.0/0 ::/0
     #[arg(long)]
     all: bool,
 
-    /// Do not run a command in which the library cannot work, nor with faults in the rules
+    /// Do not run the command if the library cannot work in it, or if the rules have errors
     #[arg(long)]
     strict: bool,
 
-    /// The library, by its absolute path; without this it is looked for beside nss-bypass and where libraries are
+    /// Absolute path of the library [default: searched for beside nss-bypass and in library directories]
     #[arg(long, value_name = "PATH")]
     library: Option<PathBuf>,
 
@@ -116,7 +117,7 @@ fn echo(arguments: &Run) -> Result<Option<Echo>, Exit> {
     match arguments.log.as_deref().map(OsStr::as_bytes) {
         Some(b"stderr" | b"stderr,all") => Ok(Some(Echo::All)),
         Some(b"stderr,bypass") => Ok(Some(Echo::Resolved)),
-        Some(_) if arguments.summary => refuse("--summary is made from the log: with it, --log is stderr"),
+        Some(_) if arguments.summary => refuse("--summary cannot be combined with --log, except --log stderr"),
         _ => Ok(arguments.summary.then_some(Echo::Nothing)),
     }
 }
@@ -129,7 +130,7 @@ fn variables(arguments: &Run) -> Result<Vec<(&'static str, OsString)>, Exit> {
     }
     if !arguments.via.is_empty() {
         if variables.is_empty() && !is_set("NSS_BYPASS") {
-            return refuse("--via is about the names of -m or --all, and there are none");
+            return refuse("--via requires patterns: use -m or --all");
         }
         variables.push(("NSS_BYPASS_VIA", servers(arguments)?));
     }
@@ -139,7 +140,7 @@ fn variables(arguments: &Run) -> Result<Vec<(&'static str, OsString)>, Exit> {
     if let Some(place) = &arguments.log {
         if !output::is_place_for_a_log(place.as_bytes()) {
             return refuse(format_args!(
-                "--log \"{}\" is no place for a log: {}",
+                "--log: invalid log destination \"{}\": {}",
                 place.display(),
                 output::PLACES_FOR_A_LOG
             ));
@@ -152,10 +153,10 @@ fn variables(arguments: &Run) -> Result<Vec<(&'static str, OsString)>, Exit> {
 
 fn warn_of_nothing_to_do(variables: &[(&str, OsString)]) {
     if !has_rules(|name| variables.iter().any(|(other, _)| *other == name)) {
-        print_error("there are no rules, so that every name is forwarded to libc: give -m, --all or --conf");
+        print_error("no rules: all names are forwarded to libc; use -m, --all or --conf");
     }
     if is_disabled() {
-        print_error("NSS_BYPASS_DISABLE is set, so that every name is forwarded to libc");
+        print_error("NSS_BYPASS_DISABLE is set: all names are forwarded to libc");
     }
 }
 
@@ -176,7 +177,7 @@ fn joined(
             faults = true;
         }
         if word.as_bytes().iter().all(|byte| matches!(byte, b' ' | b'\t' | b',')) {
-            print_error(format_args!("{option} \"{}\": there is nothing in it", word.display()));
+            print_error(format_args!("{option} \"{}\": empty value", word.display()));
             faults = true;
         }
     }
@@ -198,7 +199,7 @@ fn rules(arguments: &Run) -> Result<Option<OsString>, Exit> {
     }
     patterns.iter().for_each(|word| warn_of_no_names("-m", word));
     if arguments.all && has_libc_answer_all_first(&arguments.patterns) {
-        return refuse("--all has nss-bypass answer everything, and -m '+*' has libc answer first: give one of them");
+        return refuse("--all and -m '+*' cannot be combined: -m '+*' asks libc first");
     }
     joined("-m", &patterns, parse_rules).map(Some)
 }
@@ -218,7 +219,7 @@ fn warn_of_no_names(option: &str, list: &OsStr) {
     let (config, _) = parse_rules(list.as_bytes());
     for pattern in config.rules.iter().map(Rule::pattern).filter(|pattern| pattern.kind() != Kind::Network) {
         if let Some(why) = words::no_name(pattern.as_str()) {
-            print_error(format_args!("{option}: \"{pattern}\" is taken for a name: {why}"));
+            print_error(format_args!("{option}: \"{pattern}\" is read as a name: {why}"));
         }
     }
 }

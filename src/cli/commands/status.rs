@@ -25,13 +25,13 @@ Examples:
   nss-bypass status
   nss-bypass status --json | jq .verdict
 
-The last line says whether the library's file can be removed.
+The last line shows whether the file of the library can be removed.
 
-The status is 0 where it is enabled, or LD_PRELOAD loads it here, and every
-process that has it has this version; 1 where it is not enabled or there is
-trouble; and 3 where it is enabled, but not every process could be looked at.";
+Exit status: 0 if the library is enabled, or loaded by LD_PRELOAD, and no
+process has another version of it; 1 if it is not enabled or a problem was
+found; 3 if it is enabled, but not all processes could be examined.";
 
-/// Says where the library is loaded, by which way, and in which version.
+/// Show where the library is loaded, how, and in which version
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct Status {
@@ -108,6 +108,7 @@ impl Verdict {
     fn sentence(self) -> &'static str {
         match self {
             Self::Environment => "enabled by LD_PRELOAD, in programs that are started from here",
+            Self::Trouble => "problem found",
             other => other.word(),
         }
     }
@@ -175,8 +176,12 @@ fn look(place: &Place) -> Result<Report, Trouble> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Trouble {
-    let why = "what is loaded into programs cannot be said without it";
-    Trouble::cannot_tell(format!("{}: {error}", path.display()), why, "see what is there, or run this as root")
+    let why = "without it, the state of the library is unknown";
+    Trouble::cannot_tell(
+        format!("{}: {error}", path.display()),
+        why,
+        "run this as root, or correct the cause of the error",
+    )
 }
 
 /// Returns the running programs by category.
@@ -184,7 +189,7 @@ fn processes(tree: &Tree, file: &InFile, named: &[Word], reference: Option<&Iden
     let since = file.modified.filter(|_| !named.is_empty());
     let mut progress = Progress::new();
     let known: Vec<Identity> = reference.cloned().into_iter().collect();
-    let Scan { processes, hidden } = scan::scan(&known, || progress.show("looking at the processes"))
+    let Scan { processes, hidden } = scan::scan(&known, || progress.show("examining processes"))
         .map_err(|error| unreadable(Path::new("/proc"), &error))?;
     let root = tree.identity().map_err(|error| unreadable(tree.root(), &error))?;
     let mut found = Processes { hidden: hidden.len(), ..Processes::default() };
@@ -218,13 +223,13 @@ fn names<'a>(processes: impl Iterator<Item = &'a Process>) -> String {
 fn faults_of(tree: &Tree, word: &Word) -> Vec<Trouble> {
     match word.target {
         Target::Missing => vec![Trouble::new(
-            format!("{} is named in {PRELOAD_FILE} and is not there", word.text()),
-            "every program that starts prints a warning about it",
-            "put the library back, or run \"nss-bypass disable\"",
+            format!("{} is named in {PRELOAD_FILE}, but does not exist", word.text()),
+            "every program prints a warning when it is started",
+            "restore the library, or run \"nss-bypass disable\"",
         )],
         Target::Empty => vec![Trouble::new(
-            format!("{} is the empty library for programs of 32 bits", word.text()),
-            "programs of this machine cannot load it, and print a warning",
+            format!("{} is the empty library for 32-bit programs", word.text()),
+            "other programs cannot load it, and print a warning",
             "run \"nss-bypass disable\", then \"nss-bypass enable\"",
         )],
         Target::Library(_) | Target::Other(_) => {
@@ -240,7 +245,7 @@ impl Report {
         if self.named.len() > 1 {
             troubles.push(Trouble::new(
                 format!("{PRELOAD_FILE} names the library {} times", self.named.len()),
-                "only the first one answers",
+                "only the first entry has an effect",
                 "run \"nss-bypass disable\", then \"nss-bypass enable\"",
             ));
         }
@@ -255,8 +260,8 @@ impl Report {
         if count > 0 {
             troubles.push(Trouble::new(
                 format!("{} another version of the library", counted(count, "process has", "processes have")),
-                "they answer by that version until they end",
-                format!("start them again: {}", names(differing())),
+                "they use that version until they exit",
+                format!("restart them: {}", names(differing())),
             ));
         }
         troubles.extend(self.file.late_comment());
@@ -285,7 +290,7 @@ impl Report {
     fn removal(&self, tree: &Tree, ours: &Ours, library: Option<PathBuf>) -> Removal {
         let new = |can, why: String| Removal { can, why };
         let Some(library) = library.filter(|library| tree.metadata(library).is_ok()) else {
-            return new(Some(true), "there is no library file".to_owned());
+            return new(Some(true), "the library file does not exist".to_owned());
         };
         let shown = library.display();
         if !self.named.is_empty() {
@@ -306,15 +311,15 @@ impl Report {
             return new(Some(false), why + &names(by_variable()));
         }
         if self.in_variable.is_some() {
-            return new(Some(false), "no, LD_PRELOAD names it here: unset that first".to_owned());
+            return new(Some(false), "no, LD_PRELOAD names it here: unset that variable first".to_owned());
         }
         if self.processes.hidden > 0 {
             let hidden = counted(self.processes.hidden, "process", "processes");
-            return new(None, format!("cannot be told: {hidden} could not be looked at: {}", scan::why_hidden()));
+            return new(None, format!("unknown: {hidden} could not be examined: {}", scan::why_hidden()));
         }
         let keep = match self.processes.with.len() {
-            0 => "nothing has it".to_owned(),
-            number => format!("{} it in memory until the end", counted(number, "process keeps", "processes keep")),
+            0 => "no process has loaded it".to_owned(),
+            number => format!("{} it in memory until exit", counted(number, "process keeps", "processes keep")),
         };
         new(Some(true), format!("yes, {shown} can be removed: {keep}"))
     }
@@ -328,16 +333,18 @@ impl Report {
         }
         let rules = match &self.rules.content {
             Ok((count, faults)) => {
-                let faults = if faults.is_empty() { "" } else { ", and faults (nss-bypass check)" };
+                let faults = if faults.is_empty() { "" } else { ", with errors (see nss-bypass check)" };
                 format!("{}{faults}", counted(*count, "rule", "rules"))
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => "not there, so no rules".to_owned(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                "does not exist, so there are no rules".to_owned()
+            }
             Err(error) => format!("cannot be read: {error}"),
         };
         say(format_args!("Rules:       {}: {rules}", self.rules.path.display()));
         self.print_processes();
         for trouble in &self.troubles {
-            say(format_args!("Trouble:     {trouble}"));
+            say(format_args!("Problem:     {trouble}"));
         }
         say(format_args!("Verdict:     {}", self.verdict.sentence()));
         say(format_args!("Removable:   {}", self.removal.why));
@@ -346,7 +353,7 @@ impl Report {
     fn print_file(&self) {
         let path = self.file.path.display();
         if self.named.is_empty() {
-            let what = if self.file.old.is_some() { "does not name the library" } else { "is not there" };
+            let what = if self.file.old.is_some() { "does not name the library" } else { "does not exist" };
             say(format_args!("File:        {path} {what}"));
         }
         for word in &self.named {
@@ -379,12 +386,16 @@ impl Report {
             }
         }
         if !self.named.is_empty() {
-            list(processes.earlier.len(), "started before, without it", names(processes.earlier.iter()));
-            let why = "without it, though started later (static, musl, 32 bits, another root's file)";
+            list(
+                processes.earlier.len(),
+                "without the library, started before it was enabled",
+                names(processes.earlier.iter()),
+            );
+            let why = "without the library, although started later (static, musl, 32-bit or in another root directory)";
             list(processes.without.len(), why, names(processes.without.iter()));
         }
-        list(processes.hidden, &format!("could not be looked at: {}", scan::why_hidden()), String::new());
-        list(processes.elsewhere, "have another root (containers) and were left out", String::new());
+        list(processes.hidden, &format!("could not be examined: {}", scan::why_hidden()), String::new());
+        list(processes.elsewhere, "in another root directory (containers), not counted", String::new());
     }
 
     fn json(&self) -> Value {

@@ -75,7 +75,7 @@ impl Examiner<'_> {
             let reply = Reply::timed(Source::GlibcWithoutNscd, || match &modules {
                 Some(modules) => glibc::ask(&bytes, Some(modules)),
                 None if is_readable => Outcome::not_found("no module is installed"),
-                None => Outcome::failed("nsswitch.conf cannot be read"),
+                None => Outcome::failed("cannot read nsswitch.conf"),
             });
             let is_found = reply.answer.is_found();
             send(sender, TaskResult::Row(LIBC, reply));
@@ -133,7 +133,7 @@ impl Examiner<'_> {
             let tables = Tables::new();
             let ask = || match tables.resolution(Recheck::Always) {
                 Ok((resolution, _)) => sources::server(&resolution, server, &answering, question.subject()),
-                Err(_) => Outcome::failed("resolv.conf cannot be read"),
+                Err(_) => Outcome::failed("cannot read resolv.conf"),
             };
             let reply = Reply::timed(Source::Server(server), ask);
             let reply = if is_the_rules { reply.with_note("the rule's") } else { reply };

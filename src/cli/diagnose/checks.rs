@@ -39,8 +39,8 @@ fn socket(nscd: &Presence) -> Option<Finding> {
     match nscd {
         Presence::Absent => Some(Finding::new(CHECK, State::Good, format!("no nscd: no socket {}", nscd::SOCKET))),
         Presence::Unreachable { reason } => {
-            let what = format!("a socket at which nothing listens: {}: {reason}", nscd::SOCKET);
-            Some(Finding::new(CHECK, State::Good, what).why("glibc goes on without it"))
+            let what = format!("no nscd: nothing listens on {}: {reason}", nscd::SOCKET);
+            Some(Finding::new(CHECK, State::Good, what).why("glibc continues without it"))
         }
         Presence::Present(_) => None,
     }
@@ -49,32 +49,35 @@ fn socket(nscd: &Presence) -> Option<Finding> {
 /// Checks whether nscd belongs to this system.
 fn its_machine(daemon: &Daemon, around: &Surroundings) -> Finding {
     const CHECK: &str = "daemon";
-    const WHY: &str = "glibc asks it before /etc/hosts and DNS, and believes its \"no such host\"";
+    const WHY: &str = "glibc asks it before /etc/hosts and DNS, and accepts its \"no such host\"";
     let program = format!("{} on {}", explain::program(daemon), nscd::SOCKET);
     let about = explain::about(daemon).join("; ");
     if daemon.is_foreign() && daemon.caches_hosts == Some(false) {
-        return Finding::new(CHECK, State::Note, format!("{program} is not of this container: {about}"));
+        return Finding::new(CHECK, State::Note, format!("{program} does not belong to this container: {about}"));
     }
     if daemon.is_foreign() {
         let is_countered = around.is_loaded && !around.rules.policy.is_empty();
         if is_countered {
-            return Finding::new(CHECK, State::Note, format!("{program} is not of this container: {about}")).why(WHY);
+            return Finding::new(CHECK, State::Note, format!("{program} does not belong to this container: {about}"))
+                .why(WHY);
         }
-        let what =
-            format!("{program} is not of this container: {about}. \"nss-bypass explain NAME\" has the rule for a name");
+        let what = format!(
+            "{program} does not belong to this container: {about}. \"nss-bypass explain NAME\" shows the rule for a \
+             name"
+        );
         return without_names(Finding::new(CHECK, State::Trouble, what).why(WHY), around);
     }
     if daemon.network_namespace == Compared::Unknown {
         let finding =
-            Finding::new(CHECK, State::Unknown, format!("{program} may be another machine's: {about}")).why(WHY);
+            Finding::new(CHECK, State::Unknown, format!("{program} may belong to another machine: {about}")).why(WHY);
         return finding.fix("sudo nss-bypass doctor");
     }
     if [daemon.resolv_conf, daemon.hosts].contains(&Compared::Different) {
-        let what = format!("{program} reads other files than programs here: {about}");
+        let what = format!("{program} reads different files from programs here: {about}");
         let restart = format!("systemctl restart {}", daemon.name());
         return Finding::new(CHECK, State::Trouble, what).why(WHY).fix(restart);
     }
-    Finding::new(CHECK, State::Good, format!("{program} is this machine's own: {about}"))
+    Finding::new(CHECK, State::Good, format!("{program} belongs to this machine: {about}"))
 }
 
 /// Adds the fix that requires no names: libc answers first, and what it does not find is resolved by nss-bypass.
@@ -92,23 +95,22 @@ fn its_cache(daemon: &Daemon, cache: &Cache) -> Finding {
     const CHECK: &str = "hosts-cache";
     match (daemon.caches_hosts, cache) {
         (Some(false), _) => {
-            Finding::new(CHECK, State::Good, "its cache of hosts is off, so glibc answers host names itself")
+            Finding::new(CHECK, State::Good, "its hosts cache is off, so glibc resolves host names itself")
         }
         (_, Cache::Read { size, .. }) => Finding::new(
             CHECK,
             State::Note,
-            format!(
-                "its cache of hosts is on, with {}",
-                counted(usize::try_from(*size).unwrap_or(0), "entry", "entries")
-            ),
+            format!("its hosts cache is on, with {}", counted(usize::try_from(*size).unwrap_or(0), "entry", "entries")),
         ),
-        (Some(true), _) => Finding::new(CHECK, State::Note, "its cache of hosts is on, and not shared"),
+        (Some(true), _) => Finding::new(CHECK, State::Note, "its hosts cache is on, but not shared"),
         (None, Cache::Unreadable { reason }) => {
-            Finding::new(CHECK, State::Unknown, format!("its cache cannot be read: {reason}"))
+            Finding::new(CHECK, State::Unknown, format!("cannot read its cache: {reason}"))
         }
-        (None, Cache::NotShared) => {
-            Finding::new(CHECK, State::Note, "it shares no cache of hosts: that is off, or not shared, or it is unscd")
-        }
+        (None, Cache::NotShared) => Finding::new(
+            CHECK,
+            State::Note,
+            "it shares no hosts cache: the cache is off or not shared, or the daemon is unscd",
+        ),
     }
 }
 
@@ -119,12 +121,12 @@ fn users(daemon: &Daemon) -> Option<Finding> {
     }
     let shares = |database| nscd::shares(Path::new(nscd::SOCKET), database);
     let what = match (shares(Database::Passwd), shares(Database::Group)) {
-        (true, true) => "users and groups come from it, too",
-        (true, false) => "users come from it, too",
-        (false, true) => "groups come from it, too",
-        (false, false) => "users and groups may come from it, too",
+        (true, true) => "users and groups also come from it",
+        (true, false) => "users also come from it",
+        (false, true) => "groups also come from it",
+        (false, false) => "users and groups may also come from it",
     };
-    let why = "names of users and groups, and their numbers, are then another machine's; rules are for hosts only";
+    let why = "names and IDs of users and groups are then those of another machine; rules apply to host names only";
     Some(Finding::new("users", State::Note, what).why(why))
 }
 
@@ -134,8 +136,9 @@ fn hosts_line(around: &Surroundings) -> Vec<Finding> {
     let line = match &around.hosts_line {
         Ok(line) => line,
         Err(line) => {
-            let what = format!("{PATH}:{} cannot be read", line.0);
-            let finding = Finding::new(CHECK, State::Trouble, what).why("glibc reads nothing of it, and finds nothing");
+            let what = format!("{PATH}:{} is invalid", line.0);
+            let finding =
+                Finding::new(CHECK, State::Trouble, what).why("glibc ignores the whole file, and finds no names");
             return vec![with_edit(finding, around)];
         }
     };
@@ -143,7 +146,7 @@ fn hosts_line(around: &Surroundings) -> Vec<Finding> {
     let mut findings = Vec::new();
     for module in &around.not_installed {
         let what = format!("{shown}: the module {} is not installed", printable(module));
-        findings.push(Finding::new(CHECK, State::Note, what).why("glibc passes it over"));
+        findings.push(Finding::new(CHECK, State::Note, what).why("glibc skips it"));
     }
     let has_others = line.names().any(|name| name != b"files" && name != b"dns");
     findings.push(match line.obstacle(&|module| around.module_state(module)) {
@@ -173,21 +176,25 @@ fn asked_daemon(asked: &QueriedService, around: &Surroundings) -> Finding {
     const CHECK: &str = "resolved";
     let (name, module) = (asked.service.name, printable(&asked.module));
     match &asked.presence {
-        Presence::Absent => Finding::new(CHECK, State::Good, format!("{name}, which `{module}` asks, is not here")),
+        Presence::Absent => {
+            Finding::new(CHECK, State::Good, format!("{name}, which `{module}` asks, is not running here"))
+        }
         Presence::Unreachable { reason } => Finding::new(
             CHECK,
             State::Note,
             format!("{name}, which `{module}` asks, does not answer: {}: {reason}", asked.service.socket),
         ),
         Presence::Present(daemon) if asked.foreign_daemon().is_some() => {
-            let what =
-                format!("{name}'s socket is here: {}; `{module}` of the hosts line asks it", daemon.whereabouts());
+            let what = format!(
+                "the socket of {name} is present: {}; `{module}` in the hosts line asks it",
+                daemon.whereabouts()
+            );
             let finding = Finding::new(CHECK, State::Trouble, what).about("hosts line".to_owned());
-            with_edit(finding.why("it answers as the other machine does, as a foreign nscd does"), around)
+            with_edit(finding.why("it answers for the other machine, as an nscd of another machine does"), around)
         }
         Presence::Present(daemon) => {
             let state = if asked.is_uncertain() { State::Note } else { State::Good };
-            Finding::new(CHECK, state, format!("{name}, which `{module}` asks, is here: {}", daemon.whereabouts()))
+            Finding::new(CHECK, state, format!("{name}, which `{module}` asks, is present: {}", daemon.whereabouts()))
         }
     }
 }
@@ -199,8 +206,11 @@ fn unasked(around: &Surroundings) -> Vec<Finding> {
         .filter(|service| !around.asked.iter().any(|asked| asked.service.socket == service.socket));
     let findings = others.filter_map(|service| match daemon::look(Path::new(service.socket)) {
         Presence::Present(daemon) if daemon.is_foreign() => {
-            let what =
-                format!("{}'s socket is here: {}; the hosts line does not ask it", service.name, daemon.whereabouts());
+            let what = format!(
+                "the socket of {} is present: {}; the hosts line does not ask it",
+                service.name,
+                daemon.whereabouts()
+            );
             Some(Finding::new("resolved", State::Note, what))
         }
         _ => None,
@@ -214,7 +224,7 @@ fn configuration(rules: &Rules) -> Vec<Finding> {
     let faults = rules
         .faults
         .iter()
-        .map(|fault| Finding::new(CHECK, State::Trouble, explain::in_words(fault)).why("the whole line is left out"));
+        .map(|fault| Finding::new(CHECK, State::Trouble, explain::in_words(fault)).why("the whole line is ignored"));
     let mut findings: Vec<Finding> = faults.collect();
     if findings.is_empty() {
         let count = rules.policy.rules().len();
@@ -222,12 +232,12 @@ fn configuration(rules: &Rules) -> Vec<Finding> {
             0 => String::new(),
             others => format!(", and {} for certain programs only", counted(others, "rule", "rules")),
         };
-        let what = format!("the configuration is sound: {}{others}", counted(count, "rule", "rules"));
+        let what = format!("the configuration is valid: {}{others}", counted(count, "rule", "rules"));
         findings.push(Finding::new(CHECK, State::Good, what));
     }
     if rules.disabled {
         let what = "NSS_BYPASS_DISABLE is set";
-        findings.push(Finding::new(CHECK, State::Note, what).why("no rule counts").fix("unset NSS_BYPASS_DISABLE"));
+        findings.push(Finding::new(CHECK, State::Note, what).why("no rules apply").fix("unset NSS_BYPASS_DISABLE"));
     }
     findings
 }

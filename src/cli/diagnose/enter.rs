@@ -93,12 +93,12 @@ struct Preparation {
 pub(crate) fn enter(pid: i32, known: &str) -> Result<Outcome, Refusal> {
     let refuse = |what: &str, error: &io::Error| {
         let hint = match error.raw_os_error() {
-            Some(libc::EPERM | libc::EACCES) => "; root can",
+            Some(libc::EPERM | libc::EACCES) => " (root privileges are required)",
             _ => "",
         };
         Refusal::cannot_tell(format!("process {pid}: cannot {what}: {}{hint}", output::reason(error)))
     };
-    let preparation = Preparation::look(pid, known).map_err(|error| refuse("look at its namespaces", &error))?;
+    let preparation = Preparation::look(pid, known).map_err(|error| refuse("examine its namespaces", &error))?;
     if preparation.namespaces.is_empty() && preparation.root.is_none() {
         take_variables(pid);
         return Ok(Outcome::Inside);
@@ -207,7 +207,7 @@ impl Preparation {
         // SAFETY: no pointers. The process that waits for the result may be killed.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
         self.take_root().map_err(|error| ("enter its root directory".to_owned(), error))?;
-        self.give_up_rights().map_err(|error| ("give up rights".to_owned(), error))?;
+        self.give_up_rights().map_err(|error| ("drop privileges".to_owned(), error))?;
         self.execute();
         glibc::there_is_none();
         Ok(Outcome::Inside)

@@ -132,7 +132,7 @@ impl Examiner<'_> {
     fn cached(&self, truth: Option<&Outcome>) -> Option<Reply> {
         let unasked = |why: &str| Reply::timed(Source::Nscd, || Outcome::unasked(why));
         if self.is_off() {
-            return Some(unasked("its cache of hosts is off"));
+            return Some(unasked("its hosts cache is off"));
         }
         let cache = self.cache?;
         if let Some(answer) = cache.answer(truth) {
@@ -212,7 +212,7 @@ impl Examiner<'_> {
         };
         let nscd = [answer(&Source::Nscd), answer(&Source::GlibcWithNscd)].into_iter().find(Outcome::is_answer);
         let is_out = |outcome: &Outcome| matches!(outcome, Outcome::Failed { .. });
-        let nscd = nscd.or_else(|| self.is_off().then(|| Outcome::failed("its cache of hosts is off")));
+        let nscd = nscd.or_else(|| self.is_off().then(|| Outcome::failed("its hosts cache is off")));
         let nscd = nscd.or_else(|| Some(answer(&Source::Nscd)).filter(is_out));
         let named = |is_the_rules: bool| {
             let servers = servers.iter().flatten().filter(|(_, is)| *is == is_the_rules);

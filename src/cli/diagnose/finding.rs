@@ -80,8 +80,8 @@ impl Finding {
         let (mark, style) = match self.state {
             State::Good => ("ok", Style::Good),
             State::Note => ("note", Style::Plain),
-            State::Unknown => ("cannot tell", Style::Unsure),
-            State::Trouble => ("trouble", Style::Bad),
+            State::Unknown => ("unknown", Style::Unsure),
+            State::Trouble => ("problem", Style::Bad),
         };
         let why = self.why.iter().map(|why| Node::new(format!("why: {why}")));
         let fix = self.has_shown_fix().then(|| Node::new("fix: below"));

@@ -22,7 +22,7 @@ pub(crate) const VERB: &str = "ask-glibc";
 
 /// The output of the child if `__nss_configure_lookup` fails, which in newer releases also happens if nsswitch.conf is
 /// invalid.
-const NOT_TAKEN: &str = "failed glibc does not take these modules\n";
+const NOT_TAKEN: &str = "failed glibc rejects these modules\n";
 
 /// The arguments of the hidden verb.
 #[derive(Debug, Args)]
@@ -62,17 +62,16 @@ fn without_library(mut command: Command) -> Command {
 /// Makes a lookup with glibc in a child without the library; with `modules`, also without nscd.
 pub(crate) fn ask(subject: &[u8], modules: Option<&[u8]>) -> Outcome {
     if IS_ABSENT.load(Ordering::Relaxed) {
-        return Outcome::failed("there is no glibc here");
+        return Outcome::failed("no glibc here");
     }
     let command = match modules {
         Some(modules) => child(&[b"--modules", modules, b"--", subject]),
         None => child(&[b"--", subject]),
     };
     match without_library(command).output() {
-        Ok(output) => {
-            read(&output.stdout).unwrap_or_else(|| Outcome::failed(format!("the child ended with {}", output.status)))
-        }
-        Err(error) => Outcome::failed(format!("no child could be started: {}", output::reason(&error))),
+        Ok(output) => read(&output.stdout)
+            .unwrap_or_else(|| Outcome::failed(format!("the child process ended with {}", output.status))),
+        Err(error) => Outcome::failed(format!("cannot start a child process: {}", output::reason(&error))),
     }
 }
 

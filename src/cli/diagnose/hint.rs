@@ -6,7 +6,7 @@ use crate::ui::screen::{printable, quoted};
 /// name.
 pub(crate) fn for_subject(bytes: &[u8]) -> Option<String> {
     if bytes.is_empty() || bytes.contains(&0) {
-        return Some("a name is missing".to_owned());
+        return Some("empty name".to_owned());
     }
     let text = std::str::from_utf8(bytes).ok()?;
     if is_address(text) {
@@ -14,17 +14,17 @@ pub(crate) fn for_subject(bytes: &[u8]) -> Option<String> {
     }
     let host = host_in(text)?;
     let what = if text.contains("://") || text.contains('/') {
-        "is a URL or a path"
+        "it is a URL or a path"
     } else if text.contains('@') {
-        "has a user in it"
+        "it contains a user"
     } else if text.contains(char::is_whitespace) {
-        "has a blank in it"
+        "it contains a blank"
     } else {
-        "has a port or brackets in it"
+        "it contains a port or brackets"
     };
     let shown = printable(bytes);
     Some(format!(
-        "\"{shown}\" {what}, and no name; did you mean\n  nss-bypass explain {}",
+        "invalid name \"{shown}\": {what}\nfix:\n  nss-bypass explain {}",
         quoted(&printable(host.as_bytes()))
     ))
 }
@@ -78,6 +78,6 @@ mod tests {
         {
             assert_eq!(for_subject(name.as_bytes()), None, "{name}");
         }
-        assert_eq!(for_subject(b"").as_deref(), Some("a name is missing"));
+        assert_eq!(for_subject(b"").as_deref(), Some("empty name"));
     }
 }

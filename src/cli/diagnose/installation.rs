@@ -30,7 +30,7 @@ pub(crate) fn library(around: &Surroundings) -> Vec<Finding> {
     let here = &around.here;
     let mut findings: Vec<Finding> = here.words().filter_map(|(place, word)| missing(place, word)).collect();
     if let Err(error) = &here.file {
-        let what = format!("{PRELOAD_FILE} cannot be read: {}", output::reason(error));
+        let what = format!("cannot read {PRELOAD_FILE}: {}", output::reason(error));
         findings.push(Finding::new(CHECK, State::Unknown, what));
     }
     let how = match (here.in_file(), here.in_variable()) {
@@ -38,24 +38,24 @@ pub(crate) fn library(around: &Surroundings) -> Vec<Finding> {
         (None, Some(word)) => {
             format!("LD_PRELOAD loads the library into programs started here, as {}", word.text())
         }
-        (None, None) => "the library is in this process, by which way cannot be seen".to_owned(),
+        (None, None) => "the library is loaded in this process; how is unknown".to_owned(),
     };
     let is_here = here.loaded.is_some();
     let needs_none = around.rules.policy.is_empty() && around.rules.count_for_others() == 0;
     findings.push(match (around.is_loaded, here.in_file(), needs_none) {
-        (true, ..) if !is_here => Finding::new(CHECK, State::Good, format!("the library is in {}", around.place)),
+        (true, ..) if !is_here => {
+            Finding::new(CHECK, State::Good, format!("the library is loaded in {}", around.place))
+        }
         (true, ..) => Finding::new(CHECK, State::Good, how),
         (false, Some(word), _) => {
             let what = format!("{PRELOAD_FILE} names {}, but it is not loaded", word.text());
             Finding::new(CHECK, State::Trouble, what)
         }
-        (false, None, true) => {
-            Finding::new(CHECK, State::Note, "the library is not loaded, and there is no rule that needs it")
-        }
+        (false, None, true) => Finding::new(CHECK, State::Note, "the library is not loaded, and no rule needs it"),
         (false, None, false) => {
-            let what = format!("there are rules, and {} do not load the library", around.place);
+            let what = format!("there are rules, but {} do not load the library", around.place);
             let finding =
-                Finding::new(CHECK, State::Trouble, what).why("rules count in programs that load the library only");
+                Finding::new(CHECK, State::Trouble, what).why("rules apply only in programs that load the library");
             // The libraries of a running process do not change.
             if around.is_about_process { finding } else { finding.fix(fix::preloading()) }
         }
@@ -77,9 +77,9 @@ fn missing(place: &str, word: &Word) -> Option<Finding> {
     if word.target != Target::Missing || !word.means_library() {
         return None;
     }
-    let what = format!("{place} names {}, which is not there", word.text());
+    let what = format!("{place} names {}, which does not exist", word.text());
     let finding = Finding::new("library", State::Trouble, what);
-    Some(finding.why("every program that is started prints a warning on standard error"))
+    Some(finding.why("every program prints a warning when it is started"))
 }
 
 fn from_trouble(check: &'static str, state: State, trouble: Trouble) -> Finding {
@@ -108,11 +108,11 @@ fn safety(tree: &Tree, library: &Path, around: &Surroundings) -> Finding {
     match loader_warning(library) {
         Some(warning) => unsafe_because(format!("it does not load: {warning}")),
         None if !others.is_empty() => {
-            unsafe_because(format!("programs of another libc are here ({})", others.join(", ")))
-                .why("every such program that is started would print a warning")
+            unsafe_because(format!("there are programs with another libc ({})", others.join(", ")))
+                .why("every such program would print a warning when it is started")
         }
         None => {
-            let what = format!("it would be safe to name {} in {PRELOAD_FILE}", path_text(library));
+            let what = format!("{} can safely be named in {PRELOAD_FILE}", path_text(library));
             Finding::new(CHECK, State::Good, what)
         }
     }
@@ -143,14 +143,14 @@ fn loader_warning(library: &Path) -> Option<String> {
 fn standing(process: &Process) -> &'static str {
     match (&process.library, process.libc, process.go) {
         (Some(_), ..) => "loaded",
-        (None, _, Some(Go::Alone)) => "cannot: Go without libc",
+        (None, _, Some(Go::Alone)) => "not possible (Go without libc)",
         (None, Libc::Glibc, _) => NOT_LOADED,
-        (None, Libc::Musl, _) => "cannot: musl",
-        (None, Libc::None, _) => "cannot: static",
+        (None, Libc::Musl, _) => "not possible (musl)",
+        (None, Libc::None, _) => "not possible (static)",
     }
 }
 
-const NOT_LOADED: &str = "not loaded when started";
+const NOT_LOADED: &str = "not loaded at start";
 
 /// Checks which processes have loaded the library.
 pub(crate) fn running(around: &Surroundings) -> Vec<Finding> {
@@ -176,7 +176,7 @@ pub(crate) fn running(around: &Surroundings) -> Vec<Finding> {
         let shown: Vec<&str> = names.iter().take(SHOWN).copied().collect();
         let more = if names.len() > SHOWN { ", ..." } else { "" };
         let what = format!(
-            "the library and {}: {standing}: {}{more}",
+            "the library in {}: {standing}: {}{more}",
             counted(*count, "running process", "running processes"),
             shown.join(", ")
         );
@@ -204,7 +204,7 @@ fn other_versions(around: &Surroundings, processes: &[Process]) -> Option<Findin
         processes.iter().filter(differs).map(|process| format!("{} {}", process.name, process.pid)).collect();
     let count = counted(names.len(), "process has", "processes have");
     let what = format!("{count} another version of the library: {}", names.join(", "));
-    let finding = Finding::new("processes", State::Trouble, what).why("they answer by that version until they end");
+    let finding = Finding::new("processes", State::Trouble, what).why("they use that version until they exit");
     (!names.is_empty()).then_some(finding)
 }
 
@@ -215,11 +215,12 @@ pub(crate) fn reach(around: &Surroundings) -> Option<Finding> {
     let what = match around.loading(glibc::reaches_library(b"localhost")) {
         Loading::TakenBy(other) => {
             format!(
-                "{other}, which is loaded before the library, takes libc's functions: lookups do not reach the library"
+                "{other}, which is loaded before the library, overrides libc's functions: lookups do not reach the \
+                 library"
             )
         }
-        Loading::SeesNothing => "the library is loaded, and lookups do not reach it".to_owned(),
+        Loading::SeesNothing => "the library is loaded, but lookups do not reach it".to_owned(),
         Loading::Works | Loading::NotLoaded => return None,
     };
-    Some(Finding::new(CHECK, State::Trouble, what).why("no rule counts").fix(fix::preloading_first()))
+    Some(Finding::new(CHECK, State::Trouble, what).why("no rules apply").fix(fix::preloading_first()))
 }

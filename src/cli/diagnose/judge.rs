@@ -10,8 +10,8 @@ use crate::diagnose::sources::{Outcome, quoted, says};
 use crate::diagnose::verdict::{Culprit, Judgement, Step};
 
 /// The fix that requires no names.
-const LIBC_FIRST: &str = "a rule for all names would do as well: NSS_BYPASS='+*' has libc answer first, and what it does \
-                          not find is resolved by nss-bypass";
+const LIBC_FIRST: &str = "a rule for all names would also work: with NSS_BYPASS='+*', libc is asked first, and \
+                          nss-bypass resolves what libc does not find";
 
 /// How the daemon at nscd's socket affects the name.
 enum Daemon<'a> {
@@ -117,22 +117,22 @@ impl Facts {
         match (answer.is_found(), libc.is_found()) {
             (false, _) => {
                 let sentence = format!(
-                    "{daemon} ({whereabouts}) is wrong: it answers {quoted}, and glibc believes it; without {daemon} \
+                    "{daemon} ({whereabouts}) is wrong: it answers {quoted}, which glibc accepts; without {daemon}, \
                      {truth}."
                 );
                 Judgement::differs(culprit, sentence, self.bypass_as(libc))
             }
             (true, true) => {
                 let sentence = format!(
-                    "{daemon} ({whereabouts}) gives another answer: {quoted}, and glibc believes it; without {daemon} \
-                     {truth}."
+                    "{daemon} ({whereabouts}) gives a different answer: {quoted}, which glibc accepts; without \
+                     {daemon}, {truth}."
                 );
                 Judgement::differs(culprit, sentence, self.bypass_as(libc)).optional()
             }
             // Whether the other system's answer is useful here must be decided by the user.
             (true, false) => Judgement::agreed(format!(
-                "Agreed: {}, and only {daemon} ({whereabouts}) knows that; without {daemon} {truth}, and a rule would \
-                 hide the name.",
+                "Agreed: {}, but only {daemon} ({whereabouts}) knows the name; without {daemon}, {truth}, and a rule \
+                 would hide the name.",
                 says(answer)
             )),
         }
@@ -145,14 +145,15 @@ impl Facts {
         }
         if !self.daemon.as_ref().is_some_and(|daemon| daemon.is_foreign) {
             let sentence = format!(
-                "Could not tell: what {daemon} answers is not known; --ask makes it look the name up. Without {daemon} {}.",
+                "Unknown: the answer of {daemon} is not known; use --ask to make it look the name up. Without \
+                 {daemon}, {}.",
                 says(libc)
             );
             return Judgement::unknown(sentence);
         }
         let sentence = format!(
-            "{daemon} is the suspect: glibc asks it first, and it is not of this container ({}). What it answers is not \
-             known; --ask makes it look the name up. Without {daemon} {}.",
+            "{daemon} is suspected: glibc asks it first, and it does not belong to this container ({}). Its answer is \
+             not known; use --ask to make it look the name up. Without {daemon}, {}.",
             self.whereabouts(),
             says(libc)
         );
@@ -237,7 +238,7 @@ impl Facts {
             && self.hosts_line.obstacle.is_some()
         {
             let sentence = format!(
-                "The servers of the rule are not asked ({}): the hosts line does not get to DNS ({}), and {server} \
+                "The name servers of the rule are not asked ({}): the hosts line does not reach DNS ({}), but {server} \
                  answers {answer}.",
                 rule.text, self.hosts_line.shown
             );
@@ -247,7 +248,7 @@ impl Facts {
         if let Some(hidden) = from_nscd.or_else(|| self.libc().filter(|answer| answer.is_found())) {
             let found_by = if from_nscd.is_some() { self.daemon_name() } else { "libc" };
             let sentence = format!(
-                "The rule hides the name ({}): under it the name is not found, and {found_by} answers {hidden}.",
+                "The rule hides the name ({}): with it, the name is not found, but {found_by} answers {hidden}.",
                 rule.text
             );
             return Some(Judgement::differs(Culprit::Rule(rule.text.clone()), sentence, self.without_hiding()));
@@ -279,7 +280,7 @@ impl Facts {
         let differing = self.libc().filter(|libc| libc.is_found() && !libc.agrees_with(library));
         if let Some(libc) = differing.filter(|_| !rule.has_options) {
             let sentence = format!(
-                "The library differs from glibc ({}): under the rule {}, and for glibc without nscd {}.",
+                "The library differs from glibc ({}): with the rule, {}; for glibc without nscd, {}.",
                 rule.text,
                 says(library),
                 says(libc)
@@ -306,8 +307,8 @@ impl Facts {
             }
             Loading::TakenBy(other) => {
                 let sentence = format!(
-                    "{right}, but {other}, which is loaded before the library, takes libc's functions: lookups do not \
-                     reach the library."
+                    "{right}, but {other}, which is loaded before the library, overrides libc's functions: lookups do \
+                     not reach the library."
                 );
                 return Judgement::differs(Culprit::Preload(other.clone()), sentence, vec![Step::LoadFirst]);
             }
@@ -327,7 +328,7 @@ impl Facts {
     fn agreement(&self, rule: &RuleFacts, library: &Outcome) -> String {
         let library_says = says(library);
         if let Some(libc) = self.libc().filter(|libc| !libc.agrees_with(library)) {
-            return format!("Agreed: {library_says}, as the rule has it ({}); without it, {}.", rule.text, says(libc));
+            return format!("Agreed: {library_says}, by the rule ({}); without it, {}.", rule.text, says(libc));
         }
         let daemon = self.daemon_name();
         let beside = match self.daemon() {
@@ -354,7 +355,7 @@ impl Facts {
     // Under a rule that has libc answer first.
 
     fn after_libc(&self, rule: &RuleFacts) -> Judgement {
-        let asked_first = format!("{}: libc answers first, and what it finds stays as it is", rule.text);
+        let asked_first = format!("{}: libc is asked first, and what it finds is not changed", rule.text);
         let library = self.answers.library.as_ref().filter(|library| library.is_found());
         let from_libc = match self.daemon() {
             Daemon::Answers(answer) => Some(answer),
@@ -372,7 +373,7 @@ impl Facts {
         let first = match (from_libc, &self.daemon) {
             (Some(answer), Some(daemon)) => format!("{} answers {}, and then", daemon.name, quoted(answer)),
             (Some(answer), None) => format!("libc answers {}, and then", quoted(answer)),
-            (None, _) => format!("where {} does not find the name,", self.daemon_name()),
+            (None, _) => format!("if {} does not find the name,", self.daemon_name()),
         };
         let sentence = format!("Agreed: {}; {first} the library resolves it ({}).", says(library), rule.text);
         self.working(library, Judgement::agreed(sentence))
@@ -385,7 +386,7 @@ impl Facts {
         let line = self.hosts_line.unreadable.map_or(0, |line| line.0);
         let edited = self.answers.libc_edited.as_ref().filter(|edited| edited.is_found());
         let known = edited.map(|edited| format!("; without that, {}", says(edited))).unwrap_or_default();
-        let sentence = format!("{PATH}:{line} cannot be read, and so glibc finds nothing{known}.");
+        let sentence = format!("{PATH}:{line} is invalid, so glibc finds no names{known}.");
         let is_enough = edited.is_some() && !matches!(self.daemon(), Daemon::Answers(answer) if !answer.is_found());
         let steps = if is_enough { vec![Step::EditHostsLine] } else { Vec::new() };
         Judgement::differs(Culprit::HostsLine, sentence, steps)
@@ -395,7 +396,7 @@ impl Facts {
         let silent = |(name, answer): &(String, Outcome)| (!answer.is_answer()).then(|| name.clone());
         let silent: Vec<String> = self.all_servers().filter_map(silent).collect();
         let from = if silent.is_empty() { String::new() } else { format!("; no answer from {}", silent.join(", ")) };
-        Judgement::unknown(format!("Could not tell: {source} answers \"{answer}\"{from}."))
+        Judgement::unknown(format!("Unknown: {source} answers \"{answer}\"{from}."))
     }
 
     fn all_servers(&self) -> impl Iterator<Item = &(String, Outcome)> {
@@ -411,7 +412,7 @@ impl Facts {
     fn servers_disagree(&self, libc: &Outcome) -> Judgement {
         let all = self.answers.servers.iter().map(|(name, answer)| format!("{name} answers {}", quoted(answer)));
         let all = all.collect::<Vec<_>>().join(", ");
-        let sentence = format!("The name servers contradict each other ({all}); here {}.", says(libc));
+        let sentence = format!("The name servers give different answers ({all}); here, {}.", says(libc));
         Judgement::differs(Culprit::Servers, sentence, vec![])
     }
 }

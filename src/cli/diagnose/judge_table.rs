@@ -367,7 +367,7 @@ fn a_go_program_is_told_to_use_libc_only_where_libc_knows_more() {
     running.program.as_mut().unwrap().is_running = true;
     let judgement = running.judgement();
     assert_eq!(judgement.steps, [Step::Bypass]);
-    assert_eq!(judgement.notes, ["start program again with GODEBUG=netdns=cgo and the library in LD_PRELOAD"]);
+    assert_eq!(judgement.notes, ["restart program with GODEBUG=netdns=cgo and the library in LD_PRELOAD"]);
 }
 
 #[test]

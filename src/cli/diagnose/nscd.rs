@@ -168,7 +168,7 @@ pub(crate) fn connect(path: &Path) -> io::Result<UnixStream> {
     let kind = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, kind, None)?;
     match rustix::net::connect(&socket, &SocketAddrUnix::new(path)?) {
-        Err(rustix::io::Errno::AGAIN) => return Err(io::Error::other("it is too busy to listen")),
+        Err(rustix::io::Errno::AGAIN) => return Err(io::Error::other("it is too busy to accept connections")),
         result => result?,
     }
     let stream = UnixStream::from(socket);
@@ -199,7 +199,7 @@ pub(crate) fn peek(path: &Path, key: Key<'_>) -> Cache {
         Ok(Some(file)) => match copy(&file) {
             Ok(copy) => match copy.find(key, seconds_now()) {
                 Some(entries) => Cache::Read { size: copy.size, entries },
-                None => Cache::Unreadable { reason: "it is not laid out as glibc's nscd does it".to_owned() },
+                None => Cache::Unreadable { reason: "its layout is not that of glibc's nscd".to_owned() },
             },
             Err(error) => unreadable(error),
         },
@@ -315,14 +315,14 @@ fn copy(file: &File) -> io::Result<Contents> {
     let header = || -> io::Result<Header> {
         let mut bytes = [0; HEADER];
         file.read_exact_at(&mut bytes, 0)?;
-        Header::parse(&bytes).ok_or_else(|| io::Error::other("it is not laid out as glibc's nscd does it"))
+        Header::parse(&bytes).ok_or_else(|| io::Error::other("its layout is not that of glibc's nscd"))
     };
     let length = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
     for _ in 0..TRIES {
         let before = header()?;
         let start = before.data_start();
         if start.saturating_add(before.data) > length.min(LARGEST) {
-            return Err(io::Error::other("it is shorter than it says"));
+            return Err(io::Error::other("it is truncated"));
         }
         if before.gc_cycle & 1 == 0 {
             // The table first: data are written before the table refers to them.
@@ -335,7 +335,7 @@ fn copy(file: &File) -> io::Result<Contents> {
         }
         thread::sleep(PAUSE);
     }
-    Err(io::Error::other("the daemon would not stop collecting garbage"))
+    Err(io::Error::other("the daemon did not finish its garbage collection"))
 }
 
 impl Contents {
@@ -412,7 +412,7 @@ pub(crate) fn ask(path: &Path, key: Key<'_>) -> Outcome {
     });
     match reply {
         Ok(reply) => answer(request, &reply)
-            .unwrap_or_else(|| Outcome::failed("it closed the connection without an answer: no cache of hosts")),
+            .unwrap_or_else(|| Outcome::failed("it closed the connection without an answer: no hosts cache")),
         Err(error) => Outcome::failed(in_words(&error)),
     }
 }
@@ -429,7 +429,7 @@ fn answer(request: Request, reply: &[u8]) -> Option<Outcome> {
             4 => Outcome::not_found("no such addresses"),
             _ => Outcome::not_found("not found"),
         }),
-        _ => Some(Outcome::failed("its cache of hosts is off")),
+        _ => Some(Outcome::failed("its hosts cache is off")),
     }
 }
 
@@ -510,7 +510,7 @@ mod tests {
         let none = reply(&[2, 0, 0, 0, 0, 1], &[]);
         assert_eq!(answer(Request::GetAddrInfo, &none), Some(Outcome::not_found("not found")));
         let off = reply(&[2, -1, 0, 0, -1, 0, 0, 0], &[]);
-        assert_eq!(answer(Request::GetHostByName, &off), Some(Outcome::failed("its cache of hosts is off")));
+        assert_eq!(answer(Request::GetHostByName, &off), Some(Outcome::failed("its hosts cache is off")));
         let host = reply(&[2, 1, 2, 1, 2, 4, 2, 0], b"h\0\x02\0\0\0\x7f\0\0\x01\x7f\0\0\x02b\0");
         let expected = Outcome::addresses(vec!["127.0.0.1".parse().unwrap(), "127.0.0.2".parse().unwrap()]);
         assert_eq!(answer(Request::GetHostByName, &host), Some(expected));

@@ -16,18 +16,20 @@ pub(crate) fn in_program(facts: &Facts, program: &ProgramFacts, judgement: Judge
         _ if !needs_library => return judgement,
         ProgramObstacle::Privileged(why) => (why.clone(), Some(Step::Enable)),
         ProgramObstacle::DistrustsRules { why, commands } => (
-            format!("it has more privileges than its caller, and follows only rules that root alone can write: {why}"),
+            format!(
+                "it has more privileges than its caller, and follows only rules that nobody but root can write: {why}"
+            ),
             Some(Step::ChangeMode(commands.clone())),
         ),
         ProgramObstacle::StartedBefore => {
             ("it was started before the library was enabled; restart it".to_owned(), Some(Step::Restart))
         }
         ProgramObstacle::Static => (
-            "it is statically linked: no library can be loaded into it; a dynamically linked build can".to_owned(),
+            "it is statically linked, and ld.so loads no libraries into it; use a dynamically linked build".to_owned(),
             None,
         ),
         ProgramObstacle::OtherRoot(root) => {
-            (format!("its root is {root}, and the library is not there"), Some(Step::CopyLibrary))
+            (format!("its root directory is {root}, which does not contain the library"), Some(Step::CopyLibrary))
         }
         ProgramObstacle::Other(why) => (why.clone(), None),
     };
@@ -62,7 +64,7 @@ fn in_process(program: &ProgramFacts, mut judgement: Judgement) -> Judgement {
         (true, true) => "GODEBUG=netdns=cgo and the library in LD_PRELOAD",
     };
     judgement.steps.retain(|step| !step.is_loading() && *step != Step::UseCgo);
-    judgement.notes.push(format!("start {} again with {again}", program.name));
+    judgement.notes.push(format!("restart {} with {again}", program.name));
     judgement
 }
 
@@ -91,12 +93,12 @@ impl OwnResolver<'_> {
             // It takes the hosts line into account, too.
             _ if self.libc.steps == [Step::EditHostsLine] && self.asks != (true, true) => self.libc.clone(),
             (None, right) if !self.may_use_libc() || right.is_none() => {
-                Judgement::unknown(format!("Could not tell: {itself}, and no name server answers."))
+                Judgement::unknown(format!("Unknown: {itself}, and no name server answers."))
             }
             (own, right) => {
                 let how = if own.is_some() { "do not know the name" } else { "do not answer" };
                 let sentence = format!(
-                    "{itself}, from /etc/hosts and the servers of /etc/resolv.conf, which {how}; {} for libc.",
+                    "{itself}, from /etc/hosts and the name servers in /etc/resolv.conf, which {how}; for libc, {}.",
                     right.map(says).unwrap_or_default()
                 );
                 in_process(program, blamed_on(program, Judgement::differs(None, sentence, self.steps())))

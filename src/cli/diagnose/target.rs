@@ -33,10 +33,10 @@ use crate::ui::screen::printable;
 /// The options.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Look from where this process is: its container, its rules, its library
+    /// Examine lookups of this process, in its container and with its rules
     #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(1..), conflicts_with = "program")]
     pid: Option<i32>,
-    /// Judge for this program: can the library work in it?
+    /// Examine lookups of this program, and whether the library can work in it
     #[arg(long, value_name = "PROGRAM")]
     program: Option<OsString>,
 }
@@ -204,22 +204,22 @@ impl Process {
     /// Examines the process from outside.
     fn look(pid: i32) -> Result<Self, Refusal> {
         if !Path::new("/proc/self").exists() {
-            return Err(Refusal::cannot_tell("there is no /proc here, in which processes could be looked at"));
+            return Err(Refusal::cannot_tell("cannot examine processes: /proc is not mounted"));
         }
         let directory = PathBuf::from(format!("/proc/{pid}"));
         let refuse = |error: io::Error| match (error.kind(), error.raw_os_error()) {
             (io::ErrorKind::NotFound, _) | (_, Some(libc::ESRCH)) => {
-                Refusal::cannot_tell(format!("there is no process {pid}"))
+                Refusal::cannot_tell(format!("no such process: {pid}"))
             }
             (io::ErrorKind::PermissionDenied, _) => {
-                Refusal::cannot_tell(format!("process {pid} cannot be looked at; {}", who_may()))
+                Refusal::cannot_tell(format!("cannot examine process {pid}: {} required", who_may()))
             }
             _ => Refusal::cannot_tell(format!("process {pid}: {}", output::reason(&error))),
         };
         let process = scan::process(pid.unsigned_abs()).map_err(refuse)?;
         let Some(process) = process else {
             return Err(Refusal::cannot_tell(format!(
-                "process {pid} has no program: it has ended, or is the kernel's"
+                "process {pid} has no program: it has exited, or is a kernel thread"
             )));
         };
         let root = fs::read_link(directory.join("root")).map_err(refuse)?;
@@ -259,7 +259,7 @@ fn obstacle_of(directory: &Path, process: &scan::Process, root: &Path, tree: &Tr
         return Some(ProgramObstacle::StartedBefore);
     }
     if process.is_secure == Some(true) {
-        let why = "it runs with more privileges than its caller, and ld.so loads nothing there that its caller names";
+        let why = "it runs with more privileges than its caller, and ld.so ignores LD_PRELOAD in such programs";
         return Some(ProgramObstacle::Privileged(why.to_owned()));
     }
     let is_elsewhere = root != Path::new("/") && root.is_absolute();
@@ -268,7 +268,7 @@ fn obstacle_of(directory: &Path, process: &scan::Process, root: &Path, tree: &Tr
 
 /// Returns what is required to examine processes of other users.
 fn who_may() -> &'static str {
-    if rustix::process::geteuid().is_root() { "that takes CAP_SYS_PTRACE" } else { "root can" }
+    if rustix::process::geteuid().is_root() { "CAP_SYS_PTRACE is" } else { "root privileges are" }
 }
 
 /// Returns whether GODEBUG makes the process use libc.

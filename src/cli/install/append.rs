@@ -48,12 +48,12 @@ impl Configuration {
         let text = file.text()?;
         let directory = file.path.parent().unwrap_or(Path::new("/"));
         rustix::fs::access(directory, rustix::fs::Access::WRITE_OK)
-            .map_err(|errno| Trouble::system(path, "write it", &errno.into()))?;
+            .map_err(|errno| Trouble::system(path, "write to", &errno.into()))?;
         Ok((file.clone(), file.parse(&text).1))
     }
 
     fn text(&self) -> Result<Vec<u8>, Trouble> {
-        let old = replace::read(&self.path).map_err(|error| Trouble::system(&self.shown, "read it", &error))?;
+        let old = replace::read(&self.path).map_err(|error| Trouble::system(&self.shown, "read", &error))?;
         Ok(old.map(|old| old.bytes).unwrap_or_default())
     }
 
@@ -76,9 +76,9 @@ impl Configuration {
         let (policy, now_faults) = self.parse(&extended);
         if now_faults != faults || !new.iter().all(|rule| rule.is_in(&policy)) {
             return Err(Trouble::new(
-                format!("{}: the rules would not count there", self.shown.display()),
-                "read again with them, the file does not say what it should, and so it was not changed",
-                "append them by hand, and see what \"nss-bypass check\" says",
+                format!("{}: the rules would have no effect there", self.shown.display()),
+                "the file was not changed, since its rules with the new ones would not be as expected",
+                "append them by hand, and run \"nss-bypass check\"",
             ));
         }
         file.put(&extended, old.as_ref())?;
@@ -101,7 +101,7 @@ fn extended(text: &[u8], rules: &[&NewRule]) -> Vec<u8> {
 
 /// Returns the path of a file, which need not exist, after following a symbolic link, so that the link is preserved.
 fn behind_links(path: &Path) -> Result<PathBuf, Trouble> {
-    let trouble = |error| Trouble::system(path, "find it", &error);
+    let trouble = |error| Trouble::system(path, "find", &error);
     if path.symlink_metadata().is_ok() {
         return fs::canonicalize(path).map_err(trouble);
     }

@@ -71,11 +71,11 @@ impl fmt::Display for Missing {
             }
             Self::Unusable(path, error) => write!(f, "{}: {}", path.display(), output::reason(error)),
             Self::Nowhere(places) => {
-                write!(f, "{NAME} was not found; name it with --library, or put it into one of:")?;
+                write!(f, "{NAME} was not found; name it with --library, or install it as one of:")?;
                 places.iter().try_for_each(|place| write!(f, "\n  {}", place.display()))
             }
             Self::InvalidPath(path) => {
-                write!(f, "{}: ld.so cannot take a path with a blank, a colon or a dollar sign", path.display())
+                write!(f, "{}: ld.so does not support paths with a blank, a colon or a dollar sign", path.display())
             }
         }
     }
@@ -129,11 +129,11 @@ fn open(path: &Path) -> Result<Library, Missing> {
         return Err(Missing::InvalidPath(path.to_owned()));
     }
     if !path.metadata().map_err(unusable)?.is_file() {
-        return Err(invalid("no regular file"));
+        return Err(invalid("not a regular file"));
     }
     let elf = elf::read_elf(path).map_err(unusable)?;
     if !elf.is_shared || !elf.defines_lookups {
-        return Err(invalid("it has no getaddrinfo"));
+        return Err(invalid("it does not define getaddrinfo"));
     }
     Ok(Library { path: path.to_owned(), elf })
 }
@@ -187,8 +187,8 @@ mod tests {
         assert!(said("libnss_bypass.so").contains("must be absolute"));
         assert!(said("/nowhere/libnss_bypass.so").contains("No such file"));
         assert!(said("/etc/passwd").contains("not an ELF file"));
-        assert!(said("/bin/true").contains("no getaddrinfo"));
-        assert!(said("/etc").contains("no regular file"));
+        assert!(said("/bin/true").contains("does not define getaddrinfo"));
+        assert!(said("/etc").contains("not a regular file"));
         assert!(said("/a b/libnss_bypass.so").contains("blank"));
     }
 }

@@ -12,10 +12,10 @@ use crate::install::trouble::Trouble;
 /// The common options.
 #[derive(Debug, Args)]
 pub(crate) struct Place {
-    /// The library, as the programs of the machine see it
+    /// Path of the library, as programs of the system see it
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
-    /// The machine's root, if it is not this one's: a mounted disk, an image
+    /// Root directory of another system: a mounted disk or an image
     #[arg(long, value_name = "DIR", default_value = "/")]
     root: PathBuf,
 }
@@ -25,8 +25,8 @@ impl Place {
         Tree::new(&self.root).map_err(|error| {
             Trouble::cannot_tell(
                 format!("{}: {error}", self.root.display()),
-                "the file to look at is the one below that directory",
-                "name a directory that is there with --root",
+                "the files of the other system are below that directory",
+                "name an existing directory with --root",
             )
         })
     }

@@ -139,13 +139,13 @@ pub(crate) fn late_comment(bytes: &[u8]) -> Option<Trouble> {
     let entry = file::entries(bytes).into_iter().find(|entry| entry.in_comment)?;
     Some(Trouble::new(
         format!(
-            "{PRELOAD_FILE}:{}: the loader takes \"{}\" for a library, though it is in a comment",
+            "{PRELOAD_FILE}:{}: ld.so reads \"{}\" as a library, although it is in a comment",
             entry.line(bytes),
             printable(entry.word(bytes))
         ),
-        "glibc looks for further comments in a part of the file only that gets shorter with each, and every program \
-         complains",
-        "take out comments, the last ones first",
+        "after each comment, glibc searches a smaller part of the file for further ones, and every program prints a \
+         warning",
+        "remove comments, the last ones first",
     ))
 }
 

@@ -51,7 +51,7 @@ impl PreloadFile {
     /// Waits until no other process is changing the file, and locks it.
     pub(crate) fn lock(tree: &Tree, progress: &mut Progress) -> Result<Self, Trouble> {
         let path = Path::new(PRELOAD_FILE);
-        let resolved = tree.follow(path).map_err(|error| Trouble::system(path, "find it", &error))?;
+        let resolved = tree.follow(path).map_err(|error| Trouble::system(path, "find", &error))?;
         Self::lock_at(&tree.outside(&resolved.end), progress)
     }
 
@@ -59,9 +59,9 @@ impl PreloadFile {
     pub(crate) fn lock_at(path: &Path, progress: &mut Progress) -> Result<Self, Trouble> {
         let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
             let error = io::Error::from(io::ErrorKind::NotFound);
-            return Err(Trouble::system(path, "find it", &error));
+            return Err(Trouble::system(path, "find", &error));
         };
-        let lock = File::open(directory).map_err(|error| Trouble::system(directory, "open it", &error))?;
+        let lock = File::open(directory).map_err(|error| Trouble::system(directory, "open", &error))?;
         wait_for_lock(&lock, directory, progress)?;
         Ok(Self { directory: directory.to_owned(), name: name.to_owned(), lock })
     }
@@ -73,7 +73,7 @@ impl PreloadFile {
 
     /// Returns the current file; `None` if it does not exist.
     pub(crate) fn read(&self) -> Result<Option<Old>, Trouble> {
-        read(&self.path()).map_err(|error| Trouble::system(&self.path(), "read it", &error))
+        read(&self.path()).map_err(|error| Trouble::system(&self.path(), "read", &error))
     }
 
     /// Returns the path of the file.
@@ -87,7 +87,7 @@ impl PreloadFile {
             Some(old) => self.remove(ABSENT).and_then(|()| self.write(&self.beside(SAVED), &old.bytes, Some(old))),
             None => self.remove(SAVED).and_then(|()| self.write(&self.beside(ABSENT), b"", None)),
         };
-        saved.map_err(|error| Trouble::system(&self.path(), "keep a copy of it", &error))
+        saved.map_err(|error| Trouble::system(&self.path(), "back up", &error))
     }
 
     /// Returns whether there was no file before it was enabled.
@@ -103,7 +103,7 @@ impl PreloadFile {
     /// Sets or removes the marker that the file has not been tried successfully.
     pub(crate) fn set_untried(&self, untried: bool) -> Result<(), Trouble> {
         let set = if untried { self.write(&self.beside(UNTRIED), b"", None) } else { self.remove(UNTRIED) };
-        set.map_err(|error| Trouble::system(&self.beside(UNTRIED), "write or remove it", &error))
+        set.map_err(|error| Trouble::system(&self.beside(UNTRIED), "create or remove", &error))
     }
 
     /// Removes what is not needed any more: the markers, and a saved copy that is identical to the file.
@@ -111,19 +111,19 @@ impl PreloadFile {
         let same = read(&self.beside(SAVED)).is_ok_and(|saved| saved.is_some_and(|saved| saved.bytes == now));
         let signs = self.remove(ABSENT).and_then(|()| self.remove(UNTRIED));
         let tidied = signs.and_then(|()| if same { self.remove(SAVED) } else { Ok(()) });
-        tidied.map_err(|error| Trouble::system(&self.path(), "take its copy away", &error))
+        tidied.map_err(|error| Trouble::system(&self.path(), "remove the copy of", &error))
     }
 
     /// Replaces the contents of the file; owner, group and mode are preserved.
     pub(crate) fn put(&self, bytes: &[u8], old: Option<&Old>) -> Result<(), Trouble> {
         let path = self.path();
-        self.write(&path, bytes, old).map_err(|error| Trouble::system(&path, "replace it", &error))
+        self.write(&path, bytes, old).map_err(|error| Trouble::system(&path, "replace", &error))
     }
 
     /// Removes the file.
     pub(crate) fn remove_file(&self) -> Result<(), Trouble> {
         let removed = fs::remove_file(self.path()).and_then(|()| self.lock.sync_all());
-        removed.map_err(|error| Trouble::system(&self.path(), "remove it", &error))
+        removed.map_err(|error| Trouble::system(&self.path(), "remove", &error))
     }
 
     /// Removes entries, and the file if nothing else was in it. Returns the new contents; `None` if there are no such
@@ -202,7 +202,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Old>> {
     };
     let status = file.metadata()?;
     if !status.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("not a regular file"));
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
@@ -222,12 +222,16 @@ fn wait_for_lock(lock: &File, directory: &Path, progress: &mut Progress) -> Resu
             Err(rustix::io::Errno::AGAIN) if Instant::now() < end => {}
             Err(rustix::io::Errno::AGAIN) => {
                 return Err(Trouble::new(
-                    format!("{} is locked by another process for {} seconds", directory.display(), MOST_WAIT.as_secs()),
-                    "two at once would undo each other's work",
-                    "wait until the other \"nss-bypass enable\" or \"disable\" has ended, or see why it does not",
+                    format!(
+                        "{} has been locked by another process for {} seconds",
+                        directory.display(),
+                        MOST_WAIT.as_secs()
+                    ),
+                    "concurrent changes would overwrite each other",
+                    "wait until the other \"nss-bypass enable\" or \"disable\" has ended, or find out why it has not",
                 ));
             }
-            Err(error) => return Err(Trouble::system(directory, "lock it", &error.into())),
+            Err(error) => return Err(Trouble::system(directory, "lock", &error.into())),
         }
         std::thread::sleep(Duration::from_millis(20));
         progress.show(&format!("waiting for another process that has locked {}", directory.display()));

@@ -54,17 +54,17 @@ impl Rules {
             Ok((count, _)) if *count > 0 => return None,
             Ok((_, faults)) => match faults.first() {
                 Some(fault) => (format!("no rule is in force: {fault}"), "correct that line"),
-                None => (format!("{shown} has no rule"), "write a rule first"),
+                None => (format!("{shown} contains no rules"), "write a rule first"),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                (format!("there is no {shown}, and so no rule"), "write a rule first")
+                (format!("{shown} does not exist, so there are no rules"), "write a rule first")
             }
-            Err(error) => (format!("{shown} cannot be read: {error}"), "see what is there"),
+            Err(error) => (format!("cannot read {shown}: {error}"), "correct the cause of the error"),
         };
-        let why = "without a rule the library forwards every lookup to libc, and nothing is fixed";
+        let why = "without rules, the library forwards all lookups to libc, and nothing is fixed";
         let advice = format!(
-            "{advice}, such as \"bypass NAME\" (nss-bypass.conf(5)). If rules come later, or by NSS_BYPASS in the \
-             environment of programs, give --force"
+            "{advice}, such as \"bypass NAME\" (nss-bypass.conf(5)), or use --force if rules are added later or set in \
+             NSS_BYPASS"
         );
         Some(Trouble::new(what, why, advice))
     }

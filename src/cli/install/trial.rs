@@ -114,9 +114,9 @@ impl<'a> Trials<'a> {
         let lists = trials.cases.iter().any(|case| case.kind == Kind::Loader);
         if !lists || trials.cases.iter().filter(|case| case.kind == Kind::Program).count() < 2 {
             return Err(Trouble::cannot_tell(
-                format!("there is no glibc in {}, or there are no programs that could be tried", tree.root().display()),
-                "what was not seen to work there is not put before every program",
-                "name the root of a whole system with --root, and see that its programs run on this machine",
+                format!("{} contains no glibc, or no programs for trials", tree.root().display()),
+                "the library is enabled only where trials have shown that it works",
+                "name the root directory of a complete system, whose programs run on this machine, with --root",
             ));
         }
         Ok(trials)
@@ -148,8 +148,8 @@ impl<'a> Trials<'a> {
         if bare.errors.windows(PRELOAD_FILE.len()).any(|part| part == PRELOAD_FILE.as_bytes()) {
             return Err(Trouble::new(
                 format!("{} already prints warnings: {}", case.label, text(&bare.errors)),
-                "a library is only enabled where programs say nothing before and nothing after",
-                format!("remove the line that it warns about from {PRELOAD_FILE}, then enable again"),
+                "the library is enabled only if programs print no warnings before and after",
+                format!("remove the entry that causes the warning from {PRELOAD_FILE}, and try again"),
             ));
         }
         // The program lacks something else, such as /dev/null in an image, so it cannot show a difference.
@@ -219,20 +219,20 @@ impl Case {
             None => return Some(format!("did not end within {} seconds", MOST_TIME.as_secs())),
             Some(status) if Some(status) != self.bare.status => {
                 let before = self.bare.status.map(|status| status.to_string()).unwrap_or_default();
-                return Some(format!("ended with {status} instead of {before}; it wrote: {}", text(&seen.errors)));
+                return Some(format!("ended with {status} instead of {before}; it printed: {}", text(&seen.errors)));
             }
             Some(_) => {}
         }
         if !seen.errors.is_empty() && seen.errors != self.bare.errors {
-            return Some(format!("wrote to standard error: {}", text(&seen.errors)));
+            return Some(format!("printed to standard error: {}", text(&seen.errors)));
         }
         match self.kind {
             Kind::Program => (seen.output != self.bare.output)
-                .then(|| format!("wrote \"{}\" instead of \"{}\"", text(&seen.output), text(&self.bare.output))),
+                .then(|| format!("printed \"{}\" instead of \"{}\"", text(&seen.output), text(&self.bare.output))),
             Kind::Loader => {
                 let name = wanted.as_os_str().as_bytes();
                 let listed = seen.output.windows(name.len()).any(|part| part == name);
-                (!listed).then(|| format!("did not load it, but: {}", text(&seen.output)))
+                (!listed).then(|| format!("did not load it, only: {}", text(&seen.output)))
             }
             // It prints addresses, which differ each time.
             Kind::Musl => None,
@@ -271,24 +271,22 @@ fn refused(case: &Case, word: &Path, method: PreloadMethod, difference: &str) ->
         PreloadMethod::File => format!("with {} in {PRELOAD_FILE}", word.display()),
     };
     let fix = if case.kind == Kind::Loader {
-        "use a library that fits this loader: of its architecture, whole, and built for a glibc that is not newer; where \
-         another architecture's libc is not needed, remove it"
+        "use an undamaged library for the architecture and the glibc release of this dynamic linker, or remove the \
+         libc of the other architecture if it is not needed"
     } else {
-        "try the same by hand with LD_PRELOAD, and report it if the library is whole"
+        "repeat this with LD_PRELOAD by hand, and report a bug if the library is undamaged"
     };
-    Trouble::new(
-        format!("{}, {with}, {difference}", case.label),
-        "every program of the machine would be started like that",
-        fix,
-    )
+    Trouble::new(format!("{}, {with}, {difference}", case.label), "this would affect every program of the system", fix)
 }
 
 fn cannot_run(label: &str, error: &io::Error) -> Trouble {
     let fix = match error.raw_os_error() {
-        Some(libc::EPERM | libc::EACCES) => "run this as root: programs of another root are run with chroot(2)",
-        _ => "see why that program cannot be run",
+        Some(libc::EPERM | libc::EACCES) => {
+            "run this as root: programs of another root directory are run with chroot(2)"
+        }
+        _ => "find out why that program cannot be run",
     };
-    Trouble::cannot_tell(format!("{label} cannot be run: {error}"), "the library is tried before it is enabled", fix)
+    Trouble::cannot_tell(format!("cannot run {label}: {error}"), "the library is enabled only after trials", fix)
 }
 
 /// The output of a program goes to memory: a pipe could fill up, and a file could be left behind.

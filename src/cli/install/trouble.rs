@@ -40,12 +40,12 @@ impl Trouble {
             Some(libc::EACCES | libc::EPERM) => {
                 "run this as root; if you are, \"lsattr\" shows whether the file or its directory is immutable"
             }
-            Some(libc::EROFS) => "mount the file system so that it can be written to (mount -o remount,rw)",
-            Some(libc::ENOSPC | libc::EDQUOT) => "make room on that file system",
-            Some(libc::EBUSY) => "the file is a mount point, which cannot be replaced in one step: unmount it first",
-            _ => "see to what the system says there, and try again",
+            Some(libc::EROFS) => "remount the file system read-write (mount -o remount,rw)",
+            Some(libc::ENOSPC | libc::EDQUOT) => "free space on that file system",
+            Some(libc::EBUSY) => "unmount the file first: a mount point cannot be replaced atomically",
+            _ => "correct the cause of the error, and try again",
         };
-        let what = format!("{}: cannot {doing}: {error}", path.display());
+        let what = format!("cannot {doing} {}: {error}", path.display());
         Self::new(what, "nothing was changed: the file is replaced as a whole or not at all", advice)
     }
 
@@ -64,7 +64,7 @@ impl Trouble {
 
 impl fmt::Display for Trouble {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "{}\n  why it matters: {}\n  what to do: {}", self.what, self.why, self.advice)?;
+        write!(to, "{}\n  why: {}\n  fix: {}", self.what, self.why, self.advice)?;
         self.commands.iter().try_for_each(|line| write!(to, "\n{COMMAND}{line}"))
     }
 }

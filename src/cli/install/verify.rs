@@ -25,14 +25,14 @@ const GOOD_PLACES: [&str; 3] = ["/usr/lib/nss-bypass", "/usr/local/lib/nss-bypas
 /// system, only root can change it, and all users can read it.
 pub(crate) fn verify(tree: &Tree, library: &Path) -> Result<(), Trouble> {
     let resolved = verify_access(tree, library)?;
-    let is_on_root = tree.is_on_root(&resolved.end).map_err(|error| Trouble::system(library, "look at it", &error))?;
+    let is_on_root = tree.is_on_root(&resolved.end).map_err(|error| Trouble::system(library, "examine", &error))?;
     if is_on_root {
         return Ok(());
     }
     let trouble = Trouble::new(
-        format!("{} is on another file system than /", library.display()),
-        "early at boot, and when that file system is not mounted, every program would print a warning that it is missing",
-        "copy it to the root file system:",
+        format!("{} is not on the root file system", library.display()),
+        "while its file system is not mounted, such as early at boot, every program would print a warning",
+        "copy it to the root file system",
     );
     Err(copied_elsewhere(trouble, tree, library))
 }
@@ -46,7 +46,7 @@ pub(crate) fn verify_access(tree: &Tree, library: &Path) -> Result<ResolvedPath,
 
 /// Checks that only root can change a file or a directory of its path. The file need not exist.
 pub(crate) fn is_roots_alone(tree: &Tree, path: &Path) -> Result<(), Trouble> {
-    let resolved = tree.follow(path).map_err(|error| Trouble::system(path, "find it", &error))?;
+    let resolved = tree.follow(path).map_err(|error| Trouble::system(path, "find", &error))?;
     check_owned(tree, path, &resolved)
 }
 
@@ -62,26 +62,26 @@ pub(crate) fn is_for_all(tree: &Tree, path: &Path, why: &str) -> Result<(), Trou
 
 /// Why it matters that all users can read the rules.
 pub(crate) const RULES_ARE_FOR_ALL: &str =
-    "programs of other users do not see the rules: they forward every lookup to libc, which asks nscd first";
+    "programs of other users cannot read the rules: they forward all lookups to libc, which asks nscd first";
 
 /// Why it matters that all users can read ld.so.preload.
 pub(crate) const PRELOAD_IS_FOR_ALL: &str =
-    "programs of other users do not see the file, start without the library, and ask nscd";
+    "programs of other users cannot read the file: they are started without the library, and ask nscd";
 
 fn find(tree: &Tree, library: &Path) -> Result<ResolvedPath, Trouble> {
     let shown = library.display();
     if !library.is_absolute() {
         return Err(Trouble::new(
-            format!("{shown} is no absolute path"),
-            "programs start in any directory, and the loader would look for it there",
-            format!("write the whole path: {}", absolute(library).display()),
+            format!("{shown} is not an absolute path"),
+            "programs are started in any directory, and ld.so would search for it there",
+            format!("use the absolute path: {}", absolute(library).display()),
         ));
     }
     if !file::can_be_written(library.as_os_str().as_bytes()) {
         let trouble = Trouble::new(
             format!("{shown} has a blank, \":\", \"#\" or \"$\" in its path"),
-            format!("the loader takes these for something else in {PRELOAD_FILE}"),
-            "copy the library to a path that has none of them:",
+            format!("these characters have a special meaning in {PRELOAD_FILE}"),
+            "copy the library to a path without them",
         );
         return Err(copied_elsewhere(trouble, tree, library));
     }
@@ -91,12 +91,16 @@ fn find(tree: &Tree, library: &Path) -> Result<ResolvedPath, Trouble> {
     let resolved = resolved.map_err(|error| {
         Trouble::new(
             format!("{shown}: {error}"),
-            format!("every program would print a warning about a library in {PRELOAD_FILE} that is not there"),
-            "copy the library there first, or name another place with --library",
+            format!("every program would print a warning about a missing library in {PRELOAD_FILE}"),
+            "copy the library there first, or name another file with --library",
         )
     })?;
     if !status(tree, &resolved.end)?.is_file() {
-        return Err(Trouble::new(format!("{shown} is no regular file"), "it is no library", "name the library itself"));
+        return Err(Trouble::new(
+            format!("{shown} is not a regular file"),
+            "it is not a library",
+            "name the library itself",
+        ));
     }
     Ok(resolved)
 }
@@ -106,19 +110,19 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 fn status(tree: &Tree, part: &Path) -> Result<Metadata, Trouble> {
-    fs::symlink_metadata(tree.outside(part)).map_err(|error| Trouble::system(part, "look at it", &error))
+    fs::symlink_metadata(tree.outside(part)).map_err(|error| Trouble::system(part, "examine", &error))
 }
 
 /// Checks that only root can change a file or a directory of its path.
 fn check_owned(tree: &Tree, path: &Path, resolved: &ResolvedPath) -> Result<(), Trouble> {
-    let why = "every program loads what lies there, root's too: who can change it can run anything as anybody";
+    let why = "every program loads this file, including those of root: whoever can change it can run code as any user";
     for part in resolved.directories.iter().chain(resolved.exists.then_some(&resolved.end)) {
         let status = status(tree, part)?;
         let (fault, command) = match status.mode() & 0o022 {
-            _ if status.uid() != 0 => (format!("is not root's but user {}'s", status.uid()), "chown root"),
+            _ if status.uid() != 0 => (format!("is owned by user {}, not by root", status.uid()), "chown root"),
             0 => continue,
-            mode if mode & 0o002 != 0 => ("can be written to by everybody".to_owned(), "chmod go-w"),
-            _ => ("can be written to by its group".to_owned(), "chmod go-w"),
+            mode if mode & 0o002 != 0 => ("is writable by all users".to_owned(), "chmod go-w"),
+            _ => ("is writable by its group".to_owned(), "chmod go-w"),
         };
         let trouble = Trouble::new(format!("{} {fault}", on_the_way(part, path)), why, "");
         return Err(fixed(trouble, tree, path, (part, &resolved.end), command));
@@ -128,11 +132,11 @@ fn check_owned(tree: &Tree, path: &Path, resolved: &ResolvedPath) -> Result<(), 
 
 /// Checks that programs of all users can read a file.
 fn check_readable(tree: &Tree, path: &Path, resolved: &ResolvedPath) -> Result<(), Trouble> {
-    let directories = resolved.directories.iter().map(|directory| (directory, 0o001, "entered", "chmod a+x"));
-    for (part, needed, how, command) in directories.chain([(&resolved.end, 0o004, "read", "chmod a+r")]) {
+    let directories = resolved.directories.iter().map(|directory| (directory, 0o001, "accessible", "chmod a+x"));
+    for (part, needed, how, command) in directories.chain([(&resolved.end, 0o004, "readable", "chmod a+r")]) {
         if status(tree, part)?.mode() & needed == 0 {
             let trouble = Trouble::new(
-                format!("{} cannot be {how} by everybody", on_the_way(part, path)),
+                format!("{} is not {how} by all users", on_the_way(part, path)),
                 "every program of a user who cannot read the library prints a warning about it",
                 "",
             );
@@ -146,21 +150,22 @@ fn on_the_way(part: &Path, path: &Path) -> String {
     if part == path {
         return path.display().to_string();
     }
-    format!("{}, on the way to {},", part.display(), path.display())
+    format!("{}, a directory of {},", part.display(), path.display())
 }
 
 /// Adds the command that fixes a component of `path`, if that component may be changed; otherwise advice.
 fn fixed(trouble: Trouble, tree: &Tree, path: &Path, (part, end): (&Path, &Path), command: &str) -> Trouble {
     if part == end || is_the_librarys_own(part) {
         let line = format!("{command} {}", quoted(&tree.outside(part).to_string_lossy()));
-        return Trouble { advice: "type:".to_owned(), ..trouble }.command(line);
+        let what = if command.starts_with("chown") { "owner" } else { "mode" };
+        return Trouble { advice: format!("change the {what}"), ..trouble }.command(line);
     }
     let is_library = path.extension().is_some_and(|ending| ending == "so");
     if is_library {
-        let advice = "leave that directory as it is, and copy the library elsewhere:".to_owned();
+        let advice = "leave that directory as it is, and copy the library elsewhere".to_owned();
         return copied_elsewhere(Trouble { advice, ..trouble }, tree, path);
     }
-    Trouble { advice: format!("see why {} is like that, and who needs it so", part.display()), ..trouble }
+    Trouble { advice: format!("find out why {} has that owner and mode", part.display()), ..trouble }
 }
 
 /// Returns whether a directory is for the library only.
@@ -259,7 +264,7 @@ mod tests {
         for (path, mode) in [("/tmp/x.so", 0o1777), ("/tmp/x.so", 0o700), ("/usr/lib/nss-bypass/link.so", 0o777)] {
             root.mode("/tmp", mode);
             let (what, lines) = root.said(path);
-            assert!(what.starts_with(&format!("/tmp, on the way to {path}, can")), "{what}");
+            assert!(what.starts_with(&format!("/tmp, a directory of {path}, is ")), "{what}");
             assert!(lines.iter().all(|line| !line.contains("chmod") && !line.contains("chown")), "{lines:?}");
             assert_eq!(lines[2], "nss-bypass enable --root R --library /usr/lib/nss-bypass/libnss_bypass.so");
         }
@@ -270,7 +275,7 @@ mod tests {
         let tree = Tree::new(Path::new("/")).unwrap();
         assert_eq!(is_roots_alone(&tree, Path::new("/etc/passwd")), Ok(()));
         let trouble = is_roots_alone(&tree, Path::new("/tmp/anything")).unwrap_err();
-        assert!(trouble.what.contains("can be written to by everybody") && trouble.commands.is_empty(), "{trouble}");
+        assert!(trouble.what.contains("is writable by all users") && trouble.commands.is_empty(), "{trouble}");
     }
 
     #[test]

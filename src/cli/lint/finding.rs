@@ -70,7 +70,7 @@ impl Finding {
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {
-            Severity::Fault => "",
+            Severity::Fault => "error: ",
             Severity::Warning => "warning: ",
             Severity::Note => "note: ",
         };

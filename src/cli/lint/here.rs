@@ -50,17 +50,17 @@ fn hosts_file(source: &Source, line: &Line<'_>) -> Option<Finding> {
             let why = if is_link(path) {
                 "it is a symbolic link"
             } else {
-                "others than root can write it, or a directory on the way to it"
+                "users other than root can write to it or to a directory of its path"
             };
-            let message = format!("{shown} is empty to programs with set-user-ID or file capabilities: {why}");
+            let message = format!("programs with set-user-ID or file capabilities treat {shown} as empty: {why}");
             finding(severity, "untrusted", message)
         }
         Ok(_) => None,
         Err(error) if error.0 == libc::ENOENT => {
-            finding(Severity::Warning, "missing", format!("there is no file {shown}: it counts as empty"))
+            finding(Severity::Warning, "missing", format!("{shown} does not exist: it is treated as empty"))
         }
         Err(error) => {
-            let message = format!("{shown} counts as empty: {}", output::refusal(error.0));
+            let message = format!("{shown} is treated as empty: {}", output::refusal(error.0));
             finding(Severity::Warning, "unreadable", message)
         }
     }
@@ -76,7 +76,8 @@ fn interfaces(line: &Line<'_>) -> Vec<Finding> {
     let servers = line.values("via").iter().filter_map(|word| Some((word, interface(word)?)));
     let missing = servers.filter(|(_, name)| is_named(name) && interface_index(name).is_none());
     let findings = missing.map(|(word, name)| {
-        let message = format!("there is no interface \"{}\" here: the server cannot be asked", name.escape_ascii());
+        let name = name.escape_ascii();
+        let message = format!("interface \"{name}\" does not exist: the name server cannot be queried");
         line.finding(Some(word), Severity::Note, "missing", message)
     });
     findings.collect()
@@ -92,7 +93,7 @@ fn log_directory(source: &Source) -> Option<Finding> {
     let lines = source.statements("log");
     let (line, words) = lines.last()?;
     let place = Place { line: *line, column: words.get(1)?.column() };
-    let message = format!("nothing is logged: there is no directory {}", directory.display());
+    let message = format!("nothing is logged: directory {} does not exist", directory.display());
     Some(source.finding(place, Severity::Warning, "missing", message))
 }
 
@@ -102,9 +103,9 @@ fn idle_program(program: &Program, search: &[PathBuf]) -> Option<(Severity, &'st
     let files: Vec<PathBuf> = candidates(text, search)?.into_iter().filter(|path| path.is_file()).collect();
     let Some(first) = files.first() else {
         return Some(match (text.starts_with('/'), has_wildcard(text.as_bytes())) {
-            (true, false) => (Severity::Warning, "missing", format!("there is no program {text}")),
-            (true, true) => (Severity::Note, "missing", format!("no program here is {text}")),
-            (false, _) => (Severity::Note, "missing", format!("no program \"{text}\" is in the directories of PATH")),
+            (true, false) => (Severity::Warning, "missing", format!("program {text} does not exist")),
+            (true, true) => (Severity::Note, "missing", format!("no program matches {text}")),
+            (false, _) => (Severity::Note, "missing", format!("no program \"{text}\" in PATH")),
         });
     };
     let executables: Vec<PathBuf> = files.iter().filter_map(|path| path.canonicalize().ok()).collect();
@@ -113,14 +114,14 @@ fn idle_program(program: &Program, search: &[PathBuf]) -> Option<(Severity, &'st
     if matched.is_empty() {
         let target = executables.first()?.display();
         let message = format!(
-            "the rule counts in no program that is started as {}: its executable is {target}; write that",
+            "the rule does not apply to programs that are started as {}: the executable is {target}; write that path",
             first.display()
         );
         return Some((Severity::Warning, "ineffective", message));
     }
     let script = matched.first().filter(|_| matched.iter().all(|path| is_script(path)))?;
-    let message =
-        format!("{} is a script, whose executable is its interpreter: the rule does not count in it", script.display());
+    let script = script.display();
+    let message = format!("the rule does not apply to {script}: it is a script, and the executable is its interpreter");
     Some((Severity::Warning, "ineffective", message))
 }
 

@@ -21,8 +21,8 @@ pub(crate) fn findings(source: &Source, cache_entries: Option<usize>) -> Vec<Fin
     findings.extend(repeated_databases(source));
     let wants_cache = source.config.rules.iter().any(|rule| rule.answering().cache == Some(true));
     if wants_cache || source.config.cache.is_some_and(|size| size.entries > 0) {
-        let message = "with a cache, a change of /etc/hosts, /etc/resolv.conf or /etc/nsswitch.conf counts from the \
-                       kernel's next tick on, 1 to 4 ms later";
+        let message = "with a cache, changes of /etc/hosts, /etc/resolv.conf and /etc/nsswitch.conf take effect at the \
+                       kernel's next tick, 1 to 4 ms later";
         findings.push(Finding::whole(&source.name, Severity::Note, "delayed", message));
     }
     for line in source.lines() {
@@ -34,7 +34,7 @@ pub(crate) fn findings(source: &Source, cache_entries: Option<usize>) -> Vec<Fin
         findings.extend(not_about_addresses(&line));
         if let Some(first) = line.options().find(is_idle).filter(|_| is_never_resolved) {
             let message =
-                format!("\"{}\" has no effect: libc alone answers, with \"fallback never\"", first.text.escape_ascii());
+                format!("\"{}\" has no effect: with \"fallback never\", only libc is asked", first.text.escape_ascii());
             findings.push(ineffective(&line, Some(first), message));
         } else {
             findings.extend(idle_cache_options(&line, cache_entries, wants_cache));
@@ -60,15 +60,12 @@ fn repeated_values(line: &Line<'_>) -> Vec<Finding> {
         .map(|(server, word)| (*server, interface(word).unwrap_or_default()))
         .collect();
     let of_servers =
-        repeated(&servers).into_iter().map(|(at, (server, _))| (via.get(at), format!("the server {server}")));
+        repeated(&servers).into_iter().map(|(at, (server, _))| (via.get(at), format!("name server {server}")));
     let own: Vec<IpAddr> = answering.addresses.to_vec();
     let of_addresses =
-        repeated(&own).into_iter().map(|(at, address)| (addresses.get(at), format!("the address {address}")));
+        repeated(&own).into_iter().map(|(at, address)| (addresses.get(at), format!("address {address}")));
     let all = of_servers.chain(of_addresses);
-    all.map(|(word, what)| {
-        line.finding(word, Severity::Warning, "repeated", format!("{what} stands twice in this rule"))
-    })
-    .collect()
+    all.map(|(word, what)| line.finding(word, Severity::Warning, "repeated", format!("duplicate {what}"))).collect()
 }
 
 /// Returns the repeated elements of a list, with their indexes.
@@ -98,14 +95,12 @@ fn undone_words(line: &Line<'_>) -> Vec<Finding> {
         let later = words.get(at + 1..).unwrap_or_default();
         match later.iter().find(|later| option_named(later.text) == option_named(word.text)) {
             Some(later) if later.text == word.text => {
-                let message = format!("\"{shown}\" stands twice in this rule");
+                let message = format!("duplicate resolver option \"{shown}\"");
                 findings.push(line.finding(Some(later), Severity::Warning, "repeated", message));
             }
             Some(later) => {
-                let message = format!(
-                    "\"{shown}\" has no effect: \"{}\" follows, and the later one wins",
-                    later.text.escape_ascii()
-                );
+                let later = later.text.escape_ascii();
+                let message = format!("\"{shown}\" has no effect: \"{later}\" overrides it");
                 findings.push(ineffective(line, Some(word), message));
             }
             None => {}
@@ -135,12 +130,12 @@ fn idle_cache_options(line: &Line<'_>, cache_entries: Option<usize>, wants_cache
     let answering = line.rule.answering();
     let kept = answering.cache.unwrap_or(cache_entries.is_some());
     let (option, message) = match cache_entries {
-        Some(0) if answering.cache == Some(true) => ("cache", "\"cache on\" has no effect beside \"cache 0\""),
+        Some(0) if answering.cache == Some(true) => ("cache", "\"cache on\" has no effect with \"cache 0\""),
         None if answering.max_ttl.is_some() && !kept && !wants_cache => {
-            ("max-ttl", "\"max-ttl\" has no effect: nothing is kept without a \"cache\" line or \"cache on\"")
+            ("max-ttl", "\"max-ttl\" has no effect: nothing is cached without a \"cache\" line or \"cache on\"")
         }
         _ if answering.max_ttl.is_some() && !kept => {
-            ("max-ttl", "\"max-ttl\" has no effect: answers of this rule are not kept")
+            ("max-ttl", "\"max-ttl\" has no effect: answers of this rule are not cached")
         }
         _ => return None,
     };
@@ -151,7 +146,7 @@ fn idle_cache_options(line: &Line<'_>, cache_entries: Option<usize>, wants_cache
 fn repeated_lines(source: &Source, keyword: &str) -> Vec<Finding> {
     let lines = source.statements(keyword);
     let Some(((last, _), before)) = lines.split_last() else { return Vec::new() };
-    let message = format!("this line has no effect: line {last} says \"{keyword}\" again, and the later one wins");
+    let message = format!("this \"{keyword}\" line has no effect: line {last} overrides it");
     let finding = |(line, words): &(u32, Vec<Word<'_>>)| {
         let place = Place { line: *line, column: words.first().map_or(1, Word::column) };
         source.finding(place, Severity::Warning, "repeated", message.clone())
@@ -166,7 +161,7 @@ fn repeated_databases(source: &Source) -> Vec<Finding> {
     let named = lines.iter().flat_map(|(line, words)| words.iter().skip(1).map(|word| (*line, word)));
     let again = named.filter(|(_, word)| !seen.insert(word.text));
     let findings = again.map(|(line, word)| {
-        let message = format!("the database \"{}\" is named before", word.text.escape_ascii());
+        let message = format!("duplicate database \"{}\"", word.text.escape_ascii());
         source.finding(Place { line, column: word.column() }, Severity::Warning, "repeated", message)
     });
     findings.collect()

@@ -63,20 +63,20 @@ fn unmatchable(pattern: Pattern<'_>) -> Option<String> {
     match (pattern.kind(), pattern.network()) {
         (Kind::Exact, _) if text.starts_with(|first: char| first.is_ascii_digit()) => {
             let address = inet_aton(text.as_bytes())?;
-            Some(format!("\"{text}\" is no name: libc reads it as the address {address}; write that"))
+            Some(format!("\"{text}\" is not a name: libc reads it as the address {address}; write that address"))
         }
         (_, Some((IpAddr::V6(address), prefix))) if prefix >= 96 => {
             let mapped = address.to_ipv4_mapped()?;
             let network = network_of(IpAddr::V4(mapped), prefix - 96);
             Some(format!(
-                "\"{text}\" never matches: such addresses are looked up as IPv4; write {network}/{}",
+                "\"{text}\" never matches: such addresses are looked up as IPv4 addresses; write {network}/{}",
                 prefix - 96
             ))
         }
         (Kind::Below | Kind::Within | Kind::Glob, _) => {
             let most = text.bytes().filter(|byte| *byte != b'*').count() + usize::from(pattern.kind() == Kind::Below);
             let least = most - usize::from(pattern.kind() == Kind::Within);
-            (least > MAX_NAME).then(|| format!("\"{text}\" never matches: a name has at most {MAX_NAME} bytes"))
+            (least > MAX_NAME).then(|| format!("\"{text}\" never matches: names have at most {MAX_NAME} bytes"))
         }
         _ => None,
     }
@@ -98,7 +98,7 @@ fn no_names(rules: &[Placed<'_>], misspelt: &[Finding], idle: &mut HashSet<usize
                 .any(|finding| finding.source == before.source.name && (finding.line, finding.column) == place)
         });
         if idle.insert(at) && !is_value_of_misspelt {
-            let message = format!("\"{pattern}\" is taken for a name: {why}");
+            let message = format!("\"{pattern}\" is read as a name: {why}");
             findings.push(placed.finding(Severity::Warning, "no-name", message));
         }
     }
@@ -120,7 +120,7 @@ fn misspelt(pair: &[Placed<'_>]) -> Option<Finding> {
     let is_number = !value.as_str().is_empty() && value.as_str().bytes().all(|byte| byte.is_ascii_digit());
     let takes_numbers = options::takes(option, b"1") || option == "cache";
     let fits = options::takes(option, value.as_str().as_bytes()) || (is_number && takes_numbers);
-    let message = format!("\"{text}\" and \"{value}\" are names here; did you mean the option \"{option}\"?");
+    let message = format!("\"{text}\" and \"{value}\" are read as names; did you mean the option \"{option}\"?");
     fits.then(|| word.finding(Severity::Warning, "misspelt", message))
 }
 
@@ -138,9 +138,10 @@ fn repeated(rules: &[Placed<'_>]) -> Vec<(usize, String)> {
         match same.iter().find(|later| counts_wherever(later.rule, placed.rule)) {
             Some(later) => {
                 let give = |rule: &Rule| !rule.answering().addresses.is_empty();
-                let hint = if give(placed.rule) && give(later.rule) { "; write all addresses in one line" } else { "" };
+                let hint = if give(placed.rule) && give(later.rule) { "; write all addresses on one line" } else { "" };
+                let later = later.named();
                 let message =
-                    format!("\"{pattern}\" never decides: {} is the same, and the later one wins{hint}", later.named());
+                    format!("\"{pattern}\" is never used: {later} is the same pattern and takes precedence{hint}");
                 found.push((at, message));
             }
             None => same.push(placed),
@@ -169,7 +170,7 @@ fn contradicted(rules: &[Placed<'_>]) -> Vec<Finding> {
             if !said && !is_same_line && !is_same_name && counts_wherever(later.rule, placed.rule) {
                 said = true;
                 let message = format!(
-                    "a reverse lookup of {address} does not give \"{}\": {} has that address too, and the later one wins",
+                    "reverse lookups of {address} do not return \"{}\": {} has the same address and takes precedence",
                     placed.rule.pattern(),
                     later.named()
                 );
@@ -217,12 +218,9 @@ fn covered(rules: &[Placed<'_>], names: &[Option<NameSet>]) -> Vec<(usize, Strin
             });
             if let Some((_, cover, _)) = cover {
                 let (own, other) = (placed.rule.pattern(), cover.rule.pattern());
-                let why = if other.literals() > own.literals() {
-                    "counts as more specific"
-                } else {
-                    "is as specific, and later"
-                };
-                found.push((at, format!("\"{own}\" never decides: {} has all its names and {why}", cover.named())));
+                let why = if other.literals() > own.literals() { "is more specific" } else { "takes precedence" };
+                let cover = cover.named();
+                found.push((at, format!("\"{own}\" is never used: {cover} matches all its names and {why}")));
             }
         }
     }
@@ -259,8 +257,10 @@ fn needless_passes(rules: &[Placed<'_>], names: &[Option<NameSet>], idle: &HashS
         .filter_map(|at| rules.get(at));
     needless
         .map(|placed| {
-            let message =
-                format!("\"{}\" is forwarded to libc anyway: no rule bypasses such names", placed.rule.pattern());
+            let message = format!(
+                "\"{}\" is not needed: no other rule applies to such names, which are forwarded to libc",
+                placed.rule.pattern()
+            );
             placed.finding(Severity::Note, "needless-pass", message)
         })
         .collect()
@@ -289,27 +289,28 @@ mod tests {
         let table = [
             (
                 "bypass a b\npass  A.",
-                "f:1:8: warning: \"a\" never decides: \"a\" in f:2:7 is the same, and the later one wins",
+                "f:1:8: warning: \"a\" is never used: \"a\" at f:2:7 is the same pattern and takes precedence",
             ),
             (
                 "bypass 10.1.2.3\npass 10.1.2.3/32",
-                "f:1:8: warning: \"10.1.2.3\" never decides: \"10.1.2.3/32\" in f:2:6 is the same, and the later one wins",
+                "f:1:8: warning: \"10.1.2.3\" is never used: \"10.1.2.3/32\" at f:2:6 is the same pattern and takes \
+                 precedence",
             ),
             (
                 "bypass *.x\nbypass y .x",
-                "f:1:8: warning: \"*.x\" never decides: \".x\" in f:2:10 has all its names and is as specific, and later",
+                "f:1:8: warning: \"*.x\" is never used: \".x\" at f:2:10 matches all its names and takes precedence",
             ),
             (
                 "bypass .a?\nbypass a?",
-                "f:2:8: warning: \"a?\" never decides: \".a?\" in f:1:8 has all its names and counts as more specific",
+                "f:2:8: warning: \"a?\" is never used: \".a?\" at f:1:8 matches all its names and is more specific",
             ),
             (
                 "pass *.x fallback always\nbypass .x",
-                "f:1:6: warning: \"*.x\" never decides: \".x\" in f:2:8 has all its names and is as specific, and later",
+                "f:1:6: warning: \"*.x\" is never used: \".x\" at f:2:8 matches all its names and takes precedence",
             ),
             (
                 "bypass b?\t?*-x\nbypass *-x",
-                "f:1:11: warning: \"?*-x\" never decides: \"*-x\" in f:2:8 has all its names and is as specific, and later",
+                "f:1:11: warning: \"?*-x\" is never used: \"*-x\" at f:2:8 matches all its names and takes precedence",
             ),
         ];
         for (text, expected) in table {
@@ -327,13 +328,12 @@ mod tests {
         let long = "x.".repeat(125) + "yz";
         assert_eq!(
             found("bypass 10.1"),
-            ["f:1:8: warning: \"10.1\" is no name: libc reads it as the address 10.0.0.1; write that"]
+            ["f:1:8: warning: \"10.1\" is not a name: libc reads it as the address 10.0.0.1; write that address"]
         );
         assert_eq!(
             found("bypass ::ffff:10.0.0.0/104"),
-            [
-                "f:1:8: warning: \"::ffff:10.0.0.0/104\" never matches: such addresses are looked up as IPv4; write 10.0.0.0/8"
-            ]
+            ["f:1:8: warning: \"::ffff:10.0.0.0/104\" never matches: such addresses are looked up as IPv4 \
+                 addresses; write 10.0.0.0/8"]
         );
         assert!(found(&format!("bypass *.{long}")).first().is_some_and(|said| said.contains("at most 253")));
         assert_eq!(found(&format!("bypass .{long} 10.1.x ::/0 1-2")), [""; 0]);
@@ -343,7 +343,7 @@ mod tests {
     fn a_pass_of_what_nobody_takes_is_a_note() {
         assert_eq!(
             found("pass a\nbypass b"),
-            ["f:1:6: note: \"a\" is forwarded to libc anyway: no rule bypasses such names"]
+            ["f:1:6: note: \"a\" is not needed: no other rule applies to such names, which are forwarded to libc"]
         );
         assert_eq!(found("pass 10.0.0.0/9 fd00::/8\nbypass 10.0.0.0/8 *.x").len(), 1);
         assert_eq!(found("pass *.b.x b-*\nbypass *.x *-c"), [""; 0]);
@@ -355,59 +355,48 @@ mod tests {
     #[test]
     fn options_without_effect_are_named() {
         let table = [
-            (
-                "bypass a via 10.0.0.1 10.0.0.2 10.0.0.1#53",
-                "f:1:32: warning: the server 10.0.0.1:53 stands twice in this rule",
-            ),
+            ("bypass a via 10.0.0.1 10.0.0.2 10.0.0.1#53", "f:1:32: warning: duplicate name server 10.0.0.1:53"),
             ("bypass 10.0.0.0/8 search off", "f:1:19: warning: \"search off\" has no effect on addresses"),
             (
                 "pass a via 10.0.0.1 fallback never\nbypass a*",
-                "f:1:8: warning: \"via\" has no effect: libc alone answers, with \"fallback never\"",
+                "f:1:8: warning: \"via\" has no effect: with \"fallback never\", only libc is asked",
             ),
             (
                 "bypass a max-ttl 5",
-                "f:1:10: warning: \"max-ttl\" has no effect: nothing is kept without a \"cache\" line or \"cache on\"",
+                "f:1:10: warning: \"max-ttl\" has no effect: nothing is cached without a \"cache\" line or \"cache \
+                 on\"",
             ),
             (
                 "cache 5\nbypass a cache off max-ttl 5",
-                "f:2:20: warning: \"max-ttl\" has no effect: answers of this rule are not kept",
+                "f:2:20: warning: \"max-ttl\" has no effect: answers of this rule are not cached",
             ),
-            ("cache 0\nbypass a cache on", "f:2:10: warning: \"cache on\" has no effect beside \"cache 0\""),
-            (
-                "cache x\n cache 5\ncache 6\n",
-                "f:2:2: warning: this line has no effect: line 3 says \"cache\" again, and the later one wins",
-            ),
-            (
-                "bypass a address 10.0.0.1 10.0.0.2 10.0.0.1",
-                "f:1:36: warning: the address 10.0.0.1 stands twice in this rule",
-            ),
+            ("cache 0\nbypass a cache on", "f:2:10: warning: \"cache on\" has no effect with \"cache 0\""),
+            ("cache x\n cache 5\ncache 6\n", "f:2:2: warning: this \"cache\" line has no effect: line 3 overrides it"),
+            ("bypass a address 10.0.0.1 10.0.0.2 10.0.0.1", "f:1:36: warning: duplicate address 10.0.0.1"),
             (
                 "bypass a via fe80::1%none0 fe80::1%none0 options rotate",
-                "f:1:28: warning: the server [fe80::1]:53 stands twice in this rule",
+                "f:1:28: warning: duplicate name server [fe80::1]:53",
             ),
             (
                 "bypass a options edns0 rotate -edns0",
-                "f:1:18: warning: \"edns0\" has no effect: \"-edns0\" follows, and the later one wins",
+                "f:1:18: warning: \"edns0\" has no effect: \"-edns0\" overrides it",
             ),
             (
                 "bypass a options ndots:1 ndots:2",
-                "f:1:18: warning: \"ndots:1\" has no effect: \"ndots:2\" follows, and the later one wins",
+                "f:1:18: warning: \"ndots:1\" has no effect: \"ndots:2\" overrides it",
             ),
-            ("bypass a options edns0 edns0", "f:1:24: warning: \"edns0\" stands twice in this rule"),
+            ("bypass a options edns0 edns0", "f:1:24: warning: duplicate resolver option \"edns0\""),
             ("bypass 10.0.0.0/8 options edns0 ndots:3", "f:1:33: warning: \"ndots:3\" has no effect on addresses"),
-            (
-                "log stderr\nlog off",
-                "f:1:1: warning: this line has no effect: line 2 says \"log\" again, and the later one wins",
-            ),
-            ("databases passwd hosts passwd", "f:1:24: warning: the database \"passwd\" is named before"),
-            ("databases group\ndatabases passwd group", "f:2:18: warning: the database \"group\" is named before"),
+            ("log stderr\nlog off", "f:1:1: warning: this \"log\" line has no effect: line 2 overrides it"),
+            ("databases passwd hosts passwd", "f:1:24: warning: duplicate database \"passwd\""),
+            ("databases group\ndatabases passwd group", "f:2:18: warning: duplicate database \"group\""),
         ];
         for (text, expected) in table {
             let warnings: Vec<String> = found(text).into_iter().filter(|said| !said.contains("note: ")).collect();
             assert_eq!(warnings, [expected], "{text}");
         }
-        let delayed = "f: note: with a cache, a change of /etc/hosts, /etc/resolv.conf or /etc/nsswitch.conf counts from the \
-                       kernel's next tick on, 1 to 4 ms later";
+        let delayed = "f: note: with a cache, changes of /etc/hosts, /etc/resolv.conf and /etc/nsswitch.conf take \
+                       effect at the kernel's next tick, 1 to 4 ms later";
         for text in ["cache 5\nbypass a b max-ttl 5\nbypass c cache on max-ttl 3", "bypass c cache on"] {
             assert_eq!(found(text), [delayed]);
         }
@@ -434,7 +423,7 @@ mod tests {
             assert!(!found(text).iter().any(|said| said.contains("warning: ")), "{text}: {:?}", found(text));
         }
         for text in ["bypass a for none\nbypass a", "bypass a for one\nbypass a for two\nbypass a for two one"] {
-            let shadowed = found(text).iter().filter(|said| said.contains("never decides")).count();
+            let shadowed = found(text).iter().filter(|said| said.contains("is never used")).count();
             assert_eq!(shadowed, text.lines().count() - 1, "{text}");
         }
     }
@@ -445,18 +434,16 @@ mod tests {
             (
                 "bypass a b address 10.0.0.1 fd00::1\nbypass c address 10.0.0.2 fd00::1 10.0.0.1",
                 &[
-                    "f:1:8: warning: a reverse lookup of 10.0.0.1 does not give \"a\": \"c\" in f:2:8 has that address too, \
-                     and the later one wins",
-                    "f:1:10: warning: a reverse lookup of 10.0.0.1 does not give \"b\": \"c\" in f:2:8 has that address too, \
-                     and the later one wins",
+                    "f:1:8: warning: reverse lookups of 10.0.0.1 do not return \"a\": \"c\" at f:2:8 has the same \
+                     address and takes precedence",
+                    "f:1:10: warning: reverse lookups of 10.0.0.1 do not return \"b\": \"c\" at f:2:8 has the same \
+                     address and takes precedence",
                 ][..],
             ),
             (
                 "bypass a address 10.0.0.1\nbypass a address 10.0.0.1 10.0.0.2",
-                &[
-                    "f:1:8: warning: \"a\" never decides: \"a\" in f:2:8 is the same, and the later one wins; write all \
-                   addresses in one line",
-                ],
+                &["f:1:8: warning: \"a\" is never used: \"a\" at f:2:8 is the same pattern and takes precedence; \
+                   write all addresses on one line"],
             ),
             ("bypass a b address 10.0.0.1\nbypass *.c address 10.0.0.1", &[]),
         ];
@@ -483,35 +470,37 @@ mod tests {
             said.collect::<Vec<_>>()
         };
         let table = [
-            ("bypass a hosts @/none", "f:1:16: warning: there is no file @/none: it counts as empty"),
-            ("bypass a hosts @/directory", "f:1:16: warning: @/directory counts as empty: Is a directory"),
+            ("bypass a hosts @/none", "f:1:16: warning: @/none does not exist: it is treated as empty"),
+            ("bypass a hosts @/directory", "f:1:16: warning: @/directory is treated as empty: Is a directory"),
             (
                 "bypass a hosts @/hosts",
-                "f:1:16: note: @/hosts is empty to programs with set-user-ID or file capabilities: others than root can \
-                 write it, or a directory on the way to it",
+                "f:1:16: note: programs with set-user-ID or file capabilities treat @/hosts as empty: users other than \
+                 root can write to it or to a directory of its path",
             ),
             (
                 "bypass a hosts @/tool",
-                "f:1:16: note: @/tool is empty to programs with set-user-ID or file capabilities: it is a symbolic link",
+                "f:1:16: note: programs with set-user-ID or file capabilities treat @/tool as empty: it is a symbolic \
+                 link",
             ),
-            ("bypass a for @/none", "f:1:14: warning: there is no program @/none"),
-            ("bypass a for @/n* tool-1", "f:1:14: note: no program here is @/n*"),
-            ("bypass a for tool-1 none", "f:1:21: note: no program \"none\" is in the directories of PATH"),
-            ("bypass a for none*", "f:1:14: note: no program \"none*\" is in the directories of PATH"),
+            ("bypass a for @/none", "f:1:14: warning: program @/none does not exist"),
+            ("bypass a for @/n* tool-1", "f:1:14: note: no program matches @/n*"),
+            ("bypass a for tool-1 none", "f:1:21: note: no program \"none\" in PATH"),
+            ("bypass a for none*", "f:1:14: note: no program \"none*\" in PATH"),
             (
                 "bypass a for tool",
-                "f:1:14: warning: the rule counts in no program that is started as @/tool: its executable is @/tool-1; \
-                 write that",
+                "f:1:14: warning: the rule does not apply to programs that are started as @/tool: the executable is \
+                 @/tool-1; write that path",
             ),
             (
                 "bypass a for script",
-                "f:1:14: warning: @/script is a script, whose executable is its interpreter: the rule does not count in it",
+                "f:1:14: warning: the rule does not apply to @/script: it is a script, and the executable is its \
+                 interpreter",
             ),
             (
                 "bypass a via 10.0.0.1 fe80::1%none0#5353",
-                "f:1:23: note: there is no interface \"none0\" here: the server cannot be asked",
+                "f:1:23: note: interface \"none0\" does not exist: the name server cannot be queried",
             ),
-            ("log @/none/log,error", "f:1:5: warning: nothing is logged: there is no directory @/none"),
+            ("log @/none/log,error", "f:1:5: warning: nothing is logged: directory @/none does not exist"),
         ];
         for (text, expected) in table {
             assert_eq!(here(text), [expected], "{text}");
@@ -546,8 +535,9 @@ mod tests {
         assert_eq!(
             said,
             [
-                "f:1:8: warning: \"a\" never decides: \"a\" in NSS_BYPASS:1:7 is the same, and the later one wins",
-                "NSS_BYPASS:1:10: note: \"b\" is forwarded to libc anyway: no rule bypasses such names"
+                "f:1:8: warning: \"a\" is never used: \"a\" at NSS_BYPASS:1:7 is the same pattern and takes precedence",
+                "NSS_BYPASS:1:10: note: \"b\" is not needed: no other rule applies to such names, which are forwarded \
+                 to libc"
             ]
         );
     }
@@ -560,8 +550,8 @@ mod tests {
         let variable = Source { name: "V".to_owned(), text: text.into(), config, ..Source::default() };
         let said: Vec<String> = findings(&[variable], &[]).iter().map(ToString::to_string).collect();
         let expected = [
-            "V:1:8: warning: \"c\" never decides: \"c\" in V:1:11 is the same, and the later one wins",
-            "V:1:5: note: \"b\" is forwarded to libc anyway: no rule bypasses such names",
+            "V:1:8: warning: \"c\" is never used: \"c\" at V:1:11 is the same pattern and takes precedence",
+            "V:1:5: note: \"b\" is not needed: no other rule applies to such names, which are forwarded to libc",
         ];
         assert_eq!(said, expected);
     }

@@ -155,6 +155,6 @@ impl Placed<'_> {
     /// Returns how other findings refer to it.
     pub(crate) fn named(&self) -> String {
         let Place { line, column } = self.place;
-        format!("\"{}\" in {}:{line}:{column}", self.rule.pattern(), self.source.name)
+        format!("\"{}\" at {}:{line}:{column}", self.rule.pattern(), self.source.name)
     }
 }

@@ -28,14 +28,14 @@ const VALUES: [&str; 5] = ["on", "off", "never", "error", "always"];
 pub(crate) fn no_name(pattern: &str) -> Option<String> {
     let has = |characters: &[char]| pattern.contains(characters);
     if has(&['"', '\'', '`', '\u{201c}', '\u{201d}']) {
-        return Some("the quotes are part of the name; write it without them".to_owned());
+        return Some("quotes are part of the name; remove them".to_owned());
     }
     if let Some((_, rest)) = pattern.split_once("://") {
         let host = rest.split(['/', ':', '?', '#']).next().unwrap_or_default();
-        return Some(format!("that is a URL, and a name is looked up without scheme and path; write {host}"));
+        return Some(format!("this is a URL; write {host}"));
     }
     if has(&[';', '|', '&']) {
-        return Some("names are separated by blanks, and in variables by commas too".to_owned());
+        return Some("names are separated by blanks or, in variables, by commas".to_owned());
     }
     if let Some((name, port)) = pattern.rsplit_once(':')
         && port.bytes().all(|byte| byte.is_ascii_digit() || byte == b'*')
@@ -44,20 +44,21 @@ pub(crate) fn no_name(pattern: &str) -> Option<String> {
         return Some(of_a_colon(pattern, name));
     }
     if let Some((option, _)) = pattern.split_once('=') {
-        return Some(format!("no name has \"=\" in it; an option is written with a blank: {option} VALUE"));
+        return Some(format!("names do not contain \"=\"; write an option as \"{option} VALUE\""));
     }
     if pattern.contains('/') {
-        return Some("no name has \"/\" in it, and an address range is written as 10.0.0.0/8".to_owned());
+        return Some("names do not contain \"/\"; write a network as 10.0.0.0/8".to_owned());
     }
     if has(&['@', '(', ')', '[', ']', '{', '}', '<', '>', '$', '%', '!', '^', '+', '\\', '~', ':', ',']) {
-        return Some("no host name has such a character; of wildcards there are * and ?".to_owned());
+        return Some("host names do not contain such a character; the wildcards are * and ?".to_owned());
     }
     of_a_word(pattern)
 }
 
-/// Adds a hint to the parser's message about a word, `"WORD": why`.
+/// Adds a hint to the parser's message about a pattern or a name server, such as `invalid pattern "WORD": why`.
 pub(crate) fn with_hint(message: &str) -> String {
-    let word = message.strip_prefix('"').and_then(|rest| rest.split_once("\": ")).map(|(word, _)| word);
+    let quoted = ["invalid pattern \"", "invalid name server \""].iter().find_map(|begin| message.strip_prefix(begin));
+    let word = quoted.and_then(|rest| rest.split_once("\": ")).map(|(word, _)| word);
     match word.and_then(no_name) {
         Some(hint) => format!("{message}; {hint}"),
         None => message.to_owned(),
@@ -66,20 +67,20 @@ pub(crate) fn with_hint(message: &str) -> String {
 
 fn of_a_colon(pattern: &str, name: &str) -> String {
     match name {
-        "ndots" => "that is an option of resolv.conf(5); in a rule it stands behind \"options\"".to_owned(),
-        "timeout" | "attempts" => format!("an option is written with a blank: {}", pattern.replacen(':', " ", 1)),
-        _ => format!("a name is looked up without a port; write {name}"),
+        "ndots" => "this is an option of resolv.conf(5); in a rule, write it after \"options\"".to_owned(),
+        "timeout" | "attempts" => format!("write an option as \"{}\"", pattern.replacen(':', " ", 1)),
+        _ => format!("names are looked up without a port; write {name}"),
     }
 }
 
 fn of_a_word(word: &str) -> Option<String> {
     if RESOLVER_OPTIONS.contains(&word) {
-        return Some("that is an option of resolv.conf(5); in a rule it stands behind \"options\"".to_owned());
+        return Some("this is an option of resolv.conf(5); in a rule, write it after \"options\"".to_owned());
     }
     if KEYWORDS.contains(&word) {
-        return Some("that is a keyword of another file; the servers of a rule stand behind \"via\"".to_owned());
+        return Some("this is a keyword of another file; write name servers after \"via\"".to_owned());
     }
-    VALUES.contains(&word).then(|| "that is the value of an option, and no option stands before it".to_owned())
+    VALUES.contains(&word).then(|| "this is the value of an option, but no option precedes it".to_owned())
 }
 
 #[cfg(test)]
@@ -89,15 +90,15 @@ mod tests {
     #[test]
     fn what_nobody_looks_up_says_what_may_be_meant() {
         for (word, hint) in [
-            ("\"rancher-metadata\"", "without them"),
-            ("'a'", "without them"),
+            ("\"rancher-metadata\"", "remove them"),
+            ("'a'", "remove them"),
             ("rancher-metadata;.rancher.internal", "separated by blanks"),
             ("http://rancher-metadata/latest", "write rancher-metadata"),
             ("https://db:8080", "write db"),
             ("rancher-metadata:80", "write rancher-metadata"),
             ("*.internal:443", "write *.internal"),
             ("single-request", "resolv.conf(5)"),
-            ("ndots:1", "behind \"options\""),
+            ("ndots:1", "after \"options\""),
             ("timeout:3", "timeout 3"),
             ("via=10.0.0.1", "via VALUE"),
             ("off", "value of an option"),
@@ -109,10 +110,12 @@ mod tests {
             assert!(no_name(word).is_some_and(|said| said.contains(hint)), "{word}: {:?}", no_name(word));
         }
         assert_eq!(
-            with_hint("\"http://x/\": this is no name").split_once("; ").unwrap().1,
+            with_hint("invalid pattern \"http://x/\": expected a name").split_once("; ").unwrap().1,
             no_name("http://x/").unwrap()
         );
-        assert_eq!(with_hint("\"31\" is no number"), "\"31\" is no number");
+        for message in ["invalid timeout \"31\": expected 1 to 30", "invalid program \"bin/x\": expected a file name"] {
+            assert_eq!(with_hint(message), message);
+        }
         for word in [
             "rancher-metadata",
             ".rancher.internal",

@@ -35,8 +35,8 @@ pub(crate) enum Obstacle {
 }
 
 /// A privileged program ignores the caller's variables: both ld.so and the library do.
-const AS_ROOT: &str = "the library in /etc/ld.so.preload (as root: nss-bypass enable), with the rules in \
-                       /etc/nss-bypass.conf; no variable counts there";
+const AS_ROOT: &str = "run \"nss-bypass enable\" as root, and write the rules to /etc/nss-bypass.conf; variables have \
+                       no effect there";
 
 impl Obstacle {
     /// Returns what would work instead.
@@ -44,16 +44,16 @@ impl Obstacle {
         match self {
             Self::SetUser | Self::SetGroup | Self::Capabilities => AS_ROOT,
             Self::Static => {
-                "a dynamically linked build of it; it asks nscd only if it was linked with glibc, and then \
+                "use a dynamically linked build; a static program asks nscd only if it is linked with glibc, and then \
                  an empty mount over /var/run/nscd helps"
             }
-            Self::Musl | Self::OtherLoader(_) => "a build of it for glibc; musl asks no nscd about hosts",
-            Self::OtherMachine { .. } => "the library, built for that machine and named with --library",
+            Self::Musl | Self::OtherLoader(_) => "use a build for glibc; musl does not ask nscd about hosts",
+            Self::OtherMachine { .. } => "use a library that is built for that machine, with --library",
             Self::Go(Go::Alone) => {
-                "a build of it with CGO_ENABLED=1 and -tags netcgo; Go's own resolver asks no nscd, so that the name \
+                "use a build with CGO_ENABLED=1 and -tags netcgo; Go's own resolver does not ask nscd, so the name \
                  must be in DNS or /etc/hosts"
             }
-            Self::Go(_) => "GODEBUG=netdns=cgo in its environment",
+            Self::Go(_) => "set GODEBUG=netdns=cgo in its environment",
         }
     }
 }
@@ -61,18 +61,18 @@ impl Obstacle {
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SetUser => f.write_str("it is set-user-ID, and ld.so loads nothing there that its caller names"),
-            Self::SetGroup => f.write_str("it is set-group-ID, and ld.so loads nothing there that its caller names"),
+            Self::SetUser => f.write_str("it is set-user-ID, and ld.so ignores LD_PRELOAD in such programs"),
+            Self::SetGroup => f.write_str("it is set-group-ID, and ld.so ignores LD_PRELOAD in such programs"),
             Self::Capabilities => {
-                f.write_str("it has file capabilities, and ld.so loads nothing there that its caller names")
+                f.write_str("it has file capabilities, and ld.so ignores LD_PRELOAD in such programs")
             }
-            Self::Static => f.write_str("it is statically linked: no ld.so loads libraries into it"),
-            Self::Musl => f.write_str("it is linked with musl, and the library needs glibc"),
+            Self::Static => f.write_str("it is statically linked, and ld.so loads no libraries into it"),
+            Self::Musl => f.write_str("it is linked with musl, but the library needs glibc"),
             Self::OtherLoader(loader) => {
-                write!(f, "it is loaded by {}, and the library needs glibc's ld.so", loader.display())
+                write!(f, "it is loaded by {}, but the library needs glibc's ld.so", loader.display())
             }
             Self::OtherMachine { program, library } => {
-                write!(f, "it is for another machine ({program}) than the library ({library})")
+                write!(f, "it is built for another machine ({program}) than the library ({library})")
             }
             Self::Go(Go::Alone) => {
                 f.write_str("it is a Go program without cgo: it resolves names itself, without libc")

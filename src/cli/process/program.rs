@@ -29,7 +29,7 @@ impl fmt::Display for Unfound {
         match self {
             Self::Missing(why) => f.write_str(why),
             Self::NotExecutable(path) if path.is_dir() => write!(f, "{} is a directory", path.display()),
-            Self::NotExecutable(path) => write!(f, "{} is not executable for this user", path.display()),
+            Self::NotExecutable(path) => write!(f, "{} is not executable by this user", path.display()),
         }
     }
 }
@@ -62,7 +62,7 @@ pub(crate) fn find(command: &OsStr, path: Option<&OsStr>) -> Result<PathBuf, Unf
     }
     match refused {
         Some(file) => Err(Unfound::NotExecutable(file)),
-        None => Err(Unfound::Missing(format!("there is no command \"{shown}\" in the directories of PATH"))),
+        None => Err(Unfound::Missing(format!("command \"{shown}\" not found in PATH"))),
     }
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn resolve(file: &Path, search: Option<&OsStr>) -> io::Result<Program
         scripts.push(path);
         path = next;
     }
-    Err(io::Error::new(io::ErrorKind::InvalidData, "interpreters of scripts go round in a circle"))
+    Err(io::Error::new(io::ErrorKind::InvalidData, "script interpreters form a loop"))
 }
 
 /// Returns what env runs, for `#!/usr/bin/env python3` or `#!/usr/bin/env -S python3 -u`.
@@ -159,8 +159,8 @@ mod tests {
         assert_eq!(look(tool.to_str().unwrap()), Ok(tool));
         assert_eq!(look(plain.to_str().unwrap()), Err(Unfound::NotExecutable(plain)));
         assert!(look("directory").unwrap_err().to_string().ends_with("is a directory"));
-        assert!(look("nobody").unwrap_err().to_string().contains("no command \"nobody\""));
-        assert!(look("").unwrap_err().to_string().contains("no command \"\""));
+        assert!(look("nobody").unwrap_err().to_string().contains("command \"nobody\" not found in PATH"));
+        assert!(look("").unwrap_err().to_string().contains("command \"\" not found in PATH"));
         assert!(look("/nowhere/x").unwrap_err().to_string().starts_with("/nowhere/x: No such file"));
         assert_eq!(find(OsStr::new("sh"), None), Ok("/bin/sh".into()));
     }
@@ -175,8 +175,10 @@ mod tests {
         assert_eq!(runs("#!/usr/bin/env -S A=1 cat -u\n").unwrap(), Path::new("/usr/bin/cat"));
         assert_eq!(runs("echo no first line\n").unwrap(), Path::new("/bin/sh"));
         assert!(runs("#!/nowhere/sh\n").unwrap_err().to_string().contains("/nowhere/sh does not exist"));
-        assert!(runs("#!/usr/bin/env nobody\n").unwrap_err().to_string().contains("no command \"nobody\""));
+        assert!(
+            runs("#!/usr/bin/env nobody\n").unwrap_err().to_string().contains("command \"nobody\" not found in PATH")
+        );
         let own = directory.0.join("script");
-        assert!(runs(&format!("#!{}\n", own.display())).unwrap_err().to_string().contains("circle"));
+        assert!(runs(&format!("#!{}\n", own.display())).unwrap_err().to_string().contains("form a loop"));
     }
 }

@@ -118,7 +118,7 @@ pub(crate) fn why_hidden() -> &'static str {
     if rustix::process::geteuid().is_root() {
         "they belong to another user namespace, or CAP_SYS_PTRACE is missing"
     } else {
-        "they belong to other users; root can look at them"
+        "they belong to other users; only root can examine them"
     }
 }
 

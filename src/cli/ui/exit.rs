@@ -50,15 +50,15 @@ impl From<Exit> for ExitCode {
 /// The description for `--help` and the manual.
 pub(crate) const TABLE: &str = "\
 Exit status:
-  0    all is well
-  1    there is trouble: a fault in the configuration, a name answered wrongly,
-       a library that is not safe to enable
+  0    success: no problem was found
+  1    a problem was found: an error in the configuration, a wrong answer for a
+       name, or a library that is not safe to enable
   2    usage error
-  3    what was asked for could not be found out
-  run and learn end as COMMAND does. Where COMMAND did not run:
-  125  usage error, there is no library, or --strict
+  3    the result is unknown
+  run and learn exit with the status of COMMAND. If COMMAND was not run:
+  125  usage error, no library, or --strict
   126  COMMAND is not executable
-  127  there is no such COMMAND";
+  127  COMMAND was not found";
 
 #[cfg(test)]
 mod tests {

@@ -64,13 +64,13 @@ pub(crate) fn reason(error: &io::Error) -> String {
 pub(crate) fn refusal(errno: i32) -> String {
     match errno {
         // nss_bypass_core::sys::file::read rejects files that may have no end with this error.
-        libc::EINVAL => "it is no regular file".to_owned(),
+        libc::EINVAL => "not a regular file".to_owned(),
         errno => reason(&io::Error::from_raw_os_error(errno)),
     }
 }
 
 /// The permitted values of NSS_BYPASS_LOG.
-pub(crate) const PLACES_FOR_A_LOG: &str = "that is \"stderr\", \"syslog\" or a path that begins with /";
+pub(crate) const PLACES_FOR_A_LOG: &str = "expected \"stderr\", \"syslog\" or an absolute path";
 
 /// Returns whether the library would write a log there: an invalid value silently disables the log.
 pub(crate) fn is_place_for_a_log(value: &[u8]) -> bool {

@@ -173,7 +173,7 @@ impl Reader {
             }
             other => {
                 let hint = nearest(other, KEYWORDS).map_or_else(
-                    || format!("the keywords are {}", listed(KEYWORDS.into_iter())),
+                    || format!("expected {}", listed(KEYWORDS.into_iter())),
                     |near| format!("did you mean \"{near}\"?"),
                 );
                 wrong(statement.keyword.at, format!("unknown keyword {}: {hint}", quoted(other)))
@@ -189,7 +189,7 @@ impl Reader {
         let (patterns, options) =
             option.and_then(|at| words.split_at_checked(at + 1)).unwrap_or((words, Default::default()));
         if patterns.is_empty() {
-            return wrong(statement.end, "a pattern is missing");
+            return wrong(statement.end, format!("missing pattern after {}", quoted(statement.keyword.text)));
         }
         let first = self.config.rules.len();
         for word in patterns {
@@ -203,7 +203,7 @@ impl Reader {
         let start = self.start + word.at;
         let rule = Rule::parse(terms, self.line, start..start + word.text.len()).map_err(|error| SyntaxError {
             at: word.at + error.at,
-            message: format!("{}: {}", quoted(word.text), error.message),
+            message: format!("invalid pattern {}: {}", quoted(word.text), error.message),
         })?;
         self.config.rules.push(rule);
         Ok(())
@@ -216,14 +216,14 @@ impl Reader {
         let is_alone = !option.is("for") && !options.iter().any(|option| option.is("fallback"));
         let RuleOptions { answering, programs } = options::parse(options)?;
         if rule.action() == Action::Pass && is_alone {
-            return wrong(option.at, format!("after \"pass\", {} needs \"fallback\"", quoted(option.text)));
+            return wrong(option.at, format!("{} after \"pass\" requires \"fallback\"", quoted(option.text)));
         }
         if !answering.addresses.is_empty()
             && let Some(at) = rules.iter().position(|rule| rule.pattern().kind() == Kind::Network)
         {
             return wrong(
                 patterns.get(at).map_or(0, |word| word.at),
-                "\"address\" is about names, and this is an address",
+                "\"address\" applies to names only, and this is an address",
             );
         }
         let terms = Arc::new(Terms { answering, programs, ..rule.terms().clone() });
@@ -235,19 +235,22 @@ impl Reader {
 /// Parses a `cache` line: a number of entries and, optionally, `max-ttl` and a number of seconds.
 fn parse_cache(statement: &Statement<'_, '_>) -> Result<CacheSize, SyntaxError> {
     let Some((&entries, rest)) = statement.words.split_first() else {
-        return wrong(statement.end, "\"cache\" needs a number of entries");
+        return wrong(statement.end, "missing number of entries after \"cache\"");
     };
-    let mut size = CacheSize { entries: number(entries, ENTRIES, "entries")? as usize, ..CacheSize::default() };
+    let mut size =
+        CacheSize { entries: number(entries, ENTRIES, "number of entries", "")? as usize, ..CacheSize::default() };
     match *rest {
         [] => {}
-        [option] if option.is("max-ttl") => return wrong(option.at, "\"max-ttl\" needs a value"),
-        [option, seconds, ..] if option.is("max-ttl") => size.max_ttl = number(seconds, MAX_TTLS, "seconds")?,
+        [option] if option.is("max-ttl") => return wrong(option.at, "missing value after \"max-ttl\""),
+        [option, seconds, ..] if option.is("max-ttl") => {
+            size.max_ttl = number(seconds, MAX_TTLS, "max-ttl", " seconds")?
+        }
         [option, ..] => {
-            return wrong(option.at, "after the number of entries there may be \"max-ttl\" and seconds");
+            return wrong(option.at, format!("unexpected word {}: expected \"max-ttl\"", quoted(option.text)));
         }
     }
     match rest.get(2) {
-        Some(more) => wrong(more.at, format!("{} is one word too many", quoted(more.text))),
+        Some(more) => wrong(more.at, format!("unexpected word {}", quoted(more.text))),
         None => Ok(size),
     }
 }
@@ -256,10 +259,10 @@ fn parse_cache(statement: &Statement<'_, '_>) -> Result<CacheSize, SyntaxError> 
 /// the first rule is read then.
 fn parse_databases(statement: &Statement<'_, '_>, is_before_rules: bool) -> Result<Vec<Database>, SyntaxError> {
     if statement.words.is_empty() {
-        return wrong(statement.end, format!("\"{DATABASES}\" needs the name of a database"));
+        return wrong(statement.end, format!("missing database after \"{DATABASES}\""));
     }
     if !is_before_rules {
-        return wrong(statement.keyword.at, format!("\"{DATABASES}\" must stand before the first rule"));
+        return wrong(statement.keyword.at, format!("\"{DATABASES}\" must come before the first rule"));
     }
     statement.words.iter().map(Database::parse).collect()
 }
@@ -267,16 +270,19 @@ fn parse_databases(statement: &Statement<'_, '_>, is_before_rules: bool) -> Resu
 /// Parses a `log` line: a place and, optionally, a level.
 fn parse_log(statement: &Statement<'_, '_>) -> Result<LogSpecification, SyntaxError> {
     let Some((&value, rest)) = statement.words.split_first() else {
-        return wrong(statement.end, "\"log\" needs a place");
+        return wrong(statement.end, "missing destination after \"log\"");
     };
     if let Some(more) = rest.first() {
-        return wrong(more.at, format!("{} is one word too many", quoted(more.text)));
+        return wrong(more.at, format!("unexpected word {}", quoted(more.text)));
     }
     let log = LogSpecification::parse(value.text);
     if log.place == Place::Nowhere && value.text != b"off" {
         return wrong(
             value.at,
-            format!("{} is neither \"stderr\", \"syslog\" nor \"off\", nor an absolute path", quoted(value.text)),
+            format!(
+                "invalid log destination {}: expected \"stderr\", \"syslog\", \"off\" or an absolute path",
+                quoted(value.text)
+            ),
         );
     }
     Ok(log)
@@ -370,65 +376,73 @@ mod tests {
     fn a_bad_line_is_named_and_the_others_hold() {
         let table = [
             ("bypas x", "f:2:1: unknown keyword \"bypas\": did you mean \"bypass\"?"),
-            (
-                "nonsense",
-                "f:2:1: unknown keyword \"nonsense\": the keywords are bypass, pass, cache, databases and log",
-            ),
-            ("bypass", "f:2:7: a pattern is missing"),
+            ("nonsense", "f:2:1: unknown keyword \"nonsense\": expected bypass, pass, cache, databases or log"),
+            ("bypass", "f:2:7: missing pattern after \"bypass\""),
             (
                 "bypass a..b",
-                "f:2:10: \"a..b\": a label is empty: two dots follow each other, or one too many stands at an end",
+                "f:2:10: invalid pattern \"a..b\": empty label (consecutive dots, or an extra dot at an end)",
             ),
-            ("bypass a timeout", "f:2:10: \"timeout\" needs a value"),
-            ("bypass a timeout 31", "f:2:18: \"31\" is no number of seconds from 1 to 30"),
-            ("bypass a timeout 1 timeout 2", "f:2:20: \"timeout\" stands twice in this line"),
+            ("bypass a timeout", "f:2:10: missing value after \"timeout\""),
+            ("bypass a timeout 31", "f:2:18: invalid timeout \"31\": expected 1 to 30 seconds"),
+            ("bypass a timeout 1 timeout 2", "f:2:20: duplicate option \"timeout\""),
             ("bypass a timeout 1 atempts 2", "f:2:20: unknown option \"atempts\": did you mean \"attempts\"?"),
-            ("bypass a search maybe", "f:2:17: \"maybe\" is neither \"on\" nor \"off\""),
-            ("bypass a fallback no", "f:2:19: \"no\" is none of \"never\", \"error\" and \"always\""),
+            ("bypass a search maybe", "f:2:17: invalid value \"maybe\": expected \"on\" or \"off\""),
+            ("bypass a fallback no", "f:2:19: invalid value \"no\": expected \"never\", \"error\" or \"always\""),
             (
                 "bypass a via dns",
-                "f:2:14: \"dns\": a server is an address such as 10.43.0.10, 10.43.0.10#5353 or fd00::53",
+                "f:2:14: invalid name server \"dns\": expected an address such as 10.43.0.10, 10.43.0.10#5353 or \
+                 fd00::53",
             ),
             ("bypass a via 10.0.0.1 tmeout 3", "f:2:23: unknown option \"tmeout\": did you mean \"timeout\"?"),
-            ("bypass a via 10.0.0.1#0", "f:2:14: \"10.0.0.1#0\": a port is a number from 1 to 65535"),
+            ("bypass a via 10.0.0.1#0", "f:2:14: invalid name server \"10.0.0.1#0\": expected a port from 1 to 65535"),
             (
                 "bypass a via fd00::1%eth0",
-                "f:2:14: \"fd00::1%eth0\": only a link-local address has the name of an interface",
+                "f:2:14: invalid name server \"fd00::1%eth0\": only link-local addresses can have an interface name",
             ),
             (
                 "bypass a via fe80::1%sixteen-letters-",
-                "f:2:14: \"fe80::1%sixteen-letters-\": after % there is the name of an interface, of 1 to 15 bytes, or its \
-                 number",
+                "f:2:14: invalid name server \"fe80::1%sixteen-letters-\": expected an interface number, or an \
+                 interface name of 1 to 15 bytes, after \"%\"",
             ),
-            ("bypass a address 10.1", "f:2:18: \"10.1\" is no address such as 10.1.2.3 or fd00::1"),
             (
-                "bypass a address 10.0.0.1 via 10.0.0.2",
-                "f:2:27: beside \"address\" nothing is asked, so that \"via\" has no effect",
+                "bypass a address 10.1",
+                "f:2:18: invalid address \"10.1\": expected an address such as 10.1.2.3 or fd00::1",
             ),
-            ("bypass a 10.0.0.0/8 address 10.0.0.1", "f:2:10: \"address\" is about names, and this is an address"),
-            ("bypass a hosts here", "f:2:16: \"here\" is neither \"on\" nor \"off\" nor the absolute path of a file"),
-            ("bypass a options ndots:16", "f:2:24: \"16\" is no number of dots from 0 to 15"),
-            ("bypass a options timeout:3", "f:2:18: write \"timeout 3\", which is an option of its own"),
-            ("bypass a options edns", "f:2:18: unknown option \"edns\": did you mean \"edns0\"?"),
+            ("bypass a address 10.0.0.1 via 10.0.0.2", "f:2:27: \"via\" cannot be combined with \"address\""),
+            (
+                "bypass a 10.0.0.0/8 address 10.0.0.1",
+                "f:2:10: \"address\" applies to names only, and this is an address",
+            ),
+            ("bypass a hosts here", "f:2:16: invalid value \"here\": expected \"on\", \"off\" or an absolute path"),
+            ("bypass a options ndots:16", "f:2:24: invalid ndots \"16\": expected 0 to 15"),
+            (
+                "bypass a options timeout:3",
+                "f:2:18: invalid resolver option \"timeout:3\": use \"timeout 3\", an option of the rule",
+            ),
+            ("bypass a options edns", "f:2:18: unknown resolver option \"edns\": did you mean \"edns0\"?"),
             (
                 "bypass a options no-reload",
-                "f:2:18: unknown option \"no-reload\": the options of resolv.conf are rotate, edns0, \
-                 single-request-reopen, single-request, no-tld-query, use-vc, trust-ad, no-aaaa, strict-error and ndots:N",
+                "f:2:18: unknown resolver option \"no-reload\": expected rotate, edns0, single-request-reopen, \
+                 single-request, no-tld-query, use-vc, trust-ad, no-aaaa, strict-error or ndots:N",
             ),
-            ("pass a for bin/x", "f:2:12: \"bin/x\": a program is the name of its file, or an absolute path"),
-            ("databases passwd", "f:2:1: \"databases\" must stand before the first rule"),
-            ("databases", "f:2:10: \"databases\" needs the name of a database"),
-            ("log stdout", "f:2:5: \"stdout\" is neither \"stderr\", \"syslog\" nor \"off\", nor an absolute path"),
-            ("log syslog all", "f:2:12: \"all\" is one word too many"),
-            ("pass a timeout 3", "f:2:8: after \"pass\", \"timeout\" needs \"fallback\""),
-            ("pass a fallback", "f:2:8: \"fallback\" needs a value"),
-            ("pass a\0b", "f:2:7: \"a\\x00b\": a name has no control bytes"),
-            ("cache 10 max-ttl", "f:2:10: \"max-ttl\" needs a value"),
-            ("cache 10 max-ttl 0", "f:2:18: \"0\" is no number of seconds from 1 to 86400"),
-            ("cache 10 20", "f:2:10: after the number of entries there may be \"max-ttl\" and seconds"),
-            ("cache 10 max-ttl 20 x", "f:2:21: \"x\" is one word too many"),
-            ("bypass a cache 10", "f:2:16: \"10\" is neither \"on\" nor \"off\""),
-            ("cache many", "f:2:7: \"many\" is no number of entries from 0 to 1000000"),
+            ("pass a for bin/x", "f:2:12: invalid program \"bin/x\": expected a file name or an absolute path"),
+            ("databases passwd", "f:2:1: \"databases\" must come before the first rule"),
+            ("databases", "f:2:10: missing database after \"databases\""),
+            (
+                "log stdout",
+                "f:2:5: invalid log destination \"stdout\": expected \"stderr\", \"syslog\", \"off\" or an absolute \
+                 path",
+            ),
+            ("log syslog all", "f:2:12: unexpected word \"all\""),
+            ("pass a timeout 3", "f:2:8: \"timeout\" after \"pass\" requires \"fallback\""),
+            ("pass a fallback", "f:2:8: missing value after \"fallback\""),
+            ("pass a\0b", "f:2:7: invalid pattern \"a\\x00b\": control character in a name"),
+            ("cache 10 max-ttl", "f:2:10: missing value after \"max-ttl\""),
+            ("cache 10 max-ttl 0", "f:2:18: invalid max-ttl \"0\": expected 1 to 86400 seconds"),
+            ("cache 10 20", "f:2:10: unexpected word \"20\": expected \"max-ttl\""),
+            ("cache 10 max-ttl 20 x", "f:2:21: unexpected word \"x\""),
+            ("bypass a cache 10", "f:2:16: invalid value \"10\": expected \"on\" or \"off\""),
+            ("cache many", "f:2:7: invalid number of entries \"many\": expected 0 to 1000000"),
         ];
         for (line, expected) in table {
             assert_eq!(only_fault(line), expected);
@@ -448,7 +462,7 @@ mod tests {
         assert_eq!(is_libc_first, [true, false, true, false]);
         assert_eq!(config.rules[0].answering().fallback, Fallback::Always);
         assert!(config.rules.iter().all(|rule| rule.answering().via.len() == 1));
-        assert!(faults[0].to_string().starts_with("NSS_BYPASS:1:14: \"\""), "{faults:?}");
+        assert!(faults[0].to_string().starts_with("NSS_BYPASS:1:14: invalid pattern \"\": "), "{faults:?}");
     }
 
     #[test]
@@ -464,8 +478,8 @@ mod tests {
         assert_eq!(config.rules[0].answering().via.len(), 2);
         assert_eq!(config.rules[0].origin().to_string(), "NSS_BYPASS");
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        assert!(faults[0].starts_with("NSS_BYPASS_VIA:1:10: \"bad\""), "{faults:?}");
-        assert!(faults[1].starts_with("NSS_BYPASS:1:64: \"a..b\""), "{faults:?}");
+        assert!(faults[0].starts_with("NSS_BYPASS_VIA:1:10: invalid name server \"bad\": "), "{faults:?}");
+        assert!(faults[1].starts_with("NSS_BYPASS:1:64: invalid pattern \"a..b\": "), "{faults:?}");
         assert!(faults[2].starts_with("NSS_BYPASS_DATABASES:1:8: unknown database \"shadow\""), "{faults:?}");
         let databases: Vec<&str> = config.databases.iter().map(|database| database.name().to_str().unwrap()).collect();
         assert_eq!(databases, ["passwd", "group"]);

@@ -22,10 +22,8 @@ impl Database {
             return Ok(database);
         }
         let names = || Self::ALL.into_iter().filter_map(|database| database.0.to_str().ok());
-        let hint = nearest(word.text, names()).map_or_else(
-            || format!("nscd answers for {}", listed(names())),
-            |near| format!("did you mean \"{near}\"?"),
-        );
+        let hint = nearest(word.text, names())
+            .map_or_else(|| format!("expected {}", listed(names())), |near| format!("did you mean \"{near}\"?"));
         wrong(word.at, format!("unknown database {}: {hint}", quoted(word.text)))
     }
 }

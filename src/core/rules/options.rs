@@ -60,11 +60,11 @@ pub const OPTIONS: [OptionRow; 11] = [
         Ok(())
     }),
     value("timeout", "timeout N", |options, word| {
-        options.answering.timeout = Some(number(word, TIMEOUTS, "seconds")?);
+        options.answering.timeout = Some(number(word, TIMEOUTS, "timeout", " seconds")?);
         Ok(())
     }),
     value("attempts", "attempts N", |options, word| {
-        options.answering.attempts = Some(number(word, ATTEMPTS, "attempts")?);
+        options.answering.attempts = Some(number(word, ATTEMPTS, "number of attempts", "")?);
         Ok(())
     }),
     values("options", "options WORD...", |options, words| {
@@ -88,7 +88,7 @@ pub const OPTIONS: [OptionRow; 11] = [
         Ok(())
     }),
     value("max-ttl", "max-ttl N", |options, word| {
-        options.answering.max_ttl = Some(number(word, MAX_TTLS, "seconds")?);
+        options.answering.max_ttl = Some(number(word, MAX_TTLS, "max-ttl", " seconds")?);
         Ok(())
     }),
     values("for", "for PROGRAM...", |options, words| {
@@ -142,28 +142,28 @@ pub(super) fn parse(mut words: &[Word<'_>]) -> Result<RuleOptions, SyntaxError> 
     while let Some((&word, rest)) = words.split_first() {
         let Some(option) = find(word) else { return wrong(word.at, unknown(word.text)) };
         if seen.iter().any(|other| other.text == word.text) {
-            return wrong(word.at, format!("{} stands twice in this line", quoted(word.text)));
+            return wrong(word.at, format!("duplicate option {}", quoted(word.text)));
         }
         seen.push(word);
         let values = rest.iter().position(|word| find(*word).is_some()).unwrap_or(rest.len());
         let taken = if let Parse::Values(_) = option.parse { values } else { values.min(1) };
         let (taken, rest) = rest.split_at_checked(taken).unwrap_or_default();
         let Some(first) = taken.first() else {
-            return wrong(word.at, format!("{} needs a value", quoted(word.text)));
+            return wrong(word.at, format!("missing value after {}", quoted(word.text)));
         };
         match option.parse {
             Parse::Value(parse) => parse(&mut options, *first)?,
             Parse::Values(parse) => parse(&mut options, taken).map_err(|wrong| or_option(taken, wrong))?,
         }
         if options.answering.via.len() > MAX_SERVERS {
-            return wrong(word.at, format!("a rule has at most {MAX_SERVERS} servers"));
+            return wrong(word.at, format!("too many name servers: expected at most {MAX_SERVERS}"));
         }
         words = rest;
     }
     let is_idle = |word: &&Word<'_>| !BESIDE_ADDRESS.iter().any(|name| word.is(name));
     match seen.iter().find(is_idle) {
         Some(word) if !options.answering.addresses.is_empty() => {
-            wrong(word.at, format!("beside \"address\" nothing is asked, so that {} has no effect", quoted(word.text)))
+            wrong(word.at, format!("{} cannot be combined with \"address\"", quoted(word.text)))
         }
         _ => Ok(options),
     }
@@ -181,7 +181,7 @@ fn or_option(values: &[Word<'_>], wrong: SyntaxError) -> SyntaxError {
 
 fn unknown(text: &[u8]) -> String {
     let hint = nearest_option(text).map_or_else(
-        || format!("the options are {}", listed(OPTIONS.iter().map(|option| option.name))),
+        || format!("expected {}", listed(OPTIONS.iter().map(|option| option.name))),
         |near| format!("did you mean \"{near}\"?"),
     );
     format!("unknown option {}: {hint}", quoted(text))
@@ -192,14 +192,19 @@ fn fallback(word: Word<'_>) -> Result<Fallback, SyntaxError> {
         b"never" => Ok(Fallback::Never),
         b"error" => Ok(Fallback::Error),
         b"always" => Ok(Fallback::Always),
-        other => wrong(word.at, format!("{} is none of \"never\", \"error\" and \"always\"", quoted(other))),
+        other => {
+            wrong(word.at, format!("invalid value {}: expected \"never\", \"error\" or \"always\"", quoted(other)))
+        }
     }
 }
 
 fn address(word: &Word<'_>) -> Result<IpAddr, SyntaxError> {
     match std::str::from_utf8(word.text).ok().and_then(|text| text.parse().ok()) {
         Some(address) => Ok(address),
-        None => wrong(word.at, format!("{} is no address such as 10.1.2.3 or fd00::1", quoted(word.text))),
+        None => wrong(
+            word.at,
+            format!("invalid address {}: expected an address such as 10.1.2.3 or fd00::1", quoted(word.text)),
+        ),
     }
 }
 
@@ -209,7 +214,7 @@ fn hosts(word: Word<'_>) -> Result<Hosts, SyntaxError> {
         (b"off", _) => Ok(Hosts::Off),
         ([b'/', ..], Ok(path)) => Ok(Hosts::File(path)),
         (other, _) => {
-            wrong(word.at, format!("{} is neither \"on\" nor \"off\" nor the absolute path of a file", quoted(other)))
+            wrong(word.at, format!("invalid value {}: expected \"on\", \"off\" or an absolute path", quoted(other)))
         }
     }
 }
@@ -217,14 +222,16 @@ fn hosts(word: Word<'_>) -> Result<Hosts, SyntaxError> {
 /// Parses a word of resolv.conf's `options`. Unlike in resolv.conf, an unknown option is an error.
 fn change(word: &Word<'_>) -> Result<OptionChange, SyntaxError> {
     if let Some(value) = word.text.strip_prefix(b"ndots:") {
-        return number(Word { at: word.at + 6, text: value }, NDOTS, "dots").map(OptionChange::Ndots);
+        return number(Word { at: word.at + 6, text: value }, NDOTS, "ndots", "").map(OptionChange::Ndots);
     }
     for option in ["timeout", "attempts"] {
         let value = word.text.strip_prefix(option.as_bytes()).and_then(|rest| rest.strip_prefix(b":"));
         if let Some(value) = value {
+            let value = value.escape_ascii();
+            let word_text = quoted(word.text);
             return wrong(
                 word.at,
-                format!("write \"{option} {}\", which is an option of its own", value.escape_ascii()),
+                format!("invalid resolver option {word_text}: use \"{option} {value}\", an option of the rule"),
             );
         }
     }
@@ -233,11 +240,9 @@ fn change(word: &Word<'_>) -> Result<OptionChange, SyntaxError> {
         Some(switch) => Ok(OptionChange::Switch(switch, on)),
         None => {
             let words = || Switch::WORDS.into_iter().filter(|word| *word != NO_RELOAD).chain(["ndots:N"]);
-            let hint = nearest(text, words()).map_or_else(
-                || format!("the options of resolv.conf are {}", listed(words())),
-                |near| format!("did you mean \"{near}\"?"),
-            );
-            wrong(word.at, format!("unknown option {}: {hint}", quoted(word.text)))
+            let hint = nearest(text, words())
+                .map_or_else(|| format!("expected {}", listed(words())), |near| format!("did you mean \"{near}\"?"));
+            wrong(word.at, format!("unknown resolver option {}: {hint}", quoted(word.text)))
         }
     }
 }

@@ -49,7 +49,7 @@ pub struct Error {
 impl Error {
     /// A pattern after the first 4 GiB of a text. A rules file cannot be that long.
     pub(super) fn too_far() -> Self {
-        Self { at: 0, message: "the text before it is too long".to_owned() }
+        Self { at: 0, message: "the text before it is longer than 4 GiB".to_owned() }
     }
 }
 
@@ -260,8 +260,8 @@ pub fn glob(pattern: &[u8], name: &[u8], separator: u8) -> bool {
 fn strange_byte(text: &[u8]) -> Error {
     let first = |is: fn(&u8) -> bool| text.iter().position(is);
     let (at, message) = match first(|byte| !byte.is_ascii()) {
-        Some(at) => (at, "a name has only ASCII bytes here: write its A-label form (xn--...)"),
-        None => (first(|byte| !byte.is_ascii_graphic()).unwrap_or(0), "a name has no control bytes"),
+        Some(at) => (at, "non-ASCII character in a name; use its A-label form (xn--...)"),
+        None => (first(|byte| !byte.is_ascii_graphic()).unwrap_or(0), "control character in a name"),
     };
     Error { at, message: message.to_owned() }
 }
@@ -269,23 +269,23 @@ fn strange_byte(text: &[u8]) -> Error {
 /// Validates labels. `at` is their offset in the pattern, for error positions.
 fn check_labels(domain: &[u8], mut at: usize) -> Result<(), Error> {
     if domain.is_empty() {
-        return error(at, "a name is missing");
+        return error(at, "empty name");
     }
     if domain.len() > MAX_NAME {
-        return error(at, format!("a name has at most {MAX_NAME} bytes, not {}", domain.len()));
+        return error(at, format!("name of {} bytes, expected at most {MAX_NAME}", domain.len()));
     }
     for label in domain.split(|&byte| byte == b'.') {
         if label.is_empty() {
-            return error(at, "a label is empty: two dots follow each other, or one too many stands at an end");
+            return error(at, "empty label (consecutive dots, or an extra dot at an end)");
         }
         if label.len() > MAX_LABEL {
-            return error(at, format!("a label has at most {MAX_LABEL} bytes, not {}", label.len()));
+            return error(at, format!("label of {} bytes, expected at most {MAX_LABEL}", label.len()));
         }
         if let Some(stars) = label.windows(2).position(|two| two == b"**") {
-            return error(at + stars, "one \"*\" is as good as two");
+            return error(at + stars, "\"**\" is not allowed; use \"*\"");
         }
         if let Some(slash) = label.iter().position(|&byte| class::of(byte) & class::SEPARATOR != 0) {
-            return error(at + slash, "this is neither a name nor an address");
+            return error(at + slash, "expected a name, an address or a network");
         }
         at += label.len() + 1;
     }
@@ -302,11 +302,11 @@ fn parse_network(text: &[u8]) -> Option<Result<(IpAddr, u8), Error>> {
     let at = address.len() + 1;
     let prefix = bits.parse().ok().filter(|&prefix| prefix <= width && bits.bytes().all(|byte| byte.is_ascii_digit()));
     let Some(prefix) = prefix else {
-        return Some(error(at, format!("the length of a prefix is a number from 0 to {width}")));
+        return Some(error(at, format!("expected a prefix length from 0 to {width}")));
     };
     let network = network_of(ip, prefix);
     if network != ip {
-        return Some(error(0, format!("bits are set behind the prefix: {network}/{prefix} is the network")));
+        return Some(error(0, format!("bits are set after the prefix; the network is {network}/{prefix}")));
     }
     Some(Ok((ip, prefix)))
 }
@@ -368,17 +368,17 @@ mod tests {
     #[test]
     fn what_is_no_pattern_says_why() {
         let table = [
-            ("a..b", 2, "a label is empty"),
-            ("..a", 1, "a label is empty"),
-            (".", 1, "a name is missing"),
-            ("", 0, "a name is missing"),
-            ("a**", 1, "one \"*\""),
+            ("a..b", 2, "empty label"),
+            ("..a", 1, "empty label"),
+            (".", 1, "empty name"),
+            ("", 0, "empty name"),
+            ("a**", 1, "use \"*\""),
             ("b\u{fc}cher", 1, "A-label"),
             ("a\u{7}", 1, "control"),
-            ("10.0.0.1/8", 0, "10.0.0.0/8 is the network"),
+            ("10.0.0.1/8", 0, "the network is 10.0.0.0/8"),
             ("10.0.0.0/33", 9, "from 0 to 32"),
             ("fd00::/129", 7, "from 0 to 128"),
-            ("http://x", 4, "neither a name nor an address"),
+            ("http://x", 4, "expected a name, an address or a network"),
         ];
         for (text, at, message) in table {
             let error = Pattern::parse(text.as_bytes()).unwrap_err();

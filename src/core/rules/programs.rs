@@ -9,13 +9,13 @@ pub struct Program(Box<str>);
 
 impl Program {
     pub(super) fn parse(word: &Word<'_>) -> Result<Self, SyntaxError> {
-        let error = |message: &str| wrong(word.at, format!("{}: {message}", quoted(word.text)));
-        let Ok(text) = std::str::from_utf8(word.text) else { return error("the name of a program is UTF-8") };
+        let error = |message: &str| wrong(word.at, format!("invalid program {}: {message}", quoted(word.text)));
+        let Ok(text) = std::str::from_utf8(word.text) else { return error("expected UTF-8") };
         if text.contains('/') && !text.starts_with('/') {
-            return error("a program is the name of its file, or an absolute path");
+            return error("expected a file name or an absolute path");
         }
         if text.ends_with('/') {
-            return error("that is a directory: write /* behind it for the programs in it");
+            return error("this is a directory; append \"*\" for the programs in it");
         }
         Ok(Self(text.into()))
     }

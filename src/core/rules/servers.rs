@@ -64,13 +64,13 @@ impl NameServers {
 
 /// Parses a name server: an address, optionally followed by `%` and an interface, and by `#` and a port.
 fn server(word: &Word<'_>) -> Result<(SocketAddr, Option<CString>), SyntaxError> {
-    let error = |message: &str| wrong(word.at, format!("{}: {message}", quoted(word.text)));
-    let Ok(text) = std::str::from_utf8(word.text) else { return error("a server is an address") };
+    let error = |message: &str| wrong(word.at, format!("invalid name server {}: {message}", quoted(word.text)));
+    let Ok(text) = std::str::from_utf8(word.text) else { return error("expected an address") };
     let (host, port) = text.split_once('#').map_or((text, None), |(host, port)| (host, Some(port)));
     let port = match port.map(u16::from_str) {
         None => PORT,
         Some(Ok(port @ 1..)) => port,
-        Some(_) => return error("a port is a number from 1 to 65535"),
+        Some(_) => return error("expected a port from 1 to 65535"),
     };
     let (address, scope) = host.split_once('%').map_or((host, None), |(address, scope)| (address, Some(scope)));
     let inet6 = |ip: Ipv6Addr, scope: u32| SocketAddr::V6(SocketAddrV6::new(ip, port, 0, scope));
@@ -78,12 +78,12 @@ fn server(word: &Word<'_>) -> Result<(SocketAddr, Option<CString>), SyntaxError>
         (Ok(ip), None) => Ok((SocketAddr::new(ip, port), None)),
         (Ok(IpAddr::V6(ip)), Some(scope)) => match (scope.parse(), CString::new(scope)) {
             (Ok(number), _) => Ok((inet6(ip, number), None)),
-            _ if !ip.is_unicast_link_local() => error("only a link-local address has the name of an interface"),
+            _ if !ip.is_unicast_link_local() => error("only link-local addresses can have an interface name"),
             (_, Ok(name)) if (1..=MAX_INTERFACE).contains(&scope.len()) && !scope.contains('/') => {
                 Ok((inet6(ip, 0), Some(name)))
             }
-            _ => error("after % there is the name of an interface, of 1 to 15 bytes, or its number"),
+            _ => error("expected an interface number, or an interface name of 1 to 15 bytes, after \"%\""),
         },
-        _ => error("a server is an address such as 10.43.0.10, 10.43.0.10#5353 or fd00::53"),
+        _ => error("expected an address such as 10.43.0.10, 10.43.0.10#5353 or fd00::53"),
     }
 }

@@ -113,22 +113,23 @@ pub(super) fn quoted(text: &[u8]) -> String {
     format!("\"{}\"", text.escape_ascii())
 }
 
-/// Formats words as a list in a sentence: "a, b and c".
+/// Formats words as a list in a sentence: "a, b or c".
 pub(super) fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
     let words: Vec<&str> = words.collect();
     match words.split_last() {
-        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
         _ => words.concat(),
     }
 }
 
-pub(super) fn number(word: Word<'_>, range: RangeInclusive<u32>, what: &str) -> Result<u32, SyntaxError> {
+/// Parses a number. `what` and `unit` are for the error message; the unit begins with a blank or is empty.
+pub(super) fn number(word: Word<'_>, range: RangeInclusive<u32>, what: &str, unit: &str) -> Result<u32, SyntaxError> {
     let digits = std::str::from_utf8(word.text).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     match digits.and_then(|text| text.parse().ok()).filter(|value| range.contains(value)) {
         Some(value) => Ok(value),
         None => {
             let (least, most) = (range.start(), range.end());
-            wrong(word.at, format!("{} is no number of {what} from {least} to {most}", quoted(word.text)))
+            wrong(word.at, format!("invalid {what} {}: expected {least} to {most}{unit}", quoted(word.text)))
         }
     }
 }
@@ -137,7 +138,7 @@ pub(super) fn on_or_off(word: Word<'_>) -> Result<bool, SyntaxError> {
     match word.text {
         b"on" => Ok(true),
         b"off" => Ok(false),
-        other => wrong(word.at, format!("{} is neither \"on\" nor \"off\"", quoted(other))),
+        other => wrong(word.at, format!("invalid value {}: expected \"on\" or \"off\"", quoted(other))),
     }
 }
 

@@ -187,6 +187,6 @@ impl Settings {
         if !self.privileged || trust::distrust(ownership).is_none() {
             return None;
         }
-        Some("ignored by privileged programs, since others than root can write it".to_owned())
+        Some("ignored by privileged programs: users other than root can write to it".to_owned())
     }
 }
