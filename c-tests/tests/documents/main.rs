@@ -1,5 +1,5 @@
 //! The documents are true: links lead somewhere, paths exist, words of the configuration and of the command line are those
-//! of the code, and transcripts show what is seen.
+//! of the code, and transcripts and pictures show what is seen.
 //!
 //! A transcript is replayed in the container of `scripts/scene` if a comment stands above it:
 //!
@@ -513,4 +513,29 @@ fn the_picture_of_a_lookup_is_what_its_script_draws() {
         String::from_utf8_lossy(&drawn.stdout) == read("docs/lookup.svg"),
         "scripts/lookup-picture >docs/lookup.svg"
     );
+}
+
+/// The text of a picture: its rows, each without the tags in it.
+fn drawn_text(picture: &str) -> String {
+    let rows = picture.lines().filter(|line| line.starts_with("<text "));
+    let text = |row: &str| row.split('<').filter_map(|part| Some(part.split_once('>')?.1)).collect::<String>();
+    let plain = |text: String| text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
+    rows.map(|row| plain(text(row)) + "\n").collect()
+}
+
+/// It is drawn from a session on a terminal, so only its text is compared: with that of the transcript, which is replayed.
+#[test]
+fn the_picture_of_explain_shows_what_the_transcript_does() {
+    const TYPED: &str = "$ nss-bypass explain rancher-metadata\n";
+    let transcripts = transcripts(&read("docs/troubleshooting.md"));
+    let shown = transcripts.iter().find_map(|transcript| transcript.text.split_once(TYPED)).expect("the transcript").1;
+    let (shown, _) = shown.split_once("[exit status 1]\n").expect("the name is not found");
+    let shown: String = shown.lines().filter(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect();
+    let picture = read("docs/explain.svg");
+    let drawn = drawn_text(&picture);
+    assert_eq!(masked(&drawn), masked(&format!("{TYPED}{shown}")), "scripts/explain-picture >docs/explain.svg");
+    // What is read out where the picture cannot be seen.
+    let (_, described) = picture.split_once("<desc id=\"text\">").expect("a description");
+    let described = described.split_once("</desc>").unwrap().0.lines().filter(|line| !line.is_empty());
+    assert_eq!(drawn_text(&described.map(|line| format!("<text >{line}\n")).collect::<String>()), drawn);
 }
