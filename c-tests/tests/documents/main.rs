@@ -1,5 +1,5 @@
-//! The documents are true: links lead somewhere, paths exist, words of the configuration and of the command line are those
-//! of the code, and transcripts and pictures show what is seen.
+//! The documents are true: links lead somewhere, paths exist, words of the configuration and of the command line are
+//! those of the code, transcripts and pictures show what is seen, and figures are those of the code (`figures`).
 //!
 //! A transcript is replayed in the container of `scripts/scene` if a comment stands above it:
 //!
@@ -7,6 +7,8 @@
 //! <!-- in the scene -->
 //! <!-- in the scene, after: COMMANDS -->       what is done before, out of sight
 //! ```
+
+mod figures;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -151,8 +153,8 @@ fn documents_that_are_named_have_what_they_are_named_for() {
     for directory in ["src", "c-tests", "scripts", "fuzz"] {
         texts.extend(files(&top().join(directory), &|name| !name.ends_with(".md")));
     }
-    // This file names some that are none.
-    texts.retain(|(path, _)| !path.ends_with("documents/main.rs"));
+    // These tests name some that are none, and headings are not what stands behind their names.
+    texts.retain(|(path, _)| !path.starts_with(top().join("c-tests/tests/documents")));
     let mut faults = Vec::new();
     for (path, text) in texts {
         let text = text.replace(['\n', '`'], " ");
@@ -262,6 +264,10 @@ fn the_configuration_is_the_codes() {
     let read_there = settings.split("c\"NSS_BYPASS").skip(1).map(|rest| rest.split('"').next().unwrap());
     let variables: BTreeSet<String> = read_there.map(|rest| format!("NSS_BYPASS{rest}")).collect();
     assert_eq!(first_words(&table(&text, "## Variables")), variables);
+    let security = read("SECURITY.md");
+    let missing: Vec<_> =
+        variables.iter().filter(|variable| !code_spans(&security).contains(&variable.as_str())).collect();
+    assert!(missing.is_empty(), "SECURITY.md does not say when {missing:?} are read");
 }
 
 /// The example that the packages bring has every keyword and option, all off; with all of it on it has no fault either.
@@ -523,7 +529,8 @@ fn drawn_text(picture: &str) -> String {
     rows.map(|row| plain(text(row)) + "\n").collect()
 }
 
-/// It is drawn from a session on a terminal, so only its text is compared: with that of the transcript, which is replayed.
+/// It is drawn from a session on a terminal, so only its text is compared: with that of the transcript, which is
+/// replayed.
 #[test]
 fn the_picture_of_explain_shows_what_the_transcript_does() {
     const TYPED: &str = "$ nss-bypass explain rancher-metadata\n";
