@@ -15,6 +15,11 @@ fail() {
     exit "$fail_status"
 }
 
+# step WHAT: what is done now, for whoever waits.
+step() {
+    printf '%s: %s\n' "${0##*/}" "$1" >&2
+}
+
 # quietly COMMAND...: runs a command. If it fails, prints its output and exits.
 quietly() {
     local said
@@ -22,6 +27,22 @@ quietly() {
         printf '%s\n' "$said" >&2
         fail "failed: $*"
     }
+}
+
+# needs TOOL:PACKAGE...: the packages of those that are missing are installed.
+needs() {
+    local tool missing=()
+    for tool in "$@"; do command -v "${tool%:*}" >/dev/null || missing+=("${tool#*:}"); done
+    ((${#missing[@]})) || return 0
+    ((EUID == 0)) || fail "packages are missing; run: apt-get install ${missing[*]}"
+    step "installing ${missing[*]}"
+    quietly apt-get -o APT::Sandbox::User=root update
+    quietly apt-get install -y --no-install-recommends "${missing[@]}"
+}
+
+# set_in_workspace KEY: prints the value of KEY in [workspace.package] of Cargo.toml.
+set_in_workspace() {
+    sed -nE '/^\[workspace.package\]/,/^\[/s/^'"$1"' = \[?"([^"]*)".*/\1/p' Cargo.toml
 }
 
 # make_work [TEMPLATE]: creates a temporary directory, `work`, which is removed when the script ends.

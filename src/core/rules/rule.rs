@@ -166,6 +166,10 @@ pub struct Rule {
     kind: Kind,
 }
 
+/// docs/internals.md says it, too.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Rule>() == 24);
+
 impl Rule {
     /// Parses the pattern at this place of the text, and creates a rule of it.
     pub(super) fn parse(terms: &Arc<Terms>, line: u32, place: Range<usize>) -> Result<Self, pattern::Error> {
