@@ -38,38 +38,40 @@ const MANUAL: &str = "src/cli/man/nss-bypass.conf.5";
 /// Limits that are constants of the library.
 const OF_THE_CODE: &[Figure] = &[
     figure(&[CONFIGURATION], "empty or longer than {} bytes", || constant("src/core/rules/pattern.rs", "MAX_LABEL")),
-    figure(&[CONFIGURATION], "the name is longer than {}, if it has", max_name),
+    figure(&[CONFIGURATION], "if the name is longer than {} bytes; or if", max_name),
     figure(&[CONFIGURATION], "| a name; a label | {} bytes; 63 |", max_name),
-    figure(&[MANUAL], "A name has at most {} bytes and", max_name),
+    figure(&[MANUAL], "A name has at most {} bytes, and", max_name),
     figure(&[CONFIGURATION], "A rule has at most {} servers.", max_servers),
-    figure(&[CONFIGURATION], "not for the file's rules. The first {} count", max_servers),
+    figure(&[CONFIGURATION], "only the first {} are used |", max_servers),
     figure(&[MANUAL], "A rule has at most {} servers.", max_servers),
-    figure(&[MANUAL], "A line has at most {} servers after", max_servers),
-    figure(&[MANUAL], "The first {} count.", max_servers),
+    figure(&[MANUAL], "A rule has at most {} servers after", max_servers),
+    figure(&[MANUAL], "Only the first {} are used.", max_servers),
     figure(&[CONFIGURATION], "`timeout`; `attempts` | 1 to 30 seconds; 1 to {} |", || {
         constant("src/core/rules/options.rs", "ATTEMPTS")
     }),
-    figure(&[MANUAL], "Wait so long for a server, from 1 to {}.", || constant("src/core/rules/options.rs", "TIMEOUTS")),
-    figure(&[MANUAL], "Keep them no longer, from 1 to {}.", max_ttl),
+    figure(&[MANUAL], "The time to wait for a response, from 1 to {}.", || {
+        constant("src/core/rules/options.rs", "TIMEOUTS")
+    }),
+    figure(&[MANUAL], "The maximum time for which answers are cached, from 1 to {}.", max_ttl),
     figure(&[CONFIGURATION], "SECONDS from 1 to {}. Without", max_ttl),
     figure(&[CONFIGURATION], "N from 0 to {} and SECONDS", entries),
-    figure(&[CONFIGURATION], "answers that are kept | {} in each process", entries),
+    figure(&[CONFIGURATION], "cached answers | {} in each process", entries),
     figure(&[MANUAL], "answers in each process, from 0 to {}.", entries),
-    figure(&[CONFIGURATION], "keeps that rule's answers, up to {}. -", default_entries),
-    figure(&[MANUAL], "keeps this rule's answers, up to {}. .", default_entries),
-    figure(&[CONFIGURATION], "`max-ttl`, which is {} seconds where", default_max_ttl),
-    figure(&[MANUAL], "and neither for more than {} seconds", default_max_ttl),
+    figure(&[CONFIGURATION], "caches up to {} answers of that rule.", default_entries),
+    figure(&[MANUAL], "caches up to {} answers of this rule.", default_entries),
+    figure(&[CONFIGURATION], "`max-ttl`, which is {} seconds by default", default_max_ttl),
+    figure(&[MANUAL], "which is {} seconds by default.", default_max_ttl),
     figure(&[CONFIGURATION], "if the port is not {} (", || constant("src/core/rules/servers.rs", "PORT")),
-    figure(&[MANUAL], "if it is not {}, and", || constant("src/core/rules/servers.rs", "PORT")),
-    figure(&[CONFIGURATION], "nor answers of more than {} KiB.", largest_answer),
+    figure(&[MANUAL], "if the port is not {}, and", || constant("src/core/rules/servers.rs", "PORT")),
+    figure(&[CONFIGURATION], "nor are answers of more than {} KiB.", largest_answer),
     figure(&[CONFIGURATION], "in each process, of up to {} KiB each", largest_answer),
     figure(&[INTERNALS], "An answer of more than {} KiB is not cached", largest_answer),
-    figure(&[CONFIGURATION], "in every lookup where it is larger than {} KiB", largest_hosts),
+    figure(&[CONFIGURATION], "in every lookup if it is larger than {} KiB", largest_hosts),
     figure(&[INTERNALS], "or has more than {} KiB, is read instead", largest_hosts),
     figure(&[INTERNALS], "a hosts file of up to {} KiB is retained", largest_hosts),
     figure(&[INTERNALS], "and always if larger than {} KiB", largest_hosts),
     figure(&[DIFFERENCES], "is no larger than {} KiB, and does not open it", largest_hosts),
-    figure(&[CONFIGURATION], "The log has the first {}.", || constant("src/preload/state.rs", "LOGGED_FAULTS")),
+    figure(&[CONFIGURATION], "The log contains the first {}.", || constant("src/preload/state.rs", "LOGGED_FAULTS")),
     figure(&[INTERNALS], "the last {} states of the file", || constant("src/core/tables/resolution.rs", "REMEMBERED")),
     figure(&[INTERNALS], "The table has {} slots for each key", || constant("src/core/cache/store.rs", "WAYS")),
     figure(&[INTERNALS], "a rule takes {} bytes:", || after("src/core/rules/rule.rs", "size_of::<Rule>() == ")),
@@ -88,10 +90,10 @@ const OF_THE_CODE: &[Figure] = &[
     figure(&[DIFFERENCES], "known once the lookup has waited for {} ms", || {
         constant("src/core/sys/socket.rs", "FIRST_WAIT")
     }),
-    figure(&[ARCHITECTURE], "getaddrinfo_a works in up to {} threads", || {
+    figure(&[ARCHITECTURE], "getaddrinfo_a uses up to {} threads", || {
         constant("src/preload/asynchronous/queue.rs", "MOST_THREADS")
     }),
-    figure(&[ARCHITECTURE], "come from a reserve of {} MiB", || {
+    figure(&[ARCHITECTURE], "are served from a reserve of {} MiB", || {
         divided(&constant("src/preload/memory.rs", "SIZE"), 1 << 20)
     }),
     figure(&[ARCHITECTURE], "whose readers are counted in one of {} epochs", || {
@@ -103,17 +105,17 @@ const OF_THE_CODE: &[Figure] = &[
 const OF_THE_BUILD: &[Figure] = &[
     figure(&[PERFORMANCE], "memcpy is memmove; {} imports remain", imports),
     figure(&[PERFORMANCE], "and resolving {} symbols", imports),
-    figure(&[README], "you need Rust {} or later", rust),
+    figure(&[README], "requires Rust {} or later", rust),
     figure(&[CONTRIBUTING, LIMITS], "Rust {} or newer", rust),
-    figure(&[ARCHITECTURE], "needs libc.so.6 of version {} or later", oldest),
+    figure(&[ARCHITECTURE], "needs only libc.so.6 of version {} or later", oldest),
     figure(&[LIMITS], "glibc, {} or newer according to", oldest),
-    figure(&[PACKAGES], "The packages need glibc {} or newer", oldest),
+    figure(&[PACKAGES], "The packages require glibc {} or newer", oldest),
     figure(&[PACKAGES], "`libc.so.6(GLIBC_{})(64bit)`", oldest),
     figure(&[INTERNALS], "with every glibc since {}, and how", oldest),
     figure(&[INTERNALS], "### One file for every glibc since {} Linked", oldest),
-    figure(&["docs/matrix.md"], "that the library asks for is GLIBC_{}, that of", oldest),
-    figure(&[README], "With glibc {} to 2.30 the library loads", oldest),
-    figure(&[README], "With glibc 2.17 to {} the library loads", before_compared),
+    figure(&["docs/matrix.md"], "requires the symbol version GLIBC_{}, and the command", oldest),
+    figure(&[README], "With glibc {} to 2.30, the library loads", oldest),
+    figure(&[README], "With glibc 2.17 to {}, the library loads", before_compared),
     figure(&[LIMITS], "and those before {} have [further differences]", || compared().0),
     figure(&[README], "with those of glibc {} to", || compared().0),
     figure(&[README], "with those of glibc 2.31 to {}, in Debian", || compared().1),
@@ -127,7 +129,7 @@ const OF_THE_BUILD: &[Figure] = &[
     figure(&[PACKAGES], "`nss-bypass-{}-docs.tar.gz`", version),
     figure(&[MANUAL], "\"nss\\-bypass {}\" \"nss", version),
     figure(&[PACKAGES], "in CycloneDX {}. They", || after("scripts/dist", "--spec-version ")),
-    figure(&["docs/command.md"], "as with `run`. It is 1 where the command ended with {} and", || {
+    figure(&["docs/command.md"], "as with `run`; it is 1 if the command ended with {}, but", || {
         after("src/cli/ui/exit.rs", "Self::Success => ")
     }),
     figure(&["docs/command.md"], "or {} to 127 as with `run`", || after("src/cli/ui/exit.rs", "Self::NotRun => ")),
@@ -137,10 +139,12 @@ const OF_THE_BUILD: &[Figure] = &[
 /// What the tests do and demand.
 const OF_THE_TESTS: &[Figure] = &[
     figure(&[CONTRIBUTING], "A function has fewer than {} lines", || constant("c-tests/tests/structure.rs", "LINES")),
-    figure(&[CONTRIBUTING], "its blocks nest less than {} deep", || constant("c-tests/tests/structure.rs", "DEPTH")),
+    figure(&[CONTRIBUTING], "its blocks are nested less than {} deep", || {
+        constant("c-tests/tests/structure.rs", "DEPTH")
+    }),
     figure(&[CONTRIBUTING], "Lines have up to {} columns", || after("rustfmt.toml", "max_width = ")),
     figure(&[ARCHITECTURE], "a lookup fits on a stack of {} KiB", stack),
-    figure(&[TESTS], "`memory_reserve.c` | {} KiB of stack are enough", stack),
+    figure(&[TESTS], "`memory_reserve.c` | {} KiB of stack are sufficient", stack),
     figure(&[TESTS], "with files of {} lines or", || after("c-tests/tests/large.rs", "for n in 0..")),
     figure(&[TESTS], "or {} MB of garbage", || after("c-tests/tests/large.rs", "garbage(file, ")),
     figure(&[TESTING], "on their seeds and {} mutations of these", || constant("fuzz/src/lib.rs", "MUTATIONS")),
@@ -468,10 +472,10 @@ fn measurements_are_the_same_wherever_they_are_named() {
 /// A document that has moved a figure to another place, or written it otherwise, is noticed.
 #[test]
 fn a_wrong_figure_is_found() {
-    assert_eq!(said(CONTRIBUTING, "its blocks nest less than {} deep"), ["5"]);
+    assert_eq!(said(CONTRIBUTING, "its blocks are nested less than {} deep"), ["5"]);
     assert_eq!(plain("1,000"), "1000");
     assert_eq!([plain("15 to 23"), plain("0.13"), plain("Sixteen")], ["15 to 23", "0.13", "16"]);
-    assert!(said(CONTRIBUTING, "its blocks nest more than {} deep").is_empty());
+    assert!(said(CONTRIBUTING, "its blocks are nested more than {} deep").is_empty());
 }
 
 /// The table of what glibc did since when has each release that the library asks about, and no other.
