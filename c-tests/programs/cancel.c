@@ -155,7 +155,7 @@ static void exit_passed(int count)
 		pthread_t thread = start(look_up_slow, (void *)(size_t)which);
 		while (!began)
 			pause_for(0.001);
-		pause_for(0.03);
+		pause_for(0.2);
 		pthread_kill(thread, SIGUSR1);
 		pthread_join(thread, &result);
 		ended += result == (void *)7;
