@@ -254,17 +254,10 @@ mod tests {
         let plain = CONFIGURATION.replace("\\-", "-");
         let words = ["NSS_BYPASS", "NSS_BYPASS_VIA", "NSS_BYPASS_CONF", "NSS_BYPASS_LOG", "NSS_BYPASS_DISABLE"];
         for word in KEYWORDS.into_iter().chain(OPTIONS.iter().map(|option| option.name)) {
-            let headings = [
-                format!(
-                    ".TP
-.BI \"{word} "
-                ),
-                format!(
-                    ".TP
-.BR \"{word} "
-                ),
-            ];
-            assert!(headings.iter().any(|heading| plain.contains(heading)), "{word}");
+            let headings = [".BI \"", ".BR \"", "\\fB"].map(|font| format!(".TP\n{font}{word}"));
+            let follows =
+                |heading: &String| plain.contains(&format!("{heading} ")) || plain.contains(&format!("{heading}\\fP "));
+            assert!(headings.iter().any(follows), "{word}");
         }
         for word in words {
             assert!(plain.contains(&format!(".B {word}\n")), "{word}");
