@@ -25,7 +25,7 @@ __attribute__((constructor)) static void do_harm(void)
 		return;
 	if (is(here.dli_fname, "speaks"))
 		say(STDOUT_FILENO);
-	if (is(here.dli_fname, "complains"))
+	if (is(here.dli_fname, "warns"))
 		say(STDERR_FILENO);
 	if (is(here.dli_fname, "crashes"))
 		abort();

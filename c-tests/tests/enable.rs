@@ -167,7 +167,7 @@ fn harmful_libraries_and_libraries_that_others_can_change_are_refused() {
         [[ ! -e $F && $(beside) == 'ld.so.preload*' ]] || echo "$name: left $(beside)"
         [[ $(run) == "$before" ]] || echo "$name: programs go another way"
     }
-    for kind in speaks complains crashes ends waits hangs; do
+    for kind in speaks warns crashes ends waits hangs; do
         install -m 644 "$TROUBLE" "$R/opt/ours/$kind.so"; refuse "$kind" "/opt/ours/$kind.so"
     done
     cd "$R/opt/ours"
@@ -197,7 +197,7 @@ fn harmful_libraries_and_libraries_that_others_can_change_are_refused() {
     let text = in_root(script);
     let expected = [
         ("speaks", "printed \"here I am"),
-        ("complains", "printed to standard error: here I am"),
+        ("warns", "printed to standard error: here I am"),
         ("crashes", "ended with signal: 6"),
         ("ends", "ended with exit status: 7 instead of exit status: 0"),
         ("waits", "in /etc/ld.so.preload, ended with signal: 6"),

@@ -80,9 +80,9 @@ fn link_with(word: &str) {
 fn link_unwinder() -> io::Result<()> {
     let output = Command::new(compiler()).arg("-print-file-name=libgcc_eh.a").output()?;
     let path = String::from_utf8(output.stdout).unwrap_or_default();
-    let folder = Path::new(path.trim()).parent().filter(|folder| folder.is_absolute());
-    let folder = folder.ok_or_else(|| io::Error::other("libgcc_eh.a was not found"))?;
-    println!("cargo:rustc-link-search=native={}", folder.display());
+    let directory = Path::new(path.trim()).parent().filter(|directory| directory.is_absolute());
+    let directory = directory.ok_or_else(|| io::Error::other("libgcc_eh.a was not found"))?;
+    println!("cargo:rustc-link-search=native={}", directory.display());
     println!("cargo:rustc-link-lib=static:+whole-archive=gcc_eh");
     Ok(())
 }

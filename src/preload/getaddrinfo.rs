@@ -51,7 +51,7 @@ pub(crate) unsafe fn getaddrinfo(
     let rules = state::rules()?;
     // SAFETY: the pointer is readable. It is called only after libc has written a list there.
     let first = || unsafe { result.read() };
-    // SAFETY: it is libc's list.
+    // SAFETY: the list was returned by libc.
     let found = || addresses_in_log(unsafe { addresses(first()) }.into_iter());
     let at_entry = call.at_entry();
     let call = call.map(|code| from_libc(node, code, &found));

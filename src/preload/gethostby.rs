@@ -188,7 +188,7 @@ unsafe fn to_buffer(function: &'static str, key: HostKey<'_>, out: Out, call: Ca
     let at_entry = call.at_entry();
     // SAFETY: libc has written both, according to the caller.
     let (host, h_errno) = (|| unsafe { *out.result }, || unsafe { *out.h_errno });
-    // SAFETY: called only if it is libc's hostent.
+    // SAFETY: called only for a hostent of libc.
     let found = || unsafe { in_log(key, host()) };
     let call = call.map(|code| match code {
         _ if !host().is_null() => FromLibc::Found(&found),
@@ -300,7 +300,7 @@ unsafe fn to_static(
         Call::AfterLibc { returned, .. } => returned,
         Call::First { .. } => ptr::null_mut(),
     };
-    // SAFETY: called only if it is libc's hostent.
+    // SAFETY: called only for a hostent of libc.
     let found = || unsafe { in_log(key, returned) };
     let call = call.map(|host| match host.is_null() {
         false => FromLibc::Found(&found),

@@ -486,26 +486,59 @@ fn the_functions_of_one_call_are_in_the_listed_files() {
     assert!(files >= 18, "only {files} functions were checked");
 }
 
-/// The words in the left column of the second table of docs/terms.md are not used in the prose of other documents,
-/// except the change log.
-#[test]
-fn documents_do_not_use_the_words_to_avoid() {
+/// The words to avoid, each between blanks.
+fn words_to_avoid() -> Vec<String> {
     let terms = read("docs/terms.md");
     let rows = table(&terms, "## Words to avoid");
-    let replaced: Vec<String> =
+    let words: Vec<String> =
         rows.iter().flat_map(|row| row[0].split(';')).map(|word| format!(" {} ", word.trim())).collect();
-    assert!(replaced.len() >= 8, "{replaced:?}");
+    assert!(words.len() >= 8, "{words:?}");
+    words
+}
+
+/// The line in lower case, with a blank at both ends and in place of each byte that belongs to no word.
+fn words(line: &str) -> String {
+    let plain = |letter: char| if letter.is_alphanumeric() || "_'".contains(letter) { letter } else { ' ' };
+    format!(" {} ", line.to_lowercase().chars().map(plain).collect::<String>())
+}
+
+#[test]
+fn documents_do_not_use_the_words_to_avoid() {
+    let avoided = words_to_avoid();
     let mut faults = Vec::new();
     for (path, text) in documents() {
         if path.ends_with("docs/terms.md") || path.ends_with("CHANGELOG.md") {
             continue;
         }
         for line in prose(&text).lines() {
-            let words: String = line.split('`').step_by(2).collect::<Vec<_>>().join(" ");
-            let plain = |letter: char| if letter.is_alphanumeric() || letter == '\'' { letter } else { ' ' };
-            let words = format!(" {} ", words.to_lowercase().chars().map(plain).collect::<String>());
-            let found = replaced.iter().filter(|word| words.contains(word.as_str()));
+            let words = words(&line.split('`').step_by(2).collect::<Vec<_>>().join(" "));
+            let found = avoided.iter().filter(|word| words.contains(word.as_str()));
             faults.extend(found.map(|word| format!("{}: \"{}\" in \"{line}\"", path.display(), word.trim())));
+        }
+    }
+    none(&faults);
+}
+
+/// Comments and messages. The former names of two fields of the command's JSON remain.
+#[test]
+fn sources_do_not_use_the_words_to_avoid() {
+    const FORMER: &[(&str, &str)] =
+        &[("finding.rs", "\"mend\""), ("explain.rs", "cure: "), ("explain.rs", "report[\"cure\"]")];
+    let avoided = words_to_avoid();
+    let mut faults = Vec::new();
+    for directory in ["src", "c-tests", "scripts", "deploy", "fuzz", ".github"] {
+        for (path, text) in files(&top().join(directory), &|_| true) {
+            if path.starts_with(top().join("c-tests/tests/documents")) {
+                continue;
+            }
+            let name = path.file_name().unwrap();
+            for line in
+                text.lines().filter(|line| !FORMER.iter().any(|(file, text)| name == *file && line.contains(text)))
+            {
+                let words = words(line);
+                let found = avoided.iter().filter(|word| words.contains(word.as_str()));
+                faults.extend(found.map(|word| format!("{}: \"{}\" in \"{line}\"", path.display(), word.trim())));
+            }
         }
     }
     none(&faults);

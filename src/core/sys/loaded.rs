@@ -43,7 +43,7 @@ macro_rules! lazy {
             if function.is_null() {
                 return $absent;
             }
-            // SAFETY: it is libc's function of this name, which has this type.
+            // SAFETY: the function of this name in libc has this type.
             let function = unsafe {
                 std::mem::transmute::<*mut std::ffi::c_void, unsafe extern "C" fn($($type),*) -> $result>(function)
             };

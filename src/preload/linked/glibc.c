@@ -112,7 +112,7 @@ __attribute__((section("nss_bypass_load"))) INSIDE long __wrap_syscall(long numb
 
 NEVER(int, __wrap_stat64, (const char *path, struct stat64 *status), -1)
 NEVER(int, __wrap_fstat64, (int descriptor, struct stat64 *status), -1)
-NEVER(int, __wrap_statx, (int folder, const char *path, int flags, unsigned mask, void *status), -1)
+NEVER(int, __wrap_statx, (int directory, const char *path, int flags, unsigned mask, void *status), -1)
 NEVER(char *, __wrap_getcwd, (char *buffer, size_t size), NULL)
 NEVER(char *, __wrap_realpath, (const char *path, char *resolved), NULL)
 NEVER(ssize_t, __wrap_readlink, (const char *path, char *buffer, size_t size), -1)
