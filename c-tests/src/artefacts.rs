@@ -31,7 +31,17 @@ pub fn library() -> PathBuf {
 /// Builds packages with the profile whose result is tested, and returns the directory that contains them.
 /// The tests themselves need not be built with it: the profile `c-tests` saves minutes of link-time optimisation.
 fn built_under_test(packages: &[&str]) -> PathBuf {
-    let (profile, directory) = if cfg!(debug_assertions) { ("dev", "debug") } else { ("release", "release") };
+    built(packages, cfg!(debug_assertions))
+}
+
+/// The library of the debug build if the release build is tested, and vice versa.
+pub fn other_build() -> PathBuf {
+    built(&["nss-bypass"], !cfg!(debug_assertions)).join("libnss_bypass.so")
+}
+
+/// Builds packages, optimised or not, and returns the directory that contains them.
+fn built(packages: &[&str], is_debug: bool) -> PathBuf {
+    let (profile, directory) = if is_debug { ("dev", "debug") } else { ("release", "release") };
     let profile_of_tests = profile_directory();
     let target = profile_of_tests.parent().expect("a profile's directory is in the target directory");
     let output = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))

@@ -5,10 +5,10 @@
 //! is wrong. If the behaviour of bare glibc is worse, the program is also run with bare glibc, and the row contains
 //! both results. `NSS_BYPASS_SOAK` increases the numbers of repetitions: see `scripts/soak`.
 
-use std::env;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::OnceLock;
 
+use c_tests::artefacts;
 use c_tests::world::HOSTS;
 
 use super::*;
@@ -135,16 +135,7 @@ pub(super) fn run_scenario(host: &Host, libraries: &[&Path], name: &str, scenari
 /// that is tested.
 pub(super) fn other_build() -> Option<PathBuf> {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        let test = env::current_exe().unwrap();
-        let (directory, profile) = if cfg!(debug_assertions) { ("release", "release") } else { ("debug", "dev") };
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--locked", "-p", "nss-bypass", "--profile", profile]);
-        let output = cargo.current_dir(home()).stdin(Stdio::null()).output().unwrap();
-        assert!(output.status.success(), "{}", excerpt(&output));
-        test.ancestors().nth(3).unwrap().join(directory).join("libnss_bypass.so")
-    };
-    (!is_arm64()).then(|| PATH.get_or_init(build).clone())
+    (!is_arm64()).then(|| PATH.get_or_init(artefacts::other_build).clone())
 }
 
 /// Checks the results of a program with the library.
